@@ -10,7 +10,7 @@ export type Pattern = readonly (readonly Piece[])[];
 /** The texts that the names of a rule stand for, from the identity of a client. */
 export type Bindings = ReadonlyMap<string, string>;
 
-/** A parsed pattern, or why the text is none. */
+/** A parsed pattern, or the reason why the text is not a pattern. */
 export type ParsedPattern =
   | { readonly kind: 'pattern'; readonly pattern: Pattern }
   | { readonly kind: 'invalid'; readonly reason: string };

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { ServiceAccount } from './identity.ts';
 
-/** The result of a token review that may be kept: an error of the API server is none. */
+/** The result of a token review that may be cached. An error of the API server is not such a result. */
 export type SettledReview =
   | { readonly kind: 'accepted'; readonly account: ServiceAccount }
   | { readonly kind: 'refused'; readonly reason: 'token' | 'audience'; readonly message: string };

@@ -13,7 +13,7 @@ import type {
   StreamDetail,
 } from './fleet-api-types.ts';
 
-/** What records are compared with. `now` is in epoch milliseconds. */
+/** The state that records are compared with. `now` is in epoch milliseconds. */
 export interface FleetContext {
   readonly history: ServedHistory;
   readonly now: number;

@@ -7,7 +7,7 @@ import type { TlsPaths } from '../net/follow-tls-files.ts';
 export interface FollowedUse {
   /** The files, for example `TLS files of the xDS port`. */
   readonly files: string;
-  /** What is in force if they cannot be used, for example `new connections get the previous certificate`. */
+  /** The fallback if the files cannot be used, for example `new connections get the previous certificate`. */
   readonly inForce: string;
 }
 

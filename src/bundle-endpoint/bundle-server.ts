@@ -55,7 +55,7 @@ const defaultHandshakeTimeoutMs = 5_000;
 /** TLS keeps a copy of what a slow client has not read, and a bundle of a thousand CAs has 2 MB. */
 const defaultMaxUnreadBytes = 32 * 2 ** 20;
 const defaultMaxResponseMs = 30_000;
-/** The wait that a client is told if others have not read their responses. */
+/** The `Retry-After` that a client receives while other clients have not read their responses, in ms. */
 const busyMs = 1000;
 /** SPIFFE Federation, section 5.2.1.1, requires Mozilla's "intermediate" configuration: forward secrecy and AEAD. */
 const ciphers = [

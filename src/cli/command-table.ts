@@ -9,7 +9,7 @@ import {
 } from './flags/flag-groups.ts';
 import type { FlagName, FlagOptions } from './flags/flags.ts';
 
-/** What the help, the completions and the parser need of a command. Its code is loaded when it runs. */
+/** The definition of a command for help, completions and parser. Its code is loaded when it runs. */
 export interface CommandDefinition {
   /** The name; with a space for a command of a group: `guard release`. */
   readonly name: string;

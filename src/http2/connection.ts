@@ -40,7 +40,7 @@ export interface ConnectionHandler {
   pong?(payload: number): void;
 }
 
-/** What the connections of a server share. */
+/** The resources that the connections of a server share. */
 export interface ConnectionShared {
   readonly pool: OutputPool;
   readonly fields: SharedFields;

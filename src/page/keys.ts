@@ -1,6 +1,6 @@
 import { linkTo } from './route.ts';
 
-/** What a key does. */
+/** The effect of a key. */
 export type KeyAction =
   { readonly kind: 'search' } | { readonly kind: 'help' } | { readonly kind: 'go'; readonly link: string };
 

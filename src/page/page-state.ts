@@ -13,7 +13,7 @@ import type { Problem } from './problems.ts';
 import type { ProxyFilter, Route } from './route.ts';
 import type { Theme } from './theme.ts';
 
-/** What only some views show. Cleared when the view changes. */
+/** The data that only some views show. Cleared when the view changes. */
 export interface ViewData {
   readonly mesh: MeshDetail | undefined;
   readonly proxies: ProxyList | undefined;

@@ -31,7 +31,7 @@ export interface ProxyFilter {
 
 export const noFilter: ProxyFilter = { node: '', state: '', version: '', after: [] };
 
-/** What the page shows. The URL fragment names it, so that every view has a link and the browser's history works. */
+/** The view that the page shows. The URL fragment names the view, so that every view has a link and the browser's history works. */
 export type Route =
   | { readonly kind: 'overview' }
   | { readonly kind: 'findings' }

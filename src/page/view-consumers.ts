@@ -26,7 +26,7 @@ export function viewConsumers(
       Published:
       ${published.map(({ trustDomain, keys }) => `${trustDomain} (${count(keys, 'CA')})`).join(', ')}
     </p>
-    ${own.length === 0 ? html`<p class="faint">Nobody has fetched a bundle yet.</p>` : viewTable(sorted, now)}
+    ${own.length === 0 ? html`<p class="faint">No consumer has fetched a bundle yet.</p>` : viewTable(sorted, now)}
     ${
       own.length > most
         ? html`<p class="faint">${count(own.length - most, 'more', 'more')} in the API.</p>`

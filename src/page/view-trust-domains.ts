@@ -10,7 +10,7 @@ import { viewAxis, viewLife } from './view-life.ts';
 
 /** Number of trust domains that are shown. The admin API has all of them. */
 const most = 200;
-/** What the date of a certificate means. */
+/** The word before the date of a certificate. */
 export const lifeWords: Readonly<Record<LifeState, string>> = {
   valid: 'expires',
   expiring: 'expires',

@@ -14,7 +14,7 @@ export interface ServeOptions {
   readonly bundleEndpoint?: BundleEndpointOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
-  /** What serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
+  /** The transport that serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
   readonly xdsTransport?: 'grpc-js' | 'own' | undefined;
   readonly adminListen: string;
   /** Required beyond loopback, together with a token file or a client CA. */

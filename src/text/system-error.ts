@@ -1,4 +1,4 @@
-/** What the codes of the system mean, where the message of Node.js has no words for it. */
+/** The meanings of system error codes that the messages of Node.js do not explain. */
 const words: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'the certificate has expired',
   CERT_NOT_YET_VALID: 'the certificate is not valid yet',
@@ -31,7 +31,7 @@ const words: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is of a CA that is not trusted',
 };
 
-/** What reasons of OpenSSL mean, where its words are of no help. */
+/** The meanings of reasons of OpenSSL that its own messages do not explain. */
 const openSslWords: Readonly<Record<string, string>> = {
   'bad base64 decode': 'invalid base64 in a PEM block',
   'key values mismatch': 'the key does not belong to the certificate',

@@ -14,7 +14,7 @@ import type { ReadBudget } from './message-reader.ts';
 import { ResponseBlocks } from './response-blocks.ts';
 import { grpcStatus } from './status.ts';
 
-/** What the connections of a server share. */
+/** The settings and resources that the connections of a server share. */
 export interface ConnectionParts {
   readonly shared: ConnectionShared;
   readonly times: ConnectionTimes;

@@ -8,7 +8,7 @@ export interface BundleRequest {
   readonly ifNoneMatch: string | undefined;
 }
 
-/** What the endpoint publishes now. */
+/** The current publication of the endpoint. */
 export interface Publication {
   /** False before the first complete read, and while the server shuts down. */
   readonly isOpen: boolean;

@@ -51,7 +51,7 @@ export interface PublicationOptions {
   readonly records?: readonly SequenceRecord[] | undefined;
 }
 
-/** What a bundle was made from: equal inputs need no new document. */
+/** The inputs of a document. Equal inputs need no new document. */
 interface Source {
   readonly bundle: TrustBundle | undefined;
   readonly shares: readonly Share[];
@@ -151,7 +151,7 @@ function* namedSources(
       yield [mesh, trustDomain, gone];
 }
 
-/** What a trust domain is made from that is no longer listed. */
+/** The inputs of a trust domain that is no longer listed. */
 const gone: Source = { bundle: undefined, shares: [] };
 
 /** Returns whether a document without keys may be the first of this process. */

@@ -1,6 +1,6 @@
 import { isMapping, parseJson } from '../../text/json.ts';
 
-/** What was last published of a trust domain. It survives a restart, so that the sequence never goes back. */
+/** The last published bundle of a trust domain. The record survives a restart, so that the sequence never goes back. */
 export interface SequenceRecord {
   readonly mesh: string;
   readonly trustDomain: string;
@@ -8,7 +8,7 @@ export interface SequenceRecord {
   readonly sequence: number;
   /** Hash of the content. */
   readonly hash: string;
-  /** Whether it had no key: consumers were told to refuse every certificate of the trust domain. */
+  /** True if the bundle had no key, so that consumers refuse every certificate of the trust domain. */
   readonly isEmpty: boolean;
 }
 
@@ -19,7 +19,7 @@ export function encodeRecords(records: readonly SequenceRecord[]): string {
   return `${JSON.stringify({ format, records }, null, 1)}\n`;
 }
 
-/** Decodes the text of a file. Returns `undefined` if it is not such a file: the caller then begins anew. */
+/** Decodes the text of a file. Returns `undefined` if the file has another format: the caller then starts without records. */
 export function decodeRecords(text: string): readonly SequenceRecord[] | undefined {
   const parsed = parseJson(text);
   if (!isMapping(parsed) || parsed['format'] !== format || !Array.isArray(parsed['records']))

@@ -91,7 +91,7 @@ export const checkCatalogue = {
 
 interface CheckEntry {
   readonly group: CheckGroup;
-  /** What is true if the check passes; printed after the name of its group. */
+  /** The statement that is true if the check passes; printed after the name of its group. */
   readonly claim: string;
   /** Consequence of a failure, and what to do. */
   readonly hint: string;

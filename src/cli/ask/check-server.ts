@@ -8,7 +8,7 @@ import { checkAuthentication } from './check-authentication.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from '../terminal/output.ts';
 
-/** What the checks know about one server. */
+/** The facts about one server that the checks use. */
 export type ServerFacts =
   | { readonly kind: 'unreachable'; readonly server: string; readonly reason: string }
   /** It answers with an error, for example because it does not accept the credentials. */

@@ -42,7 +42,7 @@ export interface ServerState {
   readonly lost: number;
 }
 
-/** What the command waits for. */
+/** The condition that the command waits for. */
 export interface WaitQuestion {
   readonly mesh: string;
   /** Default: the served version. */

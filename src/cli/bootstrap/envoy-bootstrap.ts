@@ -57,7 +57,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
   };
 }
 
-/** What `--part` selects. */
+/** The values of `--part`. */
 export const bootstrapParts = ['bootstrap', 'listener', 'cluster', 'control-plane', 'token-sds'] as const;
 
 export type BootstrapPart = (typeof bootstrapParts)[number];

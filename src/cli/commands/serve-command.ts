@@ -161,7 +161,7 @@ function importsOf(options: FlagsOf<'imports' | 'identities'>): ServeOptions['im
       );
     return undefined;
   }
-  // Without it, what this zone published itself could not be told from what another zone published.
+  // Without the zone, resources of this zone and of other zones could not be distinguished.
   if (zone === undefined)
     throw new CommandError(exitCode.usage, 'an import needs --zone, the zone of this server');
   return { zone, granted, linger, from };

@@ -30,7 +30,7 @@ export type RotationOptions = FlagOptions<
 > &
   ServerOptions;
 
-/** What the commands about a rotation share: how files are read, and the servers that are asked. */
+/** The context that the rotation commands share: how files are parsed, and the servers that are queried. */
 export interface RotationRun {
   readonly parse: ParseOptions;
   readonly servers: readonly ServerAccess[];

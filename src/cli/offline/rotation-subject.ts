@@ -15,7 +15,7 @@ export interface Subject {
   readonly trustDomain: string;
   readonly place: string | undefined;
   readonly resource: RotatingResource;
-  /** What its annotations say; `undefined` without the annotations of a rotation. */
+  /** The parsed annotations of the rotation; `undefined` if they are absent. */
   readonly marks: RotationMarks | undefined;
 }
 

@@ -16,7 +16,7 @@ export interface CommandIo {
   readonly channel?: ProcessChannel | undefined;
   /** Finds servers if neither the command line nor the environment names one. Default: the default of `--server`. */
   readonly servers?: ServerFinder | undefined;
-  /** The cluster that kubectl was told to use. Default: as for kubectl without options. */
+  /** The cluster of the options of kubectl. Default: as for kubectl without options. */
   readonly cluster?: ClusterChoice | undefined;
 }
 

@@ -8,7 +8,7 @@ import type { SourceEvent } from '../../trust/source.ts';
 import type { BundleRequest, BundleResponse } from './fetch-bundle.ts';
 import type { Lanes } from './poll-lanes.ts';
 
-/** What all polls share. */
+/** The dependencies that all polls share. */
 export interface PollContext {
   readonly fetch: (request: BundleRequest) => Promise<BundleResponse>;
   readonly clock: {

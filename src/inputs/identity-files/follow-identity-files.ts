@@ -20,7 +20,7 @@ export interface IdentityFilesOptions {
   readonly settleMs?: number | undefined;
 }
 
-/** What was read of a file: its text, or why it cannot be read. */
+/** The result of reading a file: its text, or why it cannot be read. */
 type Reading = { readonly text: string } | { readonly reason: string };
 
 interface FollowedFile {

@@ -36,7 +36,7 @@ export interface ShareCountsOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** What this replica knows about proxies that lost their connection to it or to other replicas. Never throws. */
+/** The proxies that lost their connection to this replica or to other replicas. Never throws. */
 export interface MovedProxies {
   /** Returns the proxies that this replica lost, the last one first. */
   readonly lost: () => Promise<readonly LostProxy[]>;

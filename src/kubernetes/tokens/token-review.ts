@@ -33,7 +33,7 @@ export function reviewBy(client: ApiClient, audience: string): SendReview {
 function resultOf(reply: ApiReply, audience: string): ReviewResult {
   if (reply.kind === 'unreachable') return { kind: 'unavailable', reason: reply.reason };
   const status = asMapping(reply.object['status']);
-  // Also a status without `authenticated` is an answer; anything else than a TokenReview is none.
+  // A status without `authenticated` is an answer, too. A response that is not a TokenReview is not an answer.
   if ((reply.status !== 201 && reply.status !== 200) || status === undefined)
     return { kind: 'unavailable', reason: refusalOf(reply) };
   if (status['authenticated'] !== true) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BundleDocument } from '../model/bundle-document.ts';
 
-/** What is known of the documents of one endpoint. Times are epoch milliseconds. */
+/** The state of the documents of one endpoint. Times are epoch milliseconds. */
 export interface BundleMemory {
   /** The document in force; `undefined` before the first. It has no certificate after a confirmed withdrawal. */
   readonly applied: BundleDocument | undefined;

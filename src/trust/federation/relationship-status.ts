@@ -12,7 +12,7 @@ export type FetchFailureReason = 'dns' | 'connect' | 'tls' | 'identity' | 'statu
 
 export interface FetchFailure {
   readonly reason: FetchFailureReason;
-  /** What happened, without content of the response. */
+  /** The description of the event, without content of the response. */
   readonly message: string;
 }
 

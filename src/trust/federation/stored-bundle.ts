@@ -2,7 +2,7 @@ import type { BundleDocument } from '../model/bundle-document.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 
-/** What a restart needs to know of a relationship. It contains certificates, and no other content of a bundle. */
+/** The state of a relationship that a restart needs. It contains certificates, and no other content of a bundle. */
 export interface StoredBundle {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;

@@ -8,7 +8,7 @@ import { derivedIdentityOf } from './derived-identity.ts';
 import { givenBy, nothing } from './given.ts';
 import type { Given } from './given.ts';
 
-/** What follows from the newest version of a MeshIdentity. */
+/** The result of deriving the newest version of a MeshIdentity. */
 export interface DerivedIdentity {
   readonly outcome: Derivation['kind'] | 'invalid';
   readonly kri: string | undefined;

@@ -33,7 +33,7 @@ export type Derivation = {
   | { readonly kind: 'trust'; readonly resources: readonly MeshTrust[] }
   /** It gives no trust of its own. */
   | { readonly kind: 'none' }
-  /** What it gives cannot be determined now: the last derivation stays in force. */
+  /** The MeshTrusts cannot be determined now: the last derivation stays in force. */
   | { readonly kind: 'keep' }
 );
 

@@ -2,7 +2,7 @@ import type { Grant } from '../ledger/entry.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { meshIdentityOf } from './derived-identity.ts';
 
-/** What a MeshIdentity gives: the MeshTrusts that are derived from it. */
+/** The MeshTrusts that are derived from a MeshIdentity. */
 export interface Given {
   readonly resources: readonly MeshTrust[];
   /**

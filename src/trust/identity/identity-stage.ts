@@ -61,7 +61,7 @@ interface PathState {
   rejected: boolean;
   /** False while only an earlier run is known to have read it. */
   confirmed: boolean;
-  /** What each MeshIdentity gave in the last settled version. */
+  /** The MeshTrusts of each MeshIdentity in the last settled version. */
   given: ReadonlyMap<Identity, Given>;
   outcomes: ReadonlyMap<Identity, Pick<DerivedIdentity, 'outcome' | 'kri' | 'trustDomains'>>;
 }

@@ -1,6 +1,6 @@
 import type { MeshTrust } from '../model/mesh-trust.ts';
 
-/** What decides about an imported MeshTrust, besides the MeshTrust itself. */
+/** The inputs of the decision about an imported MeshTrust, besides the MeshTrust itself. */
 export interface ImportContext {
   /** The zone of this server. */
   readonly zone: string;

@@ -20,7 +20,7 @@ export interface Refused {
 export interface ObjectDecision {
   /** The documents for the ledger in place of those of the object. */
   readonly documents: readonly ParsedDocument[];
-  /** What is in force of the object now. */
+  /** The vouchers of the object that are in force now. */
   readonly vouchers: ReadonlyMap<Identity, Voucher>;
   readonly refused: readonly Refused[];
 }

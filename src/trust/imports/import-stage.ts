@@ -45,12 +45,12 @@ export interface ImportStage {
 interface ObjectState {
   /** The newest version; `undefined` while only an earlier run is known to have read it. */
   version: { readonly parsed: ParsedFile; readonly settled: boolean } | undefined;
-  /** What is in force of it. */
+  /** The vouchers of the object that are in force. */
   vouchers: ReadonlyMap<Identity, Voucher>;
   refused: readonly Refused[];
   /** The source of the ledger that has it. */
   source: string | undefined;
-  /** What the ledger got of the newest version. */
+  /** The documents of the newest version that the ledger received. */
   sent: readonly ParsedDocument[] | undefined;
 }
 

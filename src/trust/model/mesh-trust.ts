@@ -50,7 +50,7 @@ export interface MeshTrust {
   readonly provenance?: Provenance | undefined;
   /** Set if the resource follows from a MeshIdentity. */
   readonly derivation?: Derived | Superseded | undefined;
-  /** What its annotations say about a rotation; has no effect on the served trust. */
+  /** The annotations of a rotation, parsed. They have no effect on the served trust. */
   readonly rotation?: RotationMarks | undefined;
 }
 

@@ -17,7 +17,7 @@ import type { Report } from './violations.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** What the parts of the parser share. */
+/** The context that the parts of the parser share. */
 interface Input {
   readonly root: Path;
   readonly identity: Identity | undefined;

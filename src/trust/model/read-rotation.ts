@@ -8,7 +8,7 @@ import type { Path } from './read-yaml.ts';
 import { parseFingerprint, parseTime, parseTtl } from './rotation-values.ts';
 import { isMapping } from '../../text/json.ts';
 
-/** What the annotations of a MeshTrust say about the rotation of a CA. */
+/** The annotations of a MeshTrust about the rotation of a CA, parsed. */
 export interface RotationMarks {
   /** SHA-256 of the certificate that is replaced, and of the one that replaces it: lower-case hex. */
   readonly old: string;

@@ -111,7 +111,7 @@ function resourceAt(text: string, { document, path }: Position): Node {
   return node;
 }
 
-/** What a resource says, without its place. */
+/** The content of a resource, without its place. */
 interface Meaning {
   readonly identity: string;
   readonly trustDomain: string;

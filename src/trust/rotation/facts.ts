@@ -40,7 +40,7 @@ export interface ConsumerFacts {
   readonly state: 'current' | 'behind' | 'unknown';
 }
 
-/** What one server says about a mesh and one of its trust domains. */
+/** The answer of one server about a mesh and one of its trust domains. */
 export type ServerFacts =
   { readonly kind: 'unreachable'; readonly server: string; readonly reason: string } | AnsweredFacts;
 
@@ -95,7 +95,7 @@ export interface Observation {
   readonly lastSeen: ReadonlyMap<string, number>;
 }
 
-/** What the operator decided about the gates. */
+/** The operator's options for the gates. */
 export interface GateOptions {
   /** Minimum number of connected proxies. */
   readonly proxies: number;

@@ -10,7 +10,7 @@ interface SeenIssuer {
   readonly lastSeen: number;
 }
 
-/** What the lines of an access log say. */
+/** The issuers and times that the lines of an access log contain. */
 export interface SeenIssuers {
   /** By last sighting, the most recent first. */
   readonly issuers: readonly SeenIssuer[];

@@ -35,7 +35,7 @@ export interface RequestError {
   readonly message: string;
 }
 
-/** What a request is checked against. */
+/** The context that a request is checked against. */
 export interface RequestContext<Request extends XdsRequest> {
   /** The type that the request is for; empty if neither the request nor the service has one. */
   readonly typeUrl: string;

@@ -2,7 +2,7 @@ import type { TrackedResource } from './tracked-resources.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 
-/** What to send for a pending name. */
+/** The decision about what to send for a pending name. */
 export type Decision =
   | { readonly kind: 'nothing' }
   /** The client quoted the current version. */

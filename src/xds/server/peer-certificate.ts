@@ -46,7 +46,7 @@ class SocketCertificate implements PeerCertificate {
   }
 }
 
-/** What a client is read from: the link of a stream, or a unary call. */
+/** The source of the data about a client: the link of a stream, or a unary call. */
 type ClientLink = Pick<StreamLink, 'address' | 'metadata' | 'socket'>;
 
 /** The client of a stream or call. Reads the link when asked: each stream has one. */

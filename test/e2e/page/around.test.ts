@@ -77,7 +77,7 @@ suite('what the page shows around a mesh, in Chromium', { skip }, () => {
       '--bundle-serve=default/*',
     ]);
     const { dir, browser, says } = scene;
-    await says(/Bundle endpoint\s+Published: a\.test \(1 CA\)\s+Nobody has fetched/);
+    await says(/Bundle endpoint\s+Published: a\.test \(1 CA\)\s+No consumer has fetched/);
     const agent = new Agent({ ca: ca.certPem });
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const url = `https://localhost:${port}/bundles/default/a.test`;

@@ -13,7 +13,7 @@ export interface ElectionTimes {
 
 export const electionTimes: ElectionTimes = { leaseMs: 15_000, renewMs: 10_000, retryMs: 2_000 };
 
-/** What one replica knows about the Lease. Times are monotonic milliseconds of its own clock. */
+/** The view of the Lease that one replica has. Times are monotonic milliseconds of its own clock. */
 export interface ElectionState {
   readonly identity: string;
   /** The Lease at the last read or write. `since`: the time of the holder's last renewal, as far as it is known. */
