@@ -197,7 +197,7 @@ const variable = {
   hash: [/\b(?=[0-9a-f]*\d)[0-9a-f]{12,64}(?:…|\b)/g, 'HASH'],
   progress: [/^mesh .*; waiting for .*\n/gm, ''],
   port: [/(?<=localhost:|127\.0\.0\.1:)\d+/g, 'PORT'],
-  version: [/\b\d+\.\d+\.\d+\b(?!\.)/g, 'VERSION'],
+  version: [/(?<![\d.])\d+\.\d+\.\d+\b(?!\.)/g, 'VERSION'],
   // Of a table, and of the line under a heading.
   width: [/(?<= {2}) +|(?<=--)-+/g, ''],
 } as const satisfies Readonly<Record<string, readonly [RegExp, string]>>;
