@@ -14,8 +14,9 @@ export type ParsedRules =
 const maxLength = 1_048_576;
 const maxRules = 10_000;
 
-/** Collects violations. A path has the form `[0].from.spiffeId`, as in YAML. */
+/** Collects violations. A path has the form `[0].from.spiffeId`. */
 interface Violations {
+  /** Returns `undefined`, so that a reader can report and return in one statement. */
   add(path: string, reason: string): undefined;
 }
 
@@ -48,7 +49,7 @@ function readRules(text: string, report: Violations): readonly AccessRule[] | un
   }
   const [list, ...more] = documents;
   if (more.length > 0) return report.add('the file', 'has more than one YAML document');
-  // An empty file would refuse every proxy, and is more likely an unfinished write. `[]` says so plainly.
+  // An empty file is probably an unfinished write. If it counted as an empty list, every proxy would be refused.
   if (!Array.isArray(list)) return report.add('the file', 'is not a list of rules ([] refuses every proxy)');
   if (list.length > maxRules) return report.add('the file', `has more than ${maxRules} rules`);
   return list.flatMap((item: unknown, index) => readRule(item, `[${index}]`, report) ?? []);
@@ -79,7 +80,7 @@ function readFrom(value: unknown, path: string, report: Violations): RuleFrom | 
   return namespace && name && { kind: 'service-account', namespace, name };
 }
 
-/** Reads a pattern that is matched with an identity. */
+/** Reads a pattern of `from`, which is matched with the identity of a client. */
 function readSource(
   value: unknown,
   path: string,
@@ -106,7 +107,7 @@ function readMeshes(
   return meshes.filter((mesh) => mesh !== undefined);
 }
 
-/** Reads a pattern that is filled with the names that `from` binds; `bound` is undefined if `from` is invalid. */
+/** Reads a pattern that may use the names in `bound`: those of `from`, or `undefined` if `from` is invalid. */
 function readTemplate(
   value: unknown,
   path: string,
@@ -116,7 +117,7 @@ function readTemplate(
   const pattern = readPattern(value, path, parsePathPattern, report);
   const missing = pattern && bound && namesIn(pattern).find((name) => !bound.has(name));
   if (missing === undefined) return pattern;
-  return report.add(path, 'has a {name} that from does not have');
+  return report.add(path, 'uses a {name} that is not in from');
 }
 
 function readPattern(
@@ -126,7 +127,7 @@ function readPattern(
   report: Violations,
 ): Pattern | undefined {
   if (value === undefined) return report.add(path, 'is missing');
-  if (typeof value !== 'string') return report.add(path, 'is not a text');
+  if (typeof value !== 'string') return report.add(path, 'is not a string');
   const parsed = parse(value);
   return parsed.kind === 'pattern' ? parsed.pattern : report.add(path, parsed.reason);
 }

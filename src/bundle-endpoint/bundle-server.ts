@@ -27,37 +27,37 @@ export interface AnsweredRequest {
   /** The IP address of the client. */
   readonly address: string;
   readonly userAgent: string;
-  /** Whether the client received the whole response. */
+  /** True if the whole response was passed to the operating system. The client may not have received all of it. */
   readonly isComplete: boolean;
 }
 
 export interface BundleServerOptions {
   readonly tls: TlsMaterial;
   readonly publication: Publication;
-  /** Responses per second. As many more are sent at once after a pause. */
+  /** Maximum rate of responses, per second. After a pause, a burst of this number is allowed. */
   readonly perSecond: number;
   readonly onAnswered: (answered: AnsweredRequest) => void;
   /** Called with an error of the listening socket. */
   readonly onError: (error: Error) => void;
-  /** Maximum number of connections, beyond which idle ones are closed; 256. */
+  /** Maximum number of connections. Beyond it, the longest idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
-  /** Bytes of responses that clients have not read yet, beyond which requests get 429; 32 MiB. */
+  /** Maximum size of all responses that clients have not read yet, in bytes. Beyond it, requests get 429. Default: 32 MiB. */
   readonly maxUnreadBytes?: number | undefined;
-  /** Milliseconds in which a client must read a response; 30,000. */
+  /** Milliseconds in which a client must read a response. Default: 30,000. */
   readonly maxResponseMs?: number | undefined;
-  /** Milliseconds until a silent connection is closed that has not completed its TLS handshake; 5,000. */
+  /** Milliseconds in which a client must complete the TLS handshake. Default: 5,000. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
-// A request is complete with its headers, and every response is made at once.
+// The times can be short: a request needs only its headers, and responses are ready at once.
 const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
 const defaultHandshakeTimeoutMs = 5_000;
-/** TLS keeps a copy of what a slow client has not read, and a bundle of a thousand CAs has 2 MB. */
+/** TLS keeps a copy of each response until the client has read it. A bundle of a thousand CAs has 2 MB. */
 const defaultMaxUnreadBytes = 32 * 2 ** 20;
 const defaultMaxResponseMs = 30_000;
-/** The `Retry-After` that a client receives while other clients have not read their responses, in ms. */
+/** Milliseconds after which a client should retry if too many bytes of other responses are unread (Retry-After). */
 const busyMs = 1000;
-/** SPIFFE Federation, section 5.2.1.1, requires Mozilla's "intermediate" configuration: forward secrecy and AEAD. */
+/** SPIFFE Federation, section 5, requires Mozilla's "intermediate" configuration: forward secrecy and AEAD. */
 const ciphers = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -91,7 +91,7 @@ export function createBundleServer({
   });
   let unreadBytes = 0;
   const listener = createHttpListener(server, { onRequest: respond, maxConnections });
-  // For example: no file descriptor for another connection. `listen` rejects with earlier errors.
+  // An example is a lack of file descriptors for a new connection. `listen` rejects with the errors of its start.
   server.on('error', (error) => {
     if (server.listening) onError(error);
   });
@@ -115,7 +115,7 @@ export function createBundleServer({
     response.writeHead(reply.status, {
       'X-Content-Type-Options': 'nosniff',
       ...(reply.status === 304 ? {} : { 'Content-Length': reply.body.length }),
-      // The body of a request is not read.
+      // The server does not read the body of a request, so the connection is closed after the response.
       ...(hasBody ? { Connection: 'close' } : {}),
       ...reply.headers,
     });
@@ -135,7 +135,7 @@ function contextOf({ certificate, key }: TlsMaterial): SecureContextOptions {
     key,
     ciphers,
     minVersion: 'TLSv1.2',
-    // A resumed session would keep a certificate that was replaced since.
+    // With a resumed session, a client would not see a renewed certificate.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }

@@ -13,7 +13,7 @@ import type { Problem } from './problems.ts';
 import type { ProxyFilter, Route } from './route.ts';
 import type { Theme } from './theme.ts';
 
-/** The data that only some views show. Cleared when the view changes. */
+/** Data that only some views show. It is cleared when the view changes. */
 export interface ViewData {
   readonly mesh: MeshDetail | undefined;
   readonly proxies: ProxyList | undefined;
@@ -21,12 +21,12 @@ export interface ViewData {
   readonly ca: CertificateDetail | undefined;
   /** The certificates that expire first, or those that a search found. */
   readonly certificates: CertificateList | undefined;
-  /** The last changes of all meshes, or of the mesh. */
+  /** The newest changes: of all meshes, or of the mesh of the view. */
   readonly changes: readonly ChangeDetail[] | undefined;
   readonly identities: IdentityList | undefined;
   readonly rotations: RotationList | undefined;
   readonly federation: FederationList | undefined;
-  /** Undefined without a bundle endpoint as well. */
+  /** `undefined` also if the server has no bundle endpoint. */
   readonly consumers: ConsumerList | undefined;
   /** The server's message, if the object of the view does not exist. */
   readonly missing: string | undefined;
@@ -38,25 +38,25 @@ export interface PageState extends ViewData {
   readonly connection: 'connecting' | 'live' | 'lost';
   /** When the page was opened, in epoch milliseconds. */
   readonly openedAt: number;
-  /** When the connection was lost, in epoch milliseconds: the age of everything that the page shows. */
+  /** When the connection was lost, in epoch milliseconds. While it is lost, all data on the page is from this time. */
   readonly lostAt: number;
   readonly route: Route;
   readonly server: ServerEvent | undefined;
   readonly about: ServerDetail | undefined;
   readonly meshes: readonly MeshSummary[] | undefined;
   readonly findings: FindingList | undefined;
-  /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times count from then on. */
+  /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times are as of this moment. */
   readonly meshAt: number;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
-  /** Follows from the rest of the state. */
+  /** Derived from the rest of the state. */
   readonly problems: readonly Problem[];
   readonly hints: Hints;
   readonly theme: Theme;
-  /** Whether single keys are shortcuts. */
+  /** True if single keys are shortcuts. */
   readonly keys: boolean;
   /** The address of the server, as `https://host:port`. */
   readonly origin: string;
-  /** The text that was copied last, so that its button can say so. */
+  /** The text that was copied last: its copy button confirms it. */
   readonly copied: string | undefined;
   /** The error of the last action. */
   readonly failure: string | undefined;
@@ -104,8 +104,8 @@ export function initialState(route: Route, now: number, origin = ''): PageState 
 }
 
 /**
- * Returns the number of connected proxies of a mesh. Proxies come and go between changes, so the roll-out has the
- * newest number, and the response about the mesh may be older.
+ * Returns the number of connected proxies of a mesh. The roll-out has the current number. The response about the mesh
+ * may be older, because proxies also connect and disconnect while no trust changes.
  */
 export function connectedTo(
   { name, proxies }: Pick<MeshSummary, 'name' | 'proxies'>,
@@ -114,30 +114,30 @@ export function connectedTo(
   return rollouts.get(name)?.proxies.connected ?? proxies;
 }
 
-/** Returns whether the server is ready: the newest event says so, or without events the last response. */
+/** Returns the readiness of the server: from the newest event, or from the last response if there was no event. */
 export function readinessOf({ server, about }: PageState): ServerEvent['readiness'] | undefined {
   return server?.readiness ?? about?.readiness.status;
 }
 
-/** Time after which a verdict is shown although the roll-out of some mesh is unknown, in milliseconds. */
-const patienceMs = 3_000;
+/** Milliseconds after which the overview is shown although the roll-out of some mesh is unknown. */
+const maxWaitMs = 3_000;
 
-/** Returns whether everything has arrived that a verdict needs. Before that it would be too good. */
+/** Returns whether the overview can be shown. If it were shown too early, problems would be missing in it. */
 export function isComplete({ meshes, findings, connection, rollouts, openedAt, now }: PageState): boolean {
   if (meshes === undefined || findings === undefined) return false;
-  if (connection === 'lost' || now - openedAt > patienceMs) return true;
+  if (connection === 'lost' || now - openedAt > maxWaitMs) return true;
   return connection === 'live' && rollouts.size >= meshes.length;
 }
 
 /** The actions of the page. */
 export interface Actions {
   readonly filter: (part: Partial<ProxyFilter>) => void;
-  /** Releases what the guard holds of a mesh, after a confirmation. */
+  /** Releases the trust domains of a mesh that the guard holds, after a confirmation. */
   readonly release: (mesh: string) => void;
   readonly search: (text: string) => void;
   readonly copy: (text: string) => void;
   readonly theme: (theme: Theme) => void;
   readonly keys: (areOn: boolean) => void;
-  /** Shows the keys of the page. */
+  /** Shows the list of shortcuts. */
   readonly help: () => void;
 }

@@ -143,7 +143,7 @@ suite('access rules that are invalid', () => {
     [
       'unbound name',
       `- { from: { spiffeId: 'spiffe://{mesh}/x' }, mesh: '{mesh}', node: '{pod}' }`,
-      ['[0].node has a {name} that from does not have'],
+      ['[0].node uses a {name} that is not in from'],
     ],
     [
       'two wildcards in a label',
@@ -157,8 +157,8 @@ suite('access rules that are invalid', () => {
     ],
     ['half of an account', `- { from: { namespace: a }, mesh: m }`, ['[0].from.serviceAccount is missing']],
     ['stray brace', `- { ${from}, mesh: 'a{b' }`, ['[0].mesh has a brace that does not belong to a {name}']],
-    ['number as a mesh', `- { ${from}, mesh: 1 }`, ['[0].mesh is not a text']],
-    ['node without a value', `- { ${from}, mesh: m, node: }`, ['[0].node is not a text']],
+    ['number as a mesh', `- { ${from}, mesh: 1 }`, ['[0].mesh is not a string']],
+    ['node without a value', `- { ${from}, mesh: m, node: }`, ['[0].node is not a string']],
   ];
   for (const [what, text, violations] of cases)
     test(`${what}: all violations at once, with their paths`, () => {

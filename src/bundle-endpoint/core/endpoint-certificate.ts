@@ -21,8 +21,8 @@ export interface EndpointSvid {
 }
 
 /**
- * Reads the certificate chain (PEM) of an endpoint with the profile `https_spiffe`. Returns a sentence instead if the
- * first certificate cannot be an X509-SVID (X509-SVID, section 5.2; SPIFFE Federation, section 5.2.2).
+ * Reads the certificate chain (PEM) of an endpoint with the profile `https_spiffe`. If the first certificate cannot be an
+ * X509-SVID, returns the reason as a sentence (X509-SVID, section 5.2; SPIFFE Federation, section 5.2.2.3).
  */
 export function readEndpointSvid(pem: string): EndpointSvid | string {
   const ders = decodePem(pem).flatMap((block) => (block.kind === 'refused' ? [] : [block.der]));
@@ -45,14 +45,17 @@ export function readEndpointSvid(pem: string): EndpointSvid | string {
   return { leaf, chain, id: id.id, trustDomain: name.name };
 }
 
-/** The trust by which consumers verify the endpoint. */
+/** The bundles with which consumers verify the endpoint. */
 export interface EndpointTrust {
   readonly published: readonly PublishedBundle[];
-  /** The meshes that the endpoint publishes of, as they are served. */
+  /** The served state of the meshes whose bundles the endpoint publishes. */
   readonly meshes: MeshStates;
 }
 
-/** Returns the findings of MT081: whose consumers refuse the certificate of the endpoint at a time (epoch milliseconds). */
+/**
+ * Returns a finding MT081 for each mesh whose consumers refuse the certificate of the endpoint, or one finding if this
+ * cannot be checked. `now` is in epoch milliseconds.
+ */
 export function endpointFindings(
   svid: EndpointSvid,
   { published, meshes }: EndpointTrust,
@@ -96,7 +99,7 @@ function servedDomain(
   return [{ mesh, domain: { name: trustDomain, anchors } }];
 }
 
-/** Consumers verify by the certificates of the document, whichever form they were listed in. */
+/** Returns the anchors of a document. Consumers use its certificates as they are, so all count as listed. */
 function anchorsOf({ keys }: SpiffeBundle): TrustedDomain['anchors'] {
   return keys.map(({ x5c: [text] }) => {
     const der = Buffer.from(text, 'base64');

@@ -8,7 +8,7 @@ export interface Fetch {
   readonly reply: BundleReply;
   readonly address: string;
   readonly userAgent: string;
-  /** Whether the client received the whole response. */
+  /** True if the whole response was passed to the operating system. */
   readonly isComplete: boolean;
   /** Epoch milliseconds. */
   readonly at: number;

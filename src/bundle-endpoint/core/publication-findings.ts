@@ -2,7 +2,7 @@ import { finding } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import type { PublishedBundle } from './published-bundles.ts';
 
-/** Returns the findings of MT080: the trust domains whose published bundle makes consumers refuse every certificate. */
+/** Returns a finding MT080 for each published bundle without CA certificates: its consumers refuse every certificate. */
 export function publicationFindings(published: readonly PublishedBundle[]): readonly Finding[] {
   return published
     .filter(({ isEmpty }) => isEmpty)

@@ -20,7 +20,7 @@ type BundleOptions = FlagOptions<'mesh' | 'trustDomain' | 'format' | 'sequence' 
   ServingOptions &
   ServerOptions;
 
-/** Prints the bundle that a server serves or that files would result in. */
+/** Prints the trust bundles of a mesh: as a server serves them, or as it would serve them from the given files. */
 export const bundle: Action<BundleOptions> = async ({ operands: paths, options, io, isGiven }) => {
   if (options.format !== undefined && isGiven('output')) {
     throw new CommandError(
@@ -33,7 +33,7 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
     paths.length > 0
       ? await meshOfFiles(paths, mesh, options, io)
       : meshOfServers(await serverAccess(options, io), mesh, io.signal);
-  // On stderr for each format: the data on stdout has the shape of one mesh.
+  // This note is printed in every format, on stderr: the data on stdout describes one mesh.
   const others = isGiven('mesh') ? [] : await source.others();
   if (others.length > 0) say(io, `showing mesh ${mesh}; other meshes (--mesh): ${nameSome(others)}`);
   if (options.format === undefined) {
@@ -64,7 +64,10 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
   return exitCode.ok;
 };
 
-/** Returns the mesh with only the given trust domain, or with all of them. */
+/**
+ * Returns the mesh with only the given trust domain, or unchanged if none is given.
+ * @throws {CommandError} (negative) if the mesh does not have the trust domain.
+ */
 function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomain: string | undefined): Mesh {
   if (trustDomain === undefined) return mesh;
   const trustDomains = mesh.trustDomains.filter(({ name }) => name === trustDomain);
@@ -105,17 +108,17 @@ function formatCertificates(
   }
 }
 
-/** Describes what was printed: PEM and SPIFFE bundles do not name their mesh. */
+/** Describes the printed certificates, because PEM and SPIFFE bundles do not name their mesh. */
 function summaryOf({ name, version, trustDomains }: MeshCertificates): string {
   const reissued = trustDomains
     .flatMap(({ anchors }) => anchors)
     .filter(({ rooting }) => rooting !== 'as-listed').length;
   const names = trustDomains.map((domain) => domain.name).join(', ') || 'no trust domain';
-  const note = reissued === 0 ? '' : `; ${reissued} re-rooted (self-issued), as proxies receive them`;
+  const note = reissued === 0 ? '' : `; ${reissued} in self-issued form, as proxies receive them`;
   return `mesh ${name}, version ${version}: ${names}${note}`;
 }
 
-/** `wide`: with whole fingerprints, and the hashes of the keys. */
+/** Renders a mesh as text. `wide` prints full fingerprints, and the hashes of the keys. */
 function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail, wide: boolean): string {
   const lines = [
     `mesh ${name}, version ${version}${denyAll ? ': no CA certificate, proxies refuse every client' : ''}`,

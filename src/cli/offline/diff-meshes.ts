@@ -6,16 +6,16 @@ import { compareText } from '../../text/compare-text.ts';
 export type AnchorChange =
   | { readonly kind: 'added'; readonly after: AnchorDetail }
   | { readonly kind: 'removed'; readonly before: AnchorDetail }
-  /** Another certificate with the same subject and key: no client gains or loses access. */
+  /** Another certificate with the same subject and key. The same leaves chain to it, within its dates and constraints. */
   | { readonly kind: 'renewed'; readonly before: AnchorDetail; readonly after: AnchorDetail }
-  /** The same certificate, served in another form: its issuer was removed from or added to the trust domain. */
+  /** The same certificate, served in another form: its issuer was added or removed, or became valid or invalid. */
   | { readonly kind: 're-rooted'; readonly before: AnchorDetail; readonly after: AnchorDetail };
 
 /** The change of one trust domain: it was added or removed, or its anchors changed. */
 interface TrustDomainDifference {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly name: string;
-  /** By kind, then fingerprint. */
+  /** Sorted by kind (see `rank`), then by fingerprint. */
   readonly anchors: readonly AnchorChange[];
 }
 
@@ -34,8 +34,8 @@ export interface MeshDifference {
 }
 
 /**
- * Compares two states of all meshes. Anchors are compared by fingerprint and secrets by version, so the result also
- * shows changes of the anchors that fit into the merged secret.
+ * Compares two states of all meshes. Anchors are compared by fingerprint, and secrets by version. A secret can differ
+ * although no anchor does: if other anchors fit into the merged secret.
  */
 export function diffMeshDetails(
   before: readonly MeshDetail[],
@@ -44,7 +44,7 @@ export function diffMeshDetails(
   return pairs(before, after, ({ name }) => name).flatMap(({ key, earlier, later }) => {
     const trustDomains = diffTrustDomains(earlier?.trustDomains ?? [], later?.trustDomains ?? []);
     const secrets = diffSecrets(earlier?.secrets ?? [], later?.secrets ?? []);
-    // A mesh without CA certificates is the same as a mesh that was never listed: proxies refuse every client.
+    // Without CA certificates, it makes no difference whether the mesh was ever listed: proxies refuse every client.
     if (trustDomains.length === 0 && !trusts(earlier) && !trusts(later)) return [];
     if (trustDomains.length === 0 && secrets.length === 0) return [];
     const difference: MeshDifference = {
@@ -78,7 +78,7 @@ function diffTrustDomains(
 
 function diffSecrets(before: readonly SecretDetail[], after: readonly SecretDetail[]): readonly string[] {
   return pairs(before, after, ({ name }) => name).flatMap(({ key, earlier, later }) => {
-    // Whether it exists is an option of the server, and says nothing of who is trusted.
+    // An option of the server decides whether this secret exists. It does not change which clients are trusted.
     if (key === rootSecretName && (earlier === undefined || later === undefined)) return [];
     return earlier?.version === later?.version ? [] : [key];
   });
@@ -96,15 +96,15 @@ function diffAnchors(
   for (const { earlier, later } of pairs(before, after, ({ fingerprint }) => fingerprint)) {
     if (earlier === undefined && later !== undefined) added.push(later);
     else if (later === undefined && earlier !== undefined) {
-      const key = authorityOf(earlier);
+      const key = caIdentityOf(earlier);
       removed.set(key, [...(removed.get(key) ?? []), earlier]);
     } else if (earlier !== undefined && later !== undefined && isReissued(earlier) !== isReissued(later)) {
       changes.push({ kind: 're-rooted', before: earlier, after: later });
     }
   }
   for (const anchor of added) {
-    // Only one certificate of a subject and key is served, so at most one matches.
-    const renewed = removed.get(authorityOf(anchor))?.shift();
+    // A server serves one certificate for each subject and key, so usually at most one matches.
+    const renewed = removed.get(caIdentityOf(anchor))?.shift();
     changes.push(
       renewed === undefined
         ? { kind: 'added', after: anchor }
@@ -123,7 +123,7 @@ export function anchorOf(change: AnchorChange): AnchorDetail {
 }
 
 /** Returns the identity of a CA in path validation: its name and its key (RFC 5280, section 6.1.1 d). */
-function authorityOf({ subject, keyHash }: AnchorDetail): string {
+function caIdentityOf({ subject, keyHash }: AnchorDetail): string {
   return `${keyHash} ${subject}`;
 }
 

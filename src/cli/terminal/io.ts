@@ -6,17 +6,17 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Source of files named `-`; if it is a terminal, also of a person's answers. */
+  /** The content of a file named `-`. If it is a terminal, also the answers to confirmations. */
   readonly stdin?: (Readable & { readonly isTTY?: boolean }) | undefined;
   /** Aborted on SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
-  /** Milliseconds between two requests of `--watch`. Default: 1,000. */
+  /** Milliseconds between two requests of `--watch` and of `rotate wait`. Default: 1,000. */
   readonly watchMs?: number | undefined;
   /** The channel to the parent process, if there is one. */
   readonly channel?: ProcessChannel | undefined;
   /** Finds servers if neither the command line nor the environment names one. Default: the default of `--server`. */
   readonly servers?: ServerFinder | undefined;
-  /** The cluster of the options of kubectl. Default: as for kubectl without options. */
+  /** The cluster that the options of kubectl select. Default: as for kubectl without options. */
   readonly cluster?: ClusterChoice | undefined;
 }
 
@@ -28,18 +28,21 @@ interface ClusterChoice {
 }
 
 export interface ServerFinder {
-  /** @throws {CommandError} (unreachable) if there are none. */
+  /**
+   * Returns the servers.
+   * @throws {CommandError} (unreachable) if none is found.
+   */
   readonly find: (signal: AbortSignal) => Promise<readonly FoundServer[]>;
 }
 
 export interface FoundServer {
-  /** The name in messages. */
+  /** The name of the server in messages. */
   readonly name: string;
-  /** In the form of `--server`. */
+  /** The URL, in the form of `--server`. */
   readonly url: string;
 }
 
-/** Messages between a process and its parent. */
+/** The channel of messages between this process and its parent. */
 export interface ProcessChannel {
   readonly send: (message: unknown) => void;
   readonly onMessage: (listener: (message: unknown) => void) => void;

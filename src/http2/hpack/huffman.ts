@@ -16,13 +16,13 @@ const huffmanLengths: readonly number[] = [
 
 const endOfString = 256;
 
-/** Flags of a step of the automaton. */
+/** Flags of an entry of the table. */
 const step = { emits: 0x1, accepts: 0x2, fails: 0x4 } as const;
 
 /**
- * The automaton of the decoder, which reads four bits per step. Entry `state * 16 + nibble` has the next state from bit
- * 16 on, the emitted symbol in bits 8 to 15, and the flags. A code has at least five bits, so a step emits at most one
- * symbol. The states are the inner nodes of the code's tree; state 0 is the root.
+ * The automaton of the decoder, which reads four bits per step. Entry `state * 16 + nibble` has the flags in bits 0 to
+ * 7, the emitted symbol in bits 8 to 15, and the next state from bit 16 on. A code has at least five bits, so a step
+ * emits at most one symbol. The states are the inner nodes of the code's tree; state 0 is the root.
  */
 const table = buildTable();
 
@@ -32,27 +32,27 @@ const table = buildTable();
  */
 export function decodeHuffman(source: Uint8Array, from: number, to: number): string | undefined {
   let state = 0;
-  let last: number = step.accepts;
+  let entry: number = step.accepts;
   let length = 0;
   const target = scratchFor(2 * (to - from));
   for (let at = from; at < to; at += 1) {
     const byte = source[at] ?? 0;
     for (let shift = 4; shift >= 0; shift -= 4) {
-      last = table[state * 16 + ((byte >> shift) & 0xf)] ?? step.fails;
-      if ((last & step.fails) !== 0) return undefined;
-      if ((last & step.emits) !== 0) {
-        target[length] = (last >> 8) & 0xff;
+      entry = table[state * 16 + ((byte >> shift) & 0xf)] ?? step.fails;
+      if ((entry & step.fails) !== 0) return undefined;
+      if ((entry & step.emits) !== 0) {
+        target[length] = (entry >> 8) & 0xff;
         length += 1;
       }
-      state = last >>> 16;
+      state = entry >>> 16;
     }
   }
-  return (last & step.accepts) === 0 ? undefined : target.toString('latin1', 0, length);
+  return (entry & step.accepts) === 0 ? undefined : target.toString('latin1', 0, length);
 }
 
 let scratch = Buffer.allocUnsafeSlow(4096);
 
-/** Returns a buffer for the decoded string. All calls share it: the text is copied before the next call. */
+/** Returns a buffer for the decoded string. All calls share it, because each copies its text out before it returns. */
 function scratchFor(length: number): Buffer {
   if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
   return scratch;
@@ -61,7 +61,7 @@ function scratchFor(length: number): Buffer {
 interface Node {
   readonly id: number;
   readonly depth: number;
-  /** True if all bits of the path to this node are ones, so that padding may end here. */
+  /** True if all bits of the path to this node are ones, so that the string may end here in padding. */
   readonly allOnes: boolean;
   readonly children: [Node | number | undefined, Node | number | undefined];
 }

@@ -11,19 +11,20 @@ export interface WatchRequest {
   readonly resource: WatchedResource;
   readonly path: string;
   readonly resourceVersion: string;
-  /** The API server is asked to end the watch after this time. */
+  /** Seconds after which the API server is to end the watch. */
   readonly timeoutSeconds: number;
-  /** A watch without data for this time is given up, in milliseconds. */
+  /** Milliseconds without data after which the watch is closed. */
   readonly silenceMs: number;
 }
 
 /** Maximum time until the response headers, in milliseconds. */
 const headMs = 30_000;
+/** The length at which the body of an error response is cut, in characters. */
 const maxErrorLength = 64 * 1024;
 
 /**
- * Sends one watch request. Yields `opened`, the changes, and last the input that ended the watch. Never throws. Closes
- * the connection when the consumer returns early or `signal` is aborted.
+ * Sends one watch request. Yields `opened`, the changes, and at the end the reason why the watch ended. Never throws.
+ * Closes the connection also if the consumer returns early or `signal` is aborted.
  */
 export async function* watchOnce(
   client: ApiClient,
@@ -64,7 +65,8 @@ export async function* watchOnce(
     }
     yield { kind: 'closed', livedMs: performance.now() - openedAt };
   } catch (error) {
-    // A watch that breaks is treated like one that ends. If something is wrong, the next request fails.
+    // The line splitter throws a RangeError for a line that is too long. A broken connection counts as the normal end of
+    // a watch: if the API server has a problem, the next request fails and reports it.
     if (error instanceof RangeError) yield unreadable(error.message);
     else if (openedAt === undefined) yield unreachable(error);
     else yield { kind: 'closed', livedMs: performance.now() - openedAt };
@@ -74,7 +76,7 @@ export async function* watchOnce(
   }
 }
 
-/** Creates a timer that aborts the controller when the time of the last `set` is over. */
+/** Creates a timer. `set` restarts it; when it expires, it aborts the controller. */
 function silenceTimer(controller: AbortController): { set(milliseconds: number): void; clear(): void } {
   let timer: NodeJS.Timeout | undefined;
   const clear = (): void => clearTimeout(timer);

@@ -8,7 +8,7 @@ export type WatchInput =
   | { readonly kind: 'opened' }
   /** Changes that arrived together, in order. */
   | { readonly kind: 'changed'; readonly changes: readonly WatchChange[] }
-  /** The watch ended without an error, after the given time. */
+  /** The watch ended, or its connection broke, after the given time. */
   | { readonly kind: 'closed'; readonly livedMs: number }
   /** The API server no longer has the changes since the known resource version (410 Gone). */
   | { readonly kind: 'expired' }

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 
 const results = ['accepted', 'refused', 'unavailable'] as const;
 
-/** Registers the metrics of the requests to the API server about tokens. Returns a function that counts one. */
+/** Registers the metrics of token reviews by the API server. Returns a function that records one review. */
 export function createTokenMetrics(
   registry: Registry,
 ): (result: (typeof results)[number], seconds: number) => void {

@@ -6,8 +6,8 @@ import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
 
 /**
- * Returns the gates of a step that removes a CA certificate, besides those of the servers and proxies. `finish` removes
- * the old one, and `abort` the new one, which no leaf needs before the switch.
+ * Returns the gates of a step that removes a CA certificate, without the gates of the servers and proxies. `finish`
+ * removes the old one. `abort` removes the new one, which no leaf needs before the switch.
  */
 export function finishGates(input: GateInput & { readonly isAbort?: boolean }): readonly Gate[] {
   const { marks, servers, now, resource, isAbort = false } = input;
@@ -48,14 +48,19 @@ export function oldListedGate({ resource, marks }: GateInput): Gate {
   );
 }
 
-/** Envoy refuses all leaves of an expired CA, so nothing can need it any more. */
+/**
+ * Returns the gates of `finish` if the old CA has expired. The gates about time and use are open, because Envoy refuses
+ * all of its leaves.
+ */
 function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): readonly Gate[] {
   const detail = `the old CA expired on ${formatDate(notAfter)}, so Envoy refuses its leaves`;
   const passed = (['R40', 'R41', 'R42', 'R43'] as const).map((id) => gate(id, true, detail));
   return [...passed, ...gates.filter(({ id }) => id !== 'R42')];
 }
 
-/** Returns when no leaf of the old CA can be valid any more, in epoch milliseconds, if it is known. */
+/**
+ * Returns the time from which on no leaf of the old CA can be valid, in epoch milliseconds; `undefined` if it is unknown.
+ */
 export function earliestFinish({ switchedAt, leafTtlMs }: GateInput['marks']): number | undefined {
   return switchedAt === undefined || leafTtlMs === undefined ? undefined : switchedAt + leafTtlMs + skewMs;
 }
@@ -91,7 +96,7 @@ function timeGates({ marks, now }: GateInput): readonly Gate[] {
   ];
 }
 
-/** Observation cannot prove that no leaf is left, but it can refute it. */
+/** Returns the gate about access logs. They cannot prove that no client uses the CA, but they can show that one does. */
 function seen(
   { observation, marks, options, now }: GateInput,
   removed: string,
@@ -108,7 +113,11 @@ function seen(
   const isQuiet = now - last >= options.quietMs;
   const at = `a client with a leaf of the ${issuer} CA was seen at ${timeOf(last)}`;
   if (last > end && !isAbort)
-    return gate('R42', false, `${at}, after the end of all leaves: the issuer still signs with the old CA`);
+    return gate(
+      'R42',
+      false,
+      `${at}, when all leaves from before the switch had expired: the issuer still signs with the old CA`,
+    );
   return gate('R42', isQuiet, isQuiet ? at : `${at}, within the last ${describeTime(options.quietMs)}`);
 }
 
@@ -155,7 +164,7 @@ function removalGates(
       'R51',
       without === undefined,
       without === undefined
-        ? 'the other CA stays, and is valid'
+        ? 'the other CA stays, and has not expired'
         : `${without.server} does not serve the other CA, or it has expired: the trust domain might have none left`,
     ),
     gate(
@@ -163,7 +172,7 @@ function removalGates(
       below === undefined,
       below === undefined
         ? 'no listed intermediate needs the CA'
-        : `the intermediate ${below.subject} would become a trust anchor, and leaves below it stay accepted`,
+        : `the intermediate ${below.subject} would become a trust anchor, and leaves below it would stay accepted`,
     ),
     gate(
       'R53',
@@ -177,12 +186,12 @@ function removalGates(
       resource.ownedBy === undefined,
       resource.ownedBy === undefined
         ? 'no other control plane owns the resource'
-        : `Kuma owns the resource (status.origin.kri), and would list the CA again`,
+        : 'Kuma owns the resource (status.origin.kri), and would list the CA again',
     ),
   ];
 }
 
-/** Returns a served intermediate whose only issuer by name is the CA. */
+/** Returns a served intermediate of this CA, if no other served CA has the name of its issuer. */
 function intermediateBelow(cas: readonly ServedCa[], fingerprint: string): ServedCa | undefined {
   const subject = cas.find((ca) => ca.fingerprint === fingerprint)?.subject;
   const hasOther = cas.some((ca) => ca.subject === subject && ca.fingerprint !== fingerprint);

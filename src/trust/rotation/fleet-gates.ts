@@ -4,16 +4,16 @@ import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
 import { describeTime } from './describe-time.ts';
 
-/** The number of proxies or consumers that a detail names. */
-const mostNamed = 5;
+/** Maximum number of proxies or consumers that a detail names. */
+const maxNamed = 5;
 
-/** Milliseconds after which a consumer of a bundle has read it again: three times the interval that the bundle asks for. */
+/** Milliseconds after which each consumer should have read a changed bundle: three times the default refresh hint. */
 const consumerMs = 3 * 300_000;
 
 /**
  * Returns the gates about proxies and about consumers of the bundle. For `switch` and `finish`, all of them must have
- * both CA certificates; for `settle`, all proxies must have a version without the old one. Facts of servers that did not
- * answer are missing, so each gate is closed if there are none.
+ * both CA certificates. For `settle`, all proxies must have a version without the old one. If no server answered, every
+ * gate is closed.
  */
 export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[] {
   const answered = input.servers.filter((server) => server.kind === 'answered');
@@ -40,7 +40,9 @@ export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[
   ];
 }
 
+/** The gates of `settle`. */
 const settling = ['R20', 'R21', 'R22'] as const;
+/** The gates of `switch` and `finish`. */
 const all = ['R18', ...settling, 'R23', 'R24', 'R25', 'R30'] as const;
 
 function behind(step: RotationStep, answered: readonly AnsweredFacts[], { marks }: GateInput): Gate {
@@ -82,7 +84,7 @@ function incomplete(answered: readonly AnsweredFacts[]): Gate {
     forgotten === 0,
     forgotten === 0
       ? 'all proxies are known'
-      : `${counted(forgotten, 'lost proxy')} of which the server keeps only the number`,
+      : `${counted(forgotten, 'lost proxy')} cannot be named: the server keeps only the number`,
   );
 }
 
@@ -93,26 +95,26 @@ function tooFew(answered: readonly AnsweredFacts[], { options }: GateInput): Gat
 }
 
 /**
- * A proxy that left goes on with the CA certificates that it has. A server knows only the proxies that left since it
- * started.
+ * Returns the gate about proxies that left: each of them still uses the CA certificates that it had. A server knows only
+ * the proxies that left since it started.
  */
 function disconnected(answered: readonly AnsweredFacts[], { options, now }: GateInput): Gate {
   const { disconnectWindowMs } = options;
   if (disconnectWindowMs === 0) return gate('R24', true, 'proxies that left are not considered');
   const since = now - disconnectWindowMs;
+  const window = describeTime(disconnectWindowMs);
   const young = answered.find(({ startedAt }) => startedAt === undefined || startedAt > since);
   if (young !== undefined) {
     const age = young.startedAt === undefined ? 'an unknown time' : describeTime(now - young.startedAt);
     return gate(
       'R24',
       false,
-      `${young.server} has run for ${age}: it does not know which proxies left in the ${describeTime(disconnectWindowMs)} before now`,
+      `${young.server} has run for ${age}, so it does not know all proxies that left in the last ${window}`,
     );
   }
   const left = answered
     .flatMap(({ gone }) => gone)
     .filter(({ goneAt, hasServed }) => !hasServed && goneAt > since);
-  const window = describeTime(disconnectWindowMs);
   return gate(
     'R24',
     left.length === 0,
@@ -167,8 +169,8 @@ function consumers(answered: readonly AnsweredFacts[], { now }: GateInput): Gate
 
 function named(names: readonly string[]): string {
   if (names.length === 0) return 'proxies that the server does not name';
-  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
-  return `${names.slice(0, mostNamed).join(', ')}${more}`;
+  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : '';
+  return `${names.slice(0, maxNamed).join(', ')}${more}`;
 }
 
 function sum(answered: readonly AnsweredFacts[], of: (server: AnsweredFacts) => number): number {

@@ -6,7 +6,7 @@ import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
 import { startGates } from './start-gates.ts';
 
-/** Returns the gates of a step, open or not. The order is that of the catalogue. */
+/** Returns the gates of a step, open and closed ones, in the order of the catalogue. */
 export function gatesOf(step: RotationStep, input: GateInput): readonly Gate[] {
   const gates = [...serverGates(input.servers)];
   switch (step) {

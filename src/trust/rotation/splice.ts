@@ -1,15 +1,9 @@
 import { lineEnd, lineStart } from './yaml-tree.ts';
-import type { MappingNode, Node } from './yaml-tree.ts';
+import type { Extent, MappingNode, Node } from './yaml-tree.ts';
 
 /** The reason why a text cannot be edited at a place. */
 export class EditError extends Error {
   override readonly name = 'EditError';
-}
-
-/** The part of a text that an entry or item takes. */
-interface Extent {
-  readonly start: number;
-  readonly end: number;
 }
 
 /** Returns the text with a part replaced. */
@@ -17,24 +11,27 @@ export function splice(text: string, start: number, end: number, replacement: st
   return text.slice(0, start) + replacement + text.slice(end);
 }
 
-/** Returns the line break of a text. */
+/** Returns the line break that a text uses: CR LF if it has one. */
 export function eolOf(text: string): string {
   return text.includes('\r\n') ? '\r\n' : '\n';
 }
 
-/** Returns the column of an offset as white space. */
+/** Returns the indentation, in spaces, that reaches the column of an offset. */
 export function indentAt(text: string, at: number): string {
   return ' '.repeat(at - lineStart(text, at));
 }
 
-/** Returns the offset at the end of the last line of a value, before the line break and after a comment. */
+/** Returns the offset of the line break after a value and the comment that may follow it, or of the end of the text. */
 export function endOfLines(text: string, { start, end }: Extent): number {
   const trimmed = start + text.slice(start, end).trimEnd().length;
   const at = lineEnd(text, trimmed);
   return text[at - 1] === '\r' ? at - 1 : at;
 }
 
-/** Returns the text without the lines of an entry or item in block style, which must begin its line. */
+/**
+ * Returns the text without the lines of an entry or item in block style.
+ * @throws {EditError} if `lead` does not match the text before it on its first line.
+ */
 export function removeLines(text: string, extent: Extent, lead: RegExp): string {
   const from = lineStart(text, extent.start);
   if (!lead.test(text.slice(from, extent.start)))
@@ -51,7 +48,10 @@ export function removeFromFlow(text: string, extents: readonly Extent[], index: 
   return splice(text, before?.end ?? extent.start, extent.end, '');
 }
 
-/** Returns the text with an entry or item after `last` in a collection in flow style, on a line of its own if `last` is. */
+/**
+ * Returns the text with `added` after `last`, the last entry or item of a collection in flow style; `undefined` if the
+ * collection is empty. If `last` begins a line, `added` gets a line of its own.
+ */
 export function addToFlow(text: string, collection: Extent, last: Extent | undefined, added: string): string {
   if (last === undefined) return splice(text, collection.start + 1, collection.start + 1, added);
   const lead = text.slice(lineStart(text, last.start), last.start);

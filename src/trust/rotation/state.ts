@@ -2,7 +2,10 @@ import type { GateInput } from './facts.ts';
 import { gatesOf } from './gates.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
 
-/** The state of a rotation. It follows from what is listed and from the annotations, and is stored nowhere else. */
+/**
+ * The state of a rotation. It is not stored: it follows from the listed CA certificates, the annotations, and the gates
+ * of the next step.
+ */
 export type RotationState = 'steady' | 'introducing' | 'introduced' | 'draining' | 'removable' | 'finishing';
 
 export const rotationStates: readonly RotationState[] = [
@@ -21,16 +24,16 @@ export interface Assessment {
   readonly gates: readonly Gate[];
 }
 
-/** Assesses a resource with the annotations of a rotation. */
+/** Returns the state and the next step of a resource that has the annotations of a rotation. */
 export function assessRotation(input: GateInput): Assessment {
   const { resource, marks } = input;
   const lists = (hash: string): boolean => resource.listed.some(({ fingerprint }) => fingerprint === hash);
-  const of = (step: RotationStep, waiting: RotationState, open: RotationState): Assessment => {
+  const assess = (step: RotationStep, waiting: RotationState, open: RotationState): Assessment => {
     const gates = gatesOf(step, input);
     return { state: gates.every((gate) => gate.open) ? open : waiting, step, gates };
   };
-  if (!lists(marks.old)) return of('settle', 'finishing', 'steady');
+  if (!lists(marks.old)) return assess('settle', 'finishing', 'steady');
   return marks.switchedAt === undefined
-    ? of('switch', 'introducing', 'introduced')
-    : of('finish', 'draining', 'removable');
+    ? assess('switch', 'introducing', 'introduced')
+    : assess('finish', 'draining', 'removable');
 }

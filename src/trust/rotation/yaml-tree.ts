@@ -12,11 +12,13 @@ import { splitDocuments } from '../model/split-documents.ts';
 
 /**
  * A node of a YAML document with its place in the text. Offsets count UTF-16 units of the whole text. `end` is the
- * offset after the last character of its value; the white space and comments after it do not belong to it.
+ * offset after its value, without the comments that follow. Only in a block scalar (`literal`, `folded`), the line breaks
+ * and blank lines at the end belong to the value.
  */
 export type Node = MappingNode | SequenceNode | ScalarNode | AliasNode;
 
-interface Extent {
+/** The part of a text that a node occupies. */
+export interface Extent {
   readonly start: number;
   readonly end: number;
 }
@@ -35,6 +37,7 @@ export interface SequenceNode extends Extent {
 
 export interface ScalarNode extends Extent {
   readonly kind: 'scalar';
+  /** `absent`: no value is written, as after `key:`. */
   readonly style: 'plain' | 'quoted' | 'literal' | 'folded' | 'absent';
   readonly value: string;
 }
@@ -45,7 +48,7 @@ interface AliasNode extends Extent {
 
 /** Returns the root node of each document of a text, in order; `undefined` if the text cannot be edited. */
 export function readTree(text: string): readonly Node[] | undefined {
-  // Positions after a byte order mark would be ambiguous.
+  // The parser skips a byte order mark at the start of a text, but elsewhere it is a character of a key or value.
   if (text.includes('\ufeff')) return undefined;
   const roots: Node[] = [];
   let offset = 0;
@@ -63,7 +66,7 @@ export function readTree(text: string): readonly Node[] | undefined {
   return roots;
 }
 
-/** Returns the node at a path, if the path leads to one without an alias. */
+/** Returns the node at a path; `undefined` if there is none. Aliases are not followed. */
 export function nodeAt(root: Node, path: Path): Node | undefined {
   let node: Node | undefined = root;
   for (const part of path) {
@@ -77,18 +80,19 @@ export function nodeAt(root: Node, path: Path): Node | undefined {
 /** Builds the node that begins at `events[first]`. `offset` is the offset of the part in the whole text. */
 function buildNode(part: string, events: readonly Event[], first: number, offset: number): Node {
   let next = first;
-  let last = 0;
+  /** The offset in the part after the last value that was read. */
+  let lastEnd = 0;
   const build = (): Node => {
     const event = events[next];
-    // A document without a value.
+    // The document has no value.
     if (event === undefined || event.type === EVENT_ID.POP)
-      return { kind: 'scalar', style: 'absent', value: '', start: offset + last, end: offset + last };
+      return { kind: 'scalar', style: 'absent', value: '', start: offset + lastEnd, end: offset + lastEnd };
     next += 1;
     switch (event.type) {
       case EVENT_ID.SCALAR:
         return scalar(event);
       case EVENT_ID.ALIAS: {
-        last = event.anchorEnd;
+        lastEnd = event.anchorEnd;
         return { kind: 'alias', start: offset + event.anchorStart, end: offset + event.anchorEnd };
       }
       case EVENT_ID.MAPPING:
@@ -100,10 +104,10 @@ function buildNode(part: string, events: readonly Event[], first: number, offset
   };
   const scalar = (event: Extract<Event, { readonly type: typeof EVENT_ID.SCALAR }>): ScalarNode => {
     if (event.valueStart < 0)
-      return { kind: 'scalar', style: 'absent', value: '', start: offset + last, end: offset + last };
+      return { kind: 'scalar', style: 'absent', value: '', start: offset + lastEnd, end: offset + lastEnd };
     const isQuoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
     const quote = isQuoted ? 1 : 0;
-    last = event.valueEnd + quote;
+    lastEnd = event.valueEnd + quote;
     const style = isQuoted
       ? 'quoted'
       : event.style === SCALAR_STYLE.LITERAL_BLOCK
@@ -117,7 +121,7 @@ function buildNode(part: string, events: readonly Event[], first: number, offset
       style,
       value: getScalarValue(part, event),
       start: offset + start,
-      end: offset + last,
+      end: offset + lastEnd,
     };
   };
   const collection = (
@@ -125,12 +129,12 @@ function buildNode(part: string, events: readonly Event[], first: number, offset
   ): Node => {
     const flow = event.style === COLLECTION_STYLE.FLOW;
     const start = event.start;
-    last = Math.max(last, start + (flow ? 1 : 0));
+    lastEnd = Math.max(lastEnd, start + (flow ? 1 : 0));
     const nodes: Node[] = [];
     while (events[next]?.type !== EVENT_ID.POP) nodes.push(build());
     next++;
-    if (flow) last = closingEnd(part, last);
-    const extent = { start: offset + start, end: offset + last, flow };
+    if (flow) lastEnd = closingEnd(part, lastEnd);
+    const extent = { start: offset + start, end: offset + lastEnd, flow };
     if (event.type === EVENT_ID.SEQUENCE) return { kind: 'sequence', items: nodes, ...extent };
     const entries = [];
     for (let at = 0; at + 1 < nodes.length; at += 2) {
@@ -155,13 +159,13 @@ function closingEnd(part: string, from: number): number {
   return at;
 }
 
-/** Returns the offset of the end of the line at `from`: of its line break, or of the end of the text. */
+/** Returns the offset of the next line feed from `from` on, or the length of the text if there is none. */
 export function lineEnd(text: string, from: number): number {
   const found = text.indexOf('\n', from);
   return found === -1 ? text.length : found;
 }
 
-/** Returns the offset at which the line of `at` begins. */
+/** Returns the offset at which the line that contains `at` begins. */
 export function lineStart(text: string, at: number): number {
   return text.lastIndexOf('\n', at - 1) + 1;
 }

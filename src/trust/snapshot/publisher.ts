@@ -16,13 +16,13 @@ export type ServedMeshes = ReadonlyMap<string, ServedMesh>;
 /** The type URL of Envoy secrets. */
 export const secretTypeUrl = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** The number of cached deny-all secrets for names without listed CAs. Streams share their encoding. */
+/** Maximum number of cached deny-all secrets. They are cached so that streams share their encoding. */
 const maxCachedDenials = 1000;
 
 /**
- * Creates the function that writes meshes to the store of the xDS library. Every mesh name is a known mesh, and every
- * valid trust domain is a known name. Without listed CAs the response is the deny-all secret, because Envoy ignores the
- * removal of a secret and keeps the old one in force.
+ * Creates the function that writes meshes to the store of the xDS library. Proxies of an unknown mesh are served too, and
+ * every valid trust domain has a secret. If no CA is listed for it, that is the deny-all secret: Envoy ignores the removal
+ * of a secret and keeps the old one in force.
  */
 export function createPublisher(
   store: SnapshotStore,
@@ -45,7 +45,7 @@ export function createPublisher(
       published.set(mesh, state);
       store.set(mesh, secretTypeUrl, resourceSet(state.secrets, fallback));
     }
-    // The default comes last, so that at the start no mesh is answered with it before its own secrets are published.
+    // The default is set last. Otherwise, at the start, a mesh could be served deny-all before its own secrets.
     if (first) store.setDefault(secretTypeUrl, () => unlisted);
     first = false;
   };

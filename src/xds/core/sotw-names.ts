@@ -14,19 +14,19 @@ export interface SotwNames {
 }
 
 /**
- * Creates an empty subscription. A request without names subscribes to everything, until the client first sends a
- * name. From then on it subscribes to nothing.
+ * Creates an empty subscription. A request without names subscribes to all resources if the client has never sent a
+ * name (`*` is one). After the first name, a request without names subscribes to nothing.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
  */
 export function createSotwNames(): SotwNames {
   let current: ReadonlySet<string> = new Set();
   let all = false;
-  let everNamed = false;
+  let hasSentNames = false;
   return {
     update(names) {
-      everNamed ||= names.length > 0;
+      hasSentNames ||= names.length > 0;
       const wanted = new Set(names);
-      const wantsAll = wanted.delete(wildcard) || !everNamed;
+      const wantsAll = wanted.delete(wildcard) || !hasSentNames;
       const change: SotwNamesChange = {
         added: [...wanted.difference(current)].sort(),
         removed: [...current.difference(wanted)],
@@ -39,7 +39,7 @@ export function createSotwNames(): SotwNames {
   };
 }
 
-/** True for a request that does not change the subscription. */
+/** Returns true if a request did not change the subscription. */
 export function isRepeat({ added, removed, wildcard: all }: SotwNamesChange): boolean {
   return added.length === 0 && removed.length === 0 && all === 'kept';
 }

@@ -4,21 +4,24 @@ import type { DeltaRequest } from '../core/request.ts';
 const maxLength = 256;
 
 /**
- * Remembers the last ACK. All streams that get the same response share its nonce, so the ACKs of a change to thousands
- * of small clients are equal byte by byte, and one of them is decoded.
+ * Remembers one ACK. Streams that get the same response share its nonce, so after a change, thousands of small clients
+ * send ACKs with equal bytes. Only the first of them is decoded.
  */
 export class RepeatedAck {
   readonly #buffer = Buffer.alloc(maxLength);
   #bytes = this.#buffer.subarray(0, 0);
   #request: DeltaRequest | undefined;
 
-  /** Returns the request of equal bytes, if it was kept. */
+  /** Returns the kept request if it has the same bytes; otherwise `undefined`. */
   find(bytes: Buffer): DeltaRequest | undefined {
     if (this.#request === undefined || bytes.length !== this.#bytes.length) return undefined;
     return bytes.equals(this.#bytes) ? this.#request : undefined;
   }
 
-  /** Keeps the request of these bytes if other clients may send it, too. Returns the request. */
+  /**
+   * Keeps a request with its bytes if other clients may send the same: it has no error, and changes no subscription.
+   * Returns the request.
+   */
   keep(bytes: Buffer, request: DeltaRequest): DeltaRequest {
     if (bytes.length > maxLength || request.error !== undefined || changesNames(request)) return request;
     this.#bytes = this.#buffer.subarray(0, bytes.length);
