@@ -139,12 +139,21 @@ function removalGates(
   removed: string,
   kept: string,
 ): readonly Gate[] {
+  const owned = gate(
+    'R54',
+    resource.ownedBy === undefined,
+    resource.ownedBy === undefined
+      ? 'no other control plane owns the resource'
+      : 'Kuma owns the resource (status.origin.kri), and would list the CA again',
+  );
   if (answered.length === 0)
-    return (['R50', 'R51', 'R52', 'R53'] as const).map((id) =>
-      gate(id, false, 'unknown: no server answered'),
-    );
+    return [
+      ...(['R50', 'R51', 'R52', 'R53'] as const).map((id) => gate(id, false, 'unknown: no server answered')),
+      owned,
+    ];
   const held = answered.filter((server) => server.held).map(({ server }) => server);
-  const without = answered.find(({ cas }) => !cas.some((ca) => ca.fingerprint === kept && ca.notAfter > now));
+  const isValid = (ca: CaFacts): boolean => ca.notBefore <= now && now < ca.notAfter;
+  const without = answered.find(({ cas }) => !cas.some((ca) => ca.fingerprint === kept && isValid(ca)));
   const cas = answered.flatMap((server) => server.cas);
   const others = new Set(
     cas
@@ -164,8 +173,8 @@ function removalGates(
       'R51',
       without === undefined,
       without === undefined
-        ? 'the other CA stays, and has not expired'
-        : `${without.server} does not serve the other CA, or it has expired: the trust domain might have none left`,
+        ? 'the other CA stays, and is valid now'
+        : `${without.server} does not serve the other CA, or it is not valid now: the trust domain might have none left`,
     ),
     gate(
       'R52',
@@ -181,13 +190,7 @@ function removalGates(
         ? `only ${resource.identity} lists the CA`
         : `${[...others].sort().join(', ')} lists the CA as well, so it would stay trusted`,
     ),
-    gate(
-      'R54',
-      resource.ownedBy === undefined,
-      resource.ownedBy === undefined
-        ? 'no other control plane owns the resource'
-        : 'Kuma owns the resource (status.origin.kri), and would list the CA again',
-    ),
+    owned,
   ];
 }
 

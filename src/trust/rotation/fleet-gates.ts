@@ -139,8 +139,10 @@ function unauthenticated(answered: readonly AnsweredFacts[]): Gate {
       false,
       `${bad.server} accepts proxies of other hosts without authentication, so anyone can acknowledge in the name of a proxy`,
     );
-  const isKnown = answered.every(({ authentication }) => authentication !== undefined);
-  return gate('R25', true, isKnown ? 'proxies are authenticated' : 'unknown: the server does not say');
+  const silent = answered.find(({ authentication }) => authentication === undefined);
+  if (silent !== undefined)
+    return gate('R25', false, `unknown: ${silent.server} does not say how proxies authenticate`);
+  return gate('R25', true, 'proxies are authenticated, or are on the same host');
 }
 
 function consumers(answered: readonly AnsweredFacts[], { now }: GateInput): Gate {

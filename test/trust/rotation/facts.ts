@@ -51,7 +51,7 @@ export function server(more: Partial<AnsweredFacts> = {}): AnsweredFacts {
       lagging: [],
     },
     gone: [],
-    authentication: undefined,
+    authentication: { methods: ['mtls'], beyondHost: true },
     consumers: undefined,
     ...more,
   };

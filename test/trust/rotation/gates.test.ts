@@ -216,6 +216,13 @@ const table: readonly (readonly [
     drained({ servers: [server({ authentication: { methods: ['mtls'], beyondHost: true } })] }),
   ],
   [
+    'R25',
+    'finish',
+    'the server does not say how proxies authenticate',
+    drained({ servers: [server({ authentication: undefined })] }),
+    drained({ servers: [server({ authentication: { methods: ['mtls'], beyondHost: true } })] }),
+  ],
+  [
     'R30',
     'finish',
     'a consumer has another bundle',
@@ -291,6 +298,13 @@ const table: readonly (readonly [
     'the new CA has expired',
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notAfter: now })] })] }),
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notAfter: now + 1 })] })] }),
+  ],
+  [
+    'R51',
+    'finish',
+    'the new CA is not valid yet',
+    drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notBefore: now + 1 })] })] }),
+    drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notBefore: now })] })] }),
   ],
   [
     'R51',
@@ -370,6 +384,12 @@ suite('gates of a rotation', () => {
           step,
         );
     }
+  });
+
+  test('Kuma owns the resource, and no server answers → R54 is shut as well', () => {
+    const owned = { ...resource({ ownedBy: 'kri_mid_default' }), servers: [] };
+    assert.ok(shut('finish', drained(owned)).includes('R54'));
+    assert.ok(!shut('finish', drained({ servers: [] })).includes('R54'));
   });
 
   test('each gate of the catalogue has a row, or a test above', () => {

@@ -122,7 +122,7 @@ export function makeWorld() {
         goneAt,
         hasServed: had === version,
       })),
-      authentication: undefined,
+      authentication: { methods: ['mtls'], beyondHost: true },
       consumers: undefined,
     } satisfies AnsweredFacts;
   };
