@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { readManifests } from '../../kit/helm.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { namespace, skip, startStage, meshTrust } from './stage.ts';
 
@@ -63,19 +64,37 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
     assert.deepEqual(await kindsOf(overlay.path), all.slice(1));
   });
 
-  await t.test('the overlay of docs/kubernetes.md: names the image, and adds the webhook', async () => {
-    const root = new URL('../../../', import.meta.url);
-    const page = await readFile(new URL('docs/kubernetes.md', root), 'utf8');
-    const [block = ''] = /(?<=^```yaml\n)[\s\S]*?(?=^```$)/m.exec(page) ?? [];
-    await using overlay = await makeTempDir();
-    // As the block says: beside a checkout.
-    await symlink(root.pathname, overlay.join('meshtrust'));
-    await writeFile(overlay.join('kustomization.yaml'), block);
-    const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
-    assert.match(rendered, /^ +image: registry\.example\/meshtrust:0\.1\.0$/m);
-    const kinds = readManifests(rendered).map(({ kind }) => kind);
-    assert.ok(kinds.includes('ValidatingWebhookConfiguration') && !kinds.includes('Namespace'), kinds.join());
-  });
+  await t.test(
+    'the overlay of docs/kubernetes.md: can be applied where its namespace does not exist',
+    async () => {
+      // The stage has the namespace of the manifests.
+      await using overlay = await overlayOfPage((block) => `${block}namespace: fresh-system\n`);
+      const { stdout } = await stage.cluster.kubectl(['apply', '-k', overlay.path]);
+      assert.match(stdout, /^namespace\/fresh-system created$/m);
+      assert.match(stdout, /^deployment\.apps\/meshtrust created$/m);
+      const image = 'jsonpath={.spec.template.spec.containers[0].image}';
+      assert.equal(
+        await stage.kubectl(`get deployment/meshtrust --namespace fresh-system -o ${image}`),
+        'registry.example/meshtrust:0.1.0',
+      );
+    },
+  );
+
+  await t.test(
+    'the overlay of docs/kubernetes.md with its components: has the webhook, and no namespace',
+    async () => {
+      await using overlay = await overlayOfPage((block) =>
+        block.replace('components: []', 'components:').replaceAll('  # - ', '  - '),
+      );
+      const kinds = readManifests((await stage.cluster.kubectl(['kustomize', overlay.path])).stdout).map(
+        ({ kind }) => kind,
+      );
+      assert.ok(
+        kinds.includes('ValidatingWebhookConfiguration') && !kinds.includes('Namespace'),
+        kinds.join(),
+      );
+    },
+  );
 
   await t.test(
     'component bundle-endpoint: is accepted beside the webhook, with its port and its Secret',
@@ -181,4 +200,15 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
 /** Returns the same objects with other names, because those of the stage exist already. */
 function renamed(manifests: string): string {
   return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases|kuma-system)$/gm, '  name: $1-again');
+}
+
+/** Writes the overlay of docs/kubernetes.md beside a link to this checkout, as the page says. */
+async function overlayOfPage(change: (block: string) => string): Promise<TempDir> {
+  const root = new URL('../../../', import.meta.url);
+  const page = await readFile(new URL('docs/kubernetes.md', root), 'utf8');
+  const [block = ''] = /(?<=^```yaml\n)[\s\S]*?(?=^```$)/m.exec(page) ?? [];
+  const overlay = await makeTempDir();
+  await symlink(root.pathname, overlay.join('meshtrust'));
+  await writeFile(overlay.join('kustomization.yaml'), change(block));
+  return overlay;
 }

@@ -35,6 +35,10 @@ runPage({
       notRun: 'it needs Docker',
       coveredBy: 'test/e2e/packaging/dockerfile.test.ts',
     },
+    'kubectl create namespace kuma-system': {
+      notRun: 'it needs a cluster',
+      coveredBy: 'test/e2e/cluster/chart.test.ts',
+    },
     'helm install meshtrust deploy/helm/meshtrust --namespace meshtrust-system --create-namespace --set image.repository=registry.example/meshtrust':
       { notRun: 'it needs a cluster', coveredBy: 'test/e2e/cluster/chart.test.ts' },
     'npm run --silent meshtrust -- demo --envoy envoy/bin/envoy': {
