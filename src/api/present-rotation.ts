@@ -1,5 +1,6 @@
 import type { MeshTrust } from '../trust/model/mesh-trust.ts';
 import type { RotationMarks } from '../trust/model/read-rotation.ts';
+import { formatTime } from '../trust/rotation/describe-time.ts';
 import { usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
 import { earliestFinish } from '../trust/rotation/finish-gates.ts';
@@ -51,9 +52,9 @@ export function presentRotation(
     state,
     old: marks.old,
     new: marks.new,
-    switchedAt: marks.switchedAt === undefined ? undefined : timeOf(marks.switchedAt),
+    switchedAt: marks.switchedAt === undefined ? undefined : formatTime(marks.switchedAt),
     leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
-    earliestFinish: end === undefined ? undefined : timeOf(end),
+    earliestFinish: end === undefined ? undefined : formatTime(end),
     gates: gates.map(({ id, code, open, detail }) => ({ id, code, open, detail })),
     next: { command: nextCommand[state], allowed: gates.every(({ open }) => open) },
     listed: resource.listed.map(presentCa),
@@ -101,9 +102,12 @@ const nextCommand: Readonly<Record<RotationState, string>> = {
 
 function presentCa({ notBefore, notAfter, ...ca }: CaFacts): RotationDetail['listed'][number] {
   const { fingerprint, keyHash, subject, issuer } = ca;
-  return { fingerprint, keyHash, subject, issuer, notBefore: timeOf(notBefore), notAfter: timeOf(notAfter) };
-}
-
-function timeOf(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
+  return {
+    fingerprint,
+    keyHash,
+    subject,
+    issuer,
+    notBefore: formatTime(notBefore),
+    notAfter: formatTime(notAfter),
+  };
 }

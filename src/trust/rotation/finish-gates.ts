@@ -1,5 +1,5 @@
 import { formatDate } from '../findings/finding.ts';
-import { describeTime } from './describe-time.ts';
+import { describeTime, formatTime } from './describe-time.ts';
 import { skewMs } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
@@ -25,7 +25,7 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
         marks.switchedAt === undefined,
         marks.switchedAt === undefined
           ? 'the issuer has not been switched'
-          : `the issuer was switched at ${timeOf(marks.switchedAt)}; switch it back first, then run: meshtrust rotate back`,
+          : `the issuer was switched at ${formatTime(marks.switchedAt)}; switch it back first, then run: meshtrust rotate back`,
       ),
     ];
   return [
@@ -75,7 +75,7 @@ function timeGates({ marks, now }: GateInput): readonly Gate[] {
       switchedAt !== undefined,
       switchedAt === undefined
         ? 'the time of the switch is unknown: switch the issuer, then run: meshtrust rotate switched'
-        : `the issuer was switched at ${timeOf(switchedAt)}`,
+        : `the issuer was switched at ${formatTime(switchedAt)}`,
     ),
     gate(
       'R41',
@@ -84,7 +84,7 @@ function timeGates({ marks, now }: GateInput): readonly Gate[] {
         ? 'leaves of the old CA may be valid: the time of the switch or the lifetime of a leaf is unknown'
         : left > 0
           ? `a leaf that was issued before the switch may be valid for ${describeTime(left)}`
-          : `every leaf that was issued before the switch has expired by ${timeOf(end ?? 0)}`,
+          : `every leaf that was issued before the switch has expired by ${formatTime(end ?? 0)}`,
     ),
     gate(
       'R43',
@@ -111,7 +111,7 @@ function seen(
   if (last === -Infinity) return gate('R42', true, `no client with a leaf of the ${issuer} CA was seen`);
   const end = isAbort ? -Infinity : (earliestFinish(marks) ?? Infinity);
   const isQuiet = now - last >= options.quietMs;
-  const at = `a client with a leaf of the ${issuer} CA was seen at ${timeOf(last)}`;
+  const at = `a client with a leaf of the ${issuer} CA was seen at ${formatTime(last)}`;
   if (last > end && !isAbort)
     return gate(
       'R42',
@@ -202,8 +202,4 @@ function intermediateBelow(cas: readonly ServedCa[], fingerprint: string): Serve
   return cas.find(
     (ca) => ca.asListed && ca.issuer === subject && ca.subject !== subject && ca.fingerprint !== fingerprint,
   );
-}
-
-function timeOf(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
 }
