@@ -1,5 +1,5 @@
 import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
-import type { PollLimits } from '../../trust/federation/poll-schedule.ts';
+import type { PollTimes } from '../../trust/federation/poll-state.ts';
 import type { Relationship } from '../../trust/federation/relationship.ts';
 import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
@@ -9,7 +9,7 @@ import type { BundleRequest, BundleResponse } from './fetch-bundle.ts';
 import type { Lanes } from './poll-lanes.ts';
 
 /** The dependencies that all polls share. */
-export interface PollContext {
+export interface PollContext extends PollTimes {
   readonly fetch: (request: BundleRequest) => Promise<BundleResponse>;
   readonly clock: {
     readonly wall: () => number;
@@ -17,12 +17,7 @@ export interface PollContext {
     readonly after: (milliseconds: number, callback: () => void) => () => void;
   };
   readonly lanes: Lanes;
-  readonly limits: PollLimits;
-  /** A bundle whose last fetch is older is withdrawn, in milliseconds; 0 for never. */
-  readonly maxAgeMs: number;
   readonly userAgent: string;
-  /** The name of this server, by which the fetches of several servers are spread. */
-  readonly instance: string;
   readonly maxBytes: number;
   readonly denyPrivate: boolean;
   /** PEM certificates that are trusted for `https_web`, beside the roots of Node.js. */

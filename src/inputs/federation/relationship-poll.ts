@@ -1,20 +1,24 @@
-import {
-  acceptDocument,
-  confirmAfterMs,
-  digestOf,
-  emptyMemory,
-} from '../../trust/federation/accept-document.ts';
-import type { BundleMemory, DocumentEffect } from '../../trust/federation/accept-document.ts';
+import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
 import { bundleText } from '../../trust/federation/bundle-text.ts';
-import { isSameEndpoint, isSameResource } from '../../trust/federation/compare-relationships.ts';
 import { endpointCas, unauthenticated } from '../../trust/federation/endpoint-cas.ts';
-import { firstRetryMs, intervalMs, nextFetchMs } from '../../trust/federation/poll-schedule.ts';
+import {
+  afterFailure,
+  afterSuccess,
+  bundleInForce,
+  firstPollState,
+  isBootstrapNew,
+  isNewResult,
+  nextPollMs,
+  pollStatus,
+  withoutSequence,
+  withRelationship,
+} from '../../trust/federation/poll-state.ts';
+import type { FetchedBundle, PollState } from '../../trust/federation/poll-state.ts';
 import { federationPath } from '../../trust/federation/relationship.ts';
 import type { Relationship } from '../../trust/federation/relationship.ts';
 import { bundleDates } from '../../trust/federation/relationship-status.ts';
 import type {
   BundleDates,
-  BundleOrigin,
   FetchFailure,
   RelationshipStatus,
 } from '../../trust/federation/relationship-status.ts';
@@ -41,43 +45,22 @@ export interface RelationshipPoll {
 
 /** The time for one fetch, in milliseconds. */
 const fetchTimeoutMs = 10_000;
-/** Without a change, the time of the last success is stored again after this time, in milliseconds. */
-const storeAgainMs = 3_600_000;
 
+/** Does what `PollState` decides: sends requests, sets timers, delivers bundles and stores them. */
 export function createRelationshipPoll(
   first: Relationship,
   stored: StoredBundle | undefined,
   context: PollContext,
 ): RelationshipPoll {
-  const { clock, deliver } = context;
-  let relationship = first;
+  const { clock, deliver, lanes } = context;
   const path = federationPath(first.key);
-  let memory: BundleMemory = { ...emptyMemory, applied: stored?.document };
-  let origin: BundleOrigin = stored === undefined ? 'none' : 'restored';
-  let etag = stored?.url === first.url ? stored.etag : undefined;
-  let lastSuccessAt = stored?.fetchedAt;
-  let storedAt = stored?.fetchedAt ?? -Infinity;
-  let bootstrapAtSuccess = stored?.bootstrapDigest;
-  let lastAttemptAt: number | undefined;
-  let nextAttemptAt: number | undefined;
-  let error: FetchFailure | undefined;
-  let failures = 0;
-  let isTooOld = false;
+  // A fetch reads the state again when it ends: `update` may have replaced the relationship meanwhile.
+  let state = firstPollState(first, stored);
   let delivered: string | undefined;
   let dates: { readonly of: BundleDocument; readonly dates: BundleDates | undefined } | undefined;
   let cancelTimer: (() => void) | undefined;
   let running: AbortController | undefined;
   let isClosed = false;
-
-  const bootstrapDigest = (): string | undefined =>
-    relationship.bootstrap === undefined ? undefined : digestOf(relationship.bootstrap);
-
-  /** Returns the bundle in force. */
-  const current = (): BundleDocument | undefined => {
-    if (isTooOld) return undefined;
-    const document = memory.applied ?? relationship.bootstrap;
-    return document === undefined || document.certificates.length === 0 ? undefined : document;
-  };
 
   const datesOf = (document: BundleDocument | undefined): BundleDates | undefined => {
     if (document === undefined) return undefined;
@@ -85,12 +68,10 @@ export function createRelationshipPoll(
     return dates.dates;
   };
 
-  const interval = (): number => intervalMs(memory.applied?.refreshHintSeconds, context.limits);
-
   /** Delivers the bundle in force if it is not the delivered one. */
   const deliverCurrent = (evidence: GoneEvidence): void => {
-    const document = current();
-    const text = document && bundleText(relationship, document);
+    const document = bundleInForce(state);
+    const text = document && bundleText(state.relationship, document);
     if (text === delivered) return;
     delivered = text;
     deliver(
@@ -98,54 +79,18 @@ export function createRelationshipPoll(
     );
   };
 
-  const store = (isChanged: boolean): void => {
-    const { applied } = memory;
-    if (applied === undefined || lastSuccessAt === undefined) return;
-    if (!isChanged && lastSuccessAt - storedAt < storeAgainMs) return;
-    storedAt = lastSuccessAt;
-    const { mesh, trustDomain, url } = relationship;
-    const digest = bootstrapAtSuccess;
-    context.save({
-      mesh,
-      trustDomain,
-      url,
-      etag,
-      fetchedAt: lastSuccessAt,
-      bootstrapDigest: digest,
-      document: applied,
-    });
-  };
-
   const fail = (failure: FetchFailure): FetchFailure['reason'] => {
-    failures += 1;
-    error = failure;
-    const { maxAgeMs } = context;
-    isTooOld = maxAgeMs > 0 && lastSuccessAt !== undefined && clock.wall() - lastSuccessAt >= maxAgeMs;
-    if (isTooOld) deliverCurrent('absence');
+    state = afterFailure(state, failure, clock.wall(), context.maxAgeMs);
+    if (state.isTooOld) deliverCurrent('absence');
     return failure.reason;
   };
 
-  const succeed = (document: BundleDocument | undefined, newEtag: string | undefined): DocumentEffect => {
-    const now = clock.wall();
-    const before = memory;
-    const result =
-      document === undefined
-        ? ({ memory: { ...memory, held: undefined }, effect: 'unchanged' } as const)
-        : acceptDocument(memory, document, now);
-    memory = result.memory;
-    lastSuccessAt = now;
-    error = undefined;
-    failures = 0;
-    isTooOld = false;
-    if (result.effect === 'hold') return 'hold';
-    origin = 'fetched';
-    if (document !== undefined) etag = newEtag;
-    const digest = bootstrapDigest();
-    const isChanged = result.effect !== 'unchanged' || digest !== bootstrapAtSuccess;
-    bootstrapAtSuccess = digest;
-    deliverCurrent('deletion');
-    store(isChanged || before.applied?.sequence !== memory.applied?.sequence);
-    return result.effect;
+  const succeed = (fetched: FetchedBundle | undefined): DocumentEffect => {
+    const success = afterSuccess(state, fetched, clock.wall());
+    state = success.state;
+    if (success.effect !== 'hold') deliverCurrent('deletion');
+    if (success.toStore !== undefined) context.save(success.toStore);
+    return success.effect;
   };
 
   const applyResponse = (response: BundleResponse): DocumentEffect | FetchFailure['reason'] => {
@@ -153,87 +98,38 @@ export function createRelationshipPoll(
       case 'failed':
         return fail({ reason: response.reason, message: response.message });
       case 'unchanged':
-        return succeed(undefined, undefined);
+        return succeed(undefined);
       case 'document': {
         const reading = readBundleDocument(response.text);
         return reading.kind === 'refused'
           ? fail({ reason: 'document', message: `the response ${reading.reason}` })
-          : succeed(reading.document, response.etag);
+          : succeed({ document: reading.document, etag: response.etag });
       }
     }
-  };
-
-  const checks = (): readonly ServerCheck[] => {
-    const { profile } = relationship;
-    if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas }];
-    const sets = endpointCas({
-      relationship,
-      fetched: memory.applied,
-      isBootstrapNew: bootstrapDigest() !== bootstrapAtSuccess,
-      trusted: context.trusted,
-      isDistrusted: context.isDistrusted,
-    });
-    return sets.map((set) => ({ kind: 'spiffe', id: profile.id, cas: set.map((der) => encodePem(der)) }));
-  };
-
-  /** Fetches the bundle, and returns whether only an edited `trustDomainBundle` authenticated the endpoint. */
-  const fetchOnce = async (
-    signal: AbortSignal,
-  ): Promise<{ readonly response: BundleResponse; readonly isBootstrapped: boolean }> => {
-    const { userAgent, maxBytes, denyPrivate } = context;
-    const end = clock.monotonic() + fetchTimeoutMs;
-    let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship) };
-    for (const [index, check] of checks().entries()) {
-      const timeoutMs = Math.max(1, end - clock.monotonic());
-      response = await context.fetch({
-        url: relationship.url,
-        check,
-        // A held document has to come again in full.
-        etag: memory.held === undefined && memory.applied !== undefined ? etag : undefined,
-        userAgent,
-        maxBytes,
-        timeoutMs,
-        denyPrivate,
-        signal,
-      });
-      if (response.kind !== 'failed' || response.reason !== 'identity')
-        return { response, isBootstrapped: index > 0 };
-    }
-    return { response, isBootstrapped: false };
   };
 
   const attempt = async (controller: AbortController): Promise<void> => {
     const { signal } = controller;
     if (signal.aborted) return;
     const begin = clock.monotonic();
-    lastAttemptAt = clock.wall();
-    const { response, isBootstrapped } = await fetchOnce(signal);
+    state = { ...state, lastAttemptAt: clock.wall() };
+    const { response, isBootstrapped } = await fetchOnce(state, context, signal);
     if (signal.aborted) return;
-    // A person vouched for the peer's new CAs: its sequence may begin again.
-    if (isBootstrapped && memory.applied !== undefined)
-      memory = { ...memory, applied: { ...memory.applied, sequence: undefined } };
-    const before = error?.reason;
-    const heldBefore = memory.held?.kind;
+    if (isBootstrapped) state = withoutSequence(state);
+    const before = state;
     const result = applyResponse(response);
-    const isNews =
-      result !== 'unchanged' &&
-      (result !== 'hold' || heldBefore === undefined) &&
-      (error === undefined || before !== error.reason);
+    const { relationship, error } = state;
+    const isNews = isNewResult(before, state, result);
     context.onFetch({ relationship, result, error, isNews, milliseconds: clock.monotonic() - begin });
     running = undefined;
     schedule();
-    if (error !== undefined || before !== undefined || result !== 'unchanged') context.onChange();
+    if (error !== undefined || before.error !== undefined || result !== 'unchanged') context.onChange();
   };
 
   const schedule = (): void => {
-    const { maxAgeMs, instance } = context;
-    const regular = nextFetchMs(interval(), `${instance}\0${relationship.key}`);
-    const isFirst = error !== undefined && memory.applied === undefined;
-    const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
-    const hasEnd = maxAgeMs > 0 && lastSuccessAt !== undefined && !isTooOld;
-    const end = hasEnd ? (lastSuccessAt ?? 0) + maxAgeMs - clock.wall() : Infinity;
-    const wait = Math.max(1, Math.min(isFirst ? firstRetryMs(failures) : regular, confirm, end));
-    nextAttemptAt = clock.wall() + wait;
+    const now = clock.wall();
+    const wait = nextPollMs(state, context, now);
+    state = { ...state, nextAttemptAt: now + wait };
     cancelTimer?.();
     cancelTimer = clock.after(wait, start);
   };
@@ -244,8 +140,8 @@ export function createRelationshipPoll(
     running?.abort();
     const controller = new AbortController();
     running = controller;
-    nextAttemptAt = undefined;
-    const lane = error === undefined ? context.lanes.healthy : context.lanes.failing;
+    state = { ...state, nextAttemptAt: undefined };
+    const lane = state.error === undefined ? lanes.healthy : lanes.failing;
     void lane.run(() => attempt(controller));
   };
 
@@ -259,32 +155,13 @@ export function createRelationshipPoll(
   start();
 
   return {
-    status: () => {
-      const document = current();
-      return {
-        relationship,
-        origin: document === undefined ? 'none' : memory.applied === undefined ? 'bootstrap' : origin,
-        document,
-        dates: datesOf(document),
-        held: memory.held,
-        withdrawn: isTooOld ? 'too-old' : memory.applied?.certificates.length === 0 ? 'empty' : undefined,
-        etag,
-        intervalMs: interval(),
-        lastSuccessAt,
-        lastAttemptAt,
-        nextAttemptAt,
-        error,
-      };
-    },
+    status: () => pollStatus(state, context.limits, datesOf(bundleInForce(state))),
     update(next) {
-      const before = relationship;
-      relationship = next;
-      if (isSameResource(before, next)) return;
-      if (before.url !== next.url) etag = undefined;
+      const { state: updated, change } = withRelationship(state, next);
+      state = updated;
+      if (change === 'none') return;
       deliverCurrent('deletion');
-      if (isSameEndpoint(before, next)) return;
-      failures = 0;
-      start();
+      if (change === 'endpoint') start();
     },
     refresh: start,
     remove(evidence) {
@@ -293,4 +170,51 @@ export function createRelationshipPoll(
     },
     close,
   };
+}
+
+/**
+ * Fetches the bundle, and returns whether only an edited `trustDomainBundle` authenticated the endpoint. A change of the
+ * endpoint aborts the fetch, so the state at its beginning suffices.
+ */
+async function fetchOnce(
+  state: PollState,
+  context: PollContext,
+  signal: AbortSignal,
+): Promise<{ readonly response: BundleResponse; readonly isBootstrapped: boolean }> {
+  const { relationship, memory, etag } = state;
+  const { clock, userAgent, maxBytes, denyPrivate } = context;
+  const end = clock.monotonic() + fetchTimeoutMs;
+  let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship) };
+  for (const [index, check] of serverChecks(state, context).entries()) {
+    const timeoutMs = Math.max(1, end - clock.monotonic());
+    response = await context.fetch({
+      url: relationship.url,
+      check,
+      // A held document has to come again in full.
+      etag: memory.held === undefined && memory.applied !== undefined ? etag : undefined,
+      userAgent,
+      maxBytes,
+      timeoutMs,
+      denyPrivate,
+      signal,
+    });
+    if (response.kind !== 'failed' || response.reason !== 'identity')
+      return { response, isBootstrapped: index > 0 };
+  }
+  return { response, isBootstrapped: false };
+}
+
+/** Returns how the endpoint may be authenticated, in the order of the attempts. */
+function serverChecks(state: PollState, context: PollContext): readonly ServerCheck[] {
+  const { relationship, memory } = state;
+  const { profile } = relationship;
+  if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas }];
+  const sets = endpointCas({
+    relationship,
+    fetched: memory.applied,
+    isBootstrapNew: isBootstrapNew(state),
+    trusted: context.trusted,
+    isDistrusted: context.isDistrusted,
+  });
+  return sets.map((set) => ({ kind: 'spiffe', id: profile.id, cas: set.map((der) => encodePem(der)) }));
 }

@@ -1,0 +1,226 @@
+import type { BundleDocument } from '../model/bundle-document.ts';
+import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-document.ts';
+import type { BundleMemory, DocumentEffect } from './accept-document.ts';
+import { isSameEndpoint, isSameResource } from './compare-relationships.ts';
+import { firstRetryMs, intervalMs, nextFetchMs } from './poll-schedule.ts';
+import type { PollLimits } from './poll-schedule.ts';
+import type { Relationship } from './relationship.ts';
+import type { BundleDates, BundleOrigin, FetchFailure, RelationshipStatus } from './relationship-status.ts';
+import type { StoredBundle } from './stored-bundle.ts';
+
+/** The state of fetching one relationship. Times are epoch milliseconds. */
+export interface PollState {
+  readonly relationship: Relationship;
+  readonly memory: BundleMemory;
+  /** The origin of the fetched bundle. */
+  readonly origin: Exclude<BundleOrigin, 'bootstrap'>;
+  readonly etag: string | undefined;
+  readonly lastSuccessAt: number | undefined;
+  /** The digest of `trustDomainBundle` at the last success. */
+  readonly bootstrapAtSuccess: string | undefined;
+  /** When the bundle was stored last; -Infinity before the first time. */
+  readonly storedAt: number;
+  readonly lastAttemptAt: number | undefined;
+  readonly nextAttemptAt: number | undefined;
+  /** Why the last attempt failed; `undefined` if it did not. */
+  readonly error: FetchFailure | undefined;
+  /** The number of attempts that failed since the last success. */
+  readonly failures: number;
+  /** True if the bundle is withdrawn because the last success was too long ago. */
+  readonly isTooOld: boolean;
+}
+
+/** When a bundle is fetched, and when it is too old. */
+export interface PollTimes {
+  readonly limits: PollLimits;
+  /** A bundle whose last fetch is older is withdrawn, in milliseconds; 0 for never. */
+  readonly maxAgeMs: number;
+  /** The name of this server, by which the fetches of several servers are spread. */
+  readonly instance: string;
+}
+
+/** Without a change, the time of the last success is stored again after this time, in milliseconds. */
+const storeAgainMs = 3_600_000;
+
+/** Returns the state before the first fetch. `stored` is the bundle of an earlier run. */
+export function firstPollState(relationship: Relationship, stored: StoredBundle | undefined): PollState {
+  return {
+    relationship,
+    memory: { ...emptyMemory, applied: stored?.document },
+    origin: stored === undefined ? 'none' : 'restored',
+    etag: stored?.url === relationship.url ? stored.etag : undefined,
+    lastSuccessAt: stored?.fetchedAt,
+    bootstrapAtSuccess: stored?.bootstrapDigest,
+    storedAt: stored?.fetchedAt ?? -Infinity,
+    lastAttemptAt: undefined,
+    nextAttemptAt: undefined,
+    error: undefined,
+    failures: 0,
+    isTooOld: false,
+  };
+}
+
+/** Returns the bundle in force: the fetched one, and `trustDomainBundle` before the first fetch. */
+export function bundleInForce({ isTooOld, memory, relationship }: PollState): BundleDocument | undefined {
+  if (isTooOld) return undefined;
+  const document = memory.applied ?? relationship.bootstrap;
+  return document === undefined || document.certificates.length === 0 ? undefined : document;
+}
+
+/** Returns whether `trustDomainBundle` was changed after the last success. */
+export function isBootstrapNew({ relationship, bootstrapAtSuccess }: PollState): boolean {
+  return bootstrapDigest(relationship) !== bootstrapAtSuccess;
+}
+
+/**
+ * Replaces the relationship, also while it is fetched. The bundle in force may be another one after the change
+ * `resource`. After the change `endpoint`, the bundle must be fetched at once as well.
+ */
+export function withRelationship(
+  state: PollState,
+  next: Relationship,
+): { readonly state: PollState; readonly change: 'none' | 'resource' | 'endpoint' } {
+  const { relationship: before, etag } = state;
+  const changed = { ...state, relationship: next };
+  if (isSameResource(before, next)) return { state: changed, change: 'none' };
+  const moved = { ...changed, etag: before.url === next.url ? etag : undefined };
+  return isSameEndpoint(before, next)
+    ? { state: moved, change: 'resource' }
+    : { state: { ...moved, failures: 0 }, change: 'endpoint' };
+}
+
+/** Lets the sequence of the peer begin again: a person vouched for its new CAs. */
+export function withoutSequence(state: PollState): PollState {
+  const { applied } = state.memory;
+  if (applied === undefined) return state;
+  return { ...state, memory: { ...state.memory, applied: { ...applied, sequence: undefined } } };
+}
+
+/** Applies a failed fetch. It takes nothing away before the bundle is too old. */
+export function afterFailure(
+  state: PollState,
+  error: FetchFailure,
+  now: number,
+  maxAgeMs: PollTimes['maxAgeMs'],
+): PollState {
+  const { failures, lastSuccessAt } = state;
+  const isTooOld = maxAgeMs > 0 && lastSuccessAt !== undefined && now - lastSuccessAt >= maxAgeMs;
+  return { ...state, error, failures: failures + 1, isTooOld };
+}
+
+/** A document that was fetched, with its ETag. */
+export interface FetchedBundle {
+  readonly document: BundleDocument;
+  readonly etag: string | undefined;
+}
+
+interface PollSuccess {
+  readonly state: PollState;
+  readonly effect: DocumentEffect;
+  /** The bundle to be stored, if it must be. */
+  readonly toStore: StoredBundle | undefined;
+}
+
+/** Applies a successful fetch. `fetched` is undefined if the endpoint still has the document of the ETag. */
+export function afterSuccess(state: PollState, fetched: FetchedBundle | undefined, now: number): PollSuccess {
+  const { memory: before } = state;
+  const { memory, effect } =
+    fetched === undefined
+      ? ({ memory: { ...before, held: undefined }, effect: 'unchanged' } as const)
+      : acceptDocument(before, fetched.document, now);
+  const reached = {
+    ...state,
+    memory,
+    lastSuccessAt: now,
+    error: undefined,
+    failures: 0,
+    isTooOld: false,
+  } as const;
+  if (effect === 'hold') return { state: reached, effect, toStore: undefined };
+  const applied: PollState = {
+    ...reached,
+    origin: 'fetched',
+    etag: fetched === undefined ? state.etag : fetched.etag,
+    bootstrapAtSuccess: bootstrapDigest(state.relationship),
+  };
+  const isChanged =
+    effect !== 'unchanged' || isBootstrapNew(state) || before.applied?.sequence !== memory.applied?.sequence;
+  if (memory.applied === undefined || (!isChanged && now - state.storedAt < storeAgainMs))
+    return { state: applied, effect, toStore: undefined };
+  const { mesh, trustDomain, url } = state.relationship;
+  const { etag, bootstrapAtSuccess } = applied;
+  return {
+    state: { ...applied, storedAt: now },
+    effect,
+    toStore: {
+      mesh,
+      trustDomain,
+      url,
+      etag,
+      fetchedAt: now,
+      bootstrapDigest: bootstrapAtSuccess,
+      document: memory.applied,
+    },
+  };
+}
+
+/** Returns whether the result of a fetch is worth a line of log: the fetch before did not have it. */
+export function isNewResult(
+  before: PollState,
+  { error }: PollState,
+  result: DocumentEffect | FetchFailure['reason'],
+): boolean {
+  if (result === 'unchanged') return false;
+  if (result === 'hold') return before.memory.held === undefined;
+  return error === undefined || error.reason !== before.error?.reason;
+}
+
+/**
+ * Returns the time until the next fetch, in milliseconds: earlier than the interval for a bundle that was never fetched,
+ * for a held document, and at the end of the bundle's age.
+ */
+export function nextPollMs(state: PollState, times: PollTimes, now: number): number {
+  const { relationship, memory, error, failures, lastSuccessAt, isTooOld } = state;
+  const { limits, maxAgeMs, instance } = times;
+  const isFirst = error !== undefined && memory.applied === undefined;
+  const regular = isFirst
+    ? firstRetryMs(failures)
+    : nextFetchMs(pollIntervalMs(state, limits), `${instance}\0${relationship.key}`);
+  const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
+  const hasEnd = maxAgeMs > 0 && lastSuccessAt !== undefined && !isTooOld;
+  const end = hasEnd ? lastSuccessAt + maxAgeMs - now : Infinity;
+  return Math.max(1, Math.min(regular, confirm, end));
+}
+
+/** Returns the status for people. `dates` are those of the bundle in force. */
+export function pollStatus(
+  state: PollState,
+  limits: PollLimits,
+  dates: BundleDates | undefined,
+): RelationshipStatus {
+  const { relationship, memory, origin, isTooOld } = state;
+  const { etag, lastSuccessAt, lastAttemptAt, nextAttemptAt, error } = state;
+  const document = bundleInForce(state);
+  return {
+    relationship,
+    origin: document === undefined ? 'none' : memory.applied === undefined ? 'bootstrap' : origin,
+    document,
+    dates,
+    held: memory.held,
+    withdrawn: isTooOld ? 'too-old' : memory.applied?.certificates.length === 0 ? 'empty' : undefined,
+    etag,
+    intervalMs: pollIntervalMs(state, limits),
+    lastSuccessAt,
+    lastAttemptAt,
+    nextAttemptAt,
+    error,
+  };
+}
+
+function pollIntervalMs({ memory }: PollState, limits: PollLimits): number {
+  return intervalMs(memory.applied?.refreshHintSeconds, limits);
+}
+
+function bootstrapDigest({ bootstrap }: Relationship): string | undefined {
+  return bootstrap === undefined ? undefined : digestOf(bootstrap);
+}
