@@ -1,5 +1,7 @@
 /** `GET /api/v1/federation/consumers`: who fetched the published bundles. New releases only add fields. */
 export interface ConsumerList {
+  /** The time of the answer, by the clock of the server. Releases up to 0.1.0 do not say it. */
+  readonly at?: string | undefined;
   /** The bundles that the server publishes now. */
   readonly published: readonly PublishedBundleSummary[];
   /** The last 1,000 consumers, the most recent first. */
@@ -18,6 +20,10 @@ interface PublishedBundleSummary {
   readonly etag: string;
   /** The number of CA certificates. */
   readonly keys: number;
+  /** `spiffe_refresh_hint`. Releases up to 0.1.0 say neither this nor `publishedAt`. */
+  readonly refreshHintSeconds?: number | undefined;
+  /** When this process published this content first. */
+  readonly publishedAt?: string | undefined;
 }
 
 /** One consumer of a trust domain: an address, and the program that it names. */
@@ -27,10 +33,18 @@ export interface ConsumerDetail {
   readonly address: string;
   readonly userAgent: string;
   readonly lastFetchAt: string;
-  /** The entity tag of the bundle that it holds, with its quotes; absent if that is not known. */
+  /** The entity tag of the bundle that it has, or that was sent to it, with its quotes; absent if it is not known. */
   readonly etag?: string | undefined;
-  /** Whether it holds the bundle that is published now. */
+  /** Whether it has the bundle that is published now. */
   readonly state: ConsumerState;
+  /** Seconds between two of its fetches; absent after a single one. */
+  readonly pollSeconds?: number | undefined;
+  /** True if it polled, and has not fetched for three of its intervals or of the refresh hint, for a day at most. */
+  readonly overdue?: boolean | undefined;
 }
 
-export type ConsumerState = 'current' | 'behind' | 'unknown';
+/**
+ * `current`: a request after the response showed that the consumer has the published bundle. `sent`: a whole response was
+ * written, and nothing shows yet that the consumer received it. `behind`: it has another bundle.
+ */
+export type ConsumerState = 'current' | 'sent' | 'behind' | 'unknown';

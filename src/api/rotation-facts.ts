@@ -48,7 +48,7 @@ export function rotationFacts(
       hasServed: version !== undefined && version === servedVersion,
     })),
     authentication: xdsAuthentication,
-    consumers: mesh && consumers && consumersOf(consumers, mesh.name, trustDomain),
+    publication: mesh && consumers && publicationOf(consumers, mesh.name, trustDomain),
   };
 }
 
@@ -73,25 +73,41 @@ export function caFacts({
   };
 }
 
-/** Returns the consumers of a published bundle; `undefined` if it is not published. */
-function consumersOf(
-  { published, consumers, forgotten }: ConsumerList,
+/** Returns what a server publishes of a trust domain, and its consumers; `undefined` if it is not published. */
+function publicationOf(
+  { at, published, consumers, forgotten }: ConsumerList,
   mesh: string,
   trustDomain: string,
-): readonly ConsumerFacts[] | undefined {
+): AnsweredFacts['publication'] {
   const isOf = (one: { readonly mesh: string; readonly trustDomain: string }): boolean =>
     one.mesh === mesh && one.trustDomain === trustDomain;
-  if (!published.some(isOf)) return undefined;
-  const known = consumers.filter(isOf).map(({ address, userAgent, state }): ConsumerFacts => ({
-    name: userAgent === '' ? address : `${address} (${userAgent})`,
-    state,
-  }));
+  const bundle = published.find(isOf);
+  if (bundle === undefined) return undefined;
+  const { etag, refreshHintSeconds, publishedAt } = bundle;
+  if (at === undefined || refreshHintSeconds === undefined || publishedAt === undefined) return 'unknown';
+  // By the clock of the server: it may differ from the one of this program.
+  const ageOf = (time: string): number => Math.max(0, Date.parse(at) - Date.parse(time));
+  const known = consumers
+    .filter(isOf)
+    .map(({ address, userAgent, state, lastFetchAt, pollSeconds }): ConsumerFacts => ({
+      name: userAgent === '' ? address : `${address} (${userAgent})`,
+      state,
+      ageMs: ageOf(lastFetchAt),
+      pollMs: pollSeconds === undefined ? undefined : pollSeconds * 1000,
+    }));
   // They may be consumers of this bundle.
   const lost = {
     name: `${counted(forgotten, 'consumer')} that the server no longer lists`,
     state: 'unknown',
+    ageMs: 0,
+    pollMs: undefined,
   } as const;
-  return forgotten === 0 ? known : [...known, lost];
+  return {
+    etag,
+    hintMs: refreshHintSeconds * 1000,
+    unchangedMs: ageOf(publishedAt),
+    consumers: forgotten === 0 ? known : [...known, lost],
+  };
 }
 
 function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies'] {

@@ -96,11 +96,11 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
       for (const { mesh, trustDomain } of bundles) {
         const { address, userAgent: program } = answered;
         const fields = { event: 'bundle-fetched', mesh, trustDomain, address, program, status };
-        log.debug(fields, `a consumer has the bundle of trust domain ${trustDomain} of mesh ${mesh}`);
+        log.debug(fields, `a consumer fetched the bundle of trust domain ${trustDomain} of mesh ${mesh}`);
       }
       const names = bundles.length === 0 ? [{ mesh: '', trustDomain: '' }] : bundles;
       for (const { mesh, trustDomain } of names) metrics.request(mesh, trustDomain, status);
-      for (const consumer of consumersOf({ ...answered, at: now() })) consumers.saw(consumer);
+      for (const fetch of consumersOf({ ...answered, at: now() })) consumers.saw(fetch);
     },
     onError: (error) => log.error({ event: 'bundle-endpoint', err: error }, 'the bundle endpoint failed'),
   });
@@ -133,14 +133,16 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
   // A restored state may be built already: the first request must not find it unpublished.
   update();
   pipeline.setFindings('bundle-endpoint', update);
-  const listed = (): ConsumerList => presentConsumers(consumers, published);
+  const listed = (): ConsumerList => presentConsumers(consumers, published, now());
   metrics.follow(() => {
     const all = listed();
     const groups = Map.groupBy(all.consumers, ({ mesh, trustDomain }) => `${mesh}/${trustDomain}`);
     return all.published.map(({ mesh, trustDomain, sequence }) => {
-      const counts = { current: 0, behind: 0, unknown: 0 };
-      for (const { state } of groups.get(`${mesh}/${trustDomain}`) ?? []) counts[state] += 1;
-      return { mesh, trustDomain, sequence, consumers: counts };
+      const own = groups.get(`${mesh}/${trustDomain}`) ?? [];
+      const counts = { current: 0, sent: 0, behind: 0, unknown: 0 };
+      for (const { state } of own) counts[state] += 1;
+      const overdue = own.filter((consumer) => consumer.overdue === true).length;
+      return { mesh, trustDomain, sequence, consumers: counts, overdue };
     });
   });
 

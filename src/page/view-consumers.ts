@@ -4,9 +4,14 @@ import type { ConsumerDetail, ConsumerList } from '../api/consumer-api-types.ts'
 import { count } from './format.ts';
 import { viewTime } from './view-parts.ts';
 
-const tones = { current: 'good', behind: 'warn', unknown: '' } as const;
-/** Consumers that do not hold the published bundle are first. */
-const order: Readonly<Record<ConsumerDetail['state'], number>> = { behind: 0, unknown: 1, current: 2 };
+const tones = { current: 'good', sent: '', behind: 'warn', unknown: '' } as const;
+/** Consumers that do not have the published bundle are first. */
+const order: Readonly<Record<ConsumerDetail['state'], number>> = {
+  behind: 0,
+  unknown: 1,
+  sent: 2,
+  current: 3,
+};
 /** Number of consumers that are shown. The admin API has more. */
 const most = 50;
 

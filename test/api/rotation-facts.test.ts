@@ -108,25 +108,57 @@ suite('a server, for the gates of a rotation', () => {
     test(`${what} → ${isReady ? 'ready' : 'not ready'}`, () =>
       assert.equal(rotationFacts('one', 'a.test', answers(more)).notReady === undefined, isReady));
 
-  const bundle = { mesh: 'default', trustDomain: 'a.test' };
-  const consumer = { ...bundle, address: '10.0.0.1', userAgent: 'spire', state: 'behind' };
-  const consumers = (more: object): unknown =>
+  const bundle = {
+    mesh: 'default',
+    trustDomain: 'a.test',
+    etag: '"1"',
+    refreshHintSeconds: 60,
+    publishedAt: '2026-11-28T03:00:00.000Z',
+  };
+  const consumer = {
+    mesh: 'default',
+    trustDomain: 'a.test',
+    address: '10.0.0.1',
+    userAgent: 'spire',
+    state: 'sent',
+    lastFetchAt: '2026-11-28T03:00:30.000Z',
+    pollSeconds: 15,
+  };
+  const at = '2026-11-28T03:01:00.000Z';
+  const publication = (more: object): unknown =>
     rotationFacts(
       'one',
       'a.test',
-      answers({ consumers: { published: [bundle], consumers: [consumer], forgotten: 0, ...more } }),
-    ).consumers;
+      answers({ consumers: { at, published: [bundle], consumers: [consumer], forgotten: 0, ...more } }),
+    ).publication;
+  const known = { name: '10.0.0.1 (spire)', state: 'sent', ageMs: 30_000, pollMs: 15_000 };
+  const published = { etag: '"1"', hintMs: 60_000, unchangedMs: 60_000, consumers: [known] };
 
-  test('consumers of the bundle → by name, those of other bundles left out', () =>
-    assert.deepEqual(consumers({ consumers: [consumer, { ...consumer, trustDomain: 'b.test' }] }), [
-      { name: '10.0.0.1 (spire)', state: 'behind' },
-    ]));
+  test('consumers of the bundle → by name, with ages by the clock of the server, those of other bundles left out', () =>
+    assert.deepEqual(
+      publication({ consumers: [consumer, { ...consumer, trustDomain: 'b.test' }] }),
+      published,
+    ));
 
-  test('the bundle is not published → nobody reads it', () =>
-    assert.equal(consumers({ published: [{ ...bundle, trustDomain: 'b.test' }] }), undefined));
+  test('the bundle is not published → no publication', () =>
+    assert.equal(publication({ published: [{ ...bundle, trustDomain: 'b.test' }] }), undefined));
 
   test('consumers beyond the list of the server → unknown', () =>
-    assert.deepEqual(consumers({ consumers: [], forgotten: 2 }), [
-      { name: '2 consumers that the server no longer lists', state: 'unknown' },
-    ]));
+    assert.deepEqual(publication({ consumers: [], forgotten: 2 }), {
+      ...published,
+      consumers: [
+        {
+          name: '2 consumers that the server no longer lists',
+          state: 'unknown',
+          ageMs: 0,
+          pollMs: undefined,
+        },
+      ],
+    }));
+
+  // Release 0.1.0 calls a consumer current once the response was written.
+  test('a server that does not say when it published the bundle → unknown', () => {
+    assert.equal(publication({ at: undefined }), 'unknown');
+    assert.equal(publication({ published: [{ ...bundle, publishedAt: undefined }] }), 'unknown');
+  });
 });

@@ -191,8 +191,11 @@ suite('bundle endpoint of the server', () => {
     server.rig.deliver(trustOf(one), synced);
     await server.get('/a.test', { 'User-Agent': 'late' });
     server.rig.deliver(trustOf(one, two));
-    await server.get('/bundles/default/a.test', { 'User-Agent': 'early' });
+    const { etag = '' } = (await server.get('/bundles/default/a.test', { 'User-Agent': 'early' })).headers;
     await server.get('/never.test', { 'User-Agent': 'lost' });
+    const statesOf = (): readonly string[] => server.endpoint.consumers().consumers.map(({ state }) => state);
+    assert.deepEqual(statesOf(), ['sent', 'behind']);
+    await server.get('/a.test', { 'User-Agent': 'early', 'If-None-Match': String(etag) });
     assert.deepEqual(
       server.endpoint
         .consumers()
@@ -213,6 +216,7 @@ suite('bundle endpoint of the server', () => {
       [...(await server.metric('meshtrust_bundle_consumers'))],
       [
         [`${labels},state="current"`, 1],
+        [`${labels},state="sent"`, 0],
         [`${labels},state="behind"`, 1],
         [`${labels},state="unknown"`, 0],
       ],
@@ -222,12 +226,45 @@ suite('bundle endpoint of the server', () => {
       [
         [`${labels},code="200"`, 2],
         ['mesh="",trust_domain="",code="404"', 1],
+        [`${labels},code="304"`, 1],
       ],
     );
     const { spiffe_sequence: sequence } = documentOf(await server.get('/a.test'));
     assert.deepEqual([...(await server.metric('meshtrust_bundle_sequence'))], [[labels, sequence]]);
     const expiry = await server.metric('meshtrust_bundle_certificate_expiry_timestamp_seconds');
     assert.equal(expiry.get('profile="web"'), Math.floor(webLeaf.notAfter.getTime() / 1000));
+  });
+
+  test('consumer that no longer polls: is counted as overdue for a day, and the time of the bundle is known', async () => {
+    await using dir = await makeTempDir();
+    await using server = await start({ dir });
+    const begin = server.rig.clock.wall();
+    server.rig.deliver(trustOf(one), synced);
+    for (let fetches = 0; fetches < 3; fetches += 1) {
+      await server.get('/a.test');
+      server.rig.clock.advance(60_000);
+    }
+    const overdue = async (): Promise<readonly number[]> => [
+      ...(await server.metric('meshtrust_bundle_consumers_overdue')).values(),
+    ];
+    server.rig.clock.advance(3 * 300_000 - 60_000);
+    assert.deepEqual(await overdue(), [0]);
+    server.rig.clock.advance(1);
+    assert.deepEqual(await overdue(), [1]);
+    const { at, published, consumers } = server.endpoint.consumers();
+    assert.equal(at, new Date(server.rig.clock.wall()).toISOString());
+    assert.deepEqual(
+      published.map(({ refreshHintSeconds }) => refreshHintSeconds),
+      [300],
+    );
+    const age = Date.parse(published[0]?.publishedAt ?? '') - begin;
+    assert.ok(age >= 0 && age < 60_000, `${age} ms after the start`);
+    assert.deepEqual(
+      consumers.map(({ state, pollSeconds, overdue: isLate }) => [state, pollSeconds, isLate]),
+      [['current', 60, true]],
+    );
+    server.rig.clock.advance(86_400_000);
+    assert.deepEqual(await overdue(), [0]);
   });
 
   test('profile spiffe: a certificate that is no X509-SVID is refused at the start', async () => {

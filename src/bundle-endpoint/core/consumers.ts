@@ -1,3 +1,6 @@
+import { nextConsumer } from './follow-consumer.ts';
+import type { ConsumerFetch } from './observe-fetch.ts';
+
 /** A client of the bundle endpoint: an address and the program that it names, for one trust domain. */
 export interface Consumer {
   readonly mesh: string;
@@ -5,16 +8,22 @@ export interface Consumer {
   /** The IP address, without the port. */
   readonly address: string;
   readonly userAgent: string;
-  /** Epoch milliseconds of the last response with a bundle, or that the client's bundle is current. */
-  readonly lastFetchAt: number;
-  /** The entity tag of the bundle that the client holds; `undefined` if it is not known. */
+  /** Epoch milliseconds of the last fetches, at most three, the last one last. */
+  readonly fetches: readonly number[];
+  /** The entity tag of the bundle that the client has, or that was sent to it; `undefined` if it is not known. */
   readonly etag: string | undefined;
+  /** True if a later request showed that the client has this bundle. */
+  readonly isConfirmed: boolean;
+  /** Epoch milliseconds at which this bundle was sent first; `undefined` if it was not sent. */
+  readonly sentAt: number | undefined;
+  /** True if the client has sent an entity tag: then only that shows which bundle it has. */
+  readonly sendsTags: boolean;
 }
 
 /** Remembers which consumer holds which bundle. */
 export interface ConsumerList {
   /** Records a fetch. */
-  saw(consumer: Consumer): void;
+  saw(seen: ConsumerFetch): void;
   /** Returns the consumers, the least recent first. */
   all(): readonly Consumer[];
   /** The number of consumers that were dropped because there were too many. */
@@ -42,10 +51,12 @@ export function createConsumerList(limit = 1000): ConsumerList {
   };
 
   return {
-    saw(consumer) {
-      const key = [consumer.mesh, consumer.trustDomain, consumer.address, consumer.userAgent].join('\0');
-      const keys = byAddress.get(consumer.address) ?? new Set();
-      byAddress.set(consumer.address, keys);
+    saw(seen) {
+      const { mesh, trustDomain, address, userAgent } = seen;
+      const key = [mesh, trustDomain, address, userAgent].join('\0');
+      const keys = byAddress.get(address) ?? new Set();
+      byAddress.set(address, keys);
+      const consumer = nextConsumer(consumers.get(key), seen);
       // Deleted first, so that the most recent is the last.
       consumers.delete(key);
       keys.delete(key);

@@ -16,6 +16,8 @@ export interface PublishedBundle extends SequenceRecord {
   readonly document: SpiffeBundle;
   /** The document as JSON: bytes that all responses share. */
   readonly body: Uint8Array;
+  /** When this process published this content first, in epoch milliseconds. */
+  readonly publishedAt: number;
 }
 
 /** All published bundles of a mesh, as one document. */
@@ -106,6 +108,7 @@ export function createPublishedBundles({
       etag: `"${contentHash}"`,
       document,
       body: Buffer.from(`${JSON.stringify(document)}\n`),
+      publishedAt: now,
     };
     published.set(key, bundle);
     records.set(key, facts);

@@ -63,7 +63,6 @@ async function answersOf(
   const detail = (await ask('/api/v1/server')) as ServerDetail;
   const base = `/api/v1/meshes/${encodeURIComponent(mesh)}`;
   const rotations = await askRotations(server, mesh, signal);
-  const consumers = (await orNothing(ask('/api/v1/federation/consumers'))) as ConsumerList | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const gone = await goneProxies(server, mesh, signal);
     const rollout = (await orNothing(ask(`${base}/rollout`))) as RolloutDetail | undefined;
@@ -74,6 +73,8 @@ async function answersOf(
       gone.every(({ servedVersion }) => servedVersion === undefined || servedVersion === rollout?.version);
     if (!isOne && attempt < attempts) continue;
     const nodes = new Set(gone.map(({ node }) => node).filter((node) => node !== ''));
+    // Asked after the mesh: consumers of an earlier bundle must not count for this version.
+    const consumers = (await orNothing(ask('/api/v1/federation/consumers'))) as ConsumerList | undefined;
     const moved = await mapFew(others, (other) => syncedAt(other, mesh, nodes, signal));
     return {
       server: detail,

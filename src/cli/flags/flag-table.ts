@@ -391,6 +391,10 @@ export const flagsOfCommandLine = {
     'how long a proxy that left without the version of both CA certificates counts; at most 1h, 0 for not at all',
     '1h',
   ],
+  consumerWindow: [
+    '--consumer-window <duration>',
+    'how long a changed bundle must be published for consumers that no server knows; default: three times the refresh hint, or the interval of the slowest known consumer',
+  ],
   accessLog: [
     '--access-log <file>',
     'JSON access log of Envoy with the issuers of clients; - for standard input: finish is refused while the old one is seen',

@@ -85,6 +85,7 @@ const parsers = {
   at: parseSwitchTime,
   force: parseForce,
   disconnectWindow: parseWindow,
+  consumerWindow: parseDuration,
   quiet: parseDuration,
   sequence: parseSequence,
   refreshHint: parseDuration,

@@ -22,6 +22,7 @@ export type RotationOptions = FlagOptions<
   | 'trustDomain'
   | 'proxies'
   | 'disconnectWindow'
+  | 'consumerWindow'
   | 'accessLog'
   | 'quiet'
   | 'defaultMesh'
@@ -66,6 +67,7 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
         options: {
           proxies: options.proxies,
           disconnectWindowMs: options.disconnectWindow,
+          consumerWindowMs: options.consumerWindow,
           quietMs: options.quiet,
         },
         now: Date.now(),

@@ -9,6 +9,7 @@ export interface ListedConsumer extends ConsumerDetail {
 
 const tones: Readonly<Record<ConsumerDetail['state'], Tone>> = {
   current: 'good',
+  sent: 'warning',
   behind: 'bad',
   unknown: 'warning',
 };
@@ -20,6 +21,11 @@ const columns: readonly Column<ListedConsumer>[] = [
   { title: 'PROGRAM', value: ({ userAgent }) => userAgent },
   { title: 'STATE', value: ({ state }) => state, tone: ({ state }) => tones[state] },
   { title: 'LAST FETCH', value: ({ lastFetchAt }) => lastFetchAt },
+  {
+    title: 'POLLS',
+    wide: true,
+    value: ({ pollSeconds }) => (pollSeconds === undefined ? '' : `${pollSeconds}s`),
+  },
   { title: 'SERVER', wide: true, value: ({ server }) => server },
 ];
 

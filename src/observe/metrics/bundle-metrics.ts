@@ -2,14 +2,16 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 /** The states of consumers, relative to the published bundle. */
-const consumerStates = ['current', 'behind', 'unknown'] as const;
+const consumerStates = ['current', 'sent', 'behind', 'unknown'] as const;
 
-/** A published bundle, and how many consumers hold it. */
+/** A published bundle, and how many consumers have it. */
 interface BundleSample {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly sequence: number;
   readonly consumers: Readonly<Record<(typeof consumerStates)[number], number>>;
+  /** Number of consumers that polled and no longer do. */
+  readonly overdue: number;
 }
 
 export interface BundleMetrics {
@@ -45,7 +47,7 @@ export function createBundleMetrics(registry: Registry): BundleMetrics {
   });
   const consumers = new Gauge({
     name: 'meshtrust_bundle_consumers',
-    help: 'Recent consumers of the published bundle, by whether they hold its current content.',
+    help: 'Recent consumers of the published bundle, by whether they have its current content.',
     labelNames: [...labelNames, 'state'],
     registers,
     collect: () => {
@@ -53,6 +55,17 @@ export function createBundleMetrics(registry: Registry): BundleMetrics {
       for (const { mesh, trustDomain, consumers: counts } of samples())
         for (const state of consumerStates)
           consumers.set({ mesh, trust_domain: trustDomain, state }, counts[state]);
+    },
+  });
+  const overdue = new Gauge({
+    name: 'meshtrust_bundle_consumers_overdue',
+    help: 'Consumers that fetched the bundle regularly and have not done so for three intervals, for a day at most.',
+    labelNames,
+    registers,
+    collect: () => {
+      overdue.reset();
+      for (const { mesh, trustDomain, overdue: count } of samples())
+        overdue.set({ mesh, trust_domain: trustDomain }, count);
     },
   });
   const expiry = new Gauge({

@@ -34,10 +34,27 @@ interface GoneProxy {
   readonly hasServed: boolean;
 }
 
-/** A consumer of the bundle endpoint. */
+/** A consumer of the bundle endpoint, as one server knows it. */
 export interface ConsumerFacts {
+  /** The address and the program of the consumer: equal at all servers. */
   readonly name: string;
-  readonly state: 'current' | 'behind' | 'unknown';
+  /** `current` if it was confirmed that the consumer has the published bundle; `sent` if it was only sent to it. */
+  readonly state: 'current' | 'sent' | 'behind' | 'unknown';
+  /** Milliseconds since its last fetch from this server. */
+  readonly ageMs: number;
+  /** Milliseconds between two of its fetches; `undefined` if it is not known. */
+  readonly pollMs: number | undefined;
+}
+
+/** The bundle of the trust domain that a server publishes, and who fetched it. */
+export interface PublicationFacts {
+  /** Equal at all servers that publish the same content. */
+  readonly etag: string;
+  /** Refresh hint, in milliseconds. */
+  readonly hintMs: number;
+  /** Milliseconds since this process published the content first. */
+  readonly unchangedMs: number;
+  readonly consumers: readonly ConsumerFacts[];
 }
 
 /** The answer of one server about a mesh and one of its trust domains. */
@@ -79,8 +96,11 @@ export interface AnsweredFacts {
   readonly gone: readonly GoneProxy[];
   /** How proxies prove who they are; `undefined` if the server does not say. */
   readonly authentication: { readonly methods: readonly string[]; readonly beyondHost: boolean } | undefined;
-  /** `undefined`: the server has no bundle endpoint. */
-  readonly consumers: readonly ConsumerFacts[] | undefined;
+  /**
+   * `undefined`: the server does not publish the trust domain. `unknown`: its release does not say what consumers have
+   * confirmed.
+   */
+  readonly publication: PublicationFacts | 'unknown' | undefined;
 }
 
 /** A rotation that a server knows. */
@@ -101,6 +121,11 @@ export interface GateOptions {
   readonly proxies: number;
   /** Milliseconds for which a proxy that left counts. */
   readonly disconnectWindowMs: number;
+  /**
+   * Milliseconds for which a changed bundle must be published; `undefined` for three times the refresh hint, or three
+   * times the interval of the slowest known consumer if that is longer.
+   */
+  readonly consumerWindowMs?: number | undefined;
   /** Milliseconds for which the old issuer must not have been seen. */
   readonly quietMs: number;
 }

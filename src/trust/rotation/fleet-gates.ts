@@ -1,14 +1,12 @@
 import { counted } from '../../text/counted.ts';
+import { consumerGate } from './consumer-gate.ts';
 import type { AnsweredFacts, GateInput } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
 import { describeTime } from './describe-time.ts';
 
-/** Maximum number of proxies or consumers that a detail names. */
+/** Maximum number of proxies that a detail names. */
 const maxNamed = 5;
-
-/** Milliseconds after which each consumer should have read a changed bundle: three times the default refresh hint. */
-const consumerMs = 3 * 300_000;
 
 /**
  * Returns the gates about proxies and about consumers of the bundle. For `switch` and `finish`, all of them must have
@@ -36,7 +34,7 @@ export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[
     tooFew(answered, input),
     disconnected(answered, input),
     unauthenticated(answered),
-    consumers(answered, input),
+    consumerGate(answered, input.options),
   ];
 }
 
@@ -143,30 +141,6 @@ function unauthenticated(answered: readonly AnsweredFacts[]): Gate {
   if (silent !== undefined)
     return gate('R25', false, `unknown: ${silent.server} does not say how proxies authenticate`);
   return gate('R25', true, 'proxies are authenticated, or are on the same host');
-}
-
-function consumers(answered: readonly AnsweredFacts[], { now }: GateInput): Gate {
-  const serving = answered.filter((server) => server.consumers !== undefined);
-  if (serving.length === 0) return gate('R30', true, 'the servers have no bundle endpoint');
-  const late = serving
-    .flatMap((server) => server.consumers ?? [])
-    .filter(({ state }) => state !== 'current')
-    .map(({ name }) => name);
-  if (late.length > 0)
-    return gate(
-      'R30',
-      false,
-      `${counted(late.length, 'consumer')} without the current bundle: ${named(late)}`,
-    );
-  const since = Math.max(...serving.map(({ served }) => served?.since ?? now));
-  const left = since + consumerMs - now;
-  return gate(
-    'R30',
-    left <= 0,
-    left <= 0
-      ? 'all known consumers have the current bundle'
-      : `the bundle changed ${describeTime(now - since)} ago: other consumers may read it within ${describeTime(left)}`,
-  );
 }
 
 function named(names: readonly string[]): string {

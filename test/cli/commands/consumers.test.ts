@@ -18,7 +18,7 @@ const trustOf = (...cas: readonly { readonly certPem: string }[]): string =>
   meshTrustYaml({ name: 'trust', trustDomain: 'a.test', pems: cas.map(({ certPem }) => certPem) });
 
 suite('meshtrust federation consumers', () => {
-  test('consumers: are listed as behind after a change, until they fetch again', async () => {
+  test('consumers: are listed as behind after a change, as sent once they fetched, and as current once they show it', async () => {
     await using dir = await makeTempDir();
     const { certPem, keyPem } = makeLeaf(web, { dnsNames: ['localhost'] });
     await writeFile(dir.join('tls.crt'), certPem);
@@ -36,21 +36,28 @@ suite('meshtrust federation consumers', () => {
     assert.equal(before.code, 0);
     assert.match(before.stderr, /no consumer has fetched a bundle/);
 
-    const headers = { 'User-Agent': 'peer/1' };
-    const fetchIt = (): ReturnType<typeof fetchBundle> =>
-      fetchBundle(address, '/a.test', { ca: web.certPem, headers });
+    let etag: string | undefined;
+    const fetchIt = async (): Promise<void> => {
+      const headers = { 'User-Agent': 'peer/1', ...(etag === undefined ? {} : { 'If-None-Match': etag }) };
+      const fetched = await fetchBundle(address, '/a.test', { ca: web.certPem, headers });
+      etag = String(fetched.headers['etag']);
+    };
     await fetchIt();
     const rowOf = async (): Promise<readonly string[] | undefined> =>
       (await run(['federation', 'consumers', to])).stdout
         .split('\n')
         .map((line) => line.split(/ {2,}/))
         .find(([mesh]) => mesh === 'default');
-    assert.deepEqual((await rowOf())?.slice(0, 5), ['default', 'a.test', '127.0.0.1', 'peer/1', 'current']);
+    assert.deepEqual((await rowOf())?.slice(0, 5), ['default', 'a.test', '127.0.0.1', 'peer/1', 'sent']);
+    await fetchIt();
+    assert.equal((await rowOf())?.[4], 'current');
 
     await files.put('trust.yaml', trustOf(one, two));
     await poll('the consumer to be behind', async () =>
       (await rowOf())?.[4] === 'behind' ? true : undefined,
     );
+    await fetchIt();
+    assert.equal((await rowOf())?.[4], 'sent');
     await fetchIt();
     assert.equal((await rowOf())?.[4], 'current');
 

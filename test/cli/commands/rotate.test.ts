@@ -208,9 +208,13 @@ suite('meshtrust rotate', () => {
       `--bundle-cert=${files.join('tls.crt')}`,
       `--bundle-key=${files.join('tls.key')}`,
       '--bundle-serve=default/*',
+      '--bundle-refresh-hint=60s',
     ]);
-    const fetch = async (): Promise<void> =>
-      assert.equal((await fetchBundle(bundles, '/bundles/default/a.test', { ca: a.certPem })).status, 200);
+    const fetch = (tag?: string): ReturnType<typeof fetchBundle> =>
+      fetchBundle(bundles, '/bundles/default/a.test', {
+        ca: a.certPem,
+        headers: tag === undefined ? {} : { 'If-None-Match': tag },
+      });
     const consumers = async (): Promise<string> => {
       const { stdout } = await expect(0, it.rotate('status', '-o', 'json'));
       const { gates } = JSON.parse(stdout) as RotationDetail;
@@ -222,13 +226,14 @@ suite('meshtrust rotate', () => {
     await expect(0, it.rotate('start', ...it.certificates, '--write', it.file));
     await it.acknowledge();
     await expect(4, it.rotate('wait', '--for=introduced', '--timeout=1s'));
-    assert.match(await consumers(), /^1 consumer without the current bundle: 127\.0\.0\.1/);
-    await fetch();
+    assert.match(await consumers(), /^1 consumer without a confirmed current bundle: 127\.0\.0\.1: behind$/);
+    const { etag = '' } = (await fetch()).headers;
+    assert.match(await consumers(), /^1 consumer without a confirmed current bundle: 127\.0\.0\.1: sent$/);
+    assert.equal((await fetch(String(etag))).status, 304);
     // Other consumers, which the server has not seen, may read it within three intervals.
-    assert.match(
-      await consumers(),
-      /^the bundle changed \d+s ago: other consumers may read it within 1[45]m/,
-    );
+    assert.match(await consumers(), /^the bundle changed \d+s ago: other consumers may read it within [23]m/);
+    await expect(1, it.rotate('switched', '--write', it.file));
+    await expect(0, it.rotate('switched', '--consumer-window=0', it.file));
     await expect(0, it.rotate('switched', '--force=consumers-behind', '--write', it.file));
   });
 

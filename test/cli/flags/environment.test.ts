@@ -137,6 +137,7 @@ const samples = {
   for: ['steady', 'steady'],
   force: ['R24', ['R24']],
   disconnectWindow: ['5m', 300_000],
+  consumerWindow: ['5m', 300_000],
   accessLog: ['/access.log', '/access.log'],
   quiet: ['5m', 300_000],
   write: ['true', true],

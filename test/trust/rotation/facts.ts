@@ -3,8 +3,10 @@ import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type {
   AnsweredFacts,
   CaFacts,
+  ConsumerFacts,
   GateInput,
   NewCa,
+  PublicationFacts,
   ServedCa,
 } from '../../../src/trust/rotation/facts.ts';
 
@@ -52,9 +54,19 @@ export function server(more: Partial<AnsweredFacts> = {}): AnsweredFacts {
     },
     gone: [],
     authentication: { methods: ['mtls'], beyondHost: true },
-    consumers: undefined,
+    publication: undefined,
     ...more,
   };
+}
+
+/** A bundle with a refresh hint of five minutes that has been published for two days. */
+export function publication(more: Partial<PublicationFacts> = {}): PublicationFacts {
+  return { etag: '"1"', hintMs: 300_000, unchangedMs: 50 * hour, consumers: [], ...more };
+}
+
+/** A consumer that has confirmed the published bundle. */
+export function consumer(more: Partial<ConsumerFacts> = {}): ConsumerFacts {
+  return { name: 'x', state: 'current', ageMs: 60_000, pollMs: 60_000, ...more };
 }
 
 export const usableCa: NewCa = { kind: 'usable', ca: ca('b'), selfSigned: true, fits: true };

@@ -3,8 +3,27 @@ import { suite, test } from 'node:test';
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
-import type { GateInput, RotatingResource, ServerFacts } from '../../../src/trust/rotation/facts.ts';
-import { before, ca, drained, hour, newHash, now, oldHash, server, servedCa, usableCa } from './facts.ts';
+import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
+import type {
+  GateInput,
+  PublicationFacts,
+  RotatingResource,
+  ServerFacts,
+} from '../../../src/trust/rotation/facts.ts';
+import {
+  before,
+  ca,
+  consumer,
+  drained,
+  hour,
+  newHash,
+  now,
+  oldHash,
+  publication,
+  server,
+  servedCa,
+  usableCa,
+} from './facts.ts';
 
 /** The gates of a step that are shut. */
 const shut = (step: RotationStep, input: GateInput): readonly string[] =>
@@ -32,6 +51,16 @@ const seenAt = (hash: string, at: number): Pick<GateInput, 'observation'> => ({
 const unreachable: ServerFacts = { kind: 'unreachable', server: 'two', reason: 'no answer' };
 const settled = (more: Partial<GateInput> = {}): GateInput =>
   drained({ ...resource({ listed: [ca('b')] }), servers: [server({ cas: [servedCa('b')] })], ...more });
+
+/** Servers that publish these bundles, one each. */
+const published = (...bundles: readonly Partial<PublicationFacts>[]): Pick<GateInput, 'servers'> => ({
+  servers: (bundles.length === 0 ? [{}] : bundles).map((bundle) =>
+    server({ publication: publication(bundle) }),
+  ),
+});
+const consumerWindow = (consumerWindowMs: number): Pick<GateInput, 'options'> => ({
+  options: { ...usualGateOptions, consumerWindowMs },
+});
 
 /** For each gate and step: an input that shuts it and only it, and one that is just on the other side. */
 const table: readonly (readonly [
@@ -226,24 +255,111 @@ const table: readonly (readonly [
     'R30',
     'finish',
     'a consumer has another bundle',
-    drained({ servers: [server({ consumers: [{ name: 'x', state: 'behind' }] })] }),
-    drained({ servers: [server({ consumers: [{ name: 'x', state: 'current' }] })] }),
+    drained(published({ consumers: [consumer({ state: 'behind' })] })),
+    drained(published({ consumers: [consumer()] })),
+  ],
+  [
+    'R30',
+    'finish',
+    'the bundle was sent to a consumer, which has not confirmed it',
+    drained(published({ consumers: [consumer({ state: 'sent' })] })),
+    drained(published({ consumers: [consumer()] })),
   ],
   [
     'R30',
     'switch',
     'it is unknown which bundle a consumer has',
-    introduced({ servers: [server({ consumers: [{ name: 'x', state: 'unknown' }] })] }),
-    introduced({ servers: [server({ consumers: [] })] }),
+    introduced(published({ consumers: [consumer({ state: 'unknown' })] })),
+    introduced(published()),
   ],
   [
     'R30',
     'switch',
-    'the bundle changed a moment ago',
-    introduced({
-      servers: [server({ consumers: [], served: { version: 'v2', since: now - hour / 4 + 1 } })],
-    }),
-    introduced({ servers: [server({ consumers: [], served: { version: 'v2', since: now - hour / 4 } })] }),
+    'a server does not say what consumers have confirmed',
+    introduced({ servers: [server({ publication: 'unknown' })] }),
+    introduced(published()),
+  ],
+  [
+    'R30',
+    'switch',
+    'the bundle changed less than three refresh hints ago',
+    introduced(published({ unchangedMs: hour / 4 - 1 })),
+    introduced(published({ unchangedMs: hour / 4 })),
+  ],
+  [
+    'R30',
+    'switch',
+    'the bundle changed less than three refresh hints ago, with the longest hint',
+    introduced(published({ hintMs: 24 * hour, unchangedMs: 72 * hour - 1 })),
+    introduced(published({ hintMs: 24 * hour, unchangedMs: 72 * hour })),
+  ],
+  [
+    'R30',
+    'switch',
+    'the bundle changed less than three intervals of the slowest consumer ago',
+    introduced(published({ unchangedMs: 3 * hour - 1, consumers: [consumer({ pollMs: hour })] })),
+    introduced(published({ unchangedMs: 3 * hour, consumers: [consumer({ pollMs: hour })] })),
+  ],
+  [
+    'R30',
+    'switch',
+    'the bundle changed less than --consumer-window ago',
+    introduced({ ...published({ unchangedMs: 999 }), ...consumerWindow(1000) }),
+    introduced({ ...published({ unchangedMs: 1000 }), ...consumerWindow(1000) }),
+  ],
+  [
+    'R30',
+    'switch',
+    'a replica published the bundle later',
+    introduced(published({}, { unchangedMs: hour / 4 - 1 })),
+    introduced(published({}, { unchangedMs: hour / 4 })),
+  ],
+  [
+    'R30',
+    'switch',
+    'replicas publish different bundles',
+    introduced(published({}, { etag: '"2"' })),
+    introduced(published({}, {})),
+  ],
+  [
+    'R30',
+    'switch',
+    'a consumer fetched an earlier bundle from one replica, after the current one from another',
+    introduced(
+      published(
+        { consumers: [consumer({ ageMs: 90_000 })] },
+        { consumers: [consumer({ state: 'behind', ageMs: 30_000 })] },
+      ),
+    ),
+    introduced(
+      published(
+        { consumers: [consumer({ ageMs: 30_000 })] },
+        { consumers: [consumer({ state: 'behind', ageMs: 90_000 })] },
+      ),
+    ),
+  ],
+  [
+    'R30',
+    'switch',
+    'a consumer fetched from two replicas, and it is unknown from which one last',
+    introduced(
+      published(
+        { consumers: [consumer({ ageMs: 30_000 })] },
+        { consumers: [consumer({ state: 'behind', ageMs: 31_000 })] },
+      ),
+    ),
+    introduced(
+      published({ consumers: [consumer({ ageMs: 30_000 })] }, { consumers: [consumer({ ageMs: 31_000 })] }),
+    ),
+  ],
+  [
+    'R30',
+    'switch',
+    'a consumer that only one replica knows has another bundle',
+    introduced(
+      published({ consumers: [consumer()] }, { consumers: [consumer({ name: 'y', state: 'sent' })] }),
+    ),
+    introduced(published({ consumers: [consumer()] }, { consumers: [consumer({ name: 'y' })] })),
   ],
   [
     'R41',

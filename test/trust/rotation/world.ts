@@ -123,7 +123,7 @@ export function makeWorld() {
         hasServed: had === version,
       })),
       authentication: { methods: ['mtls'], beyondHost: true },
-      consumers: undefined,
+      publication: undefined,
     } satisfies AnsweredFacts;
   };
 

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { RotationDetail } from '../../../src/api/rotation-api-types.ts';
+import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { run } from '../../cli/run.ts';
+import type { Outcome } from '../../cli/run.ts';
+import { skipWithoutEnvoys as skip, untilAll } from '../../kit/both-envoys.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+import { poll } from '../../kit/poll.ts';
+import { probeContinuously } from '../../kit/probe-continuously.ts';
+import type { ContinuousProbe } from '../../kit/probe-continuously.ts';
+import { keepFile } from './bundle-stage.ts';
+import type { BundleStage } from './bundle-stage.ts';
+import { caOf, clientOf, endpointOf, federate, web } from './two-sides.ts';
+import type { Sides } from './two-sides.ts';
+
+const day = 86_400_000;
+const longAgo = new Date(Date.now() - day).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Returns a CA that ends before the one that replaces it. */
+const oldCaOf = (commonName: string): Certificate =>
+  makeCa({ commonName, notAfter: new Date(Date.now() + 100 * day) });
+
+async function expect(code: number, outcome: Promise<Outcome>): Promise<Outcome> {
+  const found = await outcome;
+  assert.equal(found.code, code, found.stderr + found.stdout);
+  return found;
+}
+
+/** Returns the commands that rotate the CA of a trust domain at one side. */
+async function rotator(side: BundleStage, trustDomain: string, old: Certificate, next: Certificate) {
+  const pair = [
+    `--old=${await keepFile(side, 'old.pem', old.certPem)}`,
+    `--new=${await keepFile(side, 'new.pem', next.certPem)}`,
+    '--leaf-ttl=1h',
+  ];
+  const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> =>
+    run([
+      'rotate',
+      command,
+      `--server=http://127.0.0.1:${side.server.adminPort}`,
+      `--trust-domain=${trustDomain}`,
+      // The servers have just started, and no other consumers exist.
+      '--disconnect-window=0',
+      '--consumer-window=0',
+      ...args,
+    ]);
+  const trust = side.join('trust');
+  return {
+    start: () => expect(0, rotate('start', ...pair, '--write', trust)),
+    switched: () => expect(0, rotate('switched', `--at=${longAgo}`, '--write', trust)),
+    finish: () => expect(0, rotate('finish', '--write', trust)),
+    clean: () => expect(0, rotate('finish', '--clean', '--write', trust)),
+    wait: (state: string) => expect(0, rotate('wait', `--for=${state}`, '--timeout=30s')),
+    refused: async (command: string, message: RegExp) =>
+      assert.match((await expect(1, rotate(command, trust))).stderr, message),
+    /** Waits until these gates, and no others, are shut. */
+    untilShut: (...ids: readonly string[]) =>
+      poll(`${ids.join()} to be shut`, async () => {
+        const { stdout } = await expect(0, rotate('status', '-o', 'json'));
+        const { gates } = JSON.parse(stdout) as RotationDetail;
+        const shut = gates.filter(({ open }) => !open).map(({ id }) => id);
+        return shut.join() === ids.join() ? true : undefined;
+      }),
+    timesOut: (state: string) => expect(4, rotate('wait', `--for=${state}`, '--timeout=1s')),
+  };
+}
+
+/** Probes the Envoys of both sides with a client. */
+const probeBoth = ({ envoyOfA, envoyOfB }: Sides, identity: Certificate): ContinuousProbe =>
+  probeContinuously([envoyOfA, envoyOfB].map(({ nodeId, port }) => ({ name: nodeId, port, identity })));
+
+async function assertNoRefusal(probe: ContinuousProbe): Promise<void> {
+  const { refusals, probes } = await probe.stop();
+  assert.deepEqual(refusals, []);
+  assert.ok(probes > 0);
+}
+
+suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
+  test('https_web: the switch and the end wait for the other server; no good client is refused at either end', async () => {
+    const [old, next, other] = [oldCaOf('Old A'), caOf('New A'), caOf('B')];
+    await using sides = await federate(old, other);
+    const { a, b, envoyOfA, envoyOfB } = sides;
+    const envoys = [envoyOfA, envoyOfB];
+    const [oldClient, newClient] = [clientOf(old, 'a.test'), clientOf(next, 'a.test')];
+    await untilAll(envoys, oldClient, 'accepted');
+    await untilAll(envoys, clientOf(other, 'b.test'), 'accepted');
+    await using always = probeBoth(sides, clientOf(other, 'b.test'));
+    await using leaving = probeBoth(sides, oldClient);
+    const rotation = await rotator(a, 'a.test', old, next);
+
+    process.kill(b.server.pid, 'SIGSTOP');
+    try {
+      await rotation.start();
+      await rotation.untilShut('R30');
+      await rotation.refused(
+        'switched',
+        /^refused: R30 consumers-behind: 1 consumer without a confirmed current bundle: .* \(meshtrust\/.*\): behind\n$/,
+      );
+      await rotation.timesOut('introduced');
+    } finally {
+      process.kill(b.server.pid, 'SIGCONT');
+    }
+    await rotation.wait('introduced');
+    await untilAll(envoys, newClient, 'accepted');
+    await using coming = probeBoth(sides, newClient);
+    await coming.round();
+    await rotation.switched();
+    await rotation.wait('removable');
+
+    // Another consumer comes. That the bundle was written does not show that it has it.
+    const address = `127.0.0.1:${new URL(a.url).port}`;
+    const fetchLate = (headers: object): ReturnType<typeof fetchBundle> =>
+      fetchBundle(address, '/a.test', { ca: web.certPem, headers: { 'User-Agent': 'late/1', ...headers } });
+    const { headers } = await fetchLate({});
+    await rotation.refused('finish', /^refused: R30 consumers-behind: .*127\.0\.0\.1 \(late\/1\): sent\n$/);
+    await fetchLate({ 'If-None-Match': headers['etag'] });
+
+    await leaving.round();
+    await assertNoRefusal(leaving);
+    await rotation.finish();
+    await rotation.wait('steady');
+    await untilAll(envoys, oldClient, 'refused');
+    await rotation.clean();
+    await assertNoRefusal(coming);
+    await assertNoRefusal(always);
+  });
+
+  test('https_spiffe, whose endpoint has a certificate of the CA: the other server can fetch at every step', async () => {
+    const [other, old, next] = [caOf('A'), oldCaOf('Old B'), caOf('New B')];
+    await using sides = await federate(other, old);
+    const { b, envoyOfA, envoyOfB } = sides;
+    const envoys = [envoyOfA, envoyOfB];
+    const [oldClient, newClient] = [clientOf(old, 'b.test'), clientOf(next, 'b.test')];
+    await untilAll(envoys, oldClient, 'accepted');
+    await using leaving = probeBoth(sides, oldClient);
+    const rotation = await rotator(b, 'b.test', old, next);
+    await rotation.start();
+    await rotation.wait('introduced');
+    await untilAll(envoys, newClient, 'accepted');
+    await using coming = probeBoth(sides, newClient);
+    await b.renew(endpointOf(next));
+    await rotation.switched();
+    await rotation.wait('removable');
+    await leaving.round();
+    await assertNoRefusal(leaving);
+    await rotation.finish();
+    await rotation.wait('steady');
+    await untilAll(envoys, oldClient, 'refused');
+    await rotation.clean();
+    await assertNoRefusal(coming);
+  });
+});
