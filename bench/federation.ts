@@ -89,7 +89,7 @@ async function measure(url: string, document: unknown): Promise<readonly number[
     instance: 'bench',
     maxBytes: 1_048_576,
     denyPrivate: false,
-    webCas: [],
+    webCas: () => [],
     trusted: () => [der],
     isDistrusted: () => false,
     stored: new Map(),

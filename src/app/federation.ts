@@ -5,7 +5,6 @@ import type { FetchReport } from '../inputs/federation/poll-context.ts';
 import { createFederationPoller } from '../inputs/federation/poll-federation.ts';
 import type { FederationPoller } from '../inputs/federation/poll-federation.ts';
 import { createLanes } from '../inputs/federation/poll-lanes.ts';
-import { readRegularFile } from '../net/read-regular-file.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
@@ -23,7 +22,9 @@ import type { Finding } from '../trust/findings/finding.ts';
 import type { TrustDomain } from '../trust/model/mesh-trust.ts';
 import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
+import type { FileReport } from './file-report.ts';
 import { federatedTrustDomains, files, kubernetes } from './sources.ts';
+import { followWebCas } from './web-cas.ts';
 
 export interface FederationInput {
   readonly options: ServeOptions;
@@ -34,6 +35,7 @@ export interface FederationInput {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'federation' | 'sourceEvents'>;
+  readonly report: FileReport;
 }
 
 /** The relationships of the server. */
@@ -49,11 +51,13 @@ export interface Federation {
  * @throws {Error} if a file or the state directory cannot be used.
  */
 export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
-  const { options, pipeline, policy, clock, log, metrics } = input;
+  const { options, pipeline, policy, clock, log, metrics, report } = input;
   const { federation: settings, stateDir, maxDocumentBytes, version } = options;
   if (settings === undefined) return undefined;
   const instance = hostname();
-  const webCas = settings.webCa === undefined ? [] : [await readPem(settings.webCa)];
+  await using cleanup = new AsyncDisposableStack();
+  const webCas = await followWebCas(settings.webCa, log, report);
+  cleanup.defer(() => webCas.close());
   const store =
     stateDir === undefined
       ? undefined
@@ -94,7 +98,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     instance,
     maxBytes: maxDocumentBytes,
     denyPrivate: settings.denyPrivate,
-    webCas,
+    webCas: () => webCas.current(),
     trusted: (mesh, trustDomain) =>
       pipeline
         .view()
@@ -148,12 +152,14 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     pipeline.subscribe(({ kind }) => {
       if (kind === 'served') updateAll();
     });
+  const owned = cleanup.move();
   return {
     statuses: () => poller.statuses(),
     refresh: (isSelected) => poller.refresh(isSelected),
     async close() {
       poller.close();
       await store?.flush();
+      await owned.disposeAsync();
     },
   };
 }
@@ -163,12 +169,6 @@ function hasOtherSource(pipeline: Pipeline, mesh: string, trustDomain: TrustDoma
   const shares = pipeline.view().ledger.holdings.get(mesh)?.get(trustDomain) ?? [];
   const own = federationPath(relationshipKey(mesh, trustDomain));
   return shares.some(({ anchors }) => anchors.some(({ place }) => place.file !== own));
-}
-
-async function readPem(path: string): Promise<string> {
-  const text = (await readRegularFile(path)).toString('utf8');
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`${path} has no certificate`);
-  return text;
 }
 
 function logFetch(log: Logger, { relationship, result, error, isNews, milliseconds }: FetchReport): void {

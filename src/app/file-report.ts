@@ -27,6 +27,10 @@ export const followedUses = {
     inForce: 'new connections get the previous certificate',
   },
   xdsAccess: { files: 'access rules of the xDS port', inForce: 'the previous rules stay in force' },
+  webCas: {
+    files: 'CA certificates of --federation-web-ca',
+    inForce: 'the previous CA certificates stay in force',
+  },
   webhookTls: {
     files: 'TLS files of the webhook',
     inForce: 'new connections get the previous certificate, if there is one',

@@ -162,6 +162,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       clock: systemClock,
       log,
       metrics,
+      report,
     }),
     (started) => started?.close(),
   );

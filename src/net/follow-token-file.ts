@@ -1,7 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { readRegularFile } from './read-regular-file.ts';
-import { timerMs } from '../xds/timers/timers.ts';
-import { reasonWithPlace } from '../text/system-error.ts';
+import { followFile } from './follow-file.ts';
 
 /** The tokens of a followed file. */
 export interface FollowedTokens {
@@ -14,8 +12,6 @@ export interface FollowedTokens {
 
 /** Shorter tokens can be guessed. */
 const shortestToken = 16;
-/** Interval at which the file is read again, in milliseconds. */
-const defaultPollMs = 5_000;
 
 /**
  * Reads a file with one token per line, and reads it again when it changes, so that a new token can be added before
@@ -26,41 +22,22 @@ const defaultPollMs = 5_000;
 export async function followTokenFile(
   path: string,
   changed: (problem: string | undefined) => void,
-  pollMs: number = defaultPollMs,
+  pollMs?: number,
 ): Promise<FollowedTokens> {
-  let tokens = await readTokens(path);
-  let problem: string | undefined;
-  let closed = false;
-  const become = (next: string | undefined): void => {
-    if (next === problem || closed) return;
-    problem = next;
-    changed(next);
-  };
-  const reload = async (): Promise<void> => {
-    try {
-      tokens = await readTokens(path);
-      become(undefined);
-    } catch (error) {
-      become(reasonWithPlace(error));
-    }
-  };
-  const timer = setInterval(() => void reload(), timerMs(pollMs)).unref();
+  const file = await followFile(path, (content) => readTokens(path, content), { problem: changed }, pollMs);
   return {
     admits: (token) => {
       const digest = digestOf(token);
-      return tokens.reduce((found, known) => timingSafeEqual(known, digest) || found, false);
+      return file.current().reduce((found, known) => timingSafeEqual(known, digest) || found, false);
     },
-    reload,
-    close: () => {
-      closed = true;
-      clearInterval(timer);
-    },
+    reload: () => file.reload(),
+    close: () => file.close(),
   };
 }
 
-async function readTokens(path: string): Promise<readonly Buffer[]> {
-  const text = (await readRegularFile(path)).toString('utf8');
-  const lines = text
+function readTokens(path: string, content: Buffer): readonly Buffer[] {
+  const lines = content
+    .toString('utf8')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));

@@ -53,10 +53,13 @@ function refused(reason: string): TlsMaterialResult {
 }
 
 /** Returns all certificates of a PEM text; none if one of them cannot be read. */
-function certificatesOf(pem: Buffer): readonly X509Certificate[] {
-  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+export function certificatesOf(pem: Buffer): readonly X509Certificate[] {
+  const text = pem.toString('latin1');
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  // A file that is being written may end within a block.
+  if (text.split('-----BEGIN CERTIFICATE-----').length - 1 !== blocks.length) return [];
   try {
-    return (blocks ?? []).map((block) => new X509Certificate(block));
+    return blocks.map((block) => new X509Certificate(block));
   } catch {
     return [];
   }

@@ -63,7 +63,7 @@ export function makePoller(options: Partial<FederationPollerOptions> = {}) {
     instance: 'test',
     maxBytes: 1_048_576,
     denyPrivate: false,
-    webCas: [],
+    webCas: () => [],
     trusted: () => [],
     isDistrusted: () => false,
     stored: new Map(),

@@ -20,8 +20,8 @@ export interface PollContext extends PollTimes {
   readonly userAgent: string;
   readonly maxBytes: number;
   readonly denyPrivate: boolean;
-  /** PEM certificates that are trusted for `https_web`, beside the roots of Node.js. */
-  readonly webCas: readonly string[];
+  /** Returns the certificates (PEM) that are trusted for `https_web`, beside the roots of Node.js. */
+  readonly webCas: () => readonly string[];
   readonly trusted: (mesh: string, trustDomain: TrustDomain) => readonly Uint8Array[];
   readonly isDistrusted: (der: Uint8Array) => boolean;
   readonly deliver: (event: SourceEvent) => void;

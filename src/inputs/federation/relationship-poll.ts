@@ -208,7 +208,7 @@ async function fetchOnce(
 function serverChecks(state: PollState, context: PollContext): readonly ServerCheck[] {
   const { relationship, memory } = state;
   const { profile } = relationship;
-  if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas }];
+  if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas() }];
   const sets = endpointCas({
     relationship,
     fetched: memory.applied,

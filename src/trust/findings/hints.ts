@@ -321,9 +321,9 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT062: {
     name: 'followed-file',
     about:
-      'A file that the server follows cannot be used as it is now: the token file of the admin API, the access rules of the xDS port, or the TLS files of the xDS port, the admin port or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, has a rule that is invalid, or certificate and key do not belong together.',
+      'A file that the server follows cannot be used as it is now: the token file of the admin API, the access rules of the xDS port, the CA certificates of --federation-web-ca, or the TLS files of the xDS port, the admin port, the bundle endpoint or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, has a rule that is invalid, or certificate and key do not belong together.',
     served:
-      'All trust. The previous tokens, rules and certificates stay in use: a token that was removed is still accepted, and a certificate may expire.',
+      'All trust. The previous tokens, rules and certificates stay in use: a token or CA that was removed is still accepted, and a certificate may expire.',
     remedy:
       'Correct the file that the finding names. It is read again every 5 seconds, and the finding is resolved then.',
   },
@@ -453,7 +453,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT087: {
     name: 'own-trust-domain',
     about:
-      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself. A peer could add its own CAs to it.',
+      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself, or that another zone of a mesh has which --bundle-serve MESH/* publishes. A peer could add its own CAs to it.',
     served: 'Nothing of the ClusterFederatedTrustDomain.',
     remedy: 'Delete it, or do not publish the trust domain.',
   },

@@ -8,6 +8,7 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { untilServed } from './served.ts';
@@ -52,6 +53,42 @@ test('https_web: the endpoint is authenticated by --federation-web-ca', async ()
     args: [...args, `--federation-web-ca=${join(other.path, 'web.pem')}`],
   });
   await untilServed(server, ['spire.test: One']);
+});
+
+test('--federation-web-ca changes: is followed, and a broken file leaves the previous one in force', async () => {
+  await using dir = await makeTempDir();
+  await using other = await makeTempDir();
+  const files = watchedDir(dir.path);
+  const [first, second] = [makeCa({ commonName: 'Web 1' }), makeCa({ commonName: 'Web 2' })];
+  const cas = ['One', 'Two', 'Three'].map((commonName) => makeCa({ commonName }));
+  const leafOf = (ca: typeof first) => makeLeaf(ca, { dnsNames: ['localhost'] });
+  const document = (count: number) =>
+    bundleDocument(cas.slice(0, count), { sequence: count, refreshHint: 1 });
+  const webCa = watchedDir(other.path);
+  await webCa.put('web.pem', first.certPem);
+  await using endpoint = await startBundleEndpoint(leafOf(first), document(1));
+  await files.put('peer.yaml', federatedText({ trustDomain, url: endpoint.url }));
+  await using server = await startMeshtrust({
+    dirs: [dir.path],
+    args: [...args, `--federation-web-ca=${join(other.path, 'web.pem')}`],
+  });
+  await untilServed(server, ['spire.test: One']);
+
+  await webCa.put('web.pem', second.certPem.slice(0, 200));
+  await server.logged('the broken file', ({ event }) => event === 'web-ca-refused');
+  await server.logged('the finding', ({ code }) => code === 'MT062');
+  const metric = async (): Promise<number | undefined> =>
+    (await server.metric('meshtrust_lint_findings')).get('code="MT062",severity="error"');
+  assert.equal(await metric(), 1);
+  endpoint.serve(document(2));
+  await untilServed(server, ['spire.test: One Two']);
+
+  endpoint.present(leafOf(second));
+  await server.logged('the failure', ({ event, result }) => event === 'federation' && result === 'tls');
+  endpoint.serve(document(3));
+  await webCa.put('web.pem', second.certPem);
+  await untilServed(server, ['spire.test: One Three Two'], 20_000);
+  await poll('the end of the finding', async () => (await metric()) === 0 || undefined);
 });
 
 /** Returns the relationships of a running server. */

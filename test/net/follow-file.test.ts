@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { followFile } from '../../src/net/follow-file.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const never = 3_600_000;
+
+/** Accepts a number. */
+function parse(content: Buffer): number {
+  const value = Number(content.toString());
+  if (Number.isNaN(value)) throw new Error('no number');
+  return value;
+}
+
+suite('followed file', () => {
+  test('changes: are applied once; a file that cannot be used keeps the value, and is reported once', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    const loaded: number[] = [];
+    const problems: (string | undefined)[] = [];
+    await writeFile(path, '1');
+    const file = await followFile(
+      path,
+      parse,
+      { loaded: (value) => loaded.push(value), problem: (reason) => problems.push(reason) },
+      never,
+    );
+    assert.equal(file.current(), 1);
+    await writeFile(path, '2');
+    await file.reload();
+    await file.reload();
+    assert.deepEqual([file.current(), loaded, problems], [2, [2], []]);
+
+    await writeFile(path, 'x');
+    await file.reload();
+    await file.reload();
+    assert.deepEqual([file.current(), loaded, problems], [2, [2], ['no number']]);
+    await rm(path);
+    await file.reload();
+    assert.deepEqual([file.current(), problems.length], [2, 2]);
+
+    await writeFile(path, '2');
+    await file.reload();
+    assert.deepEqual([file.current(), loaded, problems.at(-1)], [2, [2], undefined]);
+    file.close();
+    await writeFile(path, '3');
+    await file.reload();
+    assert.deepEqual([file.current(), loaded], [2, [2]]);
+  });
+
+  test('file that cannot be used at the start: is an error', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('file'), 'x');
+    const events = { problem: () => assert.fail() };
+    await assert.rejects(followFile(dir.join('file'), parse, events, never), /no number/);
+    await assert.rejects(followFile(dir.join('none'), parse, events, never), /no such file/);
+  });
+});
