@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { writeBundleDocument } from '../../trust/federation/write-bundle-document.ts';
 import type { SpiffeBundle, SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
-import { isNamed } from '../../trust/federation/publication-rule.ts';
+import { isNamed, isNamedInFull } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { Holdings, Share } from '../../trust/ledger/share.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
-import { localCertificates } from './local-certificates.ts';
+import { publishableCertificates } from './publishable-certificates.ts';
 import type { SequenceRecord } from './sequence-record.ts';
 
 /** One published bundle. An unchanged bundle keeps its object. */
@@ -57,6 +57,8 @@ export interface PublicationOptions {
 interface Source {
   readonly bundle: TrustBundle | undefined;
   readonly shares: readonly Share[];
+  /** Whether certificates of other zones are published; the same for every source of a trust domain. */
+  readonly imported: boolean;
 }
 
 /**
@@ -146,7 +148,8 @@ function* namedSources(
       const { trustDomain } = bundle;
       if (!isNamed(rules, mesh, trustDomain)) continue;
       seen.add(keyOf(mesh, trustDomain));
-      yield [mesh, trustDomain, { bundle, shares: shares?.get(trustDomain) ?? [] }];
+      const imported = isNamedInFull(rules, mesh, trustDomain);
+      yield [mesh, trustDomain, { bundle, shares: shares?.get(trustDomain) ?? [], imported }];
     }
   }
   for (const { mesh, trustDomain } of earlier)
@@ -155,7 +158,7 @@ function* namedSources(
 }
 
 /** The inputs of a trust domain that is no longer listed. */
-const gone: Source = { bundle: undefined, shares: [] };
+const gone: Source = { bundle: undefined, shares: [], imported: false };
 
 /** Returns whether a document without keys may be the first of this process. */
 function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boolean {
@@ -163,9 +166,11 @@ function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boo
   return record.isEmpty || (bundle?.anchors.length === 0 && bundle.distrusted.length > 0);
 }
 
-function documentOf({ bundle, shares }: Source, sequence: number | undefined): SpiffeBundle {
-  const local = localCertificates(shares);
-  const anchors = (bundle?.anchors ?? []).filter(({ certificate }) => local.has(certificate.fingerprint));
+function documentOf({ bundle, shares, imported }: Source, sequence: number | undefined): SpiffeBundle {
+  const publishable = publishableCertificates(shares, { imported });
+  const anchors = (bundle?.anchors ?? []).filter(({ certificate }) =>
+    publishable.has(certificate.fingerprint),
+  );
   return writeBundleDocument(
     anchors.map(({ der }) => der),
     { sequence, refreshSeconds: undefined },

@@ -2,8 +2,9 @@ import { parseTrustDomain } from '../model/trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 
 /**
- * Names what the bundle endpoint publishes of a mesh: one trust domain, or all that a source of this server lists. A
- * trust domain that is known by federation alone is never published.
+ * Names what the bundle endpoint publishes of a mesh: one trust domain, or all that MeshTrusts and MeshIdentities of this
+ * server list. CA certificates that were imported from other zones are only published of a trust domain that is named in
+ * full, and those of federation never.
  */
 export interface PublicationRule {
   readonly mesh: string;
@@ -44,4 +45,9 @@ export function isNamed(rules: readonly PublicationRule[], mesh: string, trustDo
   return rules.some(
     (rule) => rule.mesh === mesh && (rule.trustDomain === '*' || rule.trustDomain === trustDomain),
   );
+}
+
+/** Returns whether a rule names a trust domain of a mesh in full, not by `*`. */
+export function isNamedInFull(rules: readonly PublicationRule[], mesh: string, trustDomain: string): boolean {
+  return rules.some((rule) => rule.mesh === mesh && rule.trustDomain === trustDomain);
 }

@@ -7,6 +7,7 @@ import type { Finding } from '../findings/finding.ts';
  */
 export const importSource = 'import';
 
+/** The beginning of the sources of zones, and of the paths of all imported objects. */
 const zonePrefix = `${importSource}:`;
 
 /** Returns the source of what a zone publishes through the Global control plane. Each zone has its own guard. */
@@ -17,6 +18,11 @@ export function importSourceOf(zone: string | undefined): string {
 /** Returns whether a source has trust of the Global control plane. */
 export function isImportSource(source: string): boolean {
   return source === importSource || source.startsWith(zonePrefix);
+}
+
+/** Returns whether a path of an event or finding is that of an object of the Global control plane. */
+export function isImportedPath(path: string): boolean {
+  return path.startsWith(zonePrefix);
 }
 
 /** Returns the zone of an import source; `undefined` for what the Global control plane itself publishes. */

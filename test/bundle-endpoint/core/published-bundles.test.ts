@@ -8,7 +8,7 @@ import { parsePublicationRule } from '../../../src/trust/federation/publication-
 import { shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import type { KeyPair } from '../../kit/certificates.ts';
-import { federated, makeServed } from './served-trust.ts';
+import { federated, imported, makeServed } from './served-trust.ts';
 
 const [one, two] = [makeCa({ commonName: 'one' }), makeCa({ commonName: 'two' })];
 
@@ -89,6 +89,40 @@ suite('published bundles', () => {
       const [key] = published.get('default', 'a.test')?.document.keys ?? [];
       assert.equal(key?.x5c[0], two.der.toString('base64'));
     }
+  });
+
+  test('trust domain of another zone: is published only if it is named in full', () => {
+    const cases: readonly (readonly [serve: readonly string[], expected: readonly string[]])[] = [
+      [['default/*'], ['default/own.test 1', 'default/shared.test 1']],
+      [
+        ['default/zone-2.test', 'default/shared.test'],
+        ['default/shared.test 2', 'default/zone-2.test 1'],
+      ],
+      [
+        ['default/*', 'default/zone-2.test'],
+        ['default/own.test 1', 'default/shared.test 1', 'default/zone-2.test 1'],
+      ],
+    ];
+    const served = makeServed().of(
+      shareOf('own.test', [one]),
+      shareOf('shared.test', [one]),
+      imported(shareOf('shared.test', [two])),
+      imported(shareOf('zone-2.test', [two])),
+    );
+    for (const [serve, expected] of cases) {
+      const published = publishing({ serve });
+      published.update(served, 1);
+      assert.deepEqual(namesOf(published), expected, serve.join());
+    }
+  });
+
+  test('trust domain of another zone that an earlier run published by *: consumers keep it', () => {
+    const before = publishing({ serve: ['default/zone-2.test'] });
+    const served = makeServed().of(imported(shareOf('zone-2.test', [two])));
+    before.update(served, 1);
+    const after = publishing({ serve: ['default/*'], records: before.records() });
+    after.update(served, 2);
+    assert.deepEqual(namesOf(after), []);
   });
 
   test('sequence: changes with the content, and only then', () => {

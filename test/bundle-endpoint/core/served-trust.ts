@@ -24,7 +24,15 @@ export function makeServed(): {
 
 /** Returns a share as the federation source delivers it: its places are in a text that a peer published. */
 export function federated(share: Share): Share {
-  const file = `federation:${share.mesh}/${share.trustDomain}`;
+  return placedIn(share, `federation:${share.mesh}/${share.trustDomain}`);
+}
+
+/** Returns a share as an import delivers it: its places are in an object of the Global control plane. */
+export function imported(share: Share): Share {
+  return placedIn(share, `import:kuma-system/${share.trustDomain}`);
+}
+
+function placedIn(share: Share, file: string): Share {
   return {
     ...share,
     anchors: share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file } })),
