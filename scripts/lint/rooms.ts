@@ -237,6 +237,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'cli/flags',
     'cli/terminal',
     'inputs/directory',
+    'inputs/identity-files',
     'net',
     'runtime/state',
   ],

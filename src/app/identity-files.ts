@@ -1,6 +1,6 @@
 import { followIdentityFiles } from '../inputs/identity-files/follow-identity-files.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
-import { identityFilesSource } from '../trust/identity/ca-files.ts';
+import { caFilesNamedBy, identityFilesSource } from '../trust/identity/ca-files.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import type { Source } from '../trust/source.ts';
 
@@ -36,9 +36,5 @@ function pathsOf(event: LedgerEvent): readonly string[] | undefined {
   if (event.kind === 'gone') return [];
   // The last good version stays in force, so its files are still followed.
   if (event.kind !== 'version' || event.parsed.kind === 'refused') return undefined;
-  return event.parsed.identities.flatMap((item) => {
-    if (item.kind === 'invalid') return [];
-    const { provider } = item.resource;
-    return provider.kind === 'ca' && provider.source.kind === 'file' ? provider.source.path : [];
-  });
+  return caFilesNamedBy(event.parsed);
 }

@@ -159,7 +159,15 @@ export const commandTable: readonly CommandDefinition[] = [
     group: 'Examine trust',
     summary: 'print the MeshTrusts that follow from the MeshIdentities in files, as YAML',
     operands: [{ name: '<path...>', description: files }],
-    flags: ['zone', 'zones', 'defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'],
+    flags: [
+      'zone',
+      'zones',
+      'identityRoot',
+      'defaultMesh',
+      'maxDocumentBytes',
+      'maxCertificates',
+      'cacheBytes',
+    ],
     examples: [
       ['derive identities/ --zone east > trust.yaml', 'MeshTrusts for a repository'],
       ['derive identities/ --zones east,west', 'MeshTrusts of all zones, for another mesh'],

@@ -161,6 +161,7 @@ export const serveFlags = Object.values(serveGroups).flat();
 export const readingFlags = [
   'defaultMesh',
   'identities',
+  'identityRoot',
   'zone',
   'zones',
   'maxDocumentBytes',

@@ -49,7 +49,7 @@ export const flagsWithVariable = {
   bundleKey: ['--bundle-key <file>', 'private key of the bundle endpoint (PEM)'],
   bundleServe: [
     '--bundle-serve <names>',
-    'what the endpoint publishes: MESH/TRUST-DOMAIN, or MESH/* for all that the sources list; repeat it for more',
+    'what the endpoint publishes: MESH/TRUST-DOMAIN, or MESH/* for all that MeshTrusts and MeshIdentities of this server list; repeat it for more',
   ],
   bundleRefreshHint: [
     '--bundle-refresh-hint <duration>',

@@ -13,7 +13,14 @@ import type { FlagOptions } from '../flags/flags.ts';
 
 /** The options for reading resources that `serve` and the offline commands share. */
 export type ReadingOptions = FlagOptions<
-  'defaultMesh' | 'identities' | 'zone' | 'zones' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
+  | 'defaultMesh'
+  | 'identities'
+  | 'zone'
+  | 'zones'
+  | 'identityRoot'
+  | 'maxDocumentBytes'
+  | 'maxCertificates'
+  | 'cacheBytes'
 >;
 
 /** How files are read. */
@@ -21,6 +28,8 @@ export interface Reading {
   readonly parse: ParseOptions;
   /** Derives the MeshTrusts of MeshIdentities; `undefined` if these are not read. */
   readonly identities: IdentityStage | undefined;
+  /** The folder below which MeshIdentities may name files with CA certificates. */
+  readonly identityRoot: string | undefined;
 }
 
 export function readingOf(options: ReadingOptions): Reading {
@@ -40,6 +49,7 @@ export function readingOf(options: ReadingOptions): Reading {
     identities: identities
       ? createIdentityStage({ zone, zones, linger: { kind: 'forever' }, limits })
       : undefined,
+    identityRoot: identities ? options.identityRoot : undefined,
   };
 }
 

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createLedger } from '../../trust/ledger/ledger.ts';
-import type { LedgerEvent, LedgerView } from '../../trust/ledger/ledger.ts';
+import type { Ledger, LedgerEvent, LedgerView } from '../../trust/ledger/ledger.ts';
+import { caFilesNamedBy, identityFilesSource } from '../../trust/identity/ca-files.ts';
+import { readIdentityFiles } from '../../inputs/identity-files/follow-identity-files.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { SourceEvent } from '../../trust/source.ts';
@@ -17,15 +19,35 @@ import { isPipe, readPipe, readStandardInput, standardInput } from '../terminal/
  */
 export async function readOffline(
   paths: readonly string[],
-  { parse, identities }: Reading,
+  reading: Reading,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<LedgerView> {
+  const { parse, identities } = reading;
   const events = await readTexts(paths, io);
   const ledger = createLedger(['files'], { holdMs: 0 });
   const read = events.map((event) => toLedgerEvent(event, parse));
   // Files are read once, so no CA is superseded.
   ledger.apply('files', identities?.apply('files', read, 0).get('files') ?? read, 0);
+  await readNamedFiles(read, reading, ledger);
   return ledger.view();
+}
+
+/** Reads the files with CA certificates that MeshIdentities name, and derives these MeshIdentities again. */
+async function readNamedFiles(
+  read: readonly LedgerEvent[],
+  { parse, identities, identityRoot }: Reading,
+  ledger: Ledger,
+): Promise<void> {
+  if (identities === undefined || identityRoot === undefined) return;
+  const named = read.flatMap((event) =>
+    event.kind === 'version' && event.parsed.kind !== 'refused' ? caFilesNamedBy(event.parsed) : [],
+  );
+  const events = await readIdentityFiles(identityRoot, new Set(named));
+  const versions = events.map((event) => toLedgerEvent(event, parse));
+  const derived = identities.apply(identityFilesSource, versions, 0);
+  for (const failed of versions.filter(({ kind }) => kind === 'unreadable'))
+    ledger.apply('files', [failed], 0);
+  ledger.apply('files', derived.get('files') ?? [], 0);
 }
 
 /**

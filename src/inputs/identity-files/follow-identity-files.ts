@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../../text/system-error.ts';
-import { caFileDocument } from '../../trust/identity/ca-files.ts';
+import { caFileDocument, caFilePlace } from '../../trust/identity/ca-files.ts';
 import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { readBelow } from './read-below.ts';
@@ -78,7 +78,7 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
       const added = [...paths].filter((path) => !files.has(path));
       for (const path of added) files.set(path, { seen: undefined, reported: undefined });
       if (gone.length > 0)
-        sink(gone.map((path) => ({ kind: 'gone', path: placeOf(path), evidence: 'deletion' })));
+        sink(gone.map((path) => ({ kind: 'gone', path: caFilePlace(path), evidence: 'deletion' })));
       if (added.length > 0) wake.abort();
     },
     close: async () => {
@@ -97,11 +97,13 @@ async function read(root: string, path: string): Promise<Reading> {
 }
 
 function eventOf(path: string, reading: Reading): SourceEvent {
+  const place = caFilePlace(path);
   return 'text' in reading
-    ? { kind: 'content', path: placeOf(path), text: caFileDocument(path, reading.text), settled: true }
-    : { kind: 'unreadable', path: placeOf(path), reason: reading.reason };
+    ? { kind: 'content', path: place, text: caFileDocument(path, reading.text), settled: true }
+    : { kind: 'unreadable', path: place, reason: reading.reason };
 }
 
-function placeOf(path: string): string {
-  return `identity-file:${path}`;
+/** Reads files with CA certificates that MeshIdentities name, once. */
+export function readIdentityFiles(root: string, paths: ReadonlySet<string>): Promise<readonly SourceEvent[]> {
+  return Promise.all([...paths].map(async (path) => eventOf(path, await read(root, path))));
 }

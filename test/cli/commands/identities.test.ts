@@ -69,6 +69,30 @@ suite('meshtrust derive', () => {
     assert.match(stderr, /MT073/);
   });
 
+  test('a CA certificate in a file: is read below --identity-root only', async () => {
+    await using dir = await makeTempDir();
+    await using root = await makeTempDir();
+    await writeFile(root.join('ca.pem'), a.certPem);
+    const file = { type: 'File', file: { path: root.join('ca.pem') } };
+    await writeFile(
+      dir.join('a.yaml'),
+      identityText({ spec: bundled(file, { trustDomain: 'file.example' }) }),
+    );
+    const inside = await run(['derive', dir.path, '--identity-root', root.path]);
+    assert.equal(inside.code, 0, inside.stderr);
+    assert.match(inside.stdout, /^ {2}trustDomain: file\.example$/m);
+    assert.ok(inside.stdout.includes(a.certPem.split('\n')[1] ?? assert.fail()));
+    const validated = await run(['validate', dir.path, '--identities', '--identity-root', root.path]);
+    assert.deepEqual([validated.code, validated.stdout], [0, '']);
+
+    const outside = await run(['derive', dir.path, '--identity-root', dir.path]);
+    assert.equal(outside.code, 1);
+    assert.match(outside.stderr, /MT001 .*the file is outside of --identity-root/);
+    const without = await run(['validate', dir.path, '--identities']);
+    assert.match(without.stdout, /MT071/);
+    assert.equal((await run(['derive', dir.path])).code, 1);
+  });
+
   test('no MeshIdentity: exit code 1', async () => {
     await using dir = await makeTempDir();
     assert.equal((await run(['derive', dir.path])).code, 1);
