@@ -7,7 +7,7 @@ import { chart, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
 import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
-import { kumaCrd } from './kuma-crd.ts';
+import { kumaTrustCrd } from './kuma-crds.ts';
 import { monitoringCrds } from './monitoring-crds.ts';
 
 const [kubernetes, helm] = [await findKubernetes(), await findTool('helm')];
@@ -163,7 +163,7 @@ test('release: from its installation to its end', { skip }, async (t) => {
   });
 
   await t.test("Kuma's own CRD is not overwritten", async () => {
-    await cluster.kubectl(['create', '-f', '-'], JSON.stringify(kumaCrd));
+    await cluster.kubectl(['create', '-f', '-'], kumaTrustCrd);
     await cluster.kubectl(established);
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(trust));
     await assert.rejects(run(release('install', chart), {}), /invalid ownership metadata/);

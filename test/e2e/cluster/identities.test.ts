@@ -8,7 +8,7 @@ import { poll } from '../../kit/poll.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { untilEvent } from './object-status.ts';
-import { identityCrd } from './identity-crd.ts';
+import { kumaIdentityCrd, kumaTrustCrd } from './kuma-crds.ts';
 import { listOf, meshTrust, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
 
@@ -86,7 +86,7 @@ function meshIdentity({ name, ca }: Domain): string {
 }
 
 test('MeshIdentities of a cluster', { skip }, async (t) => {
-  await using stage = await startStage();
+  await using stage = await startStage(kumaTrustCrd);
   const [listed, first, second] = [
     makeDomain('listed.test'),
     makeDomain('identity.test'),
@@ -114,7 +114,7 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
     const folder = relative(await realpath(overlay.path), base);
     const kustomization = { resources: [folder], components: [`${folder}/identities`] };
     await writeFile(overlay.join('kustomization.yaml'), JSON.stringify(kustomization));
-    await stage.kubectl('apply -f -', JSON.stringify(identityCrd));
+    await stage.kubectl('apply -f -', kumaIdentityCrd);
     await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
     await stage.kubectl('apply -f -', meshIdentity(first));
     const { stdout } = await stage.cluster.kubectl(['kustomize', overlay.path]);
@@ -163,8 +163,8 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
 });
 
 test('the Secret of a generated CA, by its name', { skip }, async (t) => {
-  await using stage = await startStage();
-  await stage.kubectl('apply -f -', JSON.stringify(identityCrd));
+  await using stage = await startStage(kumaTrustCrd);
+  await stage.kubectl('apply -f -', kumaIdentityCrd);
   await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
   const rights = JSON.parse(await stage.kubectl('get role meshtrust -o json')) as { rules: object[] };
   rights.rules.push({ apiGroups: ['kuma.io'], resources: ['meshidentities'], verbs: ['list', 'watch'] });

@@ -9,10 +9,10 @@ const object = (properties: object, required: readonly string[] = []): object =>
 const dataSource = object(
   {
     type: { ...text, enum: ['File', 'Secret', 'EnvVar', 'InsecureInline'] },
-    file: object({ path: text }),
+    file: object({ path: text }, ['path']),
     secretRef: object({ kind: { ...text, enum: ['Secret'] }, name: text }, ['kind', 'name']),
-    envVar: object({ name: text }),
-    insecureInline: object({ value: text }),
+    envVar: object({ name: text }, ['name']),
+    insecureInline: object({ value: text }, ['value']),
   },
   ['type'],
 );
@@ -44,7 +44,15 @@ const spec = object({
   ),
 });
 
-const condition = object({ type: text, status: text, reason: text, message: text }, ['type', 'status']);
+const condition = object(
+  {
+    type: text,
+    status: { ...text, enum: ['True', 'False', 'Unknown'] },
+    reason: { ...text, minLength: 1 },
+    message: text,
+  },
+  ['message', 'reason', 'status', 'type'],
+);
 
 /**
  * The CRD of MeshIdentity with the fields and the rules that Kuma's has: no status subresource and no columns, and the

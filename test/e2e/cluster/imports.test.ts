@@ -8,7 +8,7 @@ import { startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { identityCrd } from './identity-crd.ts';
+import { kumaIdentityCrd, kumaTrustCrd } from './kuma-crds.ts';
 import { findCluster, installCrd, listOf, meshTrust, namespace, skip, startStage } from './stage.ts';
 
 const reader = fileURLToPath(new URL('../../../deploy/kustomize/import-reader', import.meta.url));
@@ -20,8 +20,8 @@ async function startGlobal(stack: AsyncDisposableStack) {
   const kubectl = async (command: string, input?: string): Promise<string> =>
     (await cluster.kubectl(['--namespace', namespace, ...command.split(' ')], input)).stdout;
   await cluster.kubectl(['create', 'namespace', namespace]);
-  await installCrd(kubectl);
-  await kubectl('apply -f -', JSON.stringify(identityCrd));
+  await installCrd(kubectl, kumaTrustCrd);
+  await kubectl('apply -f -', kumaIdentityCrd);
   await kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
   await kubectl(`apply -k ${reader}`);
   const { kubeconfig } = await cluster.writeKubeconfig(
@@ -34,7 +34,7 @@ async function startGlobal(stack: AsyncDisposableStack) {
 test('trust of other zones, from the cluster of the Global control plane', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
   const global = await startGlobal(stack);
-  const stage = stack.use(await startStage());
+  const stage = stack.use(await startStage(kumaTrustCrd));
   const state = stack.use(await makeTempDir());
   const [own, second, third] = [makeDomain(td('zone-1')), makeDomain(td('zone-2')), makeDomain(td('zone-3'))];
   // A client that zone 2 issued under the trust domain of zone 1.

@@ -3,11 +3,10 @@ import { test } from 'node:test';
 
 import { makeLeaf, makeCa } from '../../kit/certificates.ts';
 import { eventsOf, getObject, untilEvent } from './object-status.ts';
-import { kumaCrd } from './kuma-crd.ts';
+import { kumaTrustCrd } from './kuma-crds.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { meshTrust, skip, startStage } from './stage.ts';
-import type { Stage } from './stage.ts';
 
 interface Trust {
   readonly spec: { trustDomain: string; caBundles: { type: string; pem?: { value: string } }[] };
@@ -20,24 +19,13 @@ function changed(text: string, change: (spec: Trust['spec']) => void): string {
   return JSON.stringify(object);
 }
 
-/** Starts a cluster with Kuma's CRD instead of ours. */
-async function startKumaStage(): Promise<Stage> {
-  await using stack = new AsyncDisposableStack();
-  const stage = stack.use(await startStage());
-  await stage.kubectl('delete crd meshtrusts.kuma.io');
-  await stage.kubectl('create -f -', JSON.stringify(kumaCrd));
-  await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
-  stack.move();
-  return stage;
-}
-
 test(
   "Kuma's CRD: trust is served, no object is written, and Events are sent",
   {
     skip,
   },
   async (t) => {
-    await using stage = await startKumaStage();
+    await using stage = await startStage(kumaTrustCrd);
     const [standing, bad] = [makeDomain('standing.test'), makeDomain('bad.test')];
     const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
     await stage.kubectl('apply -f -', meshTrust(standing));

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { binaries, skipWithoutEnvoys, startEnvoys } from '../../kit/both-envoys.ts';
@@ -60,7 +61,8 @@ export function findCluster(): Parameters<typeof startKubernetes>[0] {
   return kubernetes.paths;
 }
 
-export async function startStage(): Promise<Stage> {
+/** Starts a cluster with a CRD of MeshTrust: the project's by default. */
+export async function startStage(trustCrd?: string): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await startKubernetes(findCluster()));
   const kubectl = async (command: string, input?: string): Promise<string> =>
@@ -68,7 +70,7 @@ export async function startStage(): Promise<Stage> {
   // The first command in an empty cluster, so the namespace must be part of the manifests.
   const grant = async (): Promise<void> => void (await kubectl(`apply -k ${manifests}`));
   await grant();
-  await installCrd(kubectl);
+  await installCrd(kubectl, trustCrd);
   const token = (): Promise<string> => cluster.tokenOf(namespace, 'meshtrust');
   const account = await cluster.writeKubeconfig('meshtrust', await token());
   const owned = stack.move();
@@ -98,8 +100,8 @@ export async function startStage(): Promise<Stage> {
   };
 }
 
-/** Installs the CRD and waits until the API server serves it. */
-export async function installCrd(kubectl: Stage['kubectl']): Promise<void> {
-  await kubectl(`apply -f ${crd}`);
+/** Installs a CRD of MeshTrust, the project's by default, and waits until the API server serves it. */
+export async function installCrd(kubectl: Stage['kubectl'], trustCrd?: string): Promise<void> {
+  await kubectl('apply -f -', trustCrd ?? (await readFile(crd, 'utf8')));
   await kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
 }
