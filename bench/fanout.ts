@@ -2,9 +2,10 @@
  * Measures the cost of a change that is sent to many proxies, compared with go-control-plane if Go is installed:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
- *       [--transports grpc-js,own] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
+ *       [--transports grpc-js,own] [--tls | --mtls] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
+ * --tls: with TLS. --mtls: with TLS, and all servers verify client certificates (meshtrust: --tls-client-ca).
  * --warm-up: pushes before the measured ones; 0 measures a fresh server. --idle: seconds without any event.
  * --all: every case of the report. --minutes: time after which no further case begins; skipped cases are listed.
  * --write: writes the results to bench/fanout.md (or the file of --report next to it), and plots to bench/plots.
@@ -23,6 +24,7 @@ import { methodOf } from './fanout/method.ts';
 import { drawPlot } from './fanout/plot.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
+import type { Security } from './fanout/security.ts';
 import { machine, row, writeReport } from './kit.ts';
 
 const { values: flags, positionals } = parseArgs({
@@ -39,6 +41,8 @@ const { values: flags, positionals } = parseArgs({
     minutes: { type: 'string', default: '120' },
     workers: { type: 'string', default: '1' },
     transports: { type: 'string', default: 'grpc-js' },
+    tls: { type: 'boolean', default: false },
+    mtls: { type: 'boolean', default: false },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
     report: { type: 'string', default: 'fanout.md' },
@@ -61,15 +65,16 @@ const memoryShare = 4;
 const standard = ['full/2048/100,1000', 'first/2048/100,1000', 'bare/2048/100,1000'];
 const chosen = [...(flags.all ? wholeTable : []), ...positionals];
 const cases = (chosen.length === 0 ? standard : chosen).map(parseCase);
+const security: Security = flags.mtls ? 'mtls' : flags.tls ? 'tls' : 'plain';
 const startedAt = performance.now();
 const minutesSince = (): number => (performance.now() - startedAt) / 60_000;
 const captured = cases.some(({ node }) => node !== 'bare') ? await captureNode() : undefined;
-const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();
+const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane('linear', security);
 const contestants: Contestant[] = [];
 if (flags.only !== 'go-control-plane') {
   for (const transport of flags.transports.split(','))
     for (const workers of numbers(flags.workers))
-      contestants.push(meshtrust({ workers, transport, env: profiling }));
+      contestants.push(meshtrust({ workers, transport, security, env: profiling }));
 }
 if (peer !== undefined && 'start' in peer) contestants.push(peer);
 
@@ -101,7 +106,7 @@ function say(...text: readonly string[]): void {
 }
 
 say(
-  ...methodOf(Number(flags['warm-up'])),
+  ...methodOf(Number(flags['warm-up']), security),
   '',
   `${machine()}. Server, generator and all else share the cores. Load average of the machine at the`,
   `start: ${loadavg()
@@ -130,7 +135,7 @@ for (const one of cases) {
   for (const proxies of one.proxies) {
     const load = loadOf(one, proxies);
     if (load === undefined) continue;
-    const title = `${proxies} proxies, ${titleOf(one)}`;
+    const title = `${proxies} proxies, ${titleOf(one, security)}`;
     if (minutesSince() > Number(flags.minutes) || proxies * one.bytes > freemem() / memoryShare) {
       leftOut.push(title);
       continue;
@@ -208,12 +213,12 @@ async function plot(one: Case, costs: readonly (readonly [number, readonly Media
     ['pushCpu', 'CPU per push with its ACK, us'],
     ['last', 'change to the last proxy, ms'],
   ] as const) {
-    const file = `${slugOf(one)}-${figure}.svg`;
+    const file = `${slugOf(one, security)}-${figure}.svg`;
     const series = contestants.map(({ name }, index) => ({
       name,
       points: costs.map(([proxies, medians]) => [proxies, medians[index]?.[figure] ?? Number.NaN] as const),
     }));
-    const title = `${yTitle}: ${titleOf(one)}`;
+    const title = `${yTitle}: ${titleOf(one, security)}`;
     await writeFile(new URL(file, plots), drawPlot({ title, xTitle: 'proxies', yTitle, series }));
     say('', `![${title}](plots/${file})`);
   }

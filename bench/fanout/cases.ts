@@ -1,3 +1,5 @@
+import type { Security } from './security.ts';
+
 /** A case of the benchmark, for several numbers of proxies. */
 export interface Case {
   /** `full`: a real node in every request. `first`: a real node in the first request only. `bare`: a small node. */
@@ -19,6 +21,8 @@ const nodes: Readonly<Record<NodeMode, string>> = {
   bare: 'a node of some bytes',
 };
 
+const securities: Readonly<Record<Security, string>> = { plain: '', tls: ' with TLS', mtls: ' with mTLS' };
+
 /**
  * Reads `NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]]`, such as `bare/2048/100,1000` or `full/131072/1000/1/sotw-sds`.
  * @throws {Error} if the text has another form.
@@ -39,15 +43,15 @@ export function parseCase(text: string): Case {
 }
 
 /** Describes the case in words, without its number of proxies. */
-export function titleOf({ node, bytes, domains, protocol, transport }: Case): string {
+export function titleOf({ node, bytes, domains, protocol, transport }: Case, security: Security): string {
   const size = bytes >= 1024 ? `${Math.round(bytes / 1024)} KB` : `${bytes} bytes`;
   const among = domains === 1 ? '' : `, one of ${domains} trust domains`;
-  return `${size}, ${protocol}-${transport}, ${nodes[node]}${among}`;
+  return `${size}, ${protocol}-${transport}${securities[security]}, ${nodes[node]}${among}`;
 }
 
 /** Returns a file name for the case. */
-export function slugOf({ node, bytes, domains, protocol, transport }: Case): string {
-  return [node, bytes, domains, protocol, transport].join('-');
+export function slugOf({ node, bytes, domains, protocol, transport }: Case, security: Security): string {
+  return [node, bytes, domains, protocol, transport, ...(security === 'plain' ? [] : [security])].join('-');
 }
 
 /** All cases of the report, the most important ones first, in case the time runs out. */
@@ -69,5 +73,5 @@ export const wholeTable: readonly string[] = [
 
 /** Returns a key that is equal for cases that differ only in their number of trust domains. */
 export function keyWithoutDomains(one: Case): string {
-  return slugOf({ ...one, domains: 0 });
+  return slugOf({ ...one, domains: 0 }, 'plain');
 }

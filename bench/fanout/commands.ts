@@ -1,10 +1,13 @@
 import type { Protocol } from './messages.ts';
+import type { ClientTls } from './security.ts';
 
 /** A command to the load generator. It executes one command at a time. */
 export type Command =
   | {
       readonly kind: 'connect';
       readonly address: string;
+      /** `undefined`: plain text. */
+      readonly tls: ClientTls | undefined;
       readonly path: string;
       readonly protocol: Protocol;
       readonly proxies: number;

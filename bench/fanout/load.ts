@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from './commands.ts';
 import type { Command, Receipts, Reply } from './commands.ts';
-import { createProxy } from './proxy.ts';
+import { createProxy, secureContextOf } from './proxy.ts';
 import type { Proxy } from './proxy.ts';
 
 const connectTimeoutMs = 120_000;
@@ -57,12 +57,15 @@ async function run(command: Command): Promise<Reply> {
 async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promise<void> {
   closing = false;
   const node = Buffer.from(command.node, 'base64');
+  // One for all: otherwise each proxy would parse the certificates again.
+  const secureContext = command.tls && secureContextOf(command.tls);
   let accepted = 0;
   expect(command.proxies);
   for (let index = 0; index < command.proxies; index += 1) {
     proxies.push(
       createProxy({
         ...command,
+        secureContext,
         node: withId(node, index),
         version: command.quotes ? (versions[index] ?? '') : '',
         onAccepted: () => {

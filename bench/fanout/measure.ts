@@ -98,6 +98,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const connection = {
     kind: 'connect',
     address: server.address,
+    tls: server.tls,
     path: paths[load.transport][load.protocol],
     protocol: load.protocol,
     node: Buffer.from(load.node).toString('base64'),

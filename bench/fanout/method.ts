@@ -1,7 +1,18 @@
 import { mostWarmUps } from './measure.ts';
+import type { Security } from './security.ts';
+
+const transportSecurity: Readonly<Record<Security, readonly string[]>> = {
+  plain: [],
+  tls: ['', 'Proxies connect with TLS 1.3 (X25519, AES-128-GCM, P-256 certificates) and resume no session.'],
+  mtls: [
+    '',
+    'Proxies connect with mTLS: TLS 1.3 (X25519, AES-128-GCM, P-256 certificates), no session is resumed, and both',
+    'servers verify the client certificate. meshtrust has `--xds-auth mtls --tls-client-ca`.',
+  ],
+};
 
 /** Describes the figures, for readers of the report. `warmUp` is the number of pushes before the measurement. */
-export const methodOf = (warmUp: number): readonly string[] => [
+export const methodOf = (warmUp: number, security: Security): readonly string[] => [
   '# The cost of a change that is sent to many proxies',
   '',
   'A load generator simulates the proxies in a separate process. Each proxy has its own connection (HTTP/2 by',
@@ -25,4 +36,5 @@ export const methodOf = (warmUp: number): readonly string[] => [
   'connections" lasts until the server is idle again, and "reconnect" is of all proxies at once after that.',
   'Times are from the change to the receipt of the whole response. meshtrust waits some milliseconds before it',
   'sends, to read the file and to join changes.',
+  ...transportSecurity[security],
 ];

@@ -1,11 +1,17 @@
 import { connect } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { decodeResponse, encodeRequest } from './messages.ts';
 import type { Heard, Protocol } from './messages.ts';
+import { serverName } from './security.ts';
+import type { ClientTls } from './security.ts';
 
 /** The behaviour of a simulated Envoy. */
 export interface ProxyOptions {
   readonly address: string;
+  /** `undefined`: plain text. */
+  readonly secureContext: SecureContext | undefined;
   readonly path: string;
   readonly protocol: Protocol;
   /** The encoded node of this proxy. */
@@ -33,12 +39,30 @@ export interface Proxy {
 /** The flow-control window of an Envoy, in bytes. */
 const windowBytes = 268_435_456;
 
+/**
+ * Returns the TLS settings of the proxies. Cipher and key exchange are those that an Envoy offers first, so that all
+ * servers do the same work.
+ */
+export function secureContextOf({ ca, identity }: ClientTls): SecureContext {
+  return createSecureContext({
+    ca,
+    ...identity,
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256',
+    ecdhCurve: 'X25519',
+  });
+}
+
 /** Connects, and subscribes to one secret. */
 export function createProxy(options: ProxyOptions): Proxy {
-  const { protocol, node, nodeInEveryRequest, name, onAccepted, onResponse, onEnd } = options;
-  const session: ClientHttp2Session = connect(`http://${options.address}`, {
-    settings: { initialWindowSize: windowBytes, enablePush: false },
-  });
+  const { secureContext, protocol, node, nodeInEveryRequest, name, onAccepted, onResponse, onEnd } = options;
+  const session: ClientHttp2Session = connect(
+    `${secureContext === undefined ? 'http' : 'https'}://${options.address}`,
+    {
+      ...(secureContext && { secureContext, servername: serverName }),
+      settings: { initialWindowSize: windowBytes, enablePush: false },
+    },
+  );
   session.once('connect', () => session.setLocalWindowSize(windowBytes));
   session.once('remoteSettings', onAccepted);
   session.on('error', (error) => onEnd(String(error)));

@@ -9,12 +9,16 @@ import { makeTempDir } from '../../test/kit/temp-dir.ts';
 import { createClient } from '../../test/xds/client.ts';
 import type { Content } from './content.ts';
 import { secretType } from './messages.ts';
+import { argumentsOf, peerArgumentsOf, prepareTls } from './security.ts';
+import type { ClientTls, Security } from './security.ts';
 
 /** A server under test: a separate process that serves one content. */
 interface Served extends AsyncDisposable {
   readonly pid: number;
   /** The address for proxies. */
   readonly address: string;
+  /** `undefined`: proxies connect in plain text. */
+  readonly tls: ClientTls | undefined;
   /** Prepares a change to the other form of the secret. The returned function makes the change. */
   prepareChange(): Promise<() => Promise<void>>;
 }
@@ -29,6 +33,7 @@ export interface MeshtrustVariant {
   readonly workers?: number;
   /** Value of `--xds-transport`. */
   readonly transport?: string;
+  readonly security?: Security;
   readonly env?: Readonly<Record<string, string>>;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
@@ -38,6 +43,7 @@ export interface MeshtrustVariant {
 export function meshtrust({
   workers = 1,
   transport = 'grpc-js',
+  security = 'plain',
   env = {},
   args = [],
 }: MeshtrustVariant): Contestant {
@@ -47,22 +53,26 @@ export function meshtrust({
     ...(workers === 1 ? [] : [`${workers} workers`]),
   ].join(', ');
   const all = [`--workers=${workers}`, `--xds-transport=${transport}`, ...args];
-  return { name, start: (content) => startWatching(content, all, env) };
+  return { name, start: (content) => startWatching(content, all, env, security) };
 }
 
 async function startWatching(
   content: Content,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  security: Security,
 ): Promise<Served> {
-  const dir = await makeTempDir();
+  const [dir, tlsDir] = [await makeTempDir(), await makeTempDir()];
+  const tls = await prepareTls(security, tlsDir);
   for (const [name, text] of content.standing) await writeFile(dir.join(name), text);
   await writeFile(dir.join('changing.yaml'), content.changing[0]);
-  const server = await startMeshtrust({ dirs: [dir.path], args: ['--log-level=warn', ...args], env });
+  const all = ['--log-level=warn', ...args, ...(tls === undefined ? [] : argumentsOf(tls))];
+  const server = await startMeshtrust({ dirs: [dir.path], args: all, env });
   let form = 0;
   return {
     pid: server.pid,
     address: `127.0.0.1:${server.xdsPort}`,
+    tls: tls?.client,
     async prepareChange() {
       form = 1 - form;
       await writeFile(dir.join('.changing'), content.changing[form] ?? '');
@@ -72,6 +82,7 @@ async function startWatching(
       // A profile is written only at a regular exit.
       await server.stop('SIGTERM');
       await dir[Symbol.asyncDispose]();
+      await tlsDir[Symbol.asyncDispose]();
     },
   };
 }
@@ -86,6 +97,7 @@ const binary = fileURLToPath(new URL('../../.cache/bin/go-control-plane-peer', i
  */
 export async function goControlPlane(
   cache: 'linear' | 'snapshot' = 'linear',
+  security: Security = 'plain',
 ): Promise<Contestant | { readonly missing: string }> {
   try {
     await run('go', ['build', '-o', binary, '.'], { cwd: source, timeout: 300_000 });
@@ -93,12 +105,18 @@ export async function goControlPlane(
     const { code, message } = error as NodeJS.ErrnoException;
     return { missing: code === 'ENOENT' ? 'there is no `go` on the PATH' : message };
   }
-  return { name: 'go-control-plane', start: (content) => startPeer(content, cache) };
+  return { name: 'go-control-plane', start: (content) => startPeer(content, cache, security) };
 }
 
-async function startPeer(content: Content, cache: string): Promise<Served> {
+async function startPeer(content: Content, cache: string, security: Security): Promise<Served> {
   const forms = await secretsOf(content);
-  const child = await startChild(binary, ['-cache', cache]);
+  const dir = await makeTempDir();
+  const tls = await prepareTls(security, dir);
+  const child = await startChild(binary, [
+    '-cache',
+    cache,
+    ...(tls === undefined ? [] : peerArgumentsOf(tls)),
+  ]);
   const { xds, control } = await poll('the peer to listen', () => {
     const [line] = child.stdout().split('\n', 1);
     return line === undefined || line === ''
@@ -115,12 +133,16 @@ async function startPeer(content: Content, cache: string): Promise<Served> {
   return {
     pid: child.pid,
     address: xds,
+    tls: tls?.client,
     prepareChange() {
       form = 1 - form;
       const body = forms[form]?.get(content.name) ?? Buffer.alloc(0);
       return Promise.resolve(() => put(content.name, body));
     },
-    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await child[Symbol.asyncDispose]();
+      await dir[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -128,7 +150,7 @@ type Secrets = ReadonlyMap<string, Uint8Array>;
 
 /** Returns the encoded secrets of both forms of a content, as meshtrust encodes them. */
 async function secretsOf(content: Content): Promise<readonly [Secrets, Secrets]> {
-  await using served = await startWatching(content, [], {});
+  await using served = await startWatching(content, [], {}, 'plain');
   using client = createClient(served.address);
   const domains = [...content.standing.keys()].filter((name) => name.startsWith('other-'));
   const names = [content.name, ...domains.map((name) => `spiffe://${name.replace('.yaml', '.test')}`)];

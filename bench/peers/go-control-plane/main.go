@@ -5,12 +5,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 
@@ -23,6 +26,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/proto"
 )
@@ -34,11 +38,14 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "where proxies connect")
 	control := flag.String("control", "127.0.0.1:0", "where secrets are set")
 	kind := flag.String("cache", "linear", "linear or snapshot")
+	certFile := flag.String("tls-cert", "", "PEM file of the server certificate; plain text without it")
+	keyFile := flag.String("tls-key", "", "PEM file of its private key")
+	clientCAFile := flag.String("tls-client-ca", "", "PEM file of the CA of client certificates; none are required without it")
 	flag.Parse()
 
 	secrets, set := newCache(*kind)
 	xds := server.NewServer(context.Background(), secrets, nil)
-	grpcServer := grpc.NewServer()
+	grpcServer := grpc.NewServer(transportOptions(*certFile, *keyFile, *clientCAFile)...)
 	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, xds)
 	secretservice.RegisterSecretDiscoveryServiceServer(grpcServer, xds)
 	// For ghz, which asks for the messages.
@@ -66,6 +73,29 @@ func main() {
 	fmt.Printf("{\"xds\":%q,\"control\":%q}\n", xdsListener.Addr(), controlListener.Addr())
 	go func() { log.Fatal(http.Serve(controlListener, nil)) }()
 	log.Fatal(grpcServer.Serve(xdsListener))
+}
+
+func transportOptions(certFile, keyFile, clientCAFile string) []grpc.ServerOption {
+	if certFile == "" {
+		return nil
+	}
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	if clientCAFile != "" {
+		pem, err := os.ReadFile(clientCAFile)
+		if err != nil {
+			log.Fatal(err)
+		}
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(pem) {
+			log.Fatalf("no certificates in %s", clientCAFile)
+		}
+	}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config))}
 }
 
 func newCache(kind string) (cache.Cache, func(*tlsv3.Secret) error) {
