@@ -61,7 +61,8 @@ export function decideAccess({ judge, tokens, rules, allowsAnonymous, now }: Dec
     const read = readBearerToken(claim.authorization, tokens.audience, now());
     if (read.kind === 'absent') return undefined;
     if (read.kind === 'invalid') return refuse(read.reason, read.message);
-    const result = tokens.reviewer.review(read.token, hostOf(claim.address), read.expiresAt);
+    const client = { address: hostOf(claim.address), connection: claim.address };
+    const result = tokens.reviewer.review(read.token, client, read.expiresAt);
     return result instanceof Promise
       ? result.then((settled) => byReview(settled, claim))
       : byReview(result, claim);

@@ -39,7 +39,7 @@ async function decide(
     tokens: {
       audience: 'meshtrust',
       reviewer: {
-        review: (_, address) => {
+        review: (_, { address }) => {
           reviewed.push(address);
           return Promise.resolve(answer);
         },

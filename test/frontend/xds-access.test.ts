@@ -1,33 +1,24 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
 import { connect } from 'node:tls';
-import { Metadata, credentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { parseRules } from '../../src/access/parse-rules.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { certificateJudge } from '../../src/app/certificate-judge.ts';
 import { decideAccess } from '../../src/app/decide-access.ts';
-import { startXdsEndpoint } from '../../src/frontend/xds-endpoint.ts';
 import type { DecideAccess } from '../../src/access/claim.ts';
-import { createLogger } from '../../src/observe/log/log.ts';
 import type { XdsAuthOptions } from '../../src/runtime/serve-options.ts';
 import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
 import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
-import { createSnapshotStore } from '../../src/xds/index.ts';
-import type { Denied, StreamInfo, XdsObserver } from '../../src/xds/index.ts';
 import { bundleOf, shareOf } from '../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
-import { makeTempDir } from '../kit/temp-dir.ts';
 import { xdsTransports } from '../kit/xds-transports.ts';
-import { createClient } from '../xds/client.ts';
 import type { XdsClient } from '../xds/client.ts';
 import { ads, sds } from '../xds/loopback/serving.ts';
-import { setOf } from '../xds/vocabulary.ts';
+import { serverCa, startRig } from './access-rig.ts';
 
-const serverCa = makeCa({ commonName: 'Server CA' });
-const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
 const meshCa = makeCa({ commonName: 'Mesh CA' });
 const nextCa = makeCa({ commonName: 'Next CA' });
 const strangerCa = makeCa({ commonName: 'Stranger CA' });
@@ -50,96 +41,6 @@ function rulesOf(text: string): readonly AccessRule[] {
 function meshesOf(...cas: readonly Certificate[]): MeshStates {
   const bundle = { merged: [bundleOf([shareOf('mesh-a.east.mesh.local', cas)])] };
   return new Map([['mesh-a', { bundle }]]) as unknown as MeshStates;
-}
-
-interface Rig extends AsyncDisposable {
-  readonly address: string;
-  readonly connect: (identity?: Certificate, chain?: readonly Certificate[], token?: string) => XdsClient;
-  readonly denied: Denied[];
-  readonly streams: Set<StreamInfo>;
-  /** Every event of requests, ACKs and NACKs. */
-  readonly events: string[];
-}
-
-interface RigOptions {
-  readonly xdsTransport: 'grpc-js' | 'own';
-  readonly auth: XdsAuthOptions;
-  readonly decide: DecideAccess;
-  readonly clientCa?: Certificate;
-}
-
-async function start({ xdsTransport, auth, decide, clientCa }: RigOptions): Promise<Rig> {
-  await using stack = new AsyncDisposableStack();
-  const dir = stack.use(await makeTempDir());
-  const files = { 'tls.crt': server.certPem, 'tls.key': server.keyPem, 'ca.crt': clientCa?.certPem ?? '' };
-  for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
-  const store = createSnapshotStore();
-  for (const mesh of ['mesh-a', 'mesh-b']) store.set(mesh, secretTypeUrl, setOf({ ALL: mesh }));
-  const denied: Denied[] = [];
-  const streams = new Set<StreamInfo>();
-  const events: string[] = [];
-  const observer: XdsObserver = {
-    denied: (one) => denied.push(one),
-    streamOpened: (stream) => streams.add(stream),
-    streamClosed: (stream) => streams.delete(stream),
-    request: ({ nodeId, group }) => events.push(`request ${nodeId} ${group}`),
-    acked: ({ nodeId, group }) => events.push(`ack ${nodeId} ${group}`),
-    nacked: ({ nodeId, group }) => events.push(`nack ${nodeId} ${group}`),
-  };
-  const endpoint = await startXdsEndpoint({
-    options: {
-      version: 'test',
-      xdsListen: '127.0.0.1:0',
-      xdsTransport,
-      defaultMesh: 'default',
-      tls: {
-        certificate: dir.join('tls.crt'),
-        key: dir.join('tls.key'),
-        clientCa: clientCa && dir.join('ca.crt'),
-      },
-      xdsAuth: auth,
-      maxNames: 1_000,
-      openRate: 1_000,
-      openBurst: 1_000,
-      maxConnectionStreams: 256,
-      maxRequestBytes: 524_288,
-      requestTimeout: 60_000,
-      slowTimeout: 60_000,
-      keepalive: 0,
-      keepaliveTimeout: 10_000,
-      maxConnectionAge: 0,
-    },
-    store,
-    observer,
-    log: createLogger({ format: 'json', level: 'error' }),
-    authFailed: () => undefined,
-    decide,
-  });
-  stack.defer(() => endpoint.drain(0));
-  const owned = stack.move();
-  return {
-    address: endpoint.address,
-    denied,
-    streams,
-    events,
-    connect: (identity, chain = [], token) => {
-      const pem = identity && [identity, ...chain].map(({ certPem }) => certPem).join('');
-      const tls = credentials.createSsl(
-        Buffer.from(serverCa.certPem),
-        identity ? Buffer.from(identity.keyPem) : null,
-        pem === undefined ? null : Buffer.from(pem),
-      );
-      const metadata = new Metadata();
-      if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-      const call = credentials.createFromMetadataGenerator((_, done) => done(null, metadata));
-      return createClient(
-        endpoint.address,
-        { 'grpc.ssl_target_name_override': 'localhost' },
-        tls.compose(call),
-      );
-    },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
 }
 
 const nodeOf = (id: string, mesh: string): object => ({
@@ -175,7 +76,7 @@ for (const xdsTransport of xdsTransports) {
 
     test('proxy of mesh A: subscribes to mesh A, and to no other mesh and under no other node id', async () => {
       const decide = byTrust(() => view.meshes);
-      await using rig = await start({ xdsTransport, auth: trusting, decide });
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide });
       using client = rig.connect(proxyA);
       using own = client.delta(ads.delta);
       own.send(deltaOf('gateway.edge', 'mesh-a'));
@@ -225,7 +126,7 @@ for (const xdsTransport of xdsTransports) {
     });
 
     test('node of a later request: changes neither the mesh nor the node id of the stream', async () => {
-      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
       using client = rig.connect(proxyA);
       using stream = client.delta(ads.delta);
       stream.send(deltaOf('gateway.edge', 'mesh-a'));
@@ -246,7 +147,7 @@ for (const xdsTransport of xdsTransports) {
 
     test('certificate that the served trust does not verify: is refused, and leaves other streams alone', async () => {
       let meshes = meshesOf(meshCa);
-      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => meshes) });
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => meshes) });
       const end = async (client: XdsClient): Promise<number> => {
         using stream = client.delta(ads.delta);
         stream.send(deltaOf('gateway.edge', 'mesh-a'));
@@ -276,7 +177,7 @@ for (const xdsTransport of xdsTransports) {
     });
 
     test('intermediate that the client sends: counts, on each connection', async () => {
-      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
       const leaf = makeLeaf(intermediate, { spiffeId: proxyId });
       for (let times = 0; times < 2; times += 1) {
         using client = rig.connect(leaf, [intermediate]);
@@ -292,7 +193,11 @@ for (const xdsTransport of xdsTransports) {
 
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
       test(`session of ${maxVersion}: is not resumed, because it would lack the intermediates`, async () => {
-        await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+        await using rig = await startRig({
+          xdsTransport,
+          auth: trusting,
+          decide: byTrust(() => view.meshes),
+        });
         const options = {
           host: '127.0.0.1',
           port: Number(rig.address.split(':').at(-1)),
@@ -325,7 +230,7 @@ for (const xdsTransport of xdsTransports) {
         now: () => Date.now(),
       });
       const auth: XdsAuthOptions = { methods: ['mtls', 'none'] };
-      await using rig = await start({ xdsTransport, auth, decide, clientCa: meshCa });
+      await using rig = await startRig({ xdsTransport, auth, decide, clientCa: meshCa });
       const identities: (string | undefined)[] = [];
       for (const identity of [proxyA, makeLeaf(strangerCa, { spiffeId: proxyId }), undefined]) {
         using client = rig.connect(identity);
@@ -347,7 +252,7 @@ for (const xdsTransport of xdsTransports) {
         await decided.promise;
         return { kind: 'allowed', identity: 'late' };
       };
-      await using rig = await start({ xdsTransport, auth: { methods: ['token'] }, decide });
+      await using rig = await startRig({ xdsTransport, auth: { methods: ['token'] }, decide });
       using client = rig.connect();
       using stream = client.sotw(ads.sotw);
       stream.send(sotwOf('gateway.edge', 'mesh-a'));
@@ -364,7 +269,7 @@ for (const xdsTransport of xdsTransports) {
       let fails = true;
       const decide: DecideAccess = () =>
         fails ? Promise.reject(new Error('broken')) : { kind: 'allowed', identity: undefined };
-      await using rig = await start({ xdsTransport, auth: { methods: ['token'] }, decide });
+      await using rig = await startRig({ xdsTransport, auth: { methods: ['token'] }, decide });
       using client = rig.connect();
       using first = client.delta(ads.delta);
       first.send(deltaOf('n', 'mesh-a'));

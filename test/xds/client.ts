@@ -1,4 +1,4 @@
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { deltaRequests, deltaResponses, sotwRequests, sotwResponses } from './codec.ts';
 import type { Codec, DeltaResponse, SotwResponse } from './codec.ts';
@@ -35,11 +35,12 @@ export interface XdsClient extends Disposable {
   fetchBytes(path: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Connects to `address`, by default in plain text. */
+/** Connects to `address`, by default in plain text. Streams have the metadata. */
 export function createClient(
   address: string,
   options: Record<string, string | number> = {},
   channel = credentials.createInsecure(),
+  metadata = new Metadata(),
 ): XdsClient {
   const client = new Client(address, channel, {
     'grpc.use_local_subchannel_pool': 1,
@@ -55,8 +56,10 @@ export function createClient(
   }
 
   return {
-    delta: (path) => stream(client.makeBidiStreamRequest(path, pass, pass), deltaRequests, deltaResponses),
-    sotw: (path) => stream(client.makeBidiStreamRequest(path, pass, pass), sotwRequests, sotwResponses),
+    delta: (path) =>
+      stream(client.makeBidiStreamRequest(path, pass, pass, metadata), deltaRequests, deltaResponses),
+    sotw: (path) =>
+      stream(client.makeBidiStreamRequest(path, pass, pass, metadata), sotwRequests, sotwResponses),
     fetchBytes,
     fetch: async (path, request) =>
       sotwResponses.deserialize(Buffer.from(await fetchBytes(path, sotwRequests.serialize(request)))),

@@ -4,7 +4,7 @@ import { createTokenReviewer } from './reviewer.ts';
 import type { TokenReviewer, TokenReviewerOptions } from './reviewer.ts';
 import { reviewBy } from './token-review.ts';
 
-export interface ConnectReviewerOptions extends Omit<TokenReviewerOptions, 'send' | 'limits'> {
+export interface ConnectReviewerOptions extends Omit<TokenReviewerOptions, 'send'> {
   /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
 }

@@ -3,18 +3,28 @@ import type { SettledReview } from '../../access/review-cache.ts';
 import { createFairQueue } from '../../xds/rate/fair-queue.ts';
 import type { Origin } from '../../xds/rate/fair-queue.ts';
 import { after } from '../../xds/timers/timers.ts';
+import { createReviewBudget } from './review-budget.ts';
+import type { ReviewRates } from './review-budget.ts';
 import type { ReviewResult, SendReview } from './token-review.ts';
 
 /** Reviews tokens: by the cache, or by the API server. */
 export interface TokenReviewer {
-  /** `address`: the client, without its port. `expiresAt`: when the token expires, in epoch milliseconds. */
+  /** `expiresAt`: when the token expires, in epoch milliseconds. */
   review(
     token: string,
-    address: string,
+    client: TokenClient,
     expiresAt: number | undefined,
   ): SettledReview | Promise<ReviewResult>;
   /** Abandons the reviews that are not done. */
   close(): void;
+}
+
+/** The client that sent a token. Addresses take turns, and the connections of an address. */
+interface TokenClient {
+  /** The address without its port. */
+  readonly address: string;
+  /** A name of the connection, such as the address with its port. */
+  readonly connection: string;
 }
 
 export interface TokenReviewerOptions {
@@ -29,16 +39,24 @@ export interface TokenReviewerOptions {
   readonly limits?: Partial<ReviewLimits> | undefined;
 }
 
-export interface ReviewLimits {
+export interface ReviewLimits extends ReviewRates {
   /** The most requests at once. */
   readonly atOnce: number;
-  /** The most tokens that wait for a request. */
+  /** The most tokens that wait for a request: of all clients, and of one address. */
   readonly waiting: number;
+  readonly waitingOfAddress: number;
   /** Time in which a token must be reviewed, in ms. */
   readonly withinMs: number;
 }
 
-const defaultLimits: ReviewLimits = { atOnce: 16, waiting: 10_000, withinMs: 5_000 };
+const defaultLimits: ReviewLimits = {
+  atOnce: 16,
+  waiting: 10_000,
+  waitingOfAddress: 1_000,
+  withinMs: 5_000,
+  rate: { perSecond: 50, burst: 500 },
+  addressRate: { perSecond: 5, burst: 50 },
+};
 
 /** A token that is being reviewed, or waits for it. All of its streams share the review. */
 interface Review extends Origin {
@@ -55,17 +73,21 @@ const unavailable = (error: unknown): ReviewResult => ({ kind: 'unavailable', re
 const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the token in time' };
 
 /**
- * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. Clients take turns by
- * their addresses, so one with thousands of tokens delays another client by one request.
+ * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. Requests that end
+ * without an accepted token have a budget; tokens above it wait. Clients take turns by their addresses and connections,
+ * so one with thousands of tokens delays another client by one request.
  */
 export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
   const { send, audience, cacheMs, now, reviewed } = options;
-  const { atOnce, waiting, withinMs } = { ...defaultLimits, ...options.limits };
+  const limits = { ...defaultLimits, ...options.limits };
+  const { atOnce, withinMs } = limits;
   const cache = createReviewCache(audience, cacheMs);
+  const budget = createReviewBudget(limits);
   const open = new Map<string, Promise<ReviewResult>>();
   const queue = createFairQueue<Review>();
   const closing = new AbortController();
   let running = 0;
+  let cancelNext: (() => void) | undefined;
 
   async function run(review: Review): Promise<void> {
     const startedAt = performance.now();
@@ -74,33 +96,56 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     const result = await send(review.token, closing.signal, leftMs).catch(unavailable);
     running -= 1;
     reviewed(result, performance.now() - startedAt);
+    if (result.kind === 'accepted') budget.restore(review.address);
     if (result.kind !== 'unavailable') cache.set(review.key, result, now(), review.expiresAt);
     review.settle(result);
     next();
   }
 
+  /** Sends as many requests as allowed, and comes back when the budget allows the next one. */
   function next(): void {
-    while (running < atOnce) {
-      const review = queue.shift();
-      if (review === undefined) return;
+    while (running < atOnce && queue.size > 0) {
+      const at = performance.now();
+      let waitMs = budget.waitMs(at);
+      if (waitMs > 0) return comeBack(waitMs);
+      waitMs = Number.POSITIVE_INFINITY;
+      const review = queue.shift((_, address) => {
+        const ms = budget.take(address, at);
+        waitMs = Math.min(waitMs, ms);
+        return ms === 0;
+      });
+      if (review === undefined) return comeBack(waitMs);
       void run(review);
     }
+  }
+
+  function comeBack(ms: number): void {
+    if (closing.signal.aborted) return;
+    cancelNext ??= after(ms, () => {
+      cancelNext = undefined;
+      next();
+    });
+  }
+
+  function hasRoomFor(address: string): boolean {
+    if (closing.signal.aborted || queue.size >= limits.waiting) return false;
+    return queue.sizeOf(address) < limits.waitingOfAddress;
   }
 
   function start(
     key: string,
     token: string,
-    address: string,
+    { address, connection }: TokenClient,
     expiresAt: number | undefined,
   ): Promise<ReviewResult> {
-    if (queue.size >= waiting || closing.signal.aborted) return Promise.resolve(tooLate);
+    if (!hasRoomFor(address)) return Promise.resolve(tooLate);
     const { promise, resolve } = Promise.withResolvers<ReviewResult>();
     const review: Review = {
       key,
       token,
       expiresAt,
       address,
-      connection: queue,
+      connection,
       deadline: performance.now() + withinMs,
       settle: resolve,
     };
@@ -119,10 +164,13 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
   }
 
   return {
-    review(token, address, expiresAt) {
+    review(token, client, expiresAt) {
       const key = cache.keyOf(token);
-      return cache.get(key, now()) ?? open.get(key) ?? start(key, token, address, expiresAt);
+      return cache.get(key, now()) ?? open.get(key) ?? start(key, token, client, expiresAt);
     },
-    close: () => closing.abort(),
+    close() {
+      closing.abort();
+      cancelNext?.();
+    },
   };
 }

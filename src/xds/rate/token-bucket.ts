@@ -11,6 +11,8 @@ export interface TokenBucket {
    * monotonic clock.
    */
   take(now: number): number;
+  /** Returns a token that was taken. */
+  restore(): void;
 }
 
 /** Creates a full bucket. */
@@ -36,5 +38,9 @@ class FullBucket implements TokenBucket {
     if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) * 1000) / perSecond);
     this.#tokens -= 1;
     return 0;
+  }
+
+  restore(): void {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + 1);
   }
 }

@@ -5,6 +5,7 @@ import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
 
 /** A stream that waits to be opened. The gate calls `open` or `refuse` once, unless the stream leaves before. */
 export interface Opening extends Origin {
+  readonly connection: object;
   open(): void;
   /** Called when the server shuts down. */
   refuse(): void;

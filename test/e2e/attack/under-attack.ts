@@ -32,7 +32,7 @@ export interface Seen {
 export const skip = process.platform !== 'linux' && 'reads /proc';
 
 /** Returns the peak of resident memory of the process, in MiB. */
-async function mostMemory({ pid }: Meshtrust): Promise<number> {
+export async function mostMemory({ pid }: Meshtrust): Promise<number> {
   const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
   return Number(found?.[1] ?? assert.fail('no VmHWM')) / 1024;
 }

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
@@ -17,48 +15,10 @@ import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
+import { startTokenReviews, fakeToken } from '../../kit/token-reviews.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 
 const user = 'system:serviceaccount:edge:envoy';
-const tokenOf = (name: string): string =>
-  `e30.${Buffer.from(JSON.stringify({ aud: ['meshtrust'], name })).toString('base64url')}.c2ln`;
-
-/** An API server that knows only TokenReviews. */
-async function startReviews(accepted: Set<string>) {
-  const reviewed: string[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const { spec } = JSON.parse(Buffer.concat(chunks).toString()) as {
-        readonly spec: { readonly token: string; readonly audiences: readonly string[] };
-      };
-      reviewed.push(spec.token);
-      const status = accepted.has(spec.token)
-        ? { authenticated: true, audiences: spec.audiences, user: { username: user } }
-        : { error: 'unknown' };
-      response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ status }));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const kubeconfig = {
-    clusters: [
-      { name: 'a', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
-    ],
-    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-    users: [{ name: 'a', user: { token: 'mine' } }],
-    'current-context': 'a',
-  };
-  return {
-    reviewed,
-    kubeconfig: JSON.stringify(kubeconfig),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 /** Replaces the token of a projected volume, as the kubelet does: the link `..data` is switched. */
 async function project(volume: TempDir, token: string, version: number): Promise<void> {
@@ -92,9 +52,9 @@ test('Envoy with a token that its volume replaces: is judged again by the new on
   await writeFile(dir.join('ca.crt'), ca.certPem);
   const server = await files(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
   const listener = await files(dir, 'listener', makeSelfSignedLeaf({ commonName: 'listener' }));
-  const [first, second] = [tokenOf('first'), tokenOf('second')];
+  const [first, second] = [fakeToken({ name: 'first' }), fakeToken({ name: 'second' })];
   const accepted = new Set([first]);
-  const reviews = stack.use(await startReviews(accepted));
+  const reviews = stack.use(await startTokenReviews({ accepts: (token) => accepted.has(token), user }));
   await writeFile(dir.join('kubeconfig'), reviews.kubeconfig);
   await writeFile(
     dir.join('access.yaml'),

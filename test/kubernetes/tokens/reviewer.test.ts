@@ -29,14 +29,16 @@ function scene(limits: Partial<ReviewLimits> = {}) {
   });
   return {
     sent,
-    review: (token: string, address = '10.0.0.1', expiresAt?: number) =>
-      reviewer.review(token, address, expiresAt),
+    close: () => reviewer.close(),
+    review: (token: string, address = '10.0.0.1', connection = `${address}:1`) =>
+      reviewer.review(token, { address, connection }, undefined),
     pass: (ms: number) => {
       time += ms;
     },
     /** Reviews a token with this answer. */
     settle: async (token: string, result: ReviewResult, expiresAt?: number) => {
-      const review = reviewer.review(token, '10.0.0.1', expiresAt);
+      const client = { address: '10.0.0.1', connection: '10.0.0.1:1' };
+      const review = reviewer.review(token, client, expiresAt);
       sent.at(-1)?.answer(result);
       assert.deepEqual(await review, result);
     },
@@ -93,7 +95,8 @@ suite('reviews of tokens', () => {
   });
 
   test('10,000 refused tokens: evict no accepted one', async () => {
-    const { review, sent, settle } = scene();
+    const unlimited = { perSecond: 1, burst: 20_000 };
+    const { review, sent, settle } = scene({ rate: unlimited, addressRate: unlimited });
     await settle('good', accepted);
     for (let index = 0; index < 10_500; index += 1) await settle(`bad-${index}`, refused);
     const before = sent.length;
@@ -125,6 +128,75 @@ suite('reviews of tokens', () => {
       sent.map(({ token }) => token),
       ['first'],
     );
+  });
+
+  test('flood of bad tokens of one address: the API server gets its budget, and another address has its own', async () => {
+    const { sent, review, close } = scene({ addressRate: { perSecond: 0.001, burst: 3 } });
+    for (let index = 0; index < 100; index += 1) void review(`flood-${index}`, '10.0.0.66');
+    for (let answered = 0; answered < sent.length; answered += 1) {
+      sent[answered]?.answer(refused);
+      await new Promise(setImmediate);
+    }
+    assert.equal(sent.length, 3);
+    const honest = review('honest', '10.0.0.7');
+    assert.equal(sent.at(-1)?.token, 'honest', 'it has not waited');
+    sent.at(-1)?.answer(accepted);
+    assert.deepEqual(await honest, accepted);
+    close();
+  });
+
+  test('flood of bad tokens of many addresses: all together have a budget', async () => {
+    const { sent, review, close } = scene({ rate: { perSecond: 0.001, burst: 5 } });
+    for (let index = 0; index < 100; index += 1) void review(`flood-${index}`, `10.0.1.${index}`);
+    for (let answered = 0; answered < sent.length; answered += 1) {
+      sent[answered]?.answer(answered % 2 === 0 ? refused : unavailable);
+      await new Promise(setImmediate);
+    }
+    assert.equal(sent.length, 5);
+    close();
+  });
+
+  test('tokens above the budget: are reviewed once it allows them', async () => {
+    const limits = { perSecond: 1_000, burst: 1 };
+    const { sent, review } = scene({ rate: limits, addressRate: limits });
+    const first = review('first');
+    sent[0]?.answer(refused);
+    await first;
+    const second = review('second');
+    while (sent.length < 2) await new Promise(setImmediate);
+    sent[1]?.answer(accepted);
+    assert.deepEqual(await second, accepted);
+  });
+
+  test('good tokens: use up no budget', async () => {
+    const limits = { perSecond: 0.001, burst: 1 };
+    const { sent, settle, close } = scene({ rate: limits, addressRate: limits });
+    for (let index = 0; index < 100; index += 1) await settle(`good-${index}`, accepted);
+    assert.equal(sent.length, 100);
+    close();
+  });
+
+  test('connections of one address: take turns', async () => {
+    const { sent, review } = scene({ atOnce: 1 });
+    for (let index = 0; index < 50; index += 1) void review(`flood-${index}`, '10.0.0.1', '10.0.0.1:66');
+    void review('honest', '10.0.0.1', '10.0.0.1:7');
+    for (let answered = 0; answered < 2; answered += 1) {
+      sent[answered]?.answer(refused);
+      await new Promise(setImmediate);
+    }
+    assert.equal(sent[2]?.token, 'honest');
+  });
+
+  test('address with as many waiting tokens as it may have: is refused, and others are not', async () => {
+    const { sent, review } = scene({ atOnce: 1, waitingOfAddress: 2 });
+    for (const token of ['first', 'second', 'third']) void review(token, '10.0.0.66');
+    assert.equal((await review('fourth', '10.0.0.66')).kind, 'unavailable');
+    const honest = review('honest', '10.0.0.7');
+    for (let answered = 0; answered < sent.length; answered += 1) {
+      sent[answered]?.answer(sent[answered]?.token === 'honest' ? accepted : refused);
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(await honest, accepted);
   });
 
   test('more waiting tokens than the limit: are unavailable at once', async () => {

@@ -37,7 +37,7 @@ async function review(status: number, answer: unknown) {
     now: () => 0,
     reviewed: () => undefined,
   });
-  const result = await reviewer.review('t', '10.0.0.1', undefined);
+  const result = await reviewer.review('t', { address: '10.0.0.1', connection: '10.0.0.1:1' }, undefined);
   reviewer.close();
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));

@@ -13,7 +13,7 @@ function connectionOf(address: string): (name: string) => Named {
   return (name) => ({ address, connection, name });
 }
 
-function taken(queue: FairQueue<Named>, isReady?: (connection: object) => boolean): string {
+function taken(queue: FairQueue<Named>, isReady?: (connection: unknown, address: string) => boolean): string {
   const names: string[] = [];
   for (let next = queue.shift(isReady); next !== undefined; next = queue.shift(isReady))
     names.push(next.name);
@@ -21,6 +21,13 @@ function taken(queue: FairQueue<Named>, isReady?: (connection: object) => boolea
 }
 
 suite('fair queue', () => {
+  test('size of an address: counts the entries of all of its connections', () => {
+    const queue = createFairQueue<Named>();
+    const [a1, a2, b] = [connectionOf('a'), connectionOf('a'), connectionOf('b')];
+    for (const entry of [a1('1'), a1('2'), a2('3'), b('4')]) queue.add(entry);
+    assert.deepEqual([queue.sizeOf('a'), queue.sizeOf('b'), queue.sizeOf('c')], [3, 1, 0]);
+  });
+
   test('several addresses: take turns, and so do the connections of an address', () => {
     const queue = createFairQueue<Named>();
     const [a1, a2, b] = [connectionOf('a'), connectionOf('a'), connectionOf('b')];

@@ -31,6 +31,14 @@ suite('token bucket', () => {
     }
   });
 
+  test('token that is returned: is available at once, and never above the burst', () => {
+    const bucket = createTokenBucket({ perSecond: 0.001, burst: 2 });
+    bucket.restore();
+    assert.equal(takeAll(bucket, 0), 2);
+    bucket.restore();
+    assert.equal(takeAll(bucket, 0), 1);
+  });
+
   test('half a token: returns the time until the other half', () => {
     const bucket = createTokenBucket({ perSecond: 10, burst: 1 });
     assert.equal(bucket.take(0), 0);

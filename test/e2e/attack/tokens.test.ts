@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { startChild } from '../../kit/child.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { fakeToken, startTokenReviews } from '../../kit/token-reviews.ts';
+import { xdsTransports } from '../../kit/xds-transports.ts';
+import { ads } from '../../xds/loopback/serving.ts';
+import { createClient } from '../../xds/client.ts';
+import { Metadata, credentials } from '@grpc/grpc-js';
+import { mostMemory, skip } from './under-attack.ts';
+
+const attack = fileURLToPath(new URL('../../kit/attacks/flood-tokens.ts', import.meta.url));
+
+interface Flood {
+  /** The number of addresses of the attacker. 0: that of the honest proxies. */
+  readonly addresses: number;
+  /** The budget of reviews that accept nothing, of the documentation. */
+  readonly perSecond: number;
+  readonly burst: number;
+  /** The number of ended streams of the attacker until which the test lasts. */
+  readonly enough: number;
+}
+
+const floods: Readonly<Record<string, Flood>> = {
+  'from another address': { addresses: 1, perSecond: 5, burst: 50, enough: 800 },
+  'from the address of the honest proxies': { addresses: 0, perSecond: 5, burst: 50, enough: 800 },
+  'from 100 addresses': { addresses: 100, perSecond: 50, burst: 500, enough: 2_000 },
+};
+
+for (const transport of xdsTransports)
+  suite(`flood of streams with random tokens, ${transport}`, { skip }, () => {
+    for (const [what, { addresses, perSecond, burst, enough }] of Object.entries(floods))
+      test(`${what}: the API server gets the budget, and proxies with good tokens are served`, async () => {
+        const good = new Set<string>();
+        await using reviews = await startTokenReviews({ accepts: (token) => good.has(token) });
+        await using dir = await makeTempDir();
+        await using trust = await makeTempDir();
+        await writeFile(trust.join('a.yaml'), makeDomain('a.test').yaml());
+        await writeFile(dir.join('kubeconfig'), reviews.kubeconfig);
+        await using server = await startMeshtrust({
+          dirs: [trust.path],
+          args: [
+            `--xds-transport=${transport}`,
+            '--xds-auth=token',
+            `--kubeconfig=${dir.join('kubeconfig')}`,
+          ],
+        });
+        const address = `127.0.0.1:${server.xdsPort}`;
+        const before = await mostMemory(server);
+        const startedAt = performance.now();
+        await using attacker = await startChild(process.execPath, [
+          attack,
+          String(server.xdsPort),
+          String(addresses),
+        ]);
+        const ended = (): number => Number(attacker.stdout().trim().split('\n').at(-1));
+        await poll('the attack', () => ended() > 0 || undefined);
+
+        // Each has its own token, so each needs a review.
+        let served = 0;
+        while (ended() < enough) {
+          const token = fakeToken({ name: `honest-${served}` });
+          good.add(token);
+          await untilServed(address, token);
+          served += 1;
+        }
+        const seconds = (performance.now() - startedAt) / 1_000;
+        const bad = reviews.reviewed.filter((token) => !good.has(token)).length;
+        const allowed = burst + perSecond * seconds;
+        assert.ok(served > 0);
+        assert.ok(bad > 0 && bad <= allowed, `${bad} reviews of bad tokens in ${seconds} s`);
+        assert.ok(reviews.most.atOnce <= 16);
+        const grown = Math.round((await mostMemory(server)) - before);
+        assert.ok(grown < 256, `${grown} MiB more`);
+        if (process.env['ATTACK_REPORT'] !== undefined)
+          process.stdout.write(
+            `${transport}, ${what}: ${ended()} bad streams, ${bad} reviews of them in ${seconds.toFixed(1)} s; ` +
+              `${served} proxies served; ${grown} MiB more\n`,
+          );
+      });
+  });
+
+/** Connects with the token, as often as an Envoy would, until trust arrives. */
+async function untilServed(address: string, token: string): Promise<void> {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  await poll(
+    'the trust',
+    async () => {
+      using client = createClient(address, {}, credentials.createInsecure(), metadata);
+      using stream = client.delta(ads.delta);
+      stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'honest' } });
+      return await stream.next().catch(() => undefined);
+    },
+    { timeoutMs: 60_000, everyMs: 100 },
+  );
+}

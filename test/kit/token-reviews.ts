@@ -1,0 +1,84 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An API server that knows only TokenReviews. */
+export interface TokenReviews extends AsyncDisposable {
+  /** The reviewed tokens, in order. */
+  readonly reviewed: readonly string[];
+  /** The largest number of reviews at once: of all tokens, and of one token. */
+  readonly most: { readonly atOnce: number; readonly ofOneToken: number };
+  /** The content of a kubeconfig for it. */
+  readonly kubeconfig: string;
+}
+
+export interface TokenReviewsOptions {
+  readonly accepts: (token: string) => boolean;
+  /** User name of accepted tokens. */
+  readonly user?: string;
+  /** Called at each review, which is answered when the promise resolves. */
+  readonly before?: (token: string) => Promise<void>;
+}
+
+/** Returns a token that is a JSON web token for meshtrust, with an invalid signature. */
+export function fakeToken(claims: object): string {
+  return `e30.${Buffer.from(JSON.stringify({ aud: ['meshtrust'], ...claims })).toString('base64url')}.c2ln`;
+}
+
+/** Starts an API server on loopback that reviews tokens. */
+export async function startTokenReviews({
+  accepts,
+  user = 'system:serviceaccount:edge:envoy',
+  before = () => Promise.resolve(),
+}: TokenReviewsOptions): Promise<TokenReviews> {
+  const reviewed: string[] = [];
+  const open = new Map<string, number>();
+  const most = { atOnce: 0, ofOneToken: 0 };
+  let running = 0;
+
+  async function review(token: string, audiences: readonly string[]): Promise<object> {
+    const ofToken = (open.get(token) ?? 0) + 1;
+    open.set(token, ofToken);
+    running += 1;
+    most.ofOneToken = Math.max(most.ofOneToken, ofToken);
+    most.atOnce = Math.max(most.atOnce, running);
+    reviewed.push(token);
+    await before(token);
+    running -= 1;
+    if (ofToken === 1) open.delete(token);
+    else open.set(token, ofToken - 1);
+    return accepts(token)
+      ? { authenticated: true, audiences, user: { username: user } }
+      : { error: 'unknown' };
+  }
+
+  const server = createServer((request, response) => {
+    if (request.method !== 'POST') return response.writeHead(404).end('{}');
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    return request.on('end', () => {
+      const { spec } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        readonly spec: { readonly token: string; readonly audiences: readonly string[] };
+      };
+      void review(spec.token, spec.audiences).then((status) =>
+        response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ status })),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const cluster = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
+  return {
+    reviewed,
+    most,
+    kubeconfig: JSON.stringify({
+      clusters: [{ name: 'a', cluster }],
+      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+      users: [{ name: 'a', user: { token: 'mine' } }],
+      'current-context': 'a',
+    }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
