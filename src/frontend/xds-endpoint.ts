@@ -10,8 +10,6 @@ import { addXdsServices, discoveryServices, protoFiles, protoOptions, typeUrls }
 import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { authorizeBy, meshOf } from './client-claim.ts';
-import { createGrpcJsServer } from './grpc-js-server.ts';
-import { createOwnServer } from './own-server.ts';
 import { tuneHeap } from './tune-heap.ts';
 
 export interface XdsEndpointOptions {
@@ -53,7 +51,11 @@ export async function startXdsEndpoint({
   logGrpcMessages(log);
   const definition = loadSync([...protoFiles], protoOptions);
   const settings = { options, log, authFailed };
-  const proxies = options.xdsTransport === 'own' ? createOwnServer(settings) : createGrpcJsServer(settings);
+  // Only one transport is loaded.
+  const proxies =
+    options.xdsTransport === 'own'
+      ? (await import('./own-server.ts')).createOwnServer(settings)
+      : (await import('./grpc-js-server.ts')).createGrpcJsServer(settings);
   const { server } = proxies;
   const xds = addXdsServices(server, store, {
     groupOf: (node) => meshOf(node, options.defaultMesh),
