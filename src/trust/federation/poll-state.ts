@@ -104,8 +104,9 @@ export function afterFailure(
   maxAgeMs: PollTimes['maxAgeMs'],
 ): PollState {
   const { failures, lastSuccessAt } = state;
-  const isTooOld = maxAgeMs > 0 && lastSuccessAt !== undefined && now - lastSuccessAt >= maxAgeMs;
-  return { ...state, error, failures: failures + 1, isTooOld };
+  const isOld = maxAgeMs > 0 && lastSuccessAt !== undefined && now - lastSuccessAt >= maxAgeMs;
+  // A withdrawn bundle stays withdrawn, even if the clock goes back: only a success ends it.
+  return { ...state, error, failures: failures + 1, isTooOld: state.isTooOld || isOld };
 }
 
 /** A document that was fetched, with its ETag. */
@@ -134,11 +135,12 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
     lastSuccessAt: now,
     error: undefined,
     failures: 0,
-    isTooOld: false,
-  } as const;
+  };
+  // A document that does not count yet does not bring a withdrawn bundle back either.
   if (effect === 'hold') return { state: reached, effect, toStore: undefined };
   const applied: PollState = {
     ...reached,
+    isTooOld: false,
     origin: 'fetched',
     etag: fetched === undefined ? state.etag : fetched.etag,
     bootstrapAtSuccess: bootstrapDigest(state.relationship),

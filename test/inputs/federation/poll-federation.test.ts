@@ -339,6 +339,11 @@ test('--federation-max-age: an older bundle is withdrawn, and comes back with th
   await pass(minute);
   assert.deepEqual(takeEvents(), [`gone ${path} by absence`]);
   assert.equal(poller.statuses()[0]?.withdrawn, 'too-old');
+  respond(documentResponse(bundleDocument([b], { sequence: 1, refreshHint: 60 })));
+  await pass(minute);
+  const [held] = poller.statuses();
+  assert.deepEqual([held?.held?.kind, held?.withdrawn], ['lower-sequence', 'too-old']);
+  assert.deepEqual(takeEvents(), []);
   respond({ kind: 'unchanged' });
   await pass(minute);
   assert.deepEqual(takeEvents(), [`content ${path}: 2`]);

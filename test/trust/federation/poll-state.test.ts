@@ -212,9 +212,14 @@ suite('failure', () => {
   test('bundle that was never fetched: is never too old', () =>
     assert.equal(afterFailure(first, refused, now, 1).isTooOld, false));
 
-  test('too old bundle: is in force again after a success', () => {
+  test('too old bundle: is in force again after a success, but not while a document is held', () => {
     const withdrawn = afterFailure(fetched, refused, now + hour, hour);
     assert.equal(bundleInForce(afterSuccess(withdrawn, undefined, now + hour).state), one);
+    const held = afterSuccess(withdrawn, { document: lower, etag: undefined }, now + hour).state;
+    assert.equal(held.memory.held?.kind, 'lower-sequence');
+    assert.equal(bundleInForce(held), undefined);
+    const failed = afterFailure(held, refused, now + hour + minute, hour);
+    assert.equal(bundleInForce(failed), undefined, 'only a success ends the withdrawal');
   });
 });
 
