@@ -54,7 +54,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/snapshot': [...stagesBefore('trust/snapshot'), 'xds'],
   'trust/imports': ['trust/findings', 'trust/identity', 'trust/ledger', 'trust/model', 'trust/snapshot'],
   'trust/policy': ['trust/findings', 'trust/snapshot', 'trust/x509'],
-  'trust/verify': ['trust/bundle', 'trust/x509'],
+  'trust/verify': ['text', 'trust/bundle', 'trust/x509'],
   'trust/federation': [...trust, 'trust/verify'],
   'trust/rotation': ['text', 'trust', 'trust/findings', 'trust/model', 'trust/pem', 'trust/x509'],
 
@@ -208,6 +208,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'cli/terminal',
     'net',
     'runtime',
+    'text',
     'trust',
     'trust/federation',
     'trust/model',

@@ -11,14 +11,14 @@ export interface IdentityDetail {
   /** Empty in the Universal form. */
   readonly namespace: string;
   readonly name: string;
-  /** The file or object that has it, or had it. */
+  /** The file or object in which it is, or was. */
   readonly path: string;
   /** Kuma's identifier of the resource; absent if the resource cannot be read. */
   readonly kri?: string | undefined;
   /**
-   * `trust`: MeshTrusts are derived from it. `none`: it gives no trust of its own. `keep`: nothing can be derived from
-   * its newest version, so what it gave before stays. `invalid`: its newest version cannot be read. `gone`: it was
-   * removed.
+   * `trust`: MeshTrusts are derived from it. `none`: no MeshTrust follows from it. `keep`: nothing can be derived from
+   * its newest version, so the MeshTrusts of the version before stay. `invalid`: its newest version cannot be read.
+   * `gone`: it was removed.
    */
   readonly state: 'trust' | 'none' | 'keep' | 'invalid' | 'gone';
   readonly trustDomains: readonly IdentityTrustDomain[];

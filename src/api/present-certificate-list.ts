@@ -1,3 +1,4 @@
+import { formatTime } from '../text/format-time.ts';
 import type { ServedAnchor } from '../trust/bundle/trust-bundle.ts';
 import { encodePem } from '../trust/pem/encode-pem.ts';
 import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
@@ -16,8 +17,8 @@ interface Listed {
 }
 
 /**
- * Returns the CA certificates of all meshes that contain a text, the earliest expiry first. The text may be in the
- * subject, the fingerprint, a trust domain or a resource; upper and lower case are the same.
+ * Searches the CA certificates of all meshes for a text, and returns those that have it, the earliest expiry first. The
+ * text may be in the subject, the fingerprint, a trust domain or a resource; upper and lower case are the same.
  */
 export function presentCertificateList(
   meshes: MeshStates,
@@ -70,17 +71,12 @@ function presentListed({ certificate, places }: Listed): CertificateSummary {
     fingerprint,
     subject,
     keyAlgorithm,
-    notBefore: timestamp(notBefore),
-    notAfter: timestamp(notAfter),
+    notBefore: formatTime(notBefore),
+    notAfter: formatTime(notAfter),
     places: places.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
   };
 }
 
 function keyOf({ mesh, trustDomain }: CertificatePlace): string {
   return `${mesh}\0${trustDomain}`;
-}
-
-/** Formats a time by RFC 3339, in UTC, without fractions of a second. */
-function timestamp(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
 }

@@ -1,5 +1,6 @@
 import type { LoggedChange } from '../fleet/change-log.ts';
 import type { ChangeDetail } from './change-api-types.ts';
+import { presentTime } from './present-time.ts';
 
 /** Returns a change as it appears in a list. */
 export function presentChange({ since, servedAt, converged, ...change }: LoggedChange): ChangeDetail {
@@ -7,19 +8,15 @@ export function presentChange({ since, servedAt, converged, ...change }: LoggedC
   return {
     mesh,
     version,
-    changedAt: timeOf(since),
-    servedAt: timeOf(servedAt),
+    changedAt: presentTime(since),
+    servedAt: presentTime(servedAt),
     first,
     denyAll,
     trustDomains,
     ...(converged && {
-      convergedAt: timeOf(converged.at),
+      convergedAt: presentTime(converged.at),
       proxies: converged.proxies,
       gaveUp: converged.gaveUp,
     }),
   };
-}
-
-function timeOf(time: number): string {
-  return new Date(time).toISOString();
 }

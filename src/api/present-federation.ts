@@ -2,6 +2,7 @@ import { stateOf } from '../trust/federation/relationship-status.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import { compareText } from '../text/compare-text.ts';
 import type { FederationRelationship } from './federation-api-types.ts';
+import { presentTime } from './present-time.ts';
 
 /** Returns the relationships for the API, sorted by mesh and trust domain. */
 export function presentFederation(
@@ -28,15 +29,11 @@ export function presentFederation(
         etag,
         anchors: document?.certificates.length ?? 0,
         ignoredKeys: document?.ignoredKeys ?? 0,
-        firstEnd: timeOf(dates?.firstEnd),
-        lastSuccessAt: timeOf(status.lastSuccessAt),
-        lastAttemptAt: timeOf(status.lastAttemptAt),
-        nextAttemptAt: timeOf(status.nextAttemptAt),
+        firstEnd: presentTime(dates?.firstEnd),
+        lastSuccessAt: presentTime(status.lastSuccessAt),
+        lastAttemptAt: presentTime(status.lastAttemptAt),
+        nextAttemptAt: presentTime(status.nextAttemptAt),
         error,
       };
     });
-}
-
-function timeOf(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
 }

@@ -12,6 +12,7 @@ import type {
   RolloutDetail,
   StreamDetail,
 } from './fleet-api-types.ts';
+import { presentTime } from './present-time.ts';
 
 /** The state that records are compared with. `now` is in epoch milliseconds. */
 export interface FleetContext {
@@ -40,13 +41,13 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
     proxy: first?.info.userAgent ?? '',
     identity: first?.info.identity,
     transports: [...new Set(streams.map(({ info }) => transportOf(info)))].sort(),
-    connectedAt: timeOf(since),
+    connectedAt: presentTime(since),
     version: state === 'synced' ? served : heldVersion(proxy, history)?.version,
     servedVersion: served,
-    ackedAt: last.ackedAt === 0 ? undefined : timeOf(last.ackedAt),
+    ackedAt: last.ackedAt === 0 ? undefined : presentTime(last.ackedAt),
     ackMs: last.ackMs,
     behindSeconds: secondsSince(behindSince, now),
-    behindSince: behindSince === undefined ? undefined : timeOf(behindSince),
+    behindSince: presentTime(behindSince),
     nacks,
     lastNack: lastNack && presentNack(lastNack),
   };
@@ -64,8 +65,8 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
     proxy: userAgent,
     identity: [...gone.streams][0]?.info.identity,
     transports: [],
-    connectedAt: timeOf(since),
-    disconnectedAt: timeOf(goneAt),
+    connectedAt: presentTime(since),
+    disconnectedAt: presentTime(goneAt),
     ending,
     // Without its streams, it is not known what the proxy had.
     ...((assessment !== undefined || gone.streams.size > 0) && {
@@ -74,7 +75,7 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
     }),
     ...(assessment && {
       behindSeconds: secondsSince(assessment.behindSince, now),
-      behindSince: assessment.behindSince === undefined ? undefined : timeOf(assessment.behindSince),
+      behindSince: presentTime(assessment.behindSince),
     }),
     nacks,
     lastNack: lastNack && presentNack(lastNack),
@@ -99,15 +100,15 @@ export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
   return {
     mesh,
     version: current.version,
-    changedAt: timeOf(current.since),
-    servedAt: timeOf(current.servedAt),
+    changedAt: presentTime(current.since),
+    servedAt: presentTime(current.servedAt),
     proxies: { connected, ...states, forgotten },
     complete,
     converged: convergedAt !== undefined,
-    convergedAt: convergedAt === undefined ? undefined : timeOf(convergedAt),
+    convergedAt: presentTime(convergedAt),
     versions: versions.map(({ served, proxies }) => ({
       version: served.version,
-      servedAt: timeOf(served.servedAt),
+      servedAt: presentTime(served.servedAt),
       proxies,
     })),
     asked: { version: asked.version, known: asked.known, proxies: asked.has, lacking: asked.lacks },
@@ -122,9 +123,9 @@ function presentLagging({ proxy, held, state, behindSince }: Lagging, now: numbe
     address: first?.info.address ?? '',
     state,
     behindSeconds: secondsSince(behindSince, now),
-    behindSince: behindSince === undefined ? undefined : timeOf(behindSince),
+    behindSince: presentTime(behindSince),
     version: held?.version,
-    disconnectedAt: 'goneAt' in proxy ? timeOf(proxy.goneAt) : undefined,
+    disconnectedAt: 'goneAt' in proxy ? presentTime(proxy.goneAt) : undefined,
     message: state === 'refused' ? proxy.lastNack?.message : undefined,
   };
 }
@@ -138,13 +139,13 @@ function presentStream(
   return {
     transport: transportOf(info),
     address: info.address,
-    openedAt: timeOf(since),
+    openedAt: presentTime(since),
     secrets: [...secrets].map(([name, { sent, sentAt, acked, ackedAt, ackMs }]): ProxySecret => ({
       name,
       sentVersion: sent,
-      sentAt: sent === undefined ? undefined : timeOf(sentAt),
+      sentAt: sent === undefined ? undefined : presentTime(sentAt),
       ackedVersion: acked,
-      ackedAt: acked === undefined ? undefined : timeOf(ackedAt),
+      ackedAt: acked === undefined ? undefined : presentTime(ackedAt),
       ackMs,
       servedVersion: history.versionOf(served, name),
     })),
@@ -152,7 +153,7 @@ function presentStream(
 }
 
 function presentNack({ at, name, version, code, message }: RefusalRecord): NackDetail {
-  return { at: timeOf(at), secret: name, version, code, message };
+  return { at: presentTime(at), secret: name, version, code, message };
 }
 
 function transportOf({ protocol, transport }: StreamInfo): string {
@@ -161,8 +162,4 @@ function transportOf({ protocol, transport }: StreamInfo): string {
 
 function secondsSince(since: number | undefined, now: number): number | undefined {
   return since === undefined ? undefined : Math.max(0, Math.round((now - since) / 1000));
-}
-
-function timeOf(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -2,6 +2,7 @@ import type { IdentityView } from '../trust/identity/identity-stage.ts';
 import type { TrustBlock } from '../trust/model/mesh-trust.ts';
 import type { Certificate } from '../trust/x509/certificate.ts';
 import type { IdentityCertificate, IdentityDetail } from './identity-api-types.ts';
+import { presentTime } from './present-time.ts';
 
 /** Returns the MeshIdentities for the API, sorted by mesh, namespace and name. */
 export function presentIdentities(views: readonly IdentityView[]): readonly IdentityDetail[] {
@@ -23,7 +24,7 @@ export function presentIdentities(views: readonly IdentityView[]): readonly Iden
         superseded: superseded.map(({ trustDomain, anchor, until }) => ({
           ...presentCertificate(anchor.certificate),
           trustDomain,
-          until: until === undefined ? undefined : new Date(until).toISOString(),
+          until: presentTime(until),
         })),
       };
     });

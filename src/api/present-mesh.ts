@@ -13,6 +13,7 @@ import type {
   MeshSummary,
 } from './api-types.ts';
 import { compareText } from '../text/compare-text.ts';
+import { formatTime } from '../text/format-time.ts';
 
 /** Facts about a mesh that its state does not contain. */
 export interface MeshContext {
@@ -90,7 +91,7 @@ function headOf(
 
 function earliest(bundles: readonly TrustBundle[]): string | undefined {
   const ends = bundles.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.notAfter));
-  return ends.length === 0 ? undefined : timestamp(ends.reduce((a, b) => Math.min(a, b)));
+  return ends.length === 0 ? undefined : formatTime(ends.reduce((a, b) => Math.min(a, b)));
 }
 
 function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): AnchorDetail {
@@ -103,8 +104,8 @@ function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): Anchor
     subject,
     issuer,
     keyAlgorithm,
-    notBefore: timestamp(notBefore),
-    notAfter: timestamp(notAfter),
+    notBefore: formatTime(notBefore),
+    notAfter: formatTime(notAfter),
     rooting,
     resources: listedBy,
   };
@@ -122,7 +123,7 @@ function presentFinding(found: Finding, sinceOf?: FindingSince): FindingDetail {
     name,
     message,
     ...place,
-    ...(since !== undefined && { since: timestamp(Math.floor(since / 1000) * 1000) }),
+    ...(since !== undefined && { since: formatTime(Math.floor(since / 1000) * 1000) }),
   };
 }
 
@@ -131,9 +132,4 @@ function findingsOf(mesh: string, findings: readonly Finding[]): readonly Findin
   return findings.filter(
     (found) => found.mesh === mesh || (found.mesh === undefined && found.resource?.startsWith(`${mesh}/`)),
   );
-}
-
-/** Formats a time by RFC 3339, in UTC, without fractions of a second. */
-function timestamp(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
 }

@@ -1,6 +1,6 @@
 import type { MeshTrust } from '../trust/model/mesh-trust.ts';
 import type { RotationMarks } from '../trust/model/read-rotation.ts';
-import { formatTime } from '../trust/rotation/describe-time.ts';
+import { formatTime } from '../text/format-time.ts';
 import { usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
 import { earliestFinish } from '../trust/rotation/finish-gates.ts';

@@ -9,6 +9,7 @@ import { createSnapshotStore } from '../../src/xds/index.ts';
 import type { Denied, StreamInfo, XdsObserver } from '../../src/xds/index.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
+import { proxyOptions } from '../kit/proxy-options.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { createClient } from '../xds/client.ts';
 import type { XdsClient } from '../xds/client.ts';
@@ -57,26 +58,14 @@ export async function startRig({ xdsTransport, auth, decide, clientCa, options }
   };
   const endpoint = await startXdsEndpoint({
     options: {
-      version: 'test',
-      xdsListen: '127.0.0.1:0',
+      ...proxyOptions,
       xdsTransport,
-      defaultMesh: 'default',
       tls: {
         certificate: dir.join('tls.crt'),
         key: dir.join('tls.key'),
         clientCa: clientCa && dir.join('ca.crt'),
       },
       xdsAuth: auth,
-      maxNames: 1_000,
-      openRate: 1_000,
-      openBurst: 1_000,
-      maxConnectionStreams: 256,
-      maxRequestBytes: 524_288,
-      requestTimeout: 60_000,
-      slowTimeout: 60_000,
-      keepalive: 0,
-      keepaliveTimeout: 10_000,
-      maxConnectionAge: 0,
       ...options,
     },
     store,

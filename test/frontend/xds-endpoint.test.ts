@@ -9,25 +9,10 @@ import { createSnapshotStore } from '../../src/xds/index.ts';
 import type { SnapshotStore } from '../../src/xds/index.ts';
 import { concat, field } from '../../src/xds/wire/write.ts';
 import { createHealthClient } from '../grpc/server.ts';
+import { proxyOptions } from '../kit/proxy-options.ts';
 import { createClient } from '../xds/client.ts';
 import { setOf } from '../xds/vocabulary.ts';
 
-const options: ProxyOptions = {
-  version: 'test',
-  xdsListen: '127.0.0.1:0',
-  defaultMesh: 'default',
-  tls: undefined,
-  maxNames: 1_000,
-  openRate: 1_000,
-  openBurst: 1_000,
-  maxConnectionStreams: 256,
-  maxRequestBytes: 524_288,
-  requestTimeout: 60_000,
-  slowTimeout: 60_000,
-  keepalive: 0,
-  keepaliveTimeout: 10_000,
-  maxConnectionAge: 0,
-};
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchPath = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
@@ -41,7 +26,7 @@ async function start(changed: Partial<ProxyOptions>): Promise<Started> {
   const log = createLogger({ format: 'json', level: 'error' });
   const authFailed = (): void => assert.fail('there is no TLS');
   const endpoint = await startXdsEndpoint({
-    options: { ...options, ...changed },
+    options: { ...proxyOptions, ...changed },
     store,
     observer: {},
     log,

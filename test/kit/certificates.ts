@@ -70,6 +70,15 @@ export function makeCa(options: CertificateOptions = {}): Certificate {
   return make({ ...caDefaults('Test CA'), ...options }, 'itself');
 }
 
+/** Makes a CA for each common name. Returns their certificates in PEM. */
+export function makeCaPems<const Names extends readonly string[]>(
+  ...names: Names
+): { readonly [Index in keyof Names]: string } {
+  return names.map((commonName) => makeCa({ commonName }).certPem) as {
+    readonly [Index in keyof Names]: string;
+  };
+}
+
 /** Makes a CA certificate signed by `issuer`. With the key and subject of another CA it is a cross-certificate. */
 export function makeIntermediate(issuer: Signer, options: CertificateOptions = {}): Certificate {
   return make({ ...caDefaults('Test Intermediate CA'), ...options }, issuer);

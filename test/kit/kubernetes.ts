@@ -4,6 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { auditLog, auditPolicy, readAuditLog } from './audit-log.ts';
+import type { AskedFor } from './audit-log.ts';
 import { makeCa, makeLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
 import type { Child } from './child.ts';
@@ -70,17 +72,6 @@ export interface Kubernetes extends AsyncDisposable {
   readonly compact: () => Promise<number>;
   /** Returns the requests of service accounts so far, in order, and whether each was allowed (the audit log). */
   readonly asked: () => Promise<readonly AskedFor[]>;
-}
-
-/** A request of a service account. */
-export interface AskedFor {
-  readonly verb: string;
-  /** With its subresource, e.g. `meshtrusts/status`. */
-  readonly resource: string;
-  readonly name: string;
-  readonly allowed: boolean;
-  /** When the API server received it, in ms since the epoch. */
-  readonly at: number;
 }
 
 export interface KubernetesOptions {
@@ -166,36 +157,6 @@ export async function startKubernetes(
     asked: async () => readAuditLog(await readFile(join(dir.path, auditLog), 'utf8')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-const auditLog = 'audit.log';
-
-/** Records the name and verb of requests of service accounts, without their content. */
-const auditPolicy = {
-  apiVersion: 'audit.k8s.io/v1',
-  kind: 'Policy',
-  omitStages: ['RequestReceived', 'ResponseStarted'],
-  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts'] }, { level: 'None' }],
-};
-
-interface AuditEvent {
-  readonly verb: string;
-  readonly requestReceivedTimestamp: string;
-  readonly objectRef?: { readonly resource: string; readonly subresource?: string; readonly name?: string };
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-/** Parses the audit log. Its last line may be incomplete; requests without an object (`/api`) are left out. */
-function readAuditLog(text: string): readonly AskedFor[] {
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter(Boolean).flatMap((line) => {
-    const { verb, objectRef, annotations, requestReceivedTimestamp } = JSON.parse(line) as AuditEvent;
-    const at = Date.parse(requestReceivedTimestamp);
-    if (objectRef === undefined) return [];
-    const { resource, subresource, name = '' } = objectRef;
-    const allowed = annotations?.['authorization.k8s.io/decision'] === 'allow';
-    return [{ verb, resource: [resource, subresource].filter(Boolean).join('/'), name, allowed, at }];
-  });
 }
 
 interface CredentialFiles {

@@ -12,6 +12,13 @@ export function parse(text: string, file = 'trust.yaml'): ParsedFile {
   return parseFile(file, text, { defaultMesh: 'default', reader });
 }
 
+/** Returns the fingerprint of the CA certificate in a PEM text. */
+export function fingerprintOf(pem: string): string {
+  const [block] = reader.read(pem);
+  if (block?.kind !== 'anchor') throw new Error('the text has no CA certificate');
+  return block.certificate.fingerprint;
+}
+
 /** Parses a text with one valid resource and returns the resource. */
 export function resourceOf(text: MeshTrustText): MeshTrust {
   const parsed = parse(meshTrustYaml(text), `${text.name}.yaml`);

@@ -154,6 +154,9 @@ export const flagGroups: readonly (readonly [title: string, flags: readonly Flag
   ...connectionGroup,
 });
 
+/** The flags about the proxy of a bootstrap and its connection to the control plane. */
+export const bootstrapFlags = [...commandGroups.Proxy, ...commandGroups['Control plane']] as const;
+
 /** The flags of `serve`. */
 export const serveFlags = Object.values(serveGroups).flat();
 

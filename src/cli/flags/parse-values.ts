@@ -8,6 +8,7 @@ import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { gateCatalogue, neverForced, parseGate } from '../../trust/rotation/gate-catalogue.ts';
 import type { GateId } from '../../trust/rotation/gate-catalogue.ts';
 import { rotationKeys } from '../../trust/rotation-keys.ts';
+import { formatTime } from '../../text/format-time.ts';
 import { isLoopbackHost, parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
 import { outputFormats } from '../terminal/output-format.ts';
@@ -194,7 +195,7 @@ export function parseSwitchTime(text: string): string {
   const time = parseMark(rotationKeys.switchedAt, text);
   if (typeof time !== 'number') throw new InvalidArgumentError('Give a time such as 2026-11-28T03:00:00Z.');
   // Rounded up: leaves that the old CA issued in that second count.
-  return new Date(Math.ceil(time / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  return formatTime(Math.ceil(time / 1000) * 1000);
 }
 
 /** Parses a duration of at most an hour: a server does not know for longer which proxies left. */

@@ -14,8 +14,3 @@ export function describeTime(milliseconds: number): string {
 function join(large: number, unit: string, small: number, part: string): string {
   return small === 0 ? `${large}${unit}` : `${large}${unit} ${small}${part}`;
 }
-
-/** Formats epoch milliseconds as RFC 3339 in UTC; without milliseconds if these are 0. */
-export function formatTime(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
-}

@@ -1,5 +1,6 @@
 import { formatDate } from '../findings/finding.ts';
-import { describeTime, formatTime } from './describe-time.ts';
+import { formatTime } from '../../text/format-time.ts';
+import { describeTime } from './describe-time.ts';
 import { skewMs } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';

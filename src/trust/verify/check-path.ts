@@ -1,3 +1,4 @@
+import { formatTime } from '../../text/format-time.ts';
 import { verifySignature } from '../x509/signature.ts';
 import type { EnvoyEdition } from '../x509/match-names.ts';
 import { checkNameConstraints } from './name-constraints.ts';
@@ -100,8 +101,4 @@ function checkDates(
     return { code: `${role}-expired`, sentence: `${who} expired at ${formatTime(notAfter)}` };
   }
   return undefined;
-}
-
-function formatTime(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
 }

@@ -19,10 +19,10 @@ import {
 } from '../../../src/cli/ask/revocation.ts';
 import { withLock } from '../../../src/cli/terminal/with-lock.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { makeCa, makeCompressedKey } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { fingerprintOf } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
@@ -33,10 +33,6 @@ const [a, b] = ['A', 'B'].map((commonName) => makeCa({ commonName })) as [
   ReturnType<typeof makeCa>,
 ];
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-const fingerprintOf = (pem: string): string => {
-  const [block] = createAnchorReader().read(pem);
-  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
-};
 const openssl = (hash: string): string =>
   `sha256 Fingerprint=${hash.toUpperCase().replaceAll(/(..)(?!$)/g, '$1:')}`;
 

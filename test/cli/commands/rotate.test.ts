@@ -3,12 +3,12 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import type { RotationDetail, RotationList } from '../../../src/api/rotation-api-types.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { fingerprintOf } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
 import { run } from '../run.ts';
@@ -18,10 +18,6 @@ const day = 86_400_000;
 const a = makeCa({ commonName: 'A', notAfter: new Date(Date.now() + 400 * day) });
 const b = makeCa({ commonName: 'B' });
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-const hashOf = (pem: string): string => {
-  const [block] = createAnchorReader().read(pem);
-  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
-};
 const longAgo = new Date(Date.now() - 10 * day).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** A server that serves a file with the CA A, and a proxy that acknowledges only when the test makes it. */
@@ -136,8 +132,8 @@ suite('meshtrust rotate', () => {
     const { rotations } = JSON.parse(body) as RotationList;
     const [rotation] = rotations;
     assert.equal(rotations.length, 1);
-    assert.equal(rotation?.old, hashOf(a.certPem));
-    assert.equal(rotation.new, hashOf(b.certPem));
+    assert.equal(rotation?.old, fingerprintOf(a.certPem));
+    assert.equal(rotation.new, fingerprintOf(b.certPem));
     assert.equal(rotation.resource, 'default//zone');
     // The server has just started, and the command was told not to mind.
     assert.deepEqual(
@@ -172,7 +168,7 @@ suite('meshtrust rotate', () => {
     const version = async (): Promise<string> =>
       (JSON.parse((await it.server.admin('/api/v1/meshes/default')).body) as { version: string }).version;
     const before = await version();
-    const marks = `annotations:\n  meshtrust.io/rotation-old: ${hashOf(a.certPem)}\n  meshtrust.io/rotation-new: ${hashOf(b.certPem)}\n`;
+    const marks = `annotations:\n  meshtrust.io/rotation-old: ${fingerprintOf(a.certPem)}\n  meshtrust.io/rotation-new: ${fingerprintOf(b.certPem)}\n`;
     await writeFile(it.file, both.replace('mesh: default\n', `mesh: default\n${marks}`));
     await expect(0, it.rotate('wait', '--for=introduced'));
     assert.equal(await version(), before);

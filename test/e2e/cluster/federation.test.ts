@@ -7,10 +7,9 @@ import { untilAll } from '../../kit/both-envoys.ts';
 import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
-import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { federationCrd } from './federation-crd.ts';
-import { meshTrust, skip, startStage } from './stage.ts';
+import { meshTrust, requestsFor, skip, startStage } from './stage.ts';
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 
@@ -82,15 +81,8 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
   });
 
   await t.test('the program asks only to list and to watch them', async () => {
-    // The API server records a watch when it ends.
     await meshtrust.stop();
-    const verbs = await poll('the end of the watch', async () => {
-      const asked = await stage.cluster.asked();
-      const ofThem = asked
-        .filter(({ resource }) => resource === 'clusterfederatedtrustdomains')
-        .map(({ verb }) => verb);
-      return ofThem.includes('watch') ? new Set(ofThem) : undefined;
-    });
-    assert.deepEqual(verbs, new Set(['list', 'watch']));
+    const asked = await requestsFor(stage, 'clusterfederatedtrustdomains');
+    assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));
   });
 });

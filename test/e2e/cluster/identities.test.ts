@@ -4,12 +4,11 @@ import { relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { poll } from '../../kit/poll.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { untilEvent } from './object-status.ts';
 import { kumaIdentityCrd, kumaTrustCrd } from './kuma-crds.ts';
-import { listOf, meshTrust, skip, startStage } from './stage.ts';
+import { listOf, meshTrust, requestsFor, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
@@ -137,16 +136,9 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
   });
 
   await t.test('the program asks only to list and to watch them, and no Secret', async () => {
-    // The API server records a watch when it ends.
     await meshtrust.stop();
-    const verbs = await poll('the end of the watch', async () => {
-      const asked = await stage.cluster.asked();
-      const ofIdentities = asked
-        .filter(({ resource }) => resource === 'meshidentities')
-        .map(({ verb }) => verb);
-      return ofIdentities.includes('watch') ? new Set(ofIdentities) : undefined;
-    });
-    assert.deepEqual(verbs, new Set(['list', 'watch']));
+    const ofIdentities = await requestsFor(stage, 'meshidentities');
+    assert.deepEqual(new Set(ofIdentities.map(({ verb }) => verb)), new Set(['list', 'watch']));
     const asked = await stage.cluster.asked();
     assert.deepEqual(
       asked.filter(({ resource }) => resource === 'secrets'),
@@ -214,10 +206,7 @@ test('the Secret of a generated CA, by its name', { skip }, async (t) => {
 
   await t.test('the program asks for no other Secret', async () => {
     await meshtrust.stop();
-    const asked = await poll('the end of the watch', async () => {
-      const secrets = (await stage.cluster.asked()).filter(({ resource }) => resource === 'secrets');
-      return secrets.some(({ verb }) => verb === 'watch') ? secrets : undefined;
-    });
+    const asked = await requestsFor(stage, 'secrets');
     assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));
     assert.deepEqual(new Set(asked.map(({ name }) => name)), new Set(['generated-root-ca']));
   });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import type { AskedFor } from '../../kit/audit-log.ts';
 import { binaries, skipWithoutEnvoys, startEnvoys } from '../../kit/both-envoys.ts';
 import type { Domain } from '../../kit/domain.ts';
 import type { Envoy } from '../../kit/envoy.ts';
@@ -8,6 +9,7 @@ import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust, MeshtrustOptions } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
 
 const kubernetes = await findKubernetes();
 
@@ -98,6 +100,14 @@ export async function startStage(trustCrd?: string): Promise<Stage> {
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Returns the requests of the program for a resource. The API server records its watch when the program has stopped. */
+export async function requestsFor(stage: Stage, resource: string): Promise<readonly AskedFor[]> {
+  return poll(`the end of the watch of ${resource}`, async () => {
+    const asked = (await stage.cluster.asked()).filter((one) => one.resource === resource);
+    return asked.some(({ verb }) => verb === 'watch') ? asked : undefined;
+  });
 }
 
 /** Installs a CRD of MeshTrust, the project's by default, and waits until the API server serves it. */

@@ -26,7 +26,7 @@ import { lossWindow } from '../../../src/trust/ledger/guard.ts';
 import { expiryFindings } from '../../../src/trust/snapshot/expiry.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
 import { noPolicy } from '../../kit/bundles.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCa, makeCaPems } from '../../kit/certificates.ts';
 import { createFakeClock } from '../../kit/fake-clock.ts';
 import type { FakeClock } from '../../kit/fake-clock.ts';
 import { inForce, makeLedger, version } from '../../kit/ledger.ts';
@@ -36,11 +36,7 @@ import { randomBytes } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 
-const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
-  string,
-  string,
-  string,
-];
+const [a, b, c] = makeCaPems('A', 'B', 'C');
 const text = (pems: readonly string[]) => meshTrustYaml({ name: 'x', trustDomain: 'a.test', pems });
 
 function grantsOf(...texts: readonly string[]): readonly Grant[] {

@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
 import { readinessOf } from '../../../src/trust/ledger/readiness.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCaPems } from '../../kit/certificates.ts';
 import { globalIdentity, importedTrust, makeImportRig } from '../../kit/imports.ts';
 import type { ImportRig } from '../../kit/imports.ts';
 import { hour } from '../../kit/mesh-identities.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
-const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
-  string,
-  string,
-  string,
-];
+const [a, b, c] = makeCaPems('A', 'B', 'C');
 const template = '{{ .Mesh }}.{{ .Zone }}.mesh.local';
 const td = (zone: string): string => `default.${zone}.mesh.local`;
 const of = (zone: string) => ({ origin: 'zone', zone });

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCaPems } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
-const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
-  string,
-  string,
-  string,
-];
+const [a, b, c] = makeCaPems('A', 'B', 'C');
 const damaged = a.replace(/\n(.)/, '\n!');
 const trust = (trustDomain: string, pems: readonly string[], name = trustDomain): string =>
   meshTrustYaml({ name: name.replaceAll('.', '-'), trustDomain, pems });

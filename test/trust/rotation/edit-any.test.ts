@@ -6,15 +6,11 @@ import type { Edit } from '../../../src/trust/rotation/edit-text.ts';
 import { rotationKeyNames, rotationKeys } from '../../../src/trust/rotation-keys.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import * as fc from '../../kit/fast-check.ts';
-import { parse, reader } from '../../kit/resources.ts';
+import { fingerprintOf, parse, reader } from '../../kit/resources.ts';
 
 const options = { defaultMesh: 'default', reader };
 const pems = ['Old', 'New', 'C', 'D'].map((commonName) => makeCa({ commonName }).certPem);
 const [old = '', next = '', ...others] = pems;
-const hashOf = (pem: string): string => {
-  const [block] = reader.read(pem);
-  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
-};
 
 /** How a file is written. */
 interface Style {
@@ -120,10 +116,10 @@ function edit(text: string, edits: readonly Edit[]): string {
 }
 
 const start: readonly Edit[] = [
-  { kind: 'annotate', key: rotationKeys.old, value: hashOf(old) },
-  { kind: 'annotate', key: rotationKeys.new, value: hashOf(next) },
+  { kind: 'annotate', key: rotationKeys.old, value: fingerprintOf(old) },
+  { kind: 'annotate', key: rotationKeys.new, value: fingerprintOf(next) },
   { kind: 'annotate', key: rotationKeys.leafTtl, value: '24h' },
-  { kind: 'add', fingerprint: hashOf(next), pem: next },
+  { kind: 'add', fingerprint: fingerprintOf(next), pem: next },
 ];
 const clean: readonly Edit[] = rotationKeyNames.map((key) => ({ kind: 'annotate', key, value: undefined }));
 
@@ -138,7 +134,7 @@ suite('edits of files in any style', () => {
           { kind: 'annotate', key: rotationKeys.switchedAt, value: '2026-11-28T03:00:00Z' },
         ]);
         assert.equal(comments(drained), comments(text));
-        const finished = edit(drained, [{ kind: 'remove', fingerprint: hashOf(old) }]);
+        const finished = edit(drained, [{ kind: 'remove', fingerprint: fingerprintOf(old) }]);
         assert.ok(zoneOf(finished).blocks.length > 0);
         // Lines of the file that are not of the removed certificate stay, in their order.
         const cleaned = edit(finished, clean);
@@ -154,7 +150,10 @@ suite('edits of files in any style', () => {
     fc.assert(
       fc.property(style, (given) => {
         const text = fileOf(given);
-        const aborted = edit(edit(text, start), [{ kind: 'remove', fingerprint: hashOf(next) }, ...clean]);
+        const aborted = edit(edit(text, start), [
+          { kind: 'remove', fingerprint: fingerprintOf(next) },
+          ...clean,
+        ]);
         const plain = (one: string): string => one.replace(/^ *annotations:\r?\n/m, '').trimEnd();
         if (given.annotations !== 'null') assert.equal(aborted.trimEnd(), text.trimEnd());
         else if (given.documentsBefore === 0) assert.equal(plain(aborted), plain(text));

@@ -5,19 +5,11 @@ import { rotationKeyNames, rotationKeys } from '../../../src/trust/rotation-keys
 import { patchObject } from '../../../src/trust/rotation/edit-object.ts';
 import type { PatchOperation } from '../../../src/trust/rotation/edit-object.ts';
 import type { Edit } from '../../../src/trust/rotation/edit-text.ts';
-import { makeCa } from '../../kit/certificates.ts';
-import { parse, reader } from '../../kit/resources.ts';
+import { makeCaPems } from '../../kit/certificates.ts';
+import { fingerprintOf, parse, reader } from '../../kit/resources.ts';
 
-const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
-  string,
-  string,
-  string,
-];
+const [a, b, c] = makeCaPems('A', 'B', 'C');
 const options = { defaultMesh: 'default', reader };
-const hashOf = (pem: string): string => {
-  const [block] = reader.read(pem);
-  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
-};
 const bundle = (pem: string): unknown => ({ type: 'Pem', pem: { value: pem } });
 const textOf = (object: unknown): string => readApiObject(object)?.text ?? '';
 
@@ -43,28 +35,31 @@ function patch(object: object, edits: readonly Edit[]): readonly PatchOperation[
 
 const version: PatchOperation = { op: 'test', path: '/metadata/resourceVersion', value: '7' };
 const marks: readonly Edit[] = [
-  { kind: 'annotate', key: rotationKeys.old, value: hashOf(a) },
-  { kind: 'annotate', key: rotationKeys.new, value: hashOf(b) },
+  { kind: 'annotate', key: rotationKeys.old, value: fingerprintOf(a) },
+  { kind: 'annotate', key: rotationKeys.new, value: fingerprintOf(b) },
 ];
-const remove: readonly Edit[] = [{ kind: 'remove', fingerprint: hashOf(a) }];
+const remove: readonly Edit[] = [{ kind: 'remove', fingerprint: fingerprintOf(a) }];
 
 suite('JSON patch of a rotation', () => {
   test('start, without annotations → tests the version, adds them and the CA', () =>
-    assert.deepEqual(patch(objectOf([a]), [...marks, { kind: 'add', fingerprint: hashOf(b), pem: b }]), [
-      version,
-      {
-        op: 'add',
-        path: '/metadata/annotations',
-        value: { [rotationKeys.old]: hashOf(a), [rotationKeys.new]: hashOf(b) },
-      },
-      { op: 'replace', path: '/spec/caBundles', value: [bundle(a), bundle(b)] },
-    ]));
+    assert.deepEqual(
+      patch(objectOf([a]), [...marks, { kind: 'add', fingerprint: fingerprintOf(b), pem: b }]),
+      [
+        version,
+        {
+          op: 'add',
+          path: '/metadata/annotations',
+          value: { [rotationKeys.old]: fingerprintOf(a), [rotationKeys.new]: fingerprintOf(b) },
+        },
+        { op: 'replace', path: '/spec/caBundles', value: [bundle(a), bundle(b)] },
+      ],
+    ));
 
   test('other annotations → stay, and only the own ones change', () => {
     const object = objectOf([a, b], {
       team: 'x',
-      [rotationKeys.old]: hashOf(a),
-      [rotationKeys.new]: hashOf(b),
+      [rotationKeys.old]: fingerprintOf(a),
+      [rotationKeys.new]: fingerprintOf(b),
     });
     const clean: readonly Edit[] = rotationKeyNames.map((key) => ({
       kind: 'annotate',

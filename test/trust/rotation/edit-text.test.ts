@@ -4,19 +4,11 @@ import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
 import { editText } from '../../../src/trust/rotation/edit-text.ts';
 import type { Edit } from '../../../src/trust/rotation/edit-text.ts';
 import { rotationKeyNames, rotationKeys } from '../../../src/trust/rotation-keys.ts';
-import { makeCa } from '../../kit/certificates.ts';
-import { parse, reader } from '../../kit/resources.ts';
+import { makeCaPems } from '../../kit/certificates.ts';
+import { fingerprintOf, parse, reader } from '../../kit/resources.ts';
 
-const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
-  string,
-  string,
-  string,
-];
+const [a, b, c] = makeCaPems('A', 'B', 'C');
 const options = { defaultMesh: 'default', reader };
-const hashOf = (pem: string): string => {
-  const [block] = reader.read(pem);
-  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
-};
 const indent = (pem: string, columns: number): string =>
   pem
     .trimEnd()
@@ -39,17 +31,17 @@ function edit(text: string, edits: readonly Edit[], name = 'zone'): string {
 }
 
 const start: readonly Edit[] = [
-  { kind: 'annotate', key: rotationKeys.old, value: hashOf(a) },
-  { kind: 'annotate', key: rotationKeys.new, value: hashOf(b) },
+  { kind: 'annotate', key: rotationKeys.old, value: fingerprintOf(a) },
+  { kind: 'annotate', key: rotationKeys.new, value: fingerprintOf(b) },
   { kind: 'annotate', key: rotationKeys.leafTtl, value: '24h' },
-  { kind: 'add', fingerprint: hashOf(b), pem: b },
+  { kind: 'add', fingerprint: fingerprintOf(b), pem: b },
 ];
 const switched: readonly Edit[] = [
   { kind: 'annotate', key: rotationKeys.switchedAt, value: '2026-11-28T03:00:00Z' },
 ];
-const finish: readonly Edit[] = [{ kind: 'remove', fingerprint: hashOf(a) }];
+const finish: readonly Edit[] = [{ kind: 'remove', fingerprint: fingerprintOf(a) }];
 const clean: readonly Edit[] = rotationKeyNames.map((key) => ({ kind: 'annotate', key, value: undefined }));
-const abort: readonly Edit[] = [{ kind: 'remove', fingerprint: hashOf(b) }, ...clean];
+const abort: readonly Edit[] = [{ kind: 'remove', fingerprint: fingerprintOf(b) }, ...clean];
 
 const kubernetes = (metadata: string, bundles: string): string => `# Trust of the zone
 apiVersion: kuma.io/v1alpha1
@@ -103,8 +95,8 @@ suite('edits of a rotation', () => {
       const started = edit(text, start);
       const resource = resources(started).find(({ name }) => name === 'zone');
       assert.deepEqual(resource?.rotation, {
-        old: hashOf(a),
-        new: hashOf(b),
+        old: fingerprintOf(a),
+        new: fingerprintOf(b),
         switchedAt: undefined,
         leafTtlMs: 86_400_000,
       });
@@ -122,7 +114,7 @@ suite('edits of a rotation', () => {
         resource?.blocks.map((one) => (one.kind === 'anchor' ? one.certificate.fingerprint : one.code)) ?? [];
       assert.deepEqual(
         listed(after).toSorted(),
-        [...listed(before).filter((hash) => hash !== hashOf(a)), hashOf(b)].toSorted(),
+        [...listed(before).filter((hash) => hash !== fingerprintOf(a)), fingerprintOf(b)].toSorted(),
       );
       assert.equal(after?.rotation?.switchedAt, Date.parse('2026-11-28T03:00:00Z'));
       const cleaned = edit(finished, clean);
