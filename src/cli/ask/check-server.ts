@@ -1,42 +1,13 @@
-import type { FindingDetail, FindingList, MeshDetail } from '../../api/api-types.ts';
-import type { LaggingProxy, RolloutDetail } from '../../api/fleet-api-types.ts';
-import type { ServerDetail } from '../../api/server-api-types.ts';
+import type { FindingDetail } from '../../api/api-types.ts';
 import { dateCodes } from '../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../trust/findings/catalogue.ts';
 import { counted } from '../../text/counted.ts';
 import { checkAuthentication } from './check-authentication.ts';
-import type { CheckName } from './check-catalogue.ts';
+import { checkProxies } from './check-proxies.ts';
+import { result } from './check-result.ts';
+import type { Answered, CheckResult, ServerFacts } from './check-result.ts';
 import { formatDuration } from '../terminal/output.ts';
-
-/** The facts about one server that the checks use. */
-export type ServerFacts =
-  | { readonly kind: 'unreachable'; readonly server: string; readonly reason: string }
-  /** It answers with an error, for example because it does not accept the credentials. */
-  | { readonly kind: 'refused'; readonly server: string; readonly reason: string }
-  | {
-      readonly kind: 'answered';
-      readonly server: string;
-      readonly detail: ServerDetail;
-      readonly meshes: readonly MeshDetail[];
-      readonly findings: FindingList;
-      readonly rollouts: readonly RolloutDetail[];
-      /** Proxies of all meshes, listed or not: connected, reconnecting and lost. */
-      readonly connected: number;
-    };
-
-type Answered = Extract<ServerFacts, { readonly kind: 'answered' }>;
-
-/** The result of a check. With a warning everything works, but a person should look at it. */
-export type Verdict = 'ok' | 'warning' | 'failed';
-
-export interface CheckResult {
-  readonly check: CheckName;
-  /** Absent for checks of all servers together. */
-  readonly server?: string | undefined;
-  readonly verdict: Verdict;
-  /** One line for each problem. */
-  readonly details: readonly string[];
-}
+import { documentation } from '../terminal/version.ts';
 
 /** Input of the checks besides the facts about a server. */
 export interface CheckContext {
@@ -85,15 +56,6 @@ export function checkReplicas(all: readonly ServerFacts[]): readonly CheckResult
     return [`mesh ${name}: ${served.join(', ')}`];
   });
   return [result('replicas-agree', details, 'failed')];
-}
-
-/** Returns `ok` if there are no details, else the given verdict. */
-function result(
-  check: CheckName,
-  details: readonly string[],
-  otherwise: Exclude<Verdict, 'ok'>,
-): Omit<CheckResult, 'server'> {
-  return { check, verdict: details.length === 0 ? 'ok' : otherwise, details };
 }
 
 function checkVersion({ detail }: Answered, { version }: CheckContext): Omit<CheckResult, 'server'> {
@@ -173,7 +135,8 @@ function checkTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 
 
 function describeFinding(found: FindingDetail): string {
   const { code, name, message } = found;
-  return `${placeOf(found)}${code} ${message} (docs/findings.md#${code.toLowerCase()}-${name})`;
+  const page = documentation(`findings.md#${code.toLowerCase()}-${name}`);
+  return `${placeOf(found)}${code} ${message} (${page})`;
 }
 
 /** Returns `FILE:LINE: `, as far as the finding has them. */
@@ -232,69 +195,4 @@ function checkDates(
       'warning',
     ),
   ];
-}
-
-function checkProxies({ rollouts, connected }: Answered): readonly Omit<CheckResult, 'server'>[] {
-  const count = (state: LaggingProxy['state']): number =>
-    rollouts.reduce((sum, { proxies }) => sum + proxies[state], 0);
-  const listed = rollouts.reduce((sum, { proxies }) => sum + proxies.connected, 0);
-  const others = connected - listed - count('reconnecting') - count('lost');
-  const silent = rollouts.filter(({ complete }) => !complete);
-  const forgotten = Math.max(0, ...rollouts.map(({ proxies }) => proxies.forgotten));
-  return [
-    result('proxies-accept', describeProxies(rollouts, ['refused']), 'failed'),
-    result(
-      'proxies-current',
-      [
-        ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not report its proxies`),
-        ...(forgotten > 0
-          ? [`${counted(forgotten, 'more proxy')} lost, beyond the number that the server keeps by name`]
-          : []),
-        ...describeProxies(rollouts, behindStates),
-      ],
-      // A pending proxy is expected to acknowledge soon.
-      silent.length + forgotten + count('stale') + count('lost') > 0 ? 'failed' : 'warning',
-    ),
-    result(
-      'proxies-listed',
-      others > 0 ? [`${others} of ${connected} proxies are of a mesh without a MeshTrust`] : [],
-      'warning',
-    ),
-  ];
-}
-
-/** States of proxies that do not have the served version, the worst first. */
-const behindStates = [
-  'lost',
-  'stale',
-  'reconnecting',
-  'pending',
-] as const satisfies readonly LaggingProxy['state'][];
-
-/** Names the proxies in these states, and counts the proxies that the server does not name. */
-function describeProxies(
-  rollouts: readonly RolloutDetail[],
-  states: readonly LaggingProxy['state'][],
-): readonly string[] {
-  const named = rollouts.flatMap(({ mesh, lagging }) =>
-    lagging.filter(({ state }) => states.includes(state)).map((proxy) => describeLagging(proxy, mesh)),
-  );
-  const unnamed = rollouts.flatMap(({ mesh, lagging, proxies }) =>
-    states.flatMap((state) => {
-      const more = proxies[state] - lagging.filter((proxy) => proxy.state === state).length;
-      return more > 0 ? [`mesh ${mesh}: ${more} more ${state}`] : [];
-    }),
-  );
-  return [...named, ...unnamed];
-}
-
-function describeLagging(
-  { node, address, state, message, version, behindSeconds }: LaggingProxy,
-  mesh: string,
-): string {
-  const id = `${node === '' ? address : node}, mesh ${mesh}`;
-  if (state === 'refused') return `${id}: ${message ?? 'rejected without a message'}`;
-  const since = behindSeconds === undefined ? '' : ` for ${formatDuration(behindSeconds * 1000)}`;
-  const has = version === undefined ? 'nothing' : version.slice(0, 12);
-  return `${id}: ${state}${since}${state === 'lost' ? `, last acknowledged ${has}` : ''}`;
 }

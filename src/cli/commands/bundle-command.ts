@@ -28,14 +28,17 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
       '--format and --output cannot be combined: --format prints certificates',
     );
   }
-  const mesh = options.mesh ?? options.defaultMesh;
+  const wanted = options.mesh ?? options.defaultMesh;
+  // PEM and SPIFFE bundles do not name their mesh: a program that reads them must not get another mesh than it expects.
+  const orOnly = options.mesh === undefined && options.format === undefined;
   const source =
     paths.length > 0
-      ? await meshOfFiles(paths, mesh, options, io)
-      : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+      ? await meshOfFiles(paths, wanted, options, io, orOnly)
+      : meshOfServers(await serverAccess(options, io), wanted, io.signal);
   // This note is printed in every format, on stderr: the data on stdout describes one mesh.
   const others = isGiven('mesh') ? [] : await source.others();
-  if (others.length > 0) say(io, `showing mesh ${mesh}; other meshes (--mesh): ${nameSome(others)}`);
+  if (others.length > 0) say(io, `showing mesh ${source.name}; other meshes (--mesh): ${nameSome(others)}`);
+  if (source.name !== wanted) say(io, `showing mesh ${source.name}, the only one of these files`);
   if (options.format === undefined) {
     const detail = only(await source.detail(), options.trustDomain);
     writeOutput(io, options.output, detail, ({ wide }, plain) => {

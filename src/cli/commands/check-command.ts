@@ -9,7 +9,7 @@ import { dropMoved } from '../ask/moved-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { checkReplicas, checkServer } from '../ask/check-server.ts';
-import type { ServerFacts } from '../ask/check-server.ts';
+import type { ServerFacts } from '../ask/check-result.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { meshPath, servedMeshes } from '../offline/served-meshes.ts';

@@ -5,6 +5,7 @@ import { rotationKeys } from '../../trust/rotation-keys.ts';
 import { skewMs } from '../../trust/rotation/facts.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
+import { formatTime } from '../../text/format-time.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { readResources } from '../offline/rotating-files.ts';
 import { readGiven, rotationRun, startInput } from '../offline/rotation-run.ts';
@@ -17,6 +18,7 @@ import type { ExitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
+import { documentation } from '../terminal/version.ts';
 import type { Action } from './command.ts';
 import { readTargets } from './rotation-target.ts';
 import type { Target, TargetOptions } from './rotation-target.ts';
@@ -84,7 +86,7 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
   // Rounded up: leaves that the old CA issued in this second count.
-  const now = new Date(Math.ceil(input.now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  const now = formatTime(Math.ceil(input.now / 1000) * 1000);
   const at = isOnlyTtl ? undefined : (options.at ?? now);
   if (at !== undefined && Date.parse(at) > input.now + 1000)
     throw new CommandError(exitCode.usage, `--at ${at} is in the future`);
@@ -187,7 +189,7 @@ function stepsOf(leafTtl: string | undefined): readonly string[] {
   return [
     'meshtrust rotate start: lists the new CA beside the old one',
     'meshtrust rotate wait --for introduced: until all proxies and consumers have both',
-    'switch the issuer to the new CA (docs/rotation.md), then: meshtrust rotate switched',
+    `switch the issuer to the new CA (${documentation('rotation.md')}), then: meshtrust rotate switched`,
     `meshtrust rotate wait --for removable: ${leafTtl ?? 'the longest lifetime of a leaf (--leaf-ttl)'} and 5m after the switch`,
     'meshtrust rotate finish: removes the old CA',
     'meshtrust rotate wait --for steady, then: meshtrust rotate finish --clean',

@@ -93,7 +93,7 @@ function describeGates(gates: readonly GateDetail[]): string {
   return gates.map(({ id, code, detail }) => `${id} ${code}: ${detail}`).join('; ');
 }
 
-/** Returns the rotation in the files, or the one that the servers know; `undefined` if there is none. */
+/** Returns the rotation in the files, or else the one that the servers know; `undefined` if no CA is rotated. */
 async function rotationOf(
   run: RotationRun,
   paths: readonly string[],

@@ -7,13 +7,14 @@ import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { buildOffline, concerns } from './offline-meshes.ts';
-import type { ServingOptions } from './offline-meshes.ts';
+import type { OfflineMeshes, ServingOptions } from './offline-meshes.ts';
 import { askMesh, listedOf, meshNames } from './served-meshes.ts';
 import type { ListedDomain } from './served-meshes.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /** A mesh that a command prints, from files or from servers. */
 export interface OneMesh {
+  readonly name: string;
   /** Returns the names of the other meshes. */
   readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
@@ -26,20 +27,24 @@ export interface OneMesh {
 
 /**
  * Builds one mesh from files. It includes findings of files without a mesh: what is missing in this mesh may be in
- * such a file.
+ * such a file. With `orOnly`, the files' only mesh takes the place of one that they do not mention.
  * @throws {CommandError} (negative) if the files list nothing for the mesh, (usage) if they cannot be read.
  */
 export async function meshOfFiles(
   paths: readonly string[],
-  mesh: string,
+  wanted: string,
   options: ServingOptions,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
+  orOnly = false,
 ): Promise<OneMesh> {
-  const { states, findings: all } = await buildOffline(paths, options, io);
+  const built = await buildOffline(paths, options, io);
+  const { states, findings: all } = built;
+  const mesh = (orOnly ? onlyMesh(built, wanted) : undefined) ?? wanted;
   const state = states.get(mesh);
   if (state === undefined) throw unlisted(mesh, [...states.keys()]);
   const findings = all.filter((found) => concerns(found, mesh));
   return {
+    name: mesh,
     others: () => Promise.resolve([...states.keys()].filter((name) => name !== mesh)),
     detail: () =>
       Promise.resolve({
@@ -56,6 +61,13 @@ export async function meshOfFiles(
       ),
     sequence: () => Promise.resolve(undefined),
   };
+}
+
+/** Returns the files' only mesh. `undefined` if there are more, or if a refused resource may be of the wanted mesh. */
+function onlyMesh({ states, findings }: OfflineMeshes, wanted: string): string | undefined {
+  const [only, ...others] = states.keys();
+  const isRefused = findings.some((found) => found.severity === 'error' && concerns(found, wanted));
+  return others.length > 0 || isRefused ? undefined : only;
 }
 
 /**
@@ -78,6 +90,7 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
     );
   };
   return {
+    name: mesh,
     others: async () => {
       const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
       return [...new Set(lists.flat())].filter((name) => name !== mesh);

@@ -88,8 +88,8 @@ export async function listedSubjects(
 }
 
 /**
- * Returns the only one of the subjects.
- * @throws {CommandError} (negative) if there is none, (usage) if there are several.
+ * Returns the item of a list that must have exactly one.
+ * @throws {CommandError} (negative) if the list is empty, (usage) if it has several items.
  */
 export function onlyOne<Item>(found: readonly Item[], nameOf: (item: Item) => string, nothing: string): Item {
   const [first, ...others] = found;

@@ -1,9 +1,10 @@
 import { plainText } from '../../text/plain-text.ts';
 import { checkCatalogue } from '../ask/check-catalogue.ts';
 import type { CheckGroup, CheckName } from '../ask/check-catalogue.ts';
-import type { CheckResult, Verdict } from '../ask/check-server.ts';
+import type { CheckResult, Verdict } from '../ask/check-result.ts';
 import { paint } from '../terminal/output.ts';
 import type { TableStyle, Tone } from '../terminal/output.ts';
+import { documentation } from '../terminal/version.ts';
 
 /** The command's output with `-o json`. */
 export interface CheckReport {
@@ -32,7 +33,7 @@ export function reportChecks(results: readonly CheckResult[]): CheckReport {
 }
 
 function docsOf(check: CheckName): string {
-  return `docs/checks.md#${check}`;
+  return documentation(`checks.md#${check}`);
 }
 
 const tones: Readonly<Record<Verdict, Tone>> = { ok: 'good', warning: 'warning', failed: 'bad' };

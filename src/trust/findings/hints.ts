@@ -28,7 +28,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served:
       'The last readable version of the whole file. One bad line keeps all documents of its file, because it is unknown which of them it cuts.',
     remedy:
-      'Correct the line that the finding names. Check a file with meshtrust validate FILE before you put it in place. Write it under another name and rename it, so that half a file is never read.',
+      'Correct the line that the finding names. A PEM file is not a MeshTrust: step 2 of Get started makes one of it. Check a file with meshtrust validate FILE before you put it in place. Write it under another name and rename it, so that half a file is never read.',
   },
   MT003: {
     name: 'invalid-resource',

@@ -38,5 +38,9 @@ export function failureFinding(source: string, path: string, reason: string): Fi
         `the Global control plane cannot be read: ${reason}; what it gave before stays in force`,
         { file: path },
       )
-    : finding('MT001', `the path cannot be read: ${reason}; nothing below it changes`, { file: path });
+    : finding(
+        'MT001',
+        `the path cannot be read: ${reason}; it is tried again, and nothing below it changes until then`,
+        { file: path },
+      );
 }

@@ -250,10 +250,14 @@ function checkDocument(
 ): readonly Finding[] {
   // Any other value is the beginning of an unfinished file, or the file is not a resource file at all.
   if (typeof value !== 'object' || Array.isArray(value)) {
-    return [finding('MT002', 'the document is not a mapping', { file, line: lineOf([]) })];
+    const isPem = typeof value === 'string' && value.startsWith('-----BEGIN ');
+    const reason = isPem ? isPemInstead : 'the document is not a mapping';
+    return [finding('MT002', reason, { file, line: lineOf([]) })];
   }
   return checkLength(length, limits, { file, line: lineOf([]) });
 }
+
+const isPemInstead = 'the document is PEM, not a MeshTrust: put it into spec.caBundles[0].pem.value of one';
 
 /** Returns a finding if a document of `length` characters exceeds the limit. */
 export function checkLength(length: number, { documentLength }: Limits, place: Place): readonly Finding[] {

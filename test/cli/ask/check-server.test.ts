@@ -7,7 +7,7 @@ import { presentMesh } from '../../../src/api/present-mesh.ts';
 import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
 import type { CheckName } from '../../../src/cli/ask/check-catalogue.ts';
 import { checkReplicas, checkServer } from '../../../src/cli/ask/check-server.ts';
-import type { ServerFacts, Verdict } from '../../../src/cli/ask/check-server.ts';
+import type { ServerFacts, Verdict } from '../../../src/cli/ask/check-result.ts';
 import { domainOf, meshOf } from '../../admin/states.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -176,14 +176,14 @@ suite('the checks of a server', () => {
       { findings: found({ file: 'a.yaml', line: 3 }) },
       'findings-errors',
       'failed',
-      /^a\.yaml:3: MT011 a key \(docs\/findings\.md#mt011-private-key\)$/,
+      /^a\.yaml:3: MT011 a key \(https:.*\/v[^/]+\/docs\/findings\.md#mt011-private-key\)$/,
     ],
     [
       'a watched file that cannot be used',
       { findings: found({ code: 'MT062', name: 'followed-file', file: 'tokens', message: 'no' }) },
       'files-current',
       'failed',
-      /^tokens: MT062 no \(docs\/findings\.md#mt062-followed-file\)$/,
+      /^tokens: MT062 no \(https:.*\/v[^/]+\/docs\/findings\.md#mt062-followed-file\)$/,
     ],
     [
       'a warning',

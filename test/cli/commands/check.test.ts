@@ -42,7 +42,7 @@ suite('check', () => {
     assert.deepEqual([code, stderr], [1, '15 checks passed, 0 warnings, 1 failed\n']);
     assert.match(
       stdout,
-      /^\[fail\] proxies: none rejected a response\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*docs\/checks\.md#proxies-accept\)$/m,
+      /^\[fail\] proxies: none rejected a response\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*\(https:\/\/\S+\/v[^/]+\/docs\/checks\.md#proxies-accept\)$/m,
     );
   });
 

@@ -321,6 +321,26 @@ suite('bundle', () => {
     assert.equal(stderr, '');
   });
 
+  test('one mesh that is not the default: is shown where the output names it', async () => {
+    await using dir = await makeTempDir();
+    const blue = { name: 'b', trustDomain: 'b.test', pems: [ca.certPem], mesh: 'blue' };
+    await writeFile(dir.join('b.yaml'), meshTrustYaml(blue));
+    const shown = await run(['bundle', dir.path]);
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.equal(shown.stderr, 'showing mesh blue, the only one of these files\n');
+    assert.match(shown.stdout, /^mesh blue, version /);
+    const refused = /^error: mesh default: no MeshTrust lists it \(meshes: blue\)/;
+    for (const args of [['--format=pem'], ['--mesh=default']]) {
+      const { code, stdout, stderr } = await run(['bundle', dir.path, ...args]);
+      assert.deepEqual([code, stdout], [1, ''], 'the output of --format names no mesh');
+      assert.match(stderr, refused);
+    }
+    await writeFile(dir.join('a.yaml'), 'type: MeshTrust\nname: a\nmesh: default\nspec: {}\n');
+    const broken = await run(['bundle', dir.path]);
+    assert.equal(broken.code, 1, 'the MeshTrust of the default mesh was refused');
+    assert.match(broken.stderr, refused);
+  });
+
   test('-o wide: whole fingerprints and key hashes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));

@@ -252,6 +252,19 @@ spec:
     });
   }
 
+  test('PEM file instead of a MeshTrust → the finding says where the certificates belong', () => {
+    const place = 'put it into spec.caBundles[0].pem.value of one';
+    const cases = [
+      [ca.certPem, 1],
+      [`# CN=A\n${ca.certPem}${ca.certPem}`, 2],
+      [ca.certPem.replaceAll('\n', '\r\n'), 1],
+    ] as const;
+    for (const [text, line] of cases)
+      assert.deepEqual(sentences(parse(text, 'ca.pem')), [
+        `ca.pem:${line}: MT002 the document is PEM, not a MeshTrust: ${place}`,
+      ]);
+  });
+
   test('syntax error → its line', () => {
     assert.match(sentences(parse(`${universal}---\na: [1\n`, 'x.yaml'))[0] ?? '', /^x\.yaml:1[0-9]: MT002 /);
   });
