@@ -122,7 +122,7 @@ export function matches(pattern: Pattern, text: string, bindings: Bindings): boo
   );
 }
 
-/** Takes linear time, because the text may be a client's: the first place of each part is the best one. */
+/** Takes linear time, because a client may choose the text: each part is matched at the first place that it fits. */
 function matchesSegment(segment: readonly Piece[], text: string, bindings: Bindings): boolean {
   const parts: string[] = [''];
   for (const part of segment) {

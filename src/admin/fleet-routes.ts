@@ -77,7 +77,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
           (other) => other.node === node && (mesh === undefined || other.mesh === mesh),
         );
         if (left !== undefined) return jsonReply(presentProxyDetail(left, contextNow()));
-        return errorReply('unknown-proxy', `no proxy ${node} is connected, or was lately`);
+        return errorReply('unknown-proxy', `proxy ${node} is not connected, and has not been lately`);
       },
     },
     {
@@ -104,9 +104,11 @@ function readFilters(query: URLSearchParams): Filters | string {
   if (states.size < new Set(given).size) return `state is not one of ${anyProxyStates.join(', ')}`;
   const isOfGone = states.size === 1 && states.has('disconnected');
   const secrets = query.getAll('secret');
-  if (secrets.length > 0 && isOfGone) return 'a disconnected proxy asks for no secret';
+  if (secrets.length > 0 && isOfGone)
+    return 'a disconnected proxy has no subscriptions: state=disconnected and secret exclude each other';
   const version = query.get('version') ?? undefined;
-  if (version !== undefined && isOfGone) return 'a disconnected proxy has no version';
+  if (version !== undefined && isOfGone)
+    return 'a disconnected proxy has no version: state=disconnected and version exclude each other';
   return {
     mesh: query.get('mesh') ?? undefined,
     states: states.size === 0 ? undefined : states,

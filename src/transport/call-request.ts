@@ -13,7 +13,7 @@ export interface CallHandler {
   readonly unreadBytes?: number;
   /** A message has arrived. Its bytes are valid only during the call. */
   message(bytes: Buffer): void;
-  /** The memory of an incomplete message has changed, in bytes; 0 if there is none. */
+  /** The memory of an incomplete message has changed, in bytes; 0 if no message is incomplete. */
   partial?(held: number): void;
   /**
    * The next message cannot be read, nor anything after it. If the handler does not have this method, the call ends

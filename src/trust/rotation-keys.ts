@@ -23,7 +23,7 @@ export const rotationKeyNames: readonly RotationKey[] = [
   rotationKeys.switchedAt,
 ];
 
-/** Returns only the annotations of a rotation; `undefined` if there is none. */
+/** Returns the annotations of a rotation without all others; `undefined` if the resource has no annotation of a rotation. */
 export function onlyRotationKeys(
   annotations: Readonly<Record<string, unknown>> | undefined,
 ): Readonly<Record<string, unknown>> | undefined {

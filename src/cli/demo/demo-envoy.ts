@@ -15,7 +15,7 @@ export interface DemoEnvoy extends AsyncDisposable {
   readonly hasEnded: () => boolean;
 }
 
-/** Returns the path of an Envoy: the given one, or the first on the PATH. Undefined if there is none. */
+/** Returns the path of an Envoy: the given one, or the first on the PATH; `undefined` if Envoy is not installed. */
 export async function findEnvoy(given: string | undefined, path: string): Promise<string | undefined> {
   const candidates =
     given === undefined ? path.split(delimiter).map((folder) => join(folder, 'envoy')) : [given];

@@ -21,7 +21,7 @@ export async function readInput(path: string, io: Pick<CommandIo, 'stdin'> = {})
 
 /**
  * Reads the standard input to its end.
- * @throws {CommandError} (usage) if there is none, or if it is too long.
+ * @throws {CommandError} (usage) if the process has no standard input, or if it is too long.
  */
 export function readStandardInput({ stdin }: Pick<CommandIo, 'stdin'>): Promise<Buffer> {
   if (stdin === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');

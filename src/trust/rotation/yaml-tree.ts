@@ -66,7 +66,7 @@ export function readTree(text: string): readonly Node[] | undefined {
   return roots;
 }
 
-/** Returns the node at a path; `undefined` if there is none. Aliases are not followed. */
+/** Returns the node at a path; `undefined` if the document has no such path. Aliases are not followed. */
 export function nodeAt(root: Node, path: Path): Node | undefined {
   let node: Node | undefined = root;
   for (const part of path) {
@@ -159,7 +159,7 @@ function closingEnd(part: string, from: number): number {
   return at;
 }
 
-/** Returns the offset of the next line feed from `from` on, or the length of the text if there is none. */
+/** Returns the offset of the next line feed from `from` on, or, after the last line feed, the length of the text. */
 export function lineEnd(text: string, from: number): number {
   const found = text.indexOf('\n', from);
   return found === -1 ? text.length : found;

@@ -35,7 +35,7 @@ export interface TrackedResources {
   readonly entries: Iterable<readonly [string, TrackedResource]>;
   readonly names: Iterable<string>;
   readonly resources: Iterable<TrackedResource>;
-  /** The only name; `undefined` if there is none or more than one. */
+  /** The only name; `undefined` without a name, or with several. */
   readonly onlyName: string | undefined;
   readonly size: number;
   /** The pending names, in the order in which they became pending. */
@@ -57,7 +57,7 @@ export interface TrackedResources {
 /** The names whose next response is due. */
 interface PendingNames {
   readonly size: number;
-  /** The only name; `undefined` if there is none or more than one. */
+  /** The only name; `undefined` without a name, or with several. */
   readonly onlyKey: string | undefined;
   keys(): Iterable<string>;
 }

@@ -23,7 +23,7 @@ export function guardGrpc(server: Server, guard: StreamGuard): boolean {
   return true;
 }
 
-/** Returns the type of the handler at a path, such as `unary` or `bidi`; undefined if there is none. */
+/** Returns the type of the handler at a path, such as `unary` or `bidi`; `undefined` for a path without a handler. */
 export function handlerTypeOf(server: Server, path: string): string | undefined {
   const handlers: unknown = Reflect.get(server, 'handlers');
   if (!(handlers instanceof Map)) return undefined;

@@ -9,7 +9,7 @@ export interface LinkHandler {
   readonly unwanted: number | undefined;
   /** A message has arrived. Its bytes are valid only during the call. */
   message(bytes: Buffer): void;
-  /** The memory of an incomplete message has changed, in bytes; 0 if there is none. */
+  /** The memory of an incomplete message has changed, in bytes; 0 if no message is incomplete. */
   partial(held: number): void;
   /** The next message cannot be read, nor anything after it. The handler must end the stream. */
   unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void;

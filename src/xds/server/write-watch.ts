@@ -21,7 +21,7 @@ export class WriteWatch {
     return wasSlow;
   }
 
-  /** Returns how long the pending write has waited, in ms; 0 if there is none. */
+  /** Returns how long the pending write has waited, in ms; 0 if no write is pending. */
   waitedMs(now: number): number {
     return this.isWriting ? now - this.#startedAt : 0;
   }

@@ -13,7 +13,7 @@ export class SmallMap<Key extends string | object, Value> {
     return this.#key === undefined ? 0 : 1;
   }
 
-  /** The only key; `undefined` if there is none or more than one. */
+  /** The only key; `undefined` if the map is empty or has several keys. */
   get onlyKey(): Key | undefined {
     return this.#key;
   }

@@ -46,9 +46,14 @@ async function runPlain(...args: readonly string[]): Promise<Outcome> {
 async function servePlain(...args: readonly string[]): Promise<Outcome> {
   const stop = new AbortController();
   const serving = start(args, stop.signal);
-  await serving.until(/"event":"finding"/).catch(() => undefined);
+  const isReported = await serving.until(/"event":"finding"/).then(
+    () => true,
+    () => false,
+  );
   stop.abort();
-  return assertOutcome(args, await serving.outcome);
+  const outcome = await serving.outcome;
+  assert.ok(isReported || outcome.code !== 0, 'it served without a finding');
+  return assertOutcome(args, outcome);
 }
 
 /** The same with a user who answers yes. */

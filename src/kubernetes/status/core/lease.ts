@@ -3,7 +3,7 @@ import { asMapping } from '../../../text/json.ts';
 
 /** The fields of a Lease that concern its holder (coordination.k8s.io/v1). */
 export interface Lease {
-  /** Identity of the holder; empty if there is none. */
+  /** Identity of the holder; empty if no replica holds the lease. */
   readonly holder: string;
   readonly transitions: number;
   /** As the holder wrote them. They are only compared for equality, because the holder's clock may differ. */
