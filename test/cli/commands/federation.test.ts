@@ -29,7 +29,11 @@ suite('meshtrust federation', () => {
       waitUntilReady: false,
     });
     const at = ['--server', `http://127.0.0.1:${server.adminPort}`];
-    await server.logged('both', ({ event, trustDomain: of }) => event === 'federation' && of === 'dead.test');
+    for (const name of ['dead.test', trustDomain])
+      await server.logged(
+        `a fetch of ${name}`,
+        ({ event, trustDomain: of }) => event === 'federation' && of === name,
+      );
     const json = await run(['federation', '-o', 'json', ...at]);
     const { relationships } = JSON.parse(json.stdout) as {
       relationships: readonly Record<string, unknown>[];
