@@ -91,6 +91,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'access',
     'async',
     'trust/federation',
+    'trust/imports',
     'trust/policy',
     'net',
     'observe/log',

@@ -1,6 +1,5 @@
 import type { Writable } from 'node:stream';
 import { createIdentityStage } from '../trust/identity/identity-stage.ts';
-import { createImportStage } from '../trust/imports/import-stage.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
@@ -25,6 +24,7 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
 import { startIdentityFiles } from './identity-files.ts';
+import { openImports } from './imports.ts';
 import { createLiveEvents } from './live-events.ts';
 import { startAdmissionWebhook, startBundleEndpoint, startFederation } from './optional-parts.ts';
 import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
@@ -64,12 +64,13 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     identities: options.identities !== undefined,
     federation: options.federation !== undefined,
   };
+  const { imports, followVouchers } = await openImports(options, log);
   const pipeline = createPipeline({
     ledger: createLedger(names.ledger, { holdMs: options.guardHold }),
     builder: createMeshBuilder(policy.current(), { rootTrustDomain: options.rootTrustDomain }),
     parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
-    imports: options.imports && createImportStage(options.imports),
+    imports,
     optional: optionalSources(options),
     guardHoldMs: options.guardHold,
     clock: systemClock,
@@ -146,6 +147,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     live.state(event);
   });
   cleanup.defer(() => pipeline.close());
+  cleanup.use(followVouchers(pipeline));
 
   await policy.follow(pipeline, log);
   cleanup.use(policy);

@@ -10,7 +10,7 @@ import type { ImportContext } from './decide-import.ts';
 import { decideObject, refusedFinding } from './decide-object.ts';
 import type { Refused, Voucher } from './decide-object.ts';
 import { Vouchers } from './vouchers.ts';
-import type { VouchersOptions } from './vouchers.ts';
+import type { VoucherRecord, VouchersOptions } from './vouchers.ts';
 
 /** The name under which the MeshIdentities of the Global control plane are read. They only vouch for zones. */
 export const importIdentities = 'import identities';
@@ -34,6 +34,8 @@ export interface ImportStage {
   apply(source: string, events: readonly LedgerEvent[], now: number): EventsBySource;
   /** Replaces the trust domains that the MeshIdentities of this server give, as `mesh/trust domain`. */
   setOwn(own: ReadonlySet<string>): EventsBySource;
+  /** Returns the MeshIdentities of the Global control plane as a restart needs them. */
+  vouchers(): readonly VoucherRecord[];
   /** Ends what former MeshIdentities of the Global control plane allow. */
   tick(now: number): EventsBySource;
   nextEnd(): number | undefined;
@@ -109,6 +111,7 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
           vouchers.remove(event.path, now);
           break;
         case 'synced':
+          vouchers.confirm(now);
           synced.add(importIdentities);
           break;
         case 'unreadable':
@@ -174,11 +177,13 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
   return {
     reads: (source) => source === importIdentities || isImportSource(source),
     apply(source, events, now) {
+      // What an earlier run kept may have ended since, and must not be in force for one build.
+      const ended = vouchers.tick(now) ? updateAll() : [];
       const changes =
         source === importIdentities
           ? applyIdentities(events, now)
           : events.flatMap((event) => applyObject(source, event));
-      return bySource([...failuresOf(events, now), ...changes, ...becomeReady()]);
+      return bySource([...failuresOf(events, now), ...ended, ...changes, ...becomeReady()]);
     },
     setOwn(next) {
       if (next.size === own.size && next.isSubsetOf(own)) return new Map();
@@ -186,6 +191,7 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
       return bySource(updateAll());
     },
     tick: (now) => (vouchers.tick(now) ? bySource(updateAll()) : new Map()),
+    vouchers: () => vouchers.records(),
     nextEnd: () => vouchers.nextEnd(),
     findings(meshes) {
       if (!isReady) return [];

@@ -6,17 +6,28 @@ import type { Linger } from '../identity/superseded.ts';
 import type { MeshIdentity, ParsedIdentity } from '../model/mesh-identity.ts';
 import type { Identity } from '../model/mesh-trust.ts';
 
+/** The parts of a MeshIdentity that decide for which trust domains zones may vouch, and how long. */
+type Vouching = Pick<MeshIdentity, 'mesh' | 'labels' | 'trustDomainTemplate' | 'leafLifetimeMs'>;
+
 /** A MeshIdentity that the Global control plane had, whose leaves may be valid until the end. */
 interface Former {
-  readonly resource: MeshIdentity;
+  readonly resource: Vouching;
   /** Epoch milliseconds; `undefined` for no end. */
   readonly until: number | undefined;
+}
+
+/** A MeshIdentity of the Global control plane as a restart needs it. */
+export interface VoucherRecord extends Vouching {
+  /** When it ends, if the Global control plane no longer has it, in epoch milliseconds; `null` for no end. */
+  readonly until?: number | null | undefined;
 }
 
 export interface VouchersOptions {
   /** The trust domains that the operator of this server allows to a zone, in all meshes. */
   readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
   readonly linger: Linger;
+  /** The records of an earlier run. */
+  readonly records?: readonly VoucherRecord[] | undefined;
 }
 
 /**
@@ -29,12 +40,45 @@ export class Vouchers {
   /** The last good MeshIdentities of each path. */
   readonly #current = new Map<string, ReadonlyMap<Identity, MeshIdentity>>();
   readonly #problems = new Map<string, readonly Finding[]>();
-  #former: readonly Former[] = [];
+  #former: readonly Former[];
+  /** MeshIdentities that the Global control plane had in an earlier run, until it is known whether it has them now. */
+  #unconfirmed: readonly Vouching[];
   /** By mesh and zone; emptied when the MeshIdentities change. */
   readonly #rendered = new Map<string, ReadonlySet<string>>();
 
   constructor(options: VouchersOptions) {
     this.#options = options;
+    const { linger } = options;
+    const records = linger.kind === 'fixed' && linger.ms === 0 ? [] : (options.records ?? []);
+    this.#unconfirmed = records.filter(({ until }) => until === undefined);
+    this.#former = records.flatMap(({ until, ...resource }) =>
+      until === undefined ? [] : { resource, until: until ?? undefined },
+    );
+  }
+
+  /**
+   * Compares the MeshIdentities of an earlier run with those that were read now. One that was deleted or edited meanwhile
+   * ends from now on.
+   */
+  confirm(now: number): void {
+    const earlier = this.#unconfirmed;
+    if (earlier.length === 0) return;
+    this.#unconfirmed = [];
+    for (const [path, identities] of this.#current)
+      this.#current.set(path, new Map([...identities].map(([key, one]) => [key, longest(one, earlier)])));
+    const current = this.#all();
+    for (const resource of earlier)
+      if (!current.some((one) => vouchesAlike(one, resource))) this.#retire(resource, now);
+    this.#rendered.clear();
+  }
+
+  /** Returns what a restart needs: the MeshIdentities of the Global control plane, and the former ones. */
+  records(): readonly VoucherRecord[] {
+    const current = [...this.#unconfirmed, ...this.#all().filter(isOfGlobal)];
+    return [
+      ...current.map((resource) => vouchingOf(resource)),
+      ...this.#former.map(({ resource, until = null }) => ({ ...vouchingOf(resource), until })),
+    ];
   }
 
   /** Replaces the MeshIdentities of a path. One that cannot be parsed keeps its last good version. */
@@ -43,8 +87,10 @@ export class Vouchers {
     const isHidden = parsed.some((item) => item.kind === 'invalid' && item.identity === undefined);
     const after = new Map<Identity, MeshIdentity>(isHidden ? before : []);
     for (const item of parsed) {
-      if (item.kind === 'mesh-identity') after.set(item.resource.identity, longest(item.resource, before));
-      else if (item.identity !== undefined) {
+      if (item.kind === 'mesh-identity') {
+        const earlier = before.get(item.resource.identity);
+        after.set(item.resource.identity, longest(item.resource, earlier === undefined ? [] : [earlier]));
+      } else if (item.identity !== undefined) {
         const kept = before.get(item.identity);
         if (kept !== undefined) after.set(item.identity, kept);
       }
@@ -107,9 +153,8 @@ export class Vouchers {
     const key = JSON.stringify([mesh, zone]);
     const known = this.#rendered.get(key);
     if (known !== undefined) return known;
-    const current = [...this.#current.values()].flatMap((identities) => [...identities.values()]);
     const names = new Set<string>();
-    for (const resource of [...current, ...this.#former.map((former) => former.resource)]) {
+    for (const resource of [...this.#all(), ...this.#former.map((former) => former.resource)]) {
       if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
       const rendering = render(resource, zone);
       if (rendering.kind === 'text') names.add(rendering.text);
@@ -118,7 +163,12 @@ export class Vouchers {
     return names;
   }
 
-  #retire(resource: MeshIdentity, now: number): void {
+  /** Returns all MeshIdentities in force, those of zones among them. */
+  #all(): readonly MeshIdentity[] {
+    return [...this.#current.values()].flatMap((identities) => [...identities.values()]);
+  }
+
+  #retire(resource: Vouching, now: number): void {
     if (!isOfGlobal(resource)) return;
     const until = lingerEnd(this.#options.linger, resource.leafLifetimeMs, now);
     if (until !== undefined && until <= now) return;
@@ -128,19 +178,24 @@ export class Vouchers {
 }
 
 /** Returns whether the Global control plane made the resource. What a zone sends has the origin `zone`. */
-function isOfGlobal({ labels }: MeshIdentity): boolean {
+function isOfGlobal({ labels }: Vouching): boolean {
   const { 'kuma.io/origin': origin, 'kuma.io/zone': zone } = labels;
   return origin === 'global' || (origin === undefined && zone === undefined);
 }
 
 /** Returns the resource with the longest lifetime of leaves since it renders the same trust domains. */
-function longest(resource: MeshIdentity, before: ReadonlyMap<Identity, MeshIdentity>): MeshIdentity {
-  const earlier = before.get(resource.identity);
-  if (earlier === undefined || !vouchesAlike(earlier, resource)) return resource;
-  return { ...resource, leafLifetimeMs: Math.max(resource.leafLifetimeMs, earlier.leafLifetimeMs) };
+function longest(resource: MeshIdentity, earlier: readonly Vouching[]): MeshIdentity {
+  const lifetimes = earlier.filter((one) => vouchesAlike(one, resource)).map((one) => one.leafLifetimeMs);
+  return lifetimes.every((lifetime) => lifetime <= resource.leafLifetimeMs)
+    ? resource
+    : { ...resource, leafLifetimeMs: Math.max(...lifetimes) };
 }
 
-function vouchesAlike(a: MeshIdentity, b: MeshIdentity): boolean {
+function vouchingOf({ mesh, labels, trustDomainTemplate, leafLifetimeMs }: Vouching): Vouching {
+  return { mesh, labels, trustDomainTemplate, leafLifetimeMs };
+}
+
+function vouchesAlike(a: Vouching, b: Vouching): boolean {
   return (
     a.mesh === b.mesh &&
     a.trustDomainTemplate === b.trustDomainTemplate &&
@@ -149,7 +204,7 @@ function vouchesAlike(a: MeshIdentity, b: MeshIdentity): boolean {
 }
 
 function render(
-  { mesh, labels, trustDomainTemplate }: MeshIdentity,
+  { mesh, labels, trustDomainTemplate }: Vouching,
   zone: string,
 ): ReturnType<typeof renderTemplate> {
   return renderTemplate(trustDomainTemplate, { mesh, zone, labels });

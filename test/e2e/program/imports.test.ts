@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import type { Domain } from '../../kit/domain.ts';
 import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
@@ -71,6 +72,42 @@ test('--import-url: trust of other zones from the REST API of the Global control
     await fresh.logged('the failure', ({ code }) => code === 'MT091');
     await untilTrusted(fresh, [td('zone-1')]);
   });
+});
+
+test('a MeshIdentity of the Global control plane is deleted: its zones stay trusted over a restart', async () => {
+  await using global = await startGlobalApi();
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  const [own, second, third] = ['zone-1', 'zone-2', 'zone-3'].map((zone) => makeDomain(td(zone))) as [
+    Domain,
+    Domain,
+    Domain,
+  ];
+  await writeFile(dir.join('own.yaml'), own.yaml());
+  const trusts = [trustOf('zone-2', second.name, second.ca.certPem)];
+  global.resources = [identityOf('{{ .Mesh }}.{{ .Zone }}.mesh.local'), ...trusts];
+  const options = {
+    dirs: [dir.path],
+    args: [
+      '--zone=zone-1',
+      `--import-url=${global.url}`,
+      `--state-dir=${state.join('state')}`,
+      '--guard-hold=1s',
+    ],
+  };
+  const before = await startMeshtrust(options);
+  await using _before = before;
+  await untilTrusted(before, [td('zone-1'), td('zone-2')]);
+  global.resources = trusts;
+  await poll('the end of the MeshIdentity to be kept', async () => {
+    const text = await readFile(state.join('state', 'import-vouchers.json'), 'utf8').catch(() => '');
+    return text.includes('"until":') || undefined;
+  });
+  await before.stop();
+  // Only the deleted MeshIdentity vouches for zone 3, which is new.
+  global.resources = [...trusts, trustOf('zone-3', third.name, third.ca.certPem)];
+  await using after = await startMeshtrust(options);
+  await untilTrusted(after, [td('zone-1'), td('zone-2'), td('zone-3')]);
 });
 
 test('flags of imports that contradict each other: exit code 2, with the reason', async () => {

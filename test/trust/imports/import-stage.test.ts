@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
+import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
 import { readinessOf } from '../../../src/trust/ledger/readiness.ts';
 import { makeCaPems } from '../../kit/certificates.ts';
 import { globalIdentity, importedTrust, makeImportRig } from '../../kit/imports.ts';
@@ -355,6 +356,117 @@ suite('import stage', () => {
     rig.synced();
     rig.tick(30_000);
     assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], ['MT090 error']]);
+  });
+
+  /** Returns the stage after a restart that kept what zone 2 gave, and the MeshIdentities that vouched for it. */
+  const restarted = (before: ImportRig, options?: Parameters<typeof makeImportRig>[0]): ImportRig => {
+    const records = JSON.parse(JSON.stringify(before.stage.vouchers())) as VoucherRecord[];
+    const rig = makeImportRig({ records, ...options });
+    const grants = before.ledger.grantsOf('import:zone-2', 't');
+    rig.deliver('import:zone-2', [{ kind: 'restored', path: 't', grants }]);
+    return rig;
+  };
+  const trust = importedTrust(td('zone-2'), [a], of('zone-2'));
+  const readAgain = (rig: ImportRig, now: number): void => {
+    rig.trusts({ t: trust }, now);
+    rig.deliver(importIdentities, [{ kind: 'synced' }], now);
+    rig.deliver('import', [{ kind: 'synced' }], now);
+  };
+
+  test('a MeshIdentity is deleted, then a restart: its zones stay trusted until the same end', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    before.identities({ identity: undefined }, 1000);
+    const end = 1000 + 24 * hour + 10_000;
+    // A second restart does not move the end.
+    const rig = restarted(restarted(before));
+    readAgain(rig, end - 2000);
+    assert.equal(rig.stage.nextEnd(), end);
+    rig.tick(end - 1);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
+    rig.tick(end);
+    rig.tick(end + 30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('a restart after the end: the zones of the deleted MeshIdentity are not trusted', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    before.identities({ identity: undefined }, 1000);
+    const rig = restarted(before);
+    const now = 1000 + 24 * hour + 10_000;
+    readAgain(rig, now);
+    rig.tick(now + 30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('--identity-linger forever: survives a restart', () => {
+    const before = readRig({ linger: { kind: 'forever' } });
+    before.trusts({ t: trust });
+    before.identities({ identity: undefined }, 1000);
+    const rig = restarted(before);
+    readAgain(rig, 1e15);
+    rig.tick(1e15 + 30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
+  });
+
+  test('--identity-linger 0 at a restart: what the deleted MeshIdentity gave ends', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    before.identities({ identity: undefined }, 1000);
+    const rig = restarted(before, { linger: { kind: 'fixed', ms: 0 } });
+    readAgain(rig, 2000);
+    rig.tick(32_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('a MeshIdentity is deleted while the server is down: its leaves count from the start', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    readAgain(rig, 5000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
+    const end = 5000 + 24 * hour + 10_000;
+    assert.equal(rig.stage.nextEnd(), end);
+    rig.tick(end);
+    rig.tick(end + 30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('a restart: the longest lifetime of leaves still counts, and an unchanged MeshIdentity has no end', () => {
+    const before = readRig();
+    before.identities({ identity: globalIdentity(template, undefined, '240h') });
+    before.identities({ identity: globalIdentity(template, undefined, '1h') });
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    rig.identities({ identity: globalIdentity(template, undefined, '1h') });
+    readAgain(rig, 0);
+    assert.equal(rig.stage.nextEnd(), undefined);
+    rig.identities({ identity: undefined }, 0);
+    assert.equal(rig.stage.nextEnd(), 240 * hour + 10_000);
+  });
+
+  test('an import ends what is over, also if no MeshIdentity changes', () => {
+    const rig = readRig();
+    rig.trusts({ t: trust });
+    rig.identities({ identity: undefined }, 1000);
+    const end = 1000 + 24 * hour + 10_000;
+    rig.trusts({ other: importedTrust('partner.test', [b], { origin: 'global' }) }, end);
+    rig.tick(end + 30_000);
+    assert.deepEqual(rig.inForce(), ['partner.test: B']);
+  });
+
+  test('what is kept of MeshIdentities: nothing of those of zones, and no certificate', () => {
+    const rig = readRig();
+    rig.identities({ zone: globalIdentity('mine.test', of('zone-2')) });
+    assert.deepEqual(rig.stage.vouchers(), [
+      {
+        mesh: 'default',
+        labels: { 'kuma.io/mesh': 'default', 'kuma.io/origin': 'global' },
+        trustDomainTemplate: template,
+        leafLifetimeMs: 24 * hour,
+      },
+    ]);
   });
 
   test('readiness: never waits for an import, and no import makes the first read good', () => {

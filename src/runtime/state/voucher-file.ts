@@ -1,0 +1,82 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeNewFile } from '../../net/open-new-file.ts';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
+import { openStateDirectory } from './state-key.ts';
+import type { StateKey } from './state-key.ts';
+
+/** Keeps in the state directory which MeshIdentities of the Global control plane vouch for zones. */
+export interface VoucherFile {
+  /** The records of an earlier run. */
+  readonly records: readonly VoucherRecord[];
+  /** Writes records if they changed. While a write is in progress, the newest records wait for the next one. */
+  save(records: readonly VoucherRecord[]): void;
+  /** Resolves once all records are on disk, or could not be written. */
+  flush(): Promise<void>;
+}
+
+const fileName = 'import-vouchers.json';
+/** The format version. It is increased when programs of another version could not read the file. */
+const format = 1;
+
+/**
+ * Opens the file in a state directory. Records that cannot be read are reported and left out: then only the MeshIdentities
+ * that the Global control plane has vouch for zones.
+ * @throws {Error} if the directory cannot be used, or other users may write to it.
+ */
+export async function openVoucherFile(
+  directory: string,
+  onError: (message: string, error: unknown) => void,
+): Promise<VoucherFile> {
+  const key = await openStateDirectory(directory);
+  const path = join(directory, fileName);
+  const records = await load(path, key, onError);
+  let last = JSON.stringify(records);
+  let waiting: string | undefined;
+  let writing: Promise<void> | undefined;
+
+  const write = async (): Promise<void> => {
+    while (waiting !== undefined) {
+      const body = JSON.stringify({ format, records: JSON.parse(waiting) as unknown });
+      waiting = undefined;
+      try {
+        await rm(`${path}.new`, { force: true, recursive: true });
+        await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
+        await rename(`${path}.new`, path);
+      } catch (error) {
+        onError(`${path} cannot be written`, error);
+      }
+    }
+    writing = undefined;
+  };
+
+  return {
+    records,
+    save(next) {
+      const text = JSON.stringify(next);
+      if (text === last) return;
+      last = waiting = text;
+      writing ??= write();
+    },
+    flush: () => writing ?? Promise.resolve(),
+  };
+}
+
+async function load(
+  path: string,
+  key: StateKey,
+  onError: (message: string, error: unknown) => void,
+): Promise<readonly VoucherRecord[]> {
+  try {
+    const [checksum = '', body = ''] = (await readRegularFile(path)).toString('utf8').split('\n');
+    if (!key.verify(body, checksum))
+      throw new Error('its checksum does not match: it is damaged, or was not written here');
+    const stored = JSON.parse(body) as { readonly format: number; readonly records: VoucherRecord[] };
+    if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
+    return stored.records;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(`${path} cannot be read back`, error);
+    return [];
+  }
+}
