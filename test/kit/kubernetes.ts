@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +64,8 @@ export interface Kubernetes extends AsyncDisposable {
   readonly writeFile: (name: string, text: string) => Promise<string>;
   /** A token of a service account (`namespace`, `name`), made by the API server. */
   readonly tokenOf: (namespace: string, name: string) => Promise<string>;
+  /** Returns a token with other claims, which the key of the API server has signed. A claim of `undefined` is removed. */
+  readonly changeToken: (token: string, claims: Readonly<Record<string, unknown>>) => Promise<string>;
   /** Stops the API server but not etcd. The port stays reserved. */
   readonly stopServer: () => Promise<void>;
   /** Starts the API server again and waits until it is ready. */
@@ -149,6 +151,8 @@ export async function startKubernetes(
     },
     tokenOf: async (namespace, name) =>
       (await kubectl(['create', 'token', name, '--namespace', namespace])).stdout.trim(),
+    changeToken: async (token, claims) =>
+      changeToken(token, claims, await readFile(files.accountsKey, 'utf8')),
     stopServer: async () => {
       await apiServer?.stop('SIGKILL');
     },
@@ -157,6 +161,14 @@ export async function startKubernetes(
     asked: async () => readAuditLog(await readFile(join(dir.path, auditLog), 'utf8')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function changeToken(token: string, changes: Readonly<Record<string, unknown>>, keyPem: string): string {
+  const [header = '', body = ''] = token.split('.');
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as object;
+  const changed = Buffer.from(JSON.stringify({ ...claims, ...changes })).toString('base64url');
+  const signature = sign('sha256', Buffer.from(`${header}.${changed}`), keyPem);
+  return `${header}.${changed}.${signature.toString('base64url')}`;
 }
 
 interface CredentialFiles {
