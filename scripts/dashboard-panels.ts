@@ -397,7 +397,8 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Consumers that are behind',
-        description: 'Consumers that have not fetched the published bundle since it changed.',
+        description:
+          'Consumers that have not fetched the published bundle since it changed, and those that no longer fetch (overdue).',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -405,6 +406,10 @@ export const rows: readonly Row[] = [
           [
             `sum by (mesh, trust_domain) (meshtrust_bundle_consumers{${ofMesh},state="behind"})`,
             '{{mesh}} {{trust_domain}}',
+          ],
+          [
+            `sum by (mesh, trust_domain) (meshtrust_bundle_consumers_overdue{${ofMesh}})`,
+            '{{mesh}} {{trust_domain}} overdue',
           ],
         ],
       },
@@ -426,6 +431,38 @@ export const rows: readonly Row[] = [
           [
             `min by (instance, profile) (meshtrust_bundle_certificate_expiry_timestamp_seconds{${of}}) - time()`,
             '{{instance}} {{profile}}',
+          ],
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Federation',
+    panels: [
+      {
+        title: 'Fetches of bundles',
+        description:
+          'Fetches of the bundles of other trust domains, by result: dns to document are failures.',
+        type: 'timeseries',
+        unit: 'ops',
+        width: 12,
+        queries: [
+          [
+            `sum by (mesh, trust_domain, result) (rate(meshtrust_federation_fetches_total{${ofMesh}}[$__rate_interval]))`,
+            '{{mesh}} {{trust_domain}} {{result}}',
+          ],
+        ],
+      },
+      {
+        title: 'Time since the last successful fetch',
+        description: 'Above the interval of fetches: the endpoint fails, and the last bundle stays in force.',
+        type: 'timeseries',
+        unit: 's',
+        width: 12,
+        queries: [
+          [
+            `time() - max by (mesh, trust_domain) (meshtrust_federation_last_success_timestamp_seconds{${ofMesh}} > 0)`,
+            '{{mesh}} {{trust_domain}}',
           ],
         ],
       },

@@ -8,7 +8,7 @@ export interface Consumer {
   /** The IP address, without the port. */
   readonly address: string;
   readonly userAgent: string;
-  /** Epoch milliseconds of the last fetches, at most three, the last one last. */
+  /** Epoch milliseconds of the last fetches, at most five, the last one last. */
   readonly fetches: readonly number[];
   /** The entity tag of the bundle that the client has, or that was sent to it; `undefined` if it is not known. */
   readonly etag: string | undefined;

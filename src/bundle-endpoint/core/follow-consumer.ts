@@ -2,7 +2,10 @@ import type { Consumer } from './consumers.ts';
 import type { ConsumerFetch } from './observe-fetch.ts';
 
 /** Number of fetches whose times are kept. */
-const keptFetches = 3;
+const keptFetches = 5;
+
+/** Number of fetches after which a client counts as one that polls. */
+const pollerFetches = 3;
 
 /**
  * Milliseconds after which another fetch shows that a client received the bundle before. A client may repeat a broken
@@ -55,19 +58,25 @@ function heldAfter(
  * Returns the milliseconds between two fetches of a consumer; `undefined` after a single fetch. The shorter of the last
  * two intervals counts, because one pause does not make a slow consumer.
  */
-export function pollMs({ fetches }: Pick<Consumer, 'fetches'>): number | undefined {
-  const intervals = fetches.slice(1).map((at, index) => at - (fetches[index] ?? at));
-  return intervals.length === 0 ? undefined : Math.max(0, Math.min(...intervals));
+export function pollMs(consumer: Pick<Consumer, 'fetches'>): number | undefined {
+  const intervals = intervalsOf(consumer).slice(-2);
+  return intervals.length === 0 ? undefined : Math.min(...intervals);
+}
+
+/** Returns the milliseconds between the kept fetches; 0 where the clock went back. */
+function intervalsOf({ fetches }: Pick<Consumer, 'fetches'>): readonly number[] {
+  return fetches.slice(1).map((at, index) => Math.max(0, at - (fetches[index] ?? at)));
 }
 
 /**
  * Returns whether a consumer that polled has not fetched for three of its intervals, or of the refresh hint if that is
- * longer. It counts for a day.
+ * longer. It counts for a day. The longest of the last intervals counts: behind a load balancer, not every fetch comes to
+ * this server.
  */
 export function isOverdue(consumer: Pick<Consumer, 'fetches'>, refreshSeconds: number, now: number): boolean {
   const last = consumer.fetches.at(-1);
-  if (last === undefined || consumer.fetches.length < keptFetches) return false;
-  const intervalMs = Math.max(refreshSeconds * 1000, pollMs(consumer) ?? 0);
+  if (last === undefined || consumer.fetches.length < pollerFetches) return false;
+  const intervalMs = Math.max(refreshSeconds * 1000, ...intervalsOf(consumer));
   const lateMs = now - last - overdueIntervals * intervalMs;
   return lateMs > 0 && lateMs <= overdueMs;
 }

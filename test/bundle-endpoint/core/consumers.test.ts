@@ -162,6 +162,12 @@ suite('consumers', () => {
     assert.deepEqual([isLate(30, 180), isLate(30, 181)], [false, true]);
     assert.deepEqual([isLate(100, 300), isLate(100, 301)], [false, true]);
     assert.deepEqual([isLate(100, 300 + day / second), isLate(100, 301 + day / second)], [true, false]);
+    const uneven = after(...[0, 10, 50, 110, 120].map((at) => ({ at: at * second })));
+    assert.deepEqual(
+      [isLate(30, 180, uneven), isLate(30, 181, uneven)],
+      [false, true],
+      'the longest interval',
+    );
     // A program that fetched twice, such as curl, may not be a poller.
     assert.equal(isLate(30, 10_000, after({ at: 0 }, { at: 120 * second })), false);
   });

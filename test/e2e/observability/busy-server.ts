@@ -14,14 +14,21 @@ const web = makeCa({ commonName: 'Web CA' });
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
-/** Returns the flags of a bundle endpoint. Its certificate is removed with the stack. */
+/** Returns the flags of a bundle endpoint, and of a server that trusts it. Its certificate is removed with the stack. */
 async function bundleArgs(stack: AsyncDisposableStack, listen: string): Promise<readonly string[]> {
   const dir = stack.use(await makeTempDir());
   const { certPem, keyPem } = makeLeaf(web, { dnsNames: ['localhost'] });
   await writeFile(dir.join('tls.crt'), certPem);
   await writeFile(dir.join('tls.key'), keyPem);
+  await writeFile(dir.join('ca.pem'), web.certPem);
+  const reading = [
+    '--federation',
+    '--federation-min-interval=1s',
+    '--federation-max-interval=1s',
+    `--federation-web-ca=${dir.join('ca.pem')}`,
+  ];
   const files = [`--bundle-cert=${dir.join('tls.crt')}`, `--bundle-key=${dir.join('tls.key')}`];
-  return [`--bundle-listen=${listen}`, ...files, '--bundle-serve=default/*'];
+  return [`--bundle-listen=${listen}`, ...files, '--bundle-serve=default/a.test', ...reading];
 }
 
 /**
@@ -42,7 +49,8 @@ export async function startBusyServer(args: readonly string[] = []): Promise<Bus
     await writeFile(dir.join('.new'), meshTrustYaml({ name: 't', trustDomain: 'a.test', pems }));
     await rename(dir.join('.new'), dir.join('t.yaml'));
   };
-  const bundles = `127.0.0.1:${await freePort()}`;
+  const port = await freePort();
+  const bundles = `127.0.0.1:${port}`;
   await put([a.certPem]);
   await writeFile(dir.join('bad.yaml'), 'kind: [');
   const server = stack.use(
@@ -51,6 +59,19 @@ export async function startBusyServer(args: readonly string[] = []): Promise<Bus
       args: ['--guard-hold=1s', '--drain-grace=0', ...(await bundleArgs(stack, bundles)), ...args],
     }),
   );
+  // The server fetches its own bundle, for another trust domain of another mesh: a bundle names neither.
+  // Written late: until the server is ready, its endpoint publishes nothing.
+  const peer = {
+    apiVersion: 'spire.spiffe.io/v1alpha1',
+    kind: 'ClusterFederatedTrustDomain',
+    metadata: { name: 'peer', labels: { 'kuma.io/mesh': 'other' } },
+    spec: {
+      trustDomain: 'peer.test',
+      bundleEndpointURL: `https://localhost:${port}/a.test`,
+      bundleEndpointProfile: { type: 'https_web' },
+    },
+  };
+  await writeFile(dir.join('peer.yaml'), JSON.stringify(peer));
   const fetchIt = (): Promise<unknown> => fetchBundle(bundles, '/a.test', { ca: web.certPem });
   await fetchIt();
   const address = `127.0.0.1:${server.xdsPort}`;

@@ -35,6 +35,7 @@ suite('dashboard', () => {
       'xDS engine',
       'Sources',
       'Bundle endpoint',
+      'Federation',
       'Process',
     ];
     assert.deepEqual(
