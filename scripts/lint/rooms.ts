@@ -58,6 +58,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/federation': [...trust, 'trust/verify'],
   'trust/rotation': ['text', 'trust', 'trust/findings', 'trust/model', 'trust/pem', 'trust/x509'],
 
+  // The issuers of clients in access logs: pure
+  'access-log': ['xds/wire'],
+
   // Who may use the xDS port: pure
   access: ['text'],
 
@@ -110,6 +113,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'observe/metrics': [
     ...trust,
     'access',
+    'access-log',
     'trust/federation',
     'trust/rotation',
     'fleet',
@@ -125,6 +129,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   frontend: [
     ...trust,
     'access',
+    'access-log',
     'fleet',
     'grpc',
     'net',
@@ -145,7 +150,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds',
     'xds/timers',
   ],
-  api: [...trust, 'trust/federation', 'trust/rotation', 'fleet', 'runtime', 'xds'],
+  api: [...trust, 'access-log', 'trust/federation', 'trust/rotation', 'fleet', 'runtime', 'xds'],
   admin: [
     'api',
     'fleet',
@@ -171,6 +176,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/rotation',
     'trust/verify',
     'access',
+    'access-log',
     'kubernetes/tokens',
     'admin',
     'api',
@@ -244,7 +250,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'runtime/state',
   ],
   'cli/cluster': ['cli/terminal', 'kubernetes/client', 'text', 'trust/model', 'trust/rotation'],
-  'cli/tables': ['api', 'cli/ask', 'cli/offline', 'cli/terminal', 'text'],
+  'cli/tables': ['api', 'cli/ask', 'cli/offline', 'cli/terminal', 'text', 'trust/rotation'],
   'cli/commands': [
     ...trust,
     'trust/policy',
@@ -286,6 +292,7 @@ export const pureRooms: readonly string[] = [
   'trust/federation',
   'bundle-endpoint/core',
   'access',
+  'access-log',
   'kubernetes/status/core',
   'kubernetes/webhook/core',
 ];

@@ -12,6 +12,7 @@ import { federationRoutes } from './federation-routes.ts';
 import type { FederationInput } from './federation-routes.ts';
 import { identityRoutes } from './identity-routes.ts';
 import type { IdentityInput } from './identity-routes.ts';
+import { issuerRoutes } from './issuer-routes.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { ProbeInput } from './probe-routes.ts';
 import { rotationRoutes } from './rotation-routes.ts';
@@ -45,6 +46,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...serverRoutes(input),
       ...apiRoutes(input),
       ...rotationRoutes(input),
+      ...issuerRoutes(input),
       ...identityRoutes(input),
       ...federationRoutes(input),
       ...consumerRoutes(input),

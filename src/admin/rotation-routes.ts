@@ -7,12 +7,13 @@ import { assessRollout } from '../fleet/rollout.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
 import type { ConsumerInput } from './consumer-routes.ts';
+import type { IssuerInput } from './issuer-routes.ts';
 import type { Route } from './router.ts';
 import { serverDetail } from './server-routes.ts';
 import type { ServerInput } from './server-routes.ts';
 
 /** The sources of the responses about rotations. */
-export interface RotationInput extends ApiInput, ServerInput, ConsumerInput {}
+export interface RotationInput extends ApiInput, ServerInput, ConsumerInput, IssuerInput {}
 
 /** Number of lagging proxies that the gates know by name. */
 const mostLagging = 100;
@@ -35,7 +36,7 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
 
 /** Returns the rotations of a mesh, with the state and the gates as this server sees them. */
 export async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
-  const { view, fleet, wall, proxies, now, bundleConsumers } = input;
+  const { view, fleet, wall, proxies, now, bundleConsumers, issuers } = input;
   const rotating = (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
   // Nearly every request: without a rotation, no proxy is looked at.
   if (rotating.length === 0) return [];
@@ -55,6 +56,7 @@ export async function rotationsOf(input: RotationInput, mesh: string): Promise<R
     rollout: rollout && presentRollout(rollout, time),
     gone,
     consumers: bundleConsumers?.(),
+    issuers: issuers?.(mesh),
   };
   return presentRotations('this server', rotating, answers, time);
 }

@@ -4,9 +4,11 @@ import { formatTime } from '../text/format-time.ts';
 import { usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
 import { earliestFinish } from '../trust/rotation/finish-gates.ts';
+import { issuerEvidence } from '../trust/rotation/issuer-gate.ts';
+import type { IssuerEvidence } from '../trust/rotation/issuer-gate.ts';
 import { assessRotation } from '../trust/rotation/state.ts';
 import type { RotationState } from '../trust/rotation/state.ts';
-import type { RotationDetail } from './rotation-api-types.ts';
+import type { RotationDetail, SeenClients } from './rotation-api-types.ts';
 import { rotationFacts } from './rotation-facts.ts';
 import type { RotationAnswers } from './rotation-facts.ts';
 
@@ -55,9 +57,24 @@ export function presentRotation(
     switchedAt: marks.switchedAt === undefined ? undefined : formatTime(marks.switchedAt),
     leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
     earliestFinish: end === undefined ? undefined : formatTime(end),
+    seen: seenClients(input),
     gates: gates.map(({ id, code, open, detail }) => ({ id, code, open, detail })),
     next: { command: nextCommand[state], allowed: gates.every(({ open }) => open) },
     listed: resource.listed.map(presentCa),
+  };
+}
+
+function seenClients(input: GateInput): SeenClients | undefined {
+  const old = issuerEvidence(input, input.marks.old);
+  if (old.unknown === undefined) return undefined;
+  const timeOf = ({ inFile, atServers }: IssuerEvidence): string | undefined => {
+    const last = Math.max(inFile ?? -Infinity, atServers ?? -Infinity);
+    return last === -Infinity ? undefined : formatTime(last);
+  };
+  return {
+    old: timeOf(old),
+    new: timeOf(issuerEvidence(input, input.marks.new)),
+    complete: old.unknown.length === 0,
   };
 }
 

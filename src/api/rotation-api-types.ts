@@ -22,6 +22,8 @@ export interface RotationDetail {
   readonly leafTtlSeconds?: number | undefined;
   /** When no leaf of the old CA can be valid any more, as far as the annotations say. */
   readonly earliestFinish?: string | undefined;
+  /** What access logs say about clients; absent if there are none. It can refuse a step, and never allow one. */
+  readonly seen?: SeenClients | undefined;
   readonly gates: readonly GateDetail[];
   readonly next: NextStep;
   /** The CA certificates that the MeshTrust lists. */
@@ -33,6 +35,14 @@ export interface GateDetail {
   readonly code: GateCode;
   readonly open: boolean;
   readonly detail: string;
+}
+
+/** When access logs had clients with leaves of each CA. Times are RFC 3339 in UTC. */
+export interface SeenClients {
+  readonly old?: string | undefined;
+  readonly new?: string | undefined;
+  /** True if clients with leaves of the old CA would have been seen during the whole window. */
+  readonly complete: boolean;
 }
 
 /** The command that follows, and whether all of its gates are open. */

@@ -2,6 +2,8 @@ import type { AnsweredFacts, CaFacts, ConsumerFacts, KnownRotation } from '../tr
 import { counted } from '../text/counted.ts';
 import type { MeshDetail } from './api-types.ts';
 import type { ConsumerList } from './consumer-api-types.ts';
+import type { IssuerList } from './issuer-api-types.ts';
+import { observationOfServer } from './present-issuers.ts';
 import type { ProxySummary, RolloutDetail } from './fleet-api-types.ts';
 import type { RotationDetail } from './rotation-api-types.ts';
 import type { ServerDetail } from './server-api-types.ts';
@@ -17,13 +19,15 @@ export interface RotationAnswers {
   readonly rotations: readonly Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'>[];
   /** Undefined: the server has no bundle endpoint. */
   readonly consumers: ConsumerList | undefined;
+  /** Undefined: the server takes no access logs. */
+  readonly issuers?: IssuerList | undefined;
 }
 
 /** Returns the facts about a trust domain from the answers of one server. */
 export function rotationFacts(
   name: string,
   trustDomain: string,
-  { server, mesh, rollout, gone, rotations, consumers }: RotationAnswers,
+  { server, mesh, rollout, gone, rotations, consumers, issuers }: RotationAnswers,
 ): AnsweredFacts {
   const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
   const { xdsAuthentication } = server;
@@ -49,6 +53,7 @@ export function rotationFacts(
     })),
     authentication: xdsAuthentication,
     publication: mesh && consumers && publicationOf(consumers, mesh.name, trustDomain),
+    observed: issuers && observationOfServer(issuers),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
+import type { AccessLogInput, AccessLogs } from './access-log.ts';
 import type { AdmissionWebhookInput } from './admission-webhook.ts';
 import type { BundleEndpoint, BundleEndpointInput } from './bundle-endpoint.ts';
 import type { Federation, FederationInput } from './federation.ts';
@@ -16,6 +17,12 @@ export async function startFederation(input: FederationInput): Promise<Federatio
 export async function startBundleEndpoint(input: BundleEndpointInput): Promise<BundleEndpoint | undefined> {
   if (input.options.bundleEndpoint === undefined) return undefined;
   return (await import('./bundle-endpoint.ts')).startBundleEndpoint(input);
+}
+
+/** Starts the listener for access logs, if the options have one. */
+export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs | undefined> {
+  if (input.options.accessLogListen === undefined) return undefined;
+  return (await import('./access-log.ts')).startAccessLogs(input);
 }
 
 /** Starts the admission webhook, if the options have one. */

@@ -26,7 +26,12 @@ import { keep, restore } from './last-good.ts';
 import { startIdentityFiles } from './identity-files.ts';
 import { openImports } from './imports.ts';
 import { createLiveEvents } from './live-events.ts';
-import { startAdmissionWebhook, startBundleEndpoint, startFederation } from './optional-parts.ts';
+import {
+  startAccessLogs,
+  startAdmissionWebhook,
+  startBundleEndpoint,
+  startFederation,
+} from './optional-parts.ts';
 import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
 import { createTrustPolicy } from './trust-policy.ts';
@@ -180,6 +185,11 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     (started) => started?.close(),
   );
 
+  const accessLogs = cleanup.adopt(
+    await startAccessLogs({ options, pipeline, decide, metrics: metrics.accessLogs, log }),
+    (started) => started?.close(),
+  );
+
   // The admin API and the probes
   const { adminAddress, probeAddress } = cleanup.use(
     await startAdminServers({
@@ -201,6 +211,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       federation,
       releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
       bundleConsumers: bundles?.consumers,
+      issuers: accessLogs?.issuers,
       releaseGuard: (selection) => pipeline.releaseGuard(selection),
     }),
   );

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { statusOfRefusal } from '../access/claim.ts';
 import type { AccessDecision, ClaimedCertificate, ClientClaim, DecideAccess } from '../access/claim.ts';
 import type { Authorization, Authorize, PeerCertificate, XdsNode, XdsPeer } from '../xds/index.ts';
@@ -31,6 +33,38 @@ function claimOf(
     nodeId: node.id,
     mesh: meshOf(node, defaultMesh),
   };
+}
+
+/** The source of the credentials in a call of the own transport. */
+interface CredentialedCall {
+  readonly address: string;
+  readonly socket: Socket;
+  readonly metadata: { get(key: string): readonly (string | Uint8Array)[] };
+}
+
+/** Returns the claim of a client that names its node and mesh in another service than xDS. */
+export function claimOfCall(
+  { address, socket, metadata }: CredentialedCall,
+  nodeId: string,
+  mesh: string,
+): ClientClaim {
+  const [authorization] = metadata.get('authorization');
+  return {
+    address,
+    certificate: socket instanceof TLSSocket ? certificateOf(socket) : undefined,
+    authorization: typeof authorization === 'string' ? authorization : undefined,
+    nodeId,
+    mesh,
+  };
+}
+
+function certificateOf(socket: TLSSocket): ClaimedCertificate | undefined {
+  const leaf = socket.getPeerX509Certificate();
+  if (leaf === undefined) return undefined;
+  const chain: Uint8Array[] = [];
+  for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate)
+    chain.push(next.raw);
+  return { leaf: leaf.raw, chain, isVerified: socket.authorized };
 }
 
 function claimedCertificate({ raw, chain, isVerified }: PeerCertificate): ClaimedCertificate {

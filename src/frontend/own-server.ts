@@ -15,7 +15,7 @@ import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
 /** Creates a server on the transport of `src/transport`. */
-export function createOwnServer(settings: ProxyServerOptions): ProxyServer {
+export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { readonly server: GrpcServer } {
   const { options } = settings;
   const server = new GrpcServer(
     ownServerOptions(transportOptionsOf(options), {

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly xdsListen: string;
   /** The transport that serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
   readonly xdsTransport?: 'grpc-js' | 'own' | undefined;
+  /** Where proxies may send their access logs: `HOST:PORT` or `unix:PATH`. `undefined`: nowhere. */
+  readonly accessLogListen?: string | undefined;
   readonly adminListen: string;
   /** Required beyond loopback, together with a token file or a client CA. */
   readonly adminTls?: TlsFiles | undefined;

@@ -29,9 +29,11 @@ export interface BootstrapOptions {
   readonly initialFetchTimeout: number;
   /** The file to which the listeners log each connection, as JSON with the issuer of the client. Envoy 1.40 or later. */
   readonly accessLog?: string;
+  /** Access logs of connections or of requests that are sent to the cluster `access_log`, which has this port. */
+  readonly grpcLog?: { readonly port: number; readonly of: 'connections' | 'requests'; readonly logs: Json };
 }
 
-type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 
 const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 
@@ -58,7 +60,12 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
     admin: { address: socketAddress(0) },
     ...(ads && { dynamic_resources: { ads_config: grpc } }),
     static_resources: {
-      clusters: [controlPlaneCluster(options)],
+      clusters: [
+        controlPlaneCluster(options),
+        ...(options.grpcLog === undefined
+          ? []
+          : [{ ...controlPlaneCluster({ ...options, xdsPort: options.grpcLog.port }), name: 'access_log' }]),
+      ],
       listeners: secretNames.map((name, index) =>
         listener(`inbound_${index}`, options, {
           name,
@@ -76,7 +83,7 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
 /** Reconnects after at most 300 ms, so that tests of a restart are short. */
 const quickRetries = { retry_back_off: { base_interval: '0.05s', max_interval: '0.3s' } };
 
-function controlPlaneCluster({ xdsPort, tls }: BootstrapOptions): Json {
+function controlPlaneCluster({ xdsPort, tls }: BootstrapOptions): { readonly [key: string]: Json } {
   return {
     name: 'meshtrust',
     type: 'STATIC',
@@ -130,10 +137,11 @@ function fileLog(path: string): Json {
   };
 }
 
-function listener(name: string, { identity, accessLog }: BootstrapOptions, secret: Json): Json {
+function listener(name: string, { identity, accessLog, grpcLog }: BootstrapOptions, secret: Json): Json {
   return {
     name,
     ...(accessLog !== undefined && { access_log: [fileLog(accessLog)] }),
+    ...(grpcLog?.of === 'connections' && { access_log: grpcLog.logs }),
     stat_prefix: name,
     address: socketAddress(0),
     filter_chains: [
@@ -155,6 +163,7 @@ function listener(name: string, { identity, accessLog }: BootstrapOptions, secre
             typed_config: {
               '@type': typeUrl('filters.network.http_connection_manager.v3.HttpConnectionManager'),
               stat_prefix: name,
+              ...(grpcLog?.of === 'requests' && { access_log: grpcLog.logs }),
               route_config: {
                 virtual_hosts: [
                   {

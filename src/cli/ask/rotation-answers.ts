@@ -1,6 +1,7 @@
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { ConsumerList } from '../../api/consumer-api-types.ts';
 import type { ProxySummary, RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { IssuerList } from '../../api/issuer-api-types.ts';
 import type { RotationDetail, RotationList } from '../../api/rotation-api-types.ts';
 import { rotationFacts } from '../../api/rotation-facts.ts';
 import type { RotationAnswers } from '../../api/rotation-facts.ts';
@@ -84,6 +85,7 @@ async function answersOf(
       gone: gone.filter(({ node }) => !moved.some((nodesThere) => nodesThere.has(node))),
       rotations,
       consumers,
+      issuers: (await orNothing(ask(`${base}/issuers`))) as IssuerList | undefined,
     };
   }
 }

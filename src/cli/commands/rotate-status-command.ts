@@ -48,8 +48,13 @@ const reached: Readonly<Record<WaitOptions['for'], readonly RotationState[]>> = 
   steady: ['steady'],
 };
 
-/** Gates that do not open by waiting. */
-const lasting: ReadonlySet<string> = new Set(['R21', 'R42']);
+/**
+ * Returns whether a gate does not open by waiting. R42 does if servers observe clients, but not with an access log that
+ * the command reads.
+ */
+function isLasting({ id }: GateDetail, { accessLog }: Pick<RotationOptions, 'accessLog'>): boolean {
+  return id === 'R21' || (id === 'R42' && accessLog !== undefined);
+}
 
 /** Waits until a rotation is in a state. */
 export const waitForRotation: Action<WaitOptions> = async ({ operands, options, io }) => {
@@ -73,7 +78,7 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
     printed = kind;
     const isSilent = shut.some(({ id }) => id === 'R01');
     // If a server is silent, the other gates are shut because nothing is known.
-    const final = isSilent ? [] : shut.filter(({ id }) => lasting.has(id));
+    const final = isSilent ? [] : shut.filter((gate) => isLasting(gate, options));
     if (final.length > 0) throw new CommandError(exitCode.negative, `refused: ${describeGates(final)}`);
     if (isSilent && round === 0) throw new CommandError(exitCode.unreachable, line);
     const left = deadline - performance.now();

@@ -35,6 +35,7 @@ export const serveGroups = {
     'xdsTokenAudience',
     'xdsTokenCache',
     'xdsTransport',
+    'accessLogListen',
     'workers',
     'drainGrace',
     'lostWindow',

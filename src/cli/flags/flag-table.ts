@@ -62,6 +62,10 @@ export const flagsWithVariable = {
     '50',
   ],
   xdsListen: ['--xds-listen <address>', 'address for proxies: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
+  accessLogListen: [
+    '--access-log-listen <address>',
+    'address for the access logs of Envoys (gRPC), as evidence for rotations: HOST:PORT or unix:PATH; none by default',
+  ],
   adminListen: [
     '--admin-listen <address>',
     'address for health, metrics, the admin API and the page: HOST:PORT or unix:PATH',

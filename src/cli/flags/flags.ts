@@ -43,6 +43,7 @@ type Parser = (text: string) => unknown;
 
 const parsers = {
   xdsListen: parseAddress,
+  accessLogListen: parseAddress,
   adminListen: parseAddress,
   probeListen: parseAddress,
   webhookListen: parseAddress,

@@ -6,6 +6,7 @@ import type { FlagOptions } from './flags.ts';
 
 export type XdsAuthFlags = Pick<
   FlagOptions<(typeof serveFlags)[number]>,
+  | 'accessLogListen'
   | 'kubeconfig'
   | 'tlsCert'
   | 'tlsClientCa'
@@ -16,6 +17,10 @@ export type XdsAuthFlags = Pick<
   | 'xdsTokenAudience'
   | 'xdsTokenCache'
 >;
+
+/** The error for a listener for access logs that anyone could use, although no flag says so. */
+const unprotectedLog =
+  'others could send access logs there, and so keep rotations from their end: give it TLS (--tls-cert and --tls-key) and --xds-auth mtls or token, or a loopback address; --xds-auth none accepts logs from every client';
 
 /** The error for an xDS port that anyone could use, although no flag says so. */
 const unprotectedXds =
@@ -32,6 +37,10 @@ export function xdsAuthOf(flags: XdsAuthFlags): ServeOptions['xdsAuth'] {
   // Who names a CA of clients has said that clients need a certificate.
   const methods = flags.xdsAuth ?? (verifiesCertificates ? (['mtls'] as const) : undefined);
   const isLocal = isLoopback(parseListenAddress(xdsListen));
+  const { accessLogListen } = flags;
+  const isLogLocal = accessLogListen === undefined || isLoopback(parseListenAddress(accessLogListen));
+  const isLogOpen = methods === undefined || (tlsCert === undefined && !methods.includes('none'));
+  if (!isLogLocal && isLogOpen) throw usage(`${accessLogListen}: ${unprotectedLog}`);
   if (methods === undefined) {
     if (!isLocal) throw usage(`${xdsListen}: ${unprotectedXds}`);
     if (xdsAccess !== undefined) throw usage('--xds-access needs --xds-auth mtls or token');

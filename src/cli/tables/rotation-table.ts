@@ -1,4 +1,5 @@
-import type { GateDetail, RotationDetail } from '../../api/rotation-api-types.ts';
+import type { GateDetail, RotationDetail, SeenClients } from '../../api/rotation-api-types.ts';
+import { describeTime } from '../../trust/rotation/describe-time.ts';
 import { renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
 
@@ -19,9 +20,19 @@ export function renderGates(gates: readonly GateDetail[], style: TableStyle): st
 }
 
 /** Renders a rotation: its state, what is rotated, and the gates of its next step. */
-export function renderRotation(rotation: RotationDetail, style: TableStyle): string {
-  const { mesh, trustDomain, resource, place, state, switchedAt, leafTtlSeconds, earliestFinish, next } =
-    rotation;
+export function renderRotation(rotation: RotationDetail, style: TableStyle, now = Date.now()): string {
+  const {
+    mesh,
+    trustDomain,
+    resource,
+    place,
+    state,
+    switchedAt,
+    leafTtlSeconds,
+    earliestFinish,
+    seen,
+    next,
+  } = rotation;
   const lines = [
     `mesh ${mesh}, trust domain ${trustDomain}: ${state}`,
     `resource  ${resource}${place === undefined ? '' : ` in ${place}`}`,
@@ -30,10 +41,18 @@ export function renderRotation(rotation: RotationDetail, style: TableStyle): str
     ...(switchedAt === undefined ? [] : [`switched  ${switchedAt}`]),
     ...(leafTtlSeconds === undefined ? [] : [`leaf TTL  ${leafTtlSeconds}s`]),
     ...(earliestFinish === undefined ? [] : [`finish    not before ${earliestFinish}`]),
+    ...(seen === undefined ? [] : [`seen      ${describeSeen(seen, now)}`]),
     `next      ${next.command}${next.allowed ? '' : ' (refused while a gate is shut)'}`,
     '',
   ];
   return `${lines.join('\n')}\n${renderGates(rotation.gates, style)}`;
+}
+
+function describeSeen({ old, new: next, complete }: SeenClients, now: number): string {
+  const ago = (time: string | undefined): string =>
+    time === undefined ? 'not seen' : `last seen ${describeTime(now - Date.parse(time))} ago`;
+  const gap = complete ? '' : ' (not observed all the time)';
+  return `clients of the old CA ${ago(old)}, of the new CA ${ago(next)}${gap}`;
 }
 
 function describe({ listed }: RotationDetail, fingerprint: string): string {

@@ -18,6 +18,8 @@ import { registerRotations } from './rotation-metrics.ts';
 import type { RotationSample } from './rotation-metrics.ts';
 import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
+import { createAccessLogMetrics } from './access-log-metrics.ts';
+import type { AccessLogMetrics } from './access-log-metrics.ts';
 import { createBundleMetrics } from './bundle-metrics.ts';
 import type { BundleMetrics } from './bundle-metrics.ts';
 import { createTokenMetrics } from './token-metrics.ts';
@@ -70,6 +72,7 @@ export interface Metrics {
   readonly status: StatusMetrics;
   readonly webhook: WebhookMetrics;
   readonly bundles: BundleMetrics;
+  readonly accessLogs: AccessLogMetrics;
   readonly federation: FederationMetrics;
 }
 
@@ -138,6 +141,7 @@ export function createMetrics({
   const status = createStatusMetrics(registry);
   const webhook = createWebhookMetrics(registry);
   const bundles = createBundleMetrics(registry);
+  const accessLogs = createAccessLogMetrics(registry);
   const federation = createFederationMetrics(registry);
   const xdsAuthFailed = workers === undefined ? createAuthFailures(registry, 'xds') : () => undefined;
 
@@ -151,6 +155,7 @@ export function createMetrics({
     status,
     webhook,
     bundles,
+    accessLogs,
     federation,
     contentType: registry.contentType,
     async render() {

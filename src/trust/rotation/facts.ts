@@ -101,6 +101,20 @@ export interface AnsweredFacts {
    * confirmed.
    */
   readonly publication: PublicationFacts | 'unknown' | undefined;
+  /** What access logs of proxies say. `undefined`: the server takes none. */
+  readonly observed?: ServerObservation | undefined;
+}
+
+/** The issuers in the access logs that a server takes, for one mesh. Times are epoch milliseconds. */
+export interface ServerObservation extends Observation {
+  /** When the server began to count; `undefined` if it has not. */
+  readonly since: number | undefined;
+  /** Entries with the fingerprint of an issuer. */
+  readonly entries: number;
+  /** Entries without one. */
+  readonly without: number;
+  /** When entries were last lost; `undefined` if none were. */
+  readonly lostAt: number | undefined;
 }
 
 /** A rotation that a server knows. */

@@ -5,6 +5,7 @@ import { skewMs } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
+import { issuerGate } from './issuer-gate.ts';
 
 /**
  * Returns the gates of a step that removes a CA certificate, without the gates of the servers and proxies. `finish`
@@ -17,7 +18,12 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   const answered = servers.filter((server) => server.kind === 'answered');
   const known: readonly CaFacts[] = [...resource.listed, ...answered.flatMap(({ cas }) => cas)];
   const ca = known.find(({ fingerprint }) => fingerprint === removed);
-  const gates = [seen(input, removed, answered, isAbort), ...removalGates(input, answered, removed, kept)];
+  const name = isAbort ? 'new' : 'old';
+  const end = isAbort ? undefined : (earliestFinish(marks) ?? Infinity);
+  const gates = [
+    issuerGate(input, { name, fingerprint: removed }, end),
+    ...removalGates(input, answered, removed, kept),
+  ];
   if (isAbort)
     return [
       ...gates.filter(({ id }) => id === 'R42' || id === 'R51'),
@@ -95,43 +101,6 @@ function timeGates({ marks, now }: GateInput): readonly Gate[] {
         : `a leaf is valid for at most ${describeTime(leafTtlMs)}`,
     ),
   ];
-}
-
-/** Returns the gate about access logs. They cannot prove that no client uses the CA, but they can show that one does. */
-function seen(
-  { observation, marks, options, now }: GateInput,
-  removed: string,
-  answered: readonly AnsweredFacts[],
-  isAbort: boolean,
-): Gate {
-  if (observation === undefined) return gate('R42', true, 'not observed: no access log was given');
-  const issuer = isAbort ? 'new' : 'old';
-  const last = Math.max(
-    ...[...issuersBelow(removed, answered)].map((hash) => observation.lastSeen.get(hash) ?? -Infinity),
-  );
-  if (last === -Infinity) return gate('R42', true, `no client with a leaf of the ${issuer} CA was seen`);
-  const end = isAbort ? -Infinity : (earliestFinish(marks) ?? Infinity);
-  const isQuiet = now - last >= options.quietMs;
-  const at = `a client with a leaf of the ${issuer} CA was seen at ${formatTime(last)}`;
-  if (last > end && !isAbort)
-    return gate(
-      'R42',
-      false,
-      `${at}, when all leaves from before the switch had expired: the issuer still signs with the old CA`,
-    );
-  return gate('R42', isQuiet, isQuiet ? at : `${at}, within the last ${describeTime(options.quietMs)}`);
-}
-
-/** Returns the fingerprints of a CA and of the served intermediates below it: Envoy logs the direct issuer. */
-function issuersBelow(fingerprint: string, answered: readonly AnsweredFacts[]): ReadonlySet<string> {
-  const cas = answered.flatMap((server) => server.cas);
-  const found = new Set([fingerprint]);
-  for (let before = 0; before !== found.size;) {
-    before = found.size;
-    const names = new Set(cas.filter((ca) => found.has(ca.fingerprint)).map(({ subject }) => subject));
-    for (const ca of cas) if (names.has(ca.issuer) && ca.issuer !== ca.subject) found.add(ca.fingerprint);
-  }
-  return found;
 }
 
 function removalGates(

@@ -149,6 +149,7 @@ const samples = {
   bundle: ['/bundle.json', '/bundle.json'],
   as: ['MeshTrust', 'MeshTrust'],
   output: ['json', 'json'],
+  accessLogListen: ['127.0.0.1:5681', '127.0.0.1:5681'],
   bundleListen: ['0.0.0.0:8444', '0.0.0.0:8444'],
   bundleProfile: ['spiffe', 'spiffe'],
   bundleCert: ['bundle.crt', 'bundle.crt'],

@@ -126,6 +126,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       keepaliveTimeout: '2m',
       lostWindow: '20m',
       maxConnectionAge: '0',
+      accessLogs: true,
       transport: 'own',
     },
     identities: {

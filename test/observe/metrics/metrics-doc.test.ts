@@ -91,7 +91,7 @@ async function scrapeRunning(): Promise<string> {
   await writeFile(rotating.join('peer.yaml'), federatedText({ ...peer, bundle }));
   await using server = await startMeshtrust({
     dirs: [trust, rotating.path],
-    args: [...args, '--federation'],
+    args: [...args, '--federation', '--access-log-listen=127.0.0.1:0'],
   });
   await server.logged('a fetch', ({ event }) => event === 'federation');
   assert.equal((await fetchBundle(bundles, '/bundles/default', { ca: ca.certPem })).status, 200);

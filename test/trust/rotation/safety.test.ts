@@ -55,7 +55,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   weighted(
     4,
     fc
-      .tuple(fc.constantFrom('deploy', 'acknowledge', 'acknowledge', 'leave', 'crash', 'restart'), index)
+      .tuple(
+        fc.constantFrom('deploy', 'acknowledge', 'acknowledge', 'leave', 'crash', 'restart', 'see'),
+        index,
+      )
       .map(([name, at]) => [`${name} ${at}`, (world: World) => world[name](at)] as const),
   ),
   weighted(
@@ -116,6 +119,31 @@ suite('safety of a rotation', () => {
     assert.equal(world.state(), 'introducing');
     world.acknowledge(0);
     assert.equal(world.state(), 'introduced');
+  });
+
+  test('a client of the old CA is seen after the end of all leaves → finish waits for an hour, or for a restart', () => {
+    for (const isRestarted of [false, true]) {
+      const world = makeWorld();
+      world.pass(61 * minute);
+      assert.ok(world.start());
+      settle(world);
+      assert.ok(world.switchIssuer());
+      world.pass(66 * minute);
+      assert.equal(world.state(), 'removable');
+      world.see(1);
+      assert.equal(world.state(), 'draining');
+      assert.ok(!world.finish());
+      if (isRestarted) {
+        world.crash(1);
+        world.restart(1);
+        settle(world);
+        // The past is unknown, as without access logs. Other gates wait for an hour after a restart.
+        world.pass(60 * minute - 1);
+        assert.equal(world.state(), 'draining');
+        world.pass(1);
+      } else world.pass(60 * minute);
+      assert.ok(world.finish());
+    }
   });
 
   test('a server that restarts → nothing goes on until it knows again which proxies left', () => {

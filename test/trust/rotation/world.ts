@@ -23,6 +23,17 @@ function certificateOf(which: Which): Certificate {
 }
 const cas = { old: certificateOf('old'), new: certificateOf('new') };
 
+/** Returns the input without what access logs say. */
+export function withoutObservation(input: GateInput): GateInput {
+  return {
+    ...input,
+    observation: undefined,
+    servers: input.servers.map((server) =>
+      server.kind === 'answered' ? { ...server, observed: undefined } : server,
+    ),
+  };
+}
+
 interface Proxy {
   readonly name: string;
   /** The server to which it is connected. */
@@ -41,6 +52,8 @@ interface Server {
   readAt: number;
   /** The proxies that left since its start. */
   readonly gone: Map<Proxy, { readonly goneAt: number; readonly version: string }>;
+  /** When access logs had clients of each CA since its start. */
+  readonly seen: Map<string, number>;
 }
 
 /**
@@ -70,7 +83,14 @@ export function makeWorld() {
   const listed = (text: string): ReadonlySet<string> =>
     new Set(rotatingResource(trustOf(text)).listed.map(({ fingerprint }) => fingerprint));
   const versionOf = (text: string): string => [...listed(text)].sort().join();
-  const makeServer = (): Server => ({ isUp: true, startedAt: now, text: file, readAt: now, gone: new Map() });
+  const makeServer = (): Server => ({
+    isUp: true,
+    startedAt: now,
+    text: file,
+    readAt: now,
+    gone: new Map(),
+    seen: new Map(),
+  });
   const servers = [makeServer(), makeServer()];
   const proxies: readonly Proxy[] = ['p', 'q', 'r'].map((name) => ({
     name,
@@ -124,6 +144,13 @@ export function makeWorld() {
       })),
       authentication: { methods: ['mtls'], beyondHost: true },
       publication: undefined,
+      observed: {
+        since: server.startedAt,
+        entries: server.seen.size,
+        without: 0,
+        lostAt: undefined,
+        lastSeen: server.seen,
+      },
     } satisfies AnsweredFacts;
   };
 
@@ -151,6 +178,11 @@ export function makeWorld() {
     for (const { name, at, leftAt, held } of proxies)
       if (at !== undefined || now - leftAt < usualGateOptions.disconnectWindowMs)
         assert.ok(held.has(cas.new.fingerprint), `${name} lacks the new CA`);
+    for (const { seen } of servers)
+      assert.ok(
+        now - (seen.get(cas.old.fingerprint) ?? -Infinity) >= usualGateOptions.quietMs,
+        'a client of the old CA was seen',
+      );
     assert.ok(
       servers.every(({ isUp }) => isUp),
       'a server is down',
@@ -166,6 +198,8 @@ export function makeWorld() {
     if (input === undefined) return false;
     const decision = decide(command, input);
     if (decision.kind === 'refused') return false;
+    // What is seen may only refuse.
+    assert.equal(decide(command, withoutObservation(input)).kind, 'allowed');
     const trust = trustOf(before);
     const edited = editText(before, trust, decision.edits, { defaultMesh: 'default', reader });
     if (edited.kind === 'refused') return false;
@@ -226,6 +260,11 @@ export function makeWorld() {
     touch: (): void => {
       file = `# ${now}\n${file.replace(/^#.*\n/, '')}`;
     },
+    /** A client with a leaf of the old CA comes to a proxy that sends its access log to this server. */
+    see: (index: number): void => {
+      const server = servers[index % 2];
+      if (server?.isUp === true) server.seen.set(cas.old.fingerprint, now);
+    },
     deploy: (index: number): void => {
       const server = servers[index % 2];
       if (server === undefined || !server.isUp || server.text === file) return;
@@ -254,6 +293,7 @@ export function makeWorld() {
       for (const proxy of proxies) if (proxy.at === index % 2) leave(proxy);
       server.isUp = false;
       server.gone.clear();
+      server.seen.clear();
     },
     restart: (index: number): void => {
       const server = servers[index % 2];

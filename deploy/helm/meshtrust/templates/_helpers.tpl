@@ -231,6 +231,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "lost-window" .Values.xds.lostWindow
   "max-connection-age" .Values.xds.maxConnectionAge
   "xds-transport" .Values.xds.transport
+  "access-log-listen" (ternary "0.0.0.0:5682" "" .Values.xds.accessLogs)
   "drain-grace" .Values.drainGrace
   "log-level" .Values.log.level
   "log-format" .Values.log.format

@@ -1,0 +1,50 @@
+import type { MeshSightings } from '../access-log/sightings.ts';
+import { formatTime } from '../text/format-time.ts';
+import type { ServerObservation } from '../trust/rotation/facts.ts';
+import type { IssuerList } from './issuer-api-types.ts';
+
+/** The listener for access logs, and what it has counted for a mesh. */
+export interface IssuerObservation {
+  /** Epoch milliseconds; `undefined` if the server has not begun to count. */
+  readonly since: number | undefined;
+  readonly streams: number;
+  readonly sightings: MeshSightings;
+}
+
+/** Returns the issuers in the access logs of a mesh. */
+export function presentIssuers(name: string, { since, streams, sightings }: IssuerObservation): IssuerList {
+  const { issuers, unknown, without, lostAt } = sightings;
+  return {
+    name,
+    since: since === undefined ? undefined : formatTime(since),
+    streams,
+    issuers: [...issuers]
+      .sort(([, a], [, b]) => b.lastSeen - a.lastSeen)
+      .map(([fingerprint, { entries, firstSeen, lastSeen }]) => ({
+        fingerprint,
+        entries,
+        firstSeen: formatTime(firstSeen),
+        lastSeen: formatTime(lastSeen),
+      })),
+    unknown,
+    without,
+    lostAt: lostAt === undefined ? undefined : formatTime(lostAt),
+  };
+}
+
+/** Returns what the gates of a rotation need of the issuers that a server has seen. */
+export function observationOfServer({
+  since,
+  issuers,
+  unknown,
+  without,
+  lostAt,
+}: IssuerList): ServerObservation {
+  return {
+    since: since === undefined ? undefined : Date.parse(since),
+    entries: issuers.reduce((sum, { entries }) => sum + entries, unknown),
+    without,
+    lostAt: lostAt === undefined ? undefined : Date.parse(lostAt),
+    lastSeen: new Map(issuers.map(({ fingerprint, lastSeen }) => [fingerprint, Date.parse(lastSeen)])),
+  };
+}

@@ -1,0 +1,72 @@
+import { createIssuerSightings } from '../access-log/sightings.ts';
+import type { ServedIssuers } from '../access-log/sightings.ts';
+import type { DecideAccess } from '../access/claim.ts';
+import type { IssuerList } from '../api/issuer-api-types.ts';
+import { presentIssuers } from '../api/present-issuers.ts';
+import { startAccessLogEndpoint } from '../frontend/access-log-endpoint.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { AccessLogMetrics } from '../observe/metrics/access-log-metrics.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
+import { servedIssuers } from './served-issuers.ts';
+
+export interface AccessLogInput {
+  readonly options: ServeOptions;
+  readonly pipeline: Pick<Pipeline, 'subscribe' | 'view'>;
+  readonly decide: DecideAccess | undefined;
+  readonly metrics: AccessLogMetrics;
+  readonly log: Logger;
+}
+
+/** The listener for access logs, and the issuers that it has seen. */
+export interface AccessLogs {
+  readonly issuers: (mesh: string) => IssuerList;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the listener for access logs; `undefined` if the options have none. It runs in this process, also with workers.
+ * What it counts is in memory only: after a restart, the past is unknown.
+ * @throws {Error} if the address or a file cannot be used.
+ */
+export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs | undefined> {
+  const { options, pipeline, decide, metrics, log } = input;
+  if (options.accessLogListen === undefined) return undefined;
+  const sightings = createIssuerSightings();
+  const served = servedIssuers(() => pipeline.view());
+  const now = systemClock.wall;
+  let since: number | undefined;
+  /** Counts from the first time at which the server is ready: before, it does not know the issuers. */
+  const begin = (): void => {
+    if (pipeline.view().readiness.kind === 'ready') since ??= now();
+  };
+  const endpoint = await startAccessLogEndpoint({
+    listen: options.accessLogListen,
+    options,
+    log,
+    decide,
+    now: systemClock.monotonic,
+    authFailed: () => metrics.refused('denied'),
+    received(mesh, message) {
+      if (since === undefined) return;
+      const issuers: ServedIssuers | undefined = served(mesh);
+      sightings.add(mesh, message, issuers, now());
+      metrics.received(message, issuers);
+    },
+    lost: (mesh) => sightings.lost(mesh, now()),
+    refused: metrics.refused,
+  });
+  pipeline.subscribe(begin);
+  begin();
+  metrics.follow(endpoint.streams);
+  log.info(
+    { event: 'access-logs', address: endpoint.address },
+    `proxies may send their access logs to ${endpoint.address}`,
+  );
+  return {
+    issuers: (mesh) =>
+      presentIssuers(mesh, { since, streams: endpoint.streams(), sightings: sightings.of(mesh) }),
+    close: () => endpoint.close(),
+  };
+}

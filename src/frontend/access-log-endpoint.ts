@@ -1,0 +1,207 @@
+import type { DecideAccess } from '../access/claim.ts';
+import { statusOfRefusal } from '../access/claim.ts';
+import type { LogRefusal } from '../access-log/log-refusal.ts';
+import { readLogMessage } from '../access-log/read-message.ts';
+import type { LogMessage } from '../access-log/read-message.ts';
+import type { HandshakeFailure } from '../net/handshake-failure.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { ProxyOptions } from '../runtime/serve-options.ts';
+import { grpcStatus } from '../transport/index.ts';
+import type { GrpcCall } from '../transport/index.ts';
+import { timerMs } from '../xds/timers/timers.ts';
+import { claimOfCall } from './client-claim.ts';
+import { createOwnServer } from './own-server.ts';
+import { createByteRate } from './byte-rate.ts';
+import type { ByteRate } from './byte-rate.ts';
+
+/** The limits of the listener for access logs. */
+export interface AccessLogLimits {
+  readonly streams: number;
+  readonly messageBytes: number;
+  /** Bytes per second that are read: of one stream, and of all. */
+  readonly streamBytes: number;
+  readonly allBytes: number;
+}
+
+export const defaultAccessLogLimits: AccessLogLimits = {
+  streams: 4_096,
+  messageBytes: 1_048_576,
+  streamBytes: 1_048_576,
+  allBytes: 8_388_608,
+};
+
+export interface AccessLogEndpointOptions {
+  /** `HOST:PORT` or `unix:PATH`. */
+  readonly listen: string;
+  readonly options: ProxyOptions;
+  readonly log: Logger;
+  /** Decides about each client, as on the xDS port. `undefined`: every client may send. */
+  readonly decide: DecideAccess | undefined;
+  readonly limits?: AccessLogLimits | undefined;
+  /** Called for clients that TLS rejected. */
+  readonly authFailed: (failure: HandshakeFailure) => void;
+  /** A message of a proxy of a mesh has arrived. */
+  readonly received: (mesh: string, message: LogMessage) => void;
+  /** Entries may be missing: of a mesh, or of an unknown one. */
+  readonly lost: (mesh: string | undefined) => void;
+  readonly refused: (reason: LogRefusal) => void;
+  /** A monotonic clock, in ms. */
+  readonly now: () => number;
+}
+
+/** The listener for access logs. */
+export interface AccessLogEndpoint {
+  readonly address: string;
+  readonly streams: () => number;
+  close(): Promise<void>;
+}
+
+const path = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
+/** An empty `StreamAccessLogsResponse` with the header of a gRPC message. */
+const emptyResponse = { framed: new Uint8Array(5) };
+
+/**
+ * Listens for access logs of Envoys, on the transport of `src/transport` with the TLS files of the xDS port.
+ * @throws {Error} if the address is in use, or the TLS files cannot be used.
+ */
+export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): Promise<AccessLogEndpoint> {
+  const { listen, options, log, authFailed, limits = defaultAccessLogLimits } = input;
+  const { server, ...proxies } = createOwnServer({
+    options: { ...options, xdsListen: listen, maxRequestBytes: limits.messageBytes },
+    log,
+    authFailed,
+  });
+  const open = new Set<LogStream>();
+  const all = createByteRate(limits.allBytes);
+  server.addStream(path, (call) => {
+    if (open.size >= limits.streams) {
+      input.lost(undefined);
+      input.refused('too-many');
+      call.end({ code: grpcStatus.RESOURCE_EXHAUSTED, message: 'too many streams of access logs' });
+      return;
+    }
+    const stream = new LogStream(call, input, [createByteRate(limits.streamBytes), all], () =>
+      open.delete(stream),
+    );
+    open.add(stream);
+    stream.start();
+  });
+  const address = await proxies.listen();
+  return { address, streams: () => open.size, close: () => proxies.shutDown() };
+}
+
+/** A stream with the access log of one Envoy. */
+class LogStream {
+  readonly #call: GrpcCall;
+  readonly #input: AccessLogEndpointOptions;
+  readonly #rates: readonly ByteRate[];
+  readonly #ended: () => void;
+  /** The mesh of the node; `undefined` until the client is admitted. */
+  #mesh: string | undefined;
+  /** Messages that wait for the decision about the client. */
+  #waiting: LogMessage[] | undefined;
+  #firstMessage: NodeJS.Timeout | undefined;
+  #pause: NodeJS.Timeout | undefined;
+
+  constructor(
+    call: GrpcCall,
+    input: AccessLogEndpointOptions,
+    rates: readonly ByteRate[],
+    ended: () => void,
+  ) {
+    this.#call = call;
+    this.#input = input;
+    this.#rates = rates;
+    this.#ended = ended;
+  }
+
+  start(): void {
+    const timeout = (): void =>
+      this.#refuse('no-identifier', grpcStatus.DEADLINE_EXCEEDED, 'no message came');
+    this.#firstMessage = setTimeout(timeout, timerMs(this.#input.options.requestTimeout));
+    this.#call.whenGone(() => {
+      clearTimeout(this.#firstMessage);
+      clearTimeout(this.#pause);
+      this.#ended();
+    });
+    this.#call.handleWith(this);
+  }
+
+  message(bytes: Buffer): void {
+    const message = readLogMessage(bytes);
+    if (message === undefined)
+      return this.#refuse('malformed', grpcStatus.INVALID_ARGUMENT, 'the message cannot be decoded');
+    this.#slowDown(bytes.length);
+    if (this.#mesh !== undefined) this.#input.received(this.#mesh, message);
+    else if (this.#waiting !== undefined) this.#waiting.push(message);
+    else this.#identify(message);
+  }
+
+  unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', text: string): void {
+    const reason = code === 'RESOURCE_EXHAUSTED' ? 'too-long' : 'malformed';
+    this.#refuse(reason, grpcStatus[code], text);
+  }
+
+  halfClosed(): void {
+    this.#call.send(emptyResponse);
+    this.#call.end({ code: grpcStatus.OK, message: '' });
+  }
+
+  aborted(): void {
+    // Nothing to do: `whenGone` has been called.
+  }
+
+  /** Asks whether the client may send, with the node of its first message. */
+  #identify(message: LogMessage): void {
+    const { node } = message;
+    if (node === undefined)
+      return this.#refuse(
+        'no-identifier',
+        grpcStatus.INVALID_ARGUMENT,
+        'the first message has no identifier',
+      );
+    clearTimeout(this.#firstMessage);
+    const { decide, options } = this.#input;
+    const mesh = node.mesh ?? options.defaultMesh;
+    if (decide === undefined) return this.#admit(mesh, [message]);
+    const decision = decide(claimOfCall(this.#call, node.id, mesh));
+    const settle = (settled: Awaited<typeof decision>): void => {
+      if (this.#call.isOver) return;
+      if (settled.kind === 'allowed') this.#admit(mesh, this.#waiting ?? [message]);
+      else this.#refuse('denied', grpcStatus[statusOfRefusal[settled.reason]], settled.message);
+    };
+    if (!(decision instanceof Promise)) return settle(decision);
+    this.#waiting = [message];
+    this.#call.pauseReading();
+    decision.then(settle, () => this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged'));
+  }
+
+  #admit(mesh: string, messages: readonly LogMessage[]): void {
+    this.#mesh = mesh;
+    for (const message of messages) this.#input.received(mesh, message);
+    if (this.#waiting === undefined) return;
+    this.#waiting = undefined;
+    if (this.#pause === undefined) this.#call.resumeReading();
+  }
+
+  /** Reads nothing for as long as the bytes exceed a rate. Envoy drops entries meanwhile. */
+  #slowDown(bytes: number): void {
+    const now = this.#input.now();
+    const ms = Math.max(...this.#rates.map((rate) => rate.spend(bytes, now)));
+    if (ms === 0 || this.#pause !== undefined) return;
+    this.#input.lost(this.#mesh);
+    this.#call.pauseReading();
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      if (this.#waiting === undefined) this.#call.resumeReading();
+    }, timerMs(ms));
+  }
+
+  #refuse(reason: LogRefusal, code: number, message: string): void {
+    if (this.#call.isOver) return;
+    this.#input.refused(reason);
+    // A client that was not admitted may have nothing to say.
+    if (this.#mesh !== undefined || reason === 'too-long') this.#input.lost(this.#mesh);
+    this.#call.end({ code, message });
+  }
+}

@@ -1,0 +1,130 @@
+import { counted } from '../../text/counted.ts';
+import { formatTime } from '../../text/format-time.ts';
+import { describeTime } from './describe-time.ts';
+import type { AnsweredFacts, GateInput, ServerObservation } from './facts.ts';
+import { gate } from './gate-catalogue.ts';
+import type { Gate } from './gate-catalogue.ts';
+
+/** The number of reasons that a detail names. */
+const mostReasons = 2;
+
+/** When clients with leaves of a CA were last seen, and whether they would have been seen all the time. */
+export interface IssuerEvidence {
+  /** Epoch milliseconds: in the access log that the command read, and in those that servers take. */
+  readonly inFile: number | undefined;
+  readonly atServers: number | undefined;
+  /**
+   * Why it is unknown whether there were others within the window; empty if it is known. It is `undefined` if nothing
+   * observes clients.
+   */
+  readonly unknown: readonly string[] | undefined;
+}
+
+/** Returns what access logs say about the leaves of a CA. */
+export function issuerEvidence(
+  { observation, servers, options, now }: GateInput,
+  fingerprint: string,
+): IssuerEvidence {
+  const answered = servers.filter((server) => server.kind === 'answered');
+  const hashes = issuersBelow(fingerprint, answered);
+  const last = (lastSeen: ReadonlyMap<string, number> | undefined): number => {
+    const times = [...hashes].map((hash) => lastSeen?.get(hash) ?? -Infinity);
+    return Math.max(-Infinity, ...times);
+  };
+  const observers = answered.flatMap(({ server, observed }) =>
+    observed === undefined ? [] : [{ server, observed }],
+  );
+  const known = (time: number): number | undefined => (time === -Infinity ? undefined : time);
+  const isObserved = observation !== undefined || observers.length > 0;
+  return {
+    inFile: known(last(observation?.lastSeen)),
+    atServers: known(Math.max(-Infinity, ...observers.map(({ observed }) => last(observed.lastSeen)))),
+    unknown: isObserved ? gapsOf(answered, observers, now - options.quietMs, now) : undefined,
+  };
+}
+
+/** Returns why the servers may not have seen each client since a time. */
+function gapsOf(
+  answered: readonly AnsweredFacts[],
+  observers: readonly { readonly server: string; readonly observed: ServerObservation }[],
+  since: number,
+  now: number,
+): readonly string[] {
+  // An access log that a command reads says nothing about the time that it covers.
+  if (observers.length === 0) return [];
+  const gaps = answered
+    .filter(({ observed }) => observed === undefined)
+    .map(({ server }) => `${server} takes no access logs`);
+  for (const { server, observed } of observers) {
+    if (observed.since === undefined) gaps.push(`${server} has not begun to observe`);
+    else if (observed.since > since)
+      gaps.push(`${server} has observed for ${describeTime(now - observed.since)} only`);
+    if (observed.lostAt !== undefined && observed.lostAt > since)
+      gaps.push(`entries for ${server} were lost at ${formatTime(observed.lostAt)}`);
+  }
+  const total = (count: (observed: ServerObservation) => number): number =>
+    observers.reduce((sum, { observed }) => sum + count(observed), 0);
+  const without = total((observed) => observed.without);
+  if (total(({ entries }) => entries) === 0)
+    gaps.push(
+      without === 0
+        ? 'no proxy has sent its access log'
+        : `no entry of ${counted(without, 'entry')} has the fingerprint of an issuer`,
+    );
+  return gaps;
+}
+
+/** Returns the gate about access logs. They cannot prove that no client uses the CA, but they can show that one does. */
+export function issuerGate(
+  input: GateInput,
+  removed: { readonly name: 'old' | 'new'; readonly fingerprint: string },
+  /** When all leaves from before the switch have expired; `undefined` if this does not matter. */
+  end: number | undefined,
+): Gate {
+  const { options, now } = input;
+  const { inFile, atServers, unknown } = issuerEvidence(input, removed.fingerprint);
+  if (unknown === undefined) return gate('R42', true, 'not observed: no access log was given');
+  const window = describeTime(options.quietMs);
+  const at = (time: number): string =>
+    `a client with a leaf of the ${removed.name} CA was seen at ${formatTime(time)}`;
+  if (inFile !== undefined && end !== undefined && inFile > end)
+    return gate(
+      'R42',
+      false,
+      `${at(inFile)}, when all leaves from before the switch had expired: the issuer still signs with the old CA`,
+    );
+  const last = Math.max(inFile ?? -Infinity, atServers ?? -Infinity);
+  if (now - last < options.quietMs) {
+    // A server learns of a request or connection at its end, perhaps long after the handshake.
+    const isLate = end !== undefined && last > end;
+    const reason = isLate
+      ? ', when all leaves from before the switch had expired: the issuer still signs with the old CA, or a connection has been open since'
+      : '';
+    return gate('R42', false, `${at(last)}, within the last ${window}${reason}`);
+  }
+  if (unknown.length > 0)
+    return gate('R42', true, `unknown for the last ${window}: ${some(unknown)}. Time alone decides`);
+  return gate(
+    'R42',
+    true,
+    last === -Infinity ? `no client with a leaf of the ${removed.name} CA was seen` : at(last),
+  );
+}
+
+/** Joins the first reasons, and the number of the others. */
+function some(reasons: readonly string[]): string {
+  const first = reasons.slice(0, mostReasons).join('; ');
+  return reasons.length <= mostReasons ? first : `${first}; and ${reasons.length - mostReasons} more`;
+}
+
+/** Returns the fingerprints of a CA and of the served intermediates below it: Envoy logs the direct issuer. */
+function issuersBelow(fingerprint: string, answered: readonly AnsweredFacts[]): ReadonlySet<string> {
+  const cas = answered.flatMap((server) => server.cas);
+  const found = new Set([fingerprint]);
+  for (let before = 0; before !== found.size;) {
+    before = found.size;
+    const names = new Set(cas.filter((ca) => found.has(ca.fingerprint)).map(({ subject }) => subject));
+    for (const ca of cas) if (names.has(ca.issuer) && ca.issuer !== ca.subject) found.add(ca.fingerprint);
+  }
+  return found;
+}

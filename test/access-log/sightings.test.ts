@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { LogMessage } from '../../src/access-log/read-message.ts';
+import { createIssuerSightings } from '../../src/access-log/sightings.ts';
+
+const [a, b, c] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)] as const;
+const served = new Map([
+  [a, a],
+  // Served in another form than it is listed.
+  [b, c],
+]);
+const messageOf = (issuers: readonly (readonly [string, number])[], without = 0): LogMessage => ({
+  node: undefined,
+  issuers: new Map(issuers),
+  without,
+});
+
+suite('issuers of clients in access logs', () => {
+  test('an issuer that is served: has the fingerprint of the listed certificate, and the times of its entries', () => {
+    const sightings = createIssuerSightings();
+    sightings.add('default', messageOf([[b, 2]]), served, 100);
+    sightings.add('default', messageOf([[b, 3]], 4), served, 50);
+    assert.deepEqual(sightings.of('default'), {
+      issuers: new Map([[c, { entries: 5, firstSeen: 50, lastSeen: 100 }]]),
+      unknown: 0,
+      without: 4,
+      lostAt: undefined,
+    });
+    assert.equal(sightings.of('other').issuers.size, 0);
+  });
+
+  test('a flood of issuers that are not served: only their number is kept', () => {
+    const sightings = createIssuerSightings();
+    for (let index = 0; index < 5_000; index += 1)
+      sightings.add('default', messageOf([[index.toString(16).padStart(64, '0'), 1]]), served, index);
+    sightings.add('default', messageOf([[a, 1]]), served, 9_999);
+    const { issuers, unknown } = sightings.of('default');
+    assert.deepEqual([...issuers.keys()], [a]);
+    assert.equal(unknown, 5_000);
+  });
+
+  test('a flood of meshes that do not exist: nothing is kept', () => {
+    const sightings = createIssuerSightings();
+    for (let index = 0; index < 5_000; index += 1)
+      sightings.add(`mesh-${index}`, messageOf([[a, 1]], 1), undefined, index);
+    assert.deepEqual(sightings.of('mesh-1'), {
+      issuers: new Map(),
+      unknown: 0,
+      without: 0,
+      lostAt: undefined,
+    });
+  });
+
+  test('issuers that are removed one after the other: leave the count', () => {
+    const sightings = createIssuerSightings();
+    for (let index = 0; index < 100; index += 1) {
+      const hash = index.toString(16).padStart(64, '0');
+      sightings.add('default', messageOf([[hash, 1]]), new Map([[hash, hash]]), index);
+    }
+    assert.equal(sightings.of('default').issuers.size, 1);
+  });
+
+  test('lost entries: of one mesh, or of all if the mesh is unknown', () => {
+    const sightings = createIssuerSightings();
+    sightings.add('a', messageOf([]), served, 1);
+    sightings.add('b', messageOf([]), served, 1);
+    sightings.lost('a', 10);
+    assert.deepEqual([sightings.of('a').lostAt, sightings.of('b').lostAt], [10, undefined]);
+    sightings.lost(undefined, 5);
+    assert.deepEqual([sightings.of('a').lostAt, sightings.of('b').lostAt], [10, 5]);
+  });
+});

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { Metadata, credentials, status } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { refuse } from '../../src/access/claim.ts';
+import type { ClientClaim, DecideAccess } from '../../src/access/claim.ts';
+import { defaultAccessLogLimits, startAccessLogEndpoint } from '../../src/frontend/access-log-endpoint.ts';
+import type { AccessLogEndpoint, AccessLogEndpointOptions } from '../../src/frontend/access-log-endpoint.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
+import { entryOf, identifierOf, openLogStream } from '../kit/access-log-client.ts';
+import type { LogMessageObject } from '../kit/access-log-client.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { poll } from '../kit/poll.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const issuer = 'a'.repeat(64);
+const entries = (count: number): LogMessageObject => ({
+  tcp_logs: { log_entry: Array.from({ length: count }, () => entryOf({ issuer })) },
+});
+const first = (mesh?: string): LogMessageObject => ({
+  identifier: identifierOf('node', mesh),
+  ...entries(1),
+});
+
+interface Rig extends AsyncDisposable {
+  readonly endpoint: AccessLogEndpoint;
+  /** The number of entries by mesh. */
+  readonly received: Map<string, number>;
+  readonly refused: string[];
+  readonly lost: (string | undefined)[];
+  /** Waits until entries have arrived. */
+  readonly until: (mesh: string, count: number) => Promise<void>;
+}
+
+interface RigOptions extends Omit<Partial<AccessLogEndpointOptions>, 'options'> {
+  readonly options?: Partial<AccessLogEndpointOptions['options']>;
+}
+
+async function start(more: RigOptions = {}): Promise<Rig> {
+  const received = new Map<string, number>();
+  const refused: string[] = [];
+  const lost: (string | undefined)[] = [];
+  const endpoint = await startAccessLogEndpoint({
+    listen: '127.0.0.1:0',
+    log: createLogger({ format: 'json', level: 'error' }),
+    decide: undefined,
+    authFailed: () => refused.push('tls'),
+    received: (mesh, { issuers }) =>
+      void received.set(mesh, (received.get(mesh) ?? 0) + (issuers.get(issuer) ?? 0)),
+    lost: (mesh) => lost.push(mesh),
+    refused: (reason) => refused.push(reason),
+    now: () => performance.now(),
+    ...more,
+    options: {
+      version: 'test',
+      xdsListen: '127.0.0.1:0',
+      defaultMesh: 'default',
+      tls: undefined,
+      maxNames: 1_000,
+      openRate: 1_000,
+      openBurst: 1_000,
+      maxConnectionStreams: 256,
+      maxRequestBytes: 524_288,
+      requestTimeout: 60_000,
+      slowTimeout: 60_000,
+      keepalive: 0,
+      keepaliveTimeout: 10_000,
+      maxConnectionAge: 0,
+      ...more.options,
+    },
+  });
+  return {
+    endpoint,
+    received,
+    refused,
+    lost,
+    until: async (mesh, count) => {
+      await poll(`${count} entries of ${mesh}`, () =>
+        Promise.resolve(received.get(mesh) === count ? true : undefined),
+      );
+    },
+    [Symbol.asyncDispose]: () => endpoint.close(),
+  };
+}
+
+suite('listener for access logs', () => {
+  test('messages of a stream: are counted for the mesh of the node in the first one', async () => {
+    await using rig = await start();
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    client.send(entries(3));
+    await rig.until('mesh-1', 4);
+    assert.equal(rig.endpoint.streams(), 1);
+    client.end();
+    assert.deepEqual(await client.status, { code: status.OK, message: '' });
+    assert.equal(rig.endpoint.streams(), 0);
+    assert.deepEqual([rig.refused, rig.lost], [[], []]);
+  });
+
+  test('a node without a mesh: belongs to the default mesh', async () => {
+    await using rig = await start();
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first());
+    await rig.until('default', 1);
+  });
+
+  test('a first message without an identifier: is refused', async () => {
+    await using rig = await start();
+    using client = openLogStream(rig.endpoint.address);
+    client.send(entries(1));
+    assert.equal((await client.status).code, status.INVALID_ARGUMENT);
+    assert.deepEqual(rig.refused, ['no-identifier']);
+    assert.equal(rig.received.size, 0);
+  });
+
+  test('bytes that are no message: the stream ends, and entries may be lost', async () => {
+    await using rig = await start();
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    client.sendBytes(Buffer.from([0x12, 0xff]));
+    assert.equal((await client.status).code, status.INVALID_ARGUMENT);
+    assert.deepEqual([rig.refused, rig.lost], [['malformed'], ['mesh-1']]);
+    assert.equal(rig.received.get('mesh-1'), 1);
+  });
+
+  test('a message above the limit: the stream ends, and entries may be lost', async () => {
+    await using rig = await start({ limits: { ...defaultAccessLogLimits, messageBytes: 1_000 } });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    client.send(entries(100));
+    assert.equal((await client.status).code, status.RESOURCE_EXHAUSTED);
+    assert.deepEqual([rig.refused, rig.lost], [['too-long'], ['mesh-1']]);
+  });
+
+  test('more streams than the limit: are refused, and the others go on', async () => {
+    await using rig = await start({ limits: { ...defaultAccessLogLimits, streams: 1 } });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    using other = openLogStream(rig.endpoint.address);
+    other.send(first('mesh-2'));
+    assert.equal((await other.status).code, status.RESOURCE_EXHAUSTED);
+    assert.deepEqual([rig.refused, rig.lost], [['too-many'], [undefined]]);
+    client.send(entries(1));
+    await rig.until('mesh-1', 2);
+  });
+
+  test('a client without a first message: is closed after the request timeout', async () => {
+    await using rig = await start({
+      options: { requestTimeout: 200 },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    assert.equal((await client.status).code, status.DEADLINE_EXCEEDED);
+    assert.deepEqual(rig.refused, ['no-identifier']);
+  });
+
+  test('a flood: the stream waits at its window, the gap is recorded, and other streams go on', async () => {
+    // The clock stands still, so the stream stays above its rate.
+    const limits = { ...defaultAccessLogLimits, streamBytes: 1_000 };
+    const rig = await start({ now: () => 0, limits });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    const [messages, each] = [100, 100];
+    for (let index = 0; index < messages; index += 1) client.send(entries(each));
+    client.end();
+    // On the same connection, so it arrives after all that the window of the first stream allows.
+    using other = openLogStream(rig.endpoint.address);
+    other.send(first('mesh-2'));
+    other.end();
+    assert.equal((await other.status).code, status.OK);
+    await rig.endpoint.close();
+    assert.notEqual((await client.status).code, status.OK);
+    assert.ok((rig.received.get('mesh-1') ?? 0) < messages * each);
+    assert.deepEqual(rig.lost, ['mesh-1']);
+    assert.deepEqual(rig.refused, []);
+  });
+
+  test('a flood of one moment: all of it is read later', async () => {
+    const limits = { ...defaultAccessLogLimits, allBytes: 100_000 };
+    await using rig = await start({ limits });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    for (let index = 0; index < 11; index += 1) client.send(entries(100));
+    client.end();
+    assert.equal((await client.status).code, status.OK);
+    assert.equal(rig.received.get('mesh-1'), 1_101);
+  });
+
+  test('a client that is not permitted: gets the status of the xDS port, and nothing is counted', async () => {
+    const claims: ClientClaim[] = [];
+    const decide: DecideAccess = (claim) => {
+      claims.push(claim);
+      return claim.authorization === 'Bearer good'
+        ? { kind: 'allowed', identity: 'app/web' }
+        : refuse('token', 'the token is bad');
+    };
+    await using rig = await start({ decide: (claim) => Promise.resolve(decide(claim)) });
+    for (const token of ['bad', 'good']) {
+      const metadata = new Metadata();
+      metadata.set('authorization', `Bearer ${token}`);
+      using client = openLogStream(rig.endpoint.address, { metadata });
+      client.send(first('mesh-1'));
+      client.send(entries(2));
+      if (token === 'bad') assert.deepEqual(await client.status, { code: 16, message: 'the token is bad' });
+      else await rig.until('mesh-1', 3);
+    }
+    assert.deepEqual(
+      claims.map(({ nodeId, mesh }) => [nodeId, mesh]),
+      [
+        ['node', 'mesh-1'],
+        ['node', 'mesh-1'],
+      ],
+    );
+    assert.deepEqual([rig.refused, rig.lost], [['denied'], []]);
+  });
+
+  test('a decision that fails: the client is refused', async () => {
+    await using rig = await start({ decide: () => Promise.reject(new Error('broken')) });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    assert.equal((await client.status).code, status.INTERNAL);
+    assert.deepEqual(rig.refused, ['denied']);
+  });
+
+  test('client certificates: reach the decision, and TLS refuses those of another CA', async () => {
+    const ca = makeCa({ commonName: 'Server CA' });
+    const [clientCa, otherCa] = [makeCa({ commonName: 'Client CA' }), makeCa({ commonName: 'Other CA' })];
+    const server = makeLeaf(ca, { dnsNames: ['localhost'] });
+    await using dir = await makeTempDir();
+    const files = { 'tls.crt': server.certPem, 'tls.key': server.keyPem, 'ca.crt': clientCa.certPem };
+    for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
+    const claims: ClientClaim[] = [];
+    await using rig = await start({
+      listen: 'localhost:0',
+      decide: (claim) => {
+        claims.push(claim);
+        return { kind: 'allowed', identity: undefined };
+      },
+      options: {
+        tls: { certificate: dir.join('tls.crt'), key: dir.join('tls.key'), clientCa: dir.join('ca.crt') },
+        xdsAuth: { methods: ['mtls'] },
+      },
+    });
+    const channelOf = (issuedBy: typeof ca): ChannelCredentials => {
+      const { certPem, keyPem } = makeLeaf(issuedBy, { spiffeId: 'spiffe://a.test/proxy' });
+      return credentials.createSsl(Buffer.from(ca.certPem), Buffer.from(keyPem), Buffer.from(certPem));
+    };
+    using stranger = openLogStream(rig.endpoint.address, { channel: channelOf(otherCa) });
+    stranger.send(first('mesh-1'));
+    assert.equal((await stranger.status).code, status.UNAVAILABLE);
+    using client = openLogStream(rig.endpoint.address, { channel: channelOf(clientCa) });
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    assert.deepEqual(
+      claims.map(({ certificate }) => certificate?.isVerified),
+      [true],
+    );
+    assert.ok(rig.refused.includes('tls'));
+  });
+});
