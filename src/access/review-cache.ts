@@ -1,11 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ServiceAccount } from './identity.ts';
-
-/** The result of a token review that may be cached. An error of the API server is not such a result. */
-export type SettledReview =
-  | { readonly kind: 'accepted'; readonly account: ServiceAccount }
-  | { readonly kind: 'refused'; readonly reason: 'token' | 'audience'; readonly message: string };
+import type { SettledReview } from './review.ts';
 
 /** Remembers the reviews of tokens, without the tokens. */
 export interface ReviewCache {

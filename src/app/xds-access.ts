@@ -6,9 +6,9 @@ import type { Logger } from '../observe/log/log.ts';
 import type { ServeOptions, TokenAuthOptions } from '../runtime/serve-options.ts';
 import { followAccessFile } from '../runtime/state/access-file.ts';
 import { plainText } from '../text/plain-text.ts';
-import { certificateJudge } from './certificate-judge.ts';
-import type { JudgeInput } from './certificate-judge.ts';
-import { decideAccess } from './decide-access.ts';
+import { certificateJudge } from '../access/certificate-judge.ts';
+import type { JudgeInput } from '../access/certificate-judge.ts';
+import { decideAccess } from '../access/decide-access.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
 

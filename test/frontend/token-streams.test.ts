@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { test } from 'node:test';
-import { decideAccess } from '../../src/app/decide-access.ts';
+import { decideAccess } from '../../src/access/decide-access.ts';
 import type { DecideAccess } from '../../src/access/claim.ts';
 import { connectReviewer } from '../../src/kubernetes/tokens/connect-reviewer.ts';
 import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';

@@ -1,30 +1,17 @@
 import { createReviewCache } from '../../access/review-cache.ts';
-import type { SettledReview } from '../../access/review-cache.ts';
+import type { ReviewResult, ReviewToken, TokenClient } from '../../access/review.ts';
 import { createFairQueue } from '../../xds/rate/fair-queue.ts';
 import type { Origin } from '../../xds/rate/fair-queue.ts';
 import { after } from '../../xds/timers/timers.ts';
 import { createReviewBudget } from './review-budget.ts';
 import type { ReviewRates } from './review-budget.ts';
-import type { ReviewResult, SendReview } from './token-review.ts';
+import type { SendReview } from './token-review.ts';
 
 /** Reviews tokens: by the cache, or by the API server. */
 export interface TokenReviewer {
-  /** `expiresAt`: when the token expires, in epoch milliseconds. */
-  review(
-    token: string,
-    client: TokenClient,
-    expiresAt: number | undefined,
-  ): SettledReview | Promise<ReviewResult>;
+  readonly review: ReviewToken;
   /** Abandons the reviews that are not done. */
   close(): void;
-}
-
-/** The client that sent a token. Addresses take turns, and the connections of an address. */
-interface TokenClient {
-  /** The address without its port. */
-  readonly address: string;
-  /** A name of the connection, such as the address with its port. */
-  readonly connection: string;
 }
 
 export interface TokenReviewerOptions {

@@ -1,12 +1,9 @@
 import { serviceAccountOf } from '../../access/identity.ts';
-import type { SettledReview } from '../../access/review-cache.ts';
+import type { ReviewResult, SettledReview } from '../../access/review.ts';
 import { asMapping } from '../../text/json.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 import type { ApiReply } from '../client/call-api.ts';
-
-/** The result of a review. `unavailable`: the API server did not decide. */
-export type ReviewResult = SettledReview | { readonly kind: 'unavailable'; readonly reason: string };
 
 /** Sends a token to the API server. */
 export type SendReview = (token: string, signal: AbortSignal, withinMs: number) => Promise<ReviewResult>;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createTokenReviewer } from '../../../src/kubernetes/tokens/reviewer.ts';
 import type { ReviewLimits } from '../../../src/kubernetes/tokens/reviewer.ts';
-import type { ReviewResult } from '../../../src/kubernetes/tokens/token-review.ts';
+import type { ReviewResult } from '../../../src/access/review.ts';
 
 const accepted: ReviewResult = {
   kind: 'accepted',

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { connectReviewer } from '../../../src/kubernetes/tokens/connect-reviewer.ts';
-import type { ReviewResult } from '../../../src/kubernetes/tokens/token-review.ts';
+import type { ReviewResult } from '../../../src/access/review.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 /** Reviews a token at an API server that answers so. Returns the result, and the request. */

@@ -1,15 +1,15 @@
-import { refuse } from '../access/claim.ts';
-import type { ClaimedCertificate, RefusedClient } from '../access/claim.ts';
-import type { NamedCertificate, SpiffeIdentity } from '../access/identity.ts';
-import type { PipelineView } from '../runtime/pipeline.ts';
-import type { MeshState } from '../trust/snapshot/mesh-builder.ts';
+import { refuse } from './claim.ts';
+import type { ClaimedCertificate, RefusedClient } from './claim.ts';
+import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
+import type { MeshState, MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { readLink } from '../trust/verify/link.ts';
 import { readLeafId } from '../trust/verify/spiffe-id.ts';
 import type { TrustedDomain } from '../trust/verify/verdict.ts';
 import { verifyLeaf } from '../trust/verify/verify-leaf.ts';
 
 export interface JudgeInput {
-  readonly view: () => Pick<PipelineView, 'readiness' | 'meshes'>;
+  /** The meshes as they are served, and whether their trust has been read. */
+  readonly view: () => { readonly readiness: { readonly kind: string }; readonly meshes: MeshStates };
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

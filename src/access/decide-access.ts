@@ -1,20 +1,19 @@
-import { readBearerToken } from '../access/bearer-token.ts';
-import { refuse } from '../access/claim.ts';
-import type { AccessDecision, ClientClaim, DecideAccess } from '../access/claim.ts';
-import { nameOfIdentity } from '../access/identity.ts';
-import type { ClientIdentity } from '../access/identity.ts';
-import { checkRules } from '../access/rules.ts';
-import type { AccessRule } from '../access/rules.ts';
-import type { TokenReviewer } from '../kubernetes/tokens/reviewer.ts';
-import type { ReviewResult } from '../kubernetes/tokens/token-review.ts';
+import { readBearerToken } from './bearer-token.ts';
+import { refuse } from './claim.ts';
+import type { AccessDecision, ClientClaim, DecideAccess } from './claim.ts';
+import { nameOfIdentity } from './identity.ts';
+import type { ClientIdentity } from './identity.ts';
+import { checkRules } from './rules.ts';
+import type { AccessRule } from './rules.ts';
 import type { CertificateJudge } from './certificate-judge.ts';
+import type { ReviewResult, ReviewToken } from './review.ts';
 
 export interface DecideParts {
   /** `undefined`: certificates do not authenticate clients. */
   readonly judge: CertificateJudge | undefined;
   /** `undefined`: tokens do not authenticate clients. */
   readonly tokens:
-    { readonly reviewer: Pick<TokenReviewer, 'review'>; readonly audience: string } | undefined;
+    { readonly reviewer: { readonly review: ReviewToken }; readonly audience: string } | undefined;
   /** `undefined`: every authenticated client may have every mesh, under any node id. */
   readonly rules: () => readonly AccessRule[] | undefined;
   readonly allowsAnonymous: boolean;

@@ -3,9 +3,9 @@ import { suite, test } from 'node:test';
 import type { AccessDecision, ClientClaim } from '../../src/access/claim.ts';
 import { refuse } from '../../src/access/claim.ts';
 import { parseRules } from '../../src/access/parse-rules.ts';
-import { decideAccess } from '../../src/app/decide-access.ts';
-import type { DecideParts } from '../../src/app/decide-access.ts';
-import type { ReviewResult } from '../../src/kubernetes/tokens/token-review.ts';
+import { decideAccess } from '../../src/access/decide-access.ts';
+import type { DecideParts } from '../../src/access/decide-access.ts';
+import type { ReviewResult } from '../../src/access/review.ts';
 
 const now = 1_000_000_000_000;
 const tokenOf = (claims: object): string =>
