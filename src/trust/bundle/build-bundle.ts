@@ -11,6 +11,7 @@ import { chooseSameKeyCertificates } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
+import type { Ungrounded } from './find-ungrounded.ts';
 import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -34,51 +35,28 @@ interface Listed {
   readonly listedBy: readonly Identity[];
 }
 
+/** Adds a finding about a listed certificate. */
+type Report = (
+  code: Parameters<typeof finding>[0],
+  message: string,
+  listed: Listed,
+  severity?: Severity,
+) => void;
+
 /**
  * Builds the bundle of one trust domain from all certificates that are listed for it. The anchors depend only on the
  * set of listed certificates, not on their order or on how often each is listed.
  */
 export function buildBundle(input: BundleInput): TrustBundle {
-  const { mesh, trustDomain, policy, now, previous } = input;
+  const { mesh, trustDomain, policy, now } = input;
   const findings: Finding[] = [];
-  const report = (
-    code: Parameters<typeof finding>[0],
-    message: string,
-    { certificate, places }: Listed,
-    severity?: Severity,
-  ): void => {
-    findings.push(
-      finding(
-        code,
-        message,
-        { ...places[0], mesh, trustDomain, fingerprint: certificate.fingerprint },
-        severity,
-      ),
-    );
+  const report: Report = (code, message, { certificate, places }, severity) => {
+    const { fingerprint } = certificate;
+    findings.push(finding(code, message, { ...places[0], mesh, trustDomain, fingerprint }, severity));
   };
   const listed = joinListed(input.shares);
-  for (const item of listed) {
-    // Kuma lists the CA of a MeshIdentity in a MeshTrust as well.
-    const listings = item.places.filter(({ resource = '' }) => originOf(resource) === undefined).length;
-    if (listings > 1)
-      report(
-        'MT025',
-        `${describeCa(item.certificate)} is listed ${listings} times in trust domain ${trustDomain}; it is served once`,
-        item,
-      );
-  }
-  const distrusted: Certificate[] = [];
-  const trusted = listed.filter((item) => {
-    const isRefused = isDistrusted(item.certificate, policy);
-    if (isRefused) distrusted.push(item.certificate);
-    if (isRefused)
-      report(
-        'MT018',
-        `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
-        item,
-      );
-    return !isRefused;
-  });
+  reportRepeated(listed, trustDomain, report);
+  const [trusted, distrusted] = withoutDistrusted(listed, policy, report);
   const choice = chooseSameKeyCertificates(trusted, now);
   for (const { item, inFavourOf } of choice.dropped) {
     report(
@@ -92,36 +70,8 @@ export function buildBundle(input: BundleInput): TrustBundle {
     now,
   );
   const anchors = choice.chosen.flatMap((item): readonly ServedAnchor[] => {
-    const { certificate, listedBy } = item;
-    const place = item.places[0] ?? {};
-    const asListed = [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy, place }] as const;
-    const ungrounded = grounding.ungrounded.get(certificate);
-    if (ungrounded === undefined) return asListed;
-    const { unusable } = ungrounded;
-    if (unusable !== undefined) {
-      const isRefused = policy.refuseIntermediates;
-      report(
-        'MT028',
-        describeUnusable(certificate, unusable, isRefused),
-        item,
-        isRefused ? 'error' : undefined,
-      );
-      // Envoy refuses its clients either way, so the passing of a date withdraws no CA.
-      return isRefused
-        ? asListed
-        : [{ certificate, der: reroot(certificate), rooting: 're-rooted', listedBy, place }];
-    }
-    if (policy.refuseIntermediates) {
-      report(
-        'MT017',
-        `${describeCa(item.certificate)} is an intermediate whose issuer (${certificate.issuer}) is not listed, and --refuse-intermediates is set; it is not served`,
-        item,
-      );
-      return [];
-    }
-    const rooting = rootingOf(certificate, previous);
-    report(...describeRooting(rooting, certificate), item);
-    return [{ certificate, der: reroot(certificate), rooting, listedBy, place }];
+    const ungrounded = grounding.ungrounded.get(item.certificate);
+    return ungrounded === undefined ? [asListed(item)] : anchorOf(item, ungrounded, input, report);
   });
   anchors.sort((a, b) => compareText(a.certificate.fingerprint, b.certificate.fingerprint));
   return {
@@ -133,6 +83,73 @@ export function buildBundle(input: BundleInput): TrustBundle {
     findings: [...findings, ...constraintFindings({ mesh, trustDomain, anchors })],
     nextChange: earliest(choice.nextChange, grounding.nextChange),
   };
+}
+
+function reportRepeated(listed: readonly Listed[], trustDomain: TrustDomain, report: Report): void {
+  for (const item of listed) {
+    // Kuma lists the CA of a MeshIdentity in a MeshTrust as well.
+    const listings = item.places.filter(({ resource = '' }) => originOf(resource) === undefined).length;
+    if (listings > 1)
+      report(
+        'MT025',
+        `${describeCa(item.certificate)} is listed ${listings} times in trust domain ${trustDomain}; it is served once`,
+        item,
+      );
+  }
+}
+
+function withoutDistrusted(
+  listed: readonly Listed[],
+  policy: BundlePolicy,
+  report: Report,
+): readonly [trusted: readonly Listed[], distrusted: readonly Certificate[]] {
+  const distrusted: Certificate[] = [];
+  const trusted = listed.filter((item) => {
+    if (!isDistrusted(item.certificate, policy)) return true;
+    distrusted.push(item.certificate);
+    report(
+      'MT018',
+      `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
+      item,
+    );
+    return false;
+  });
+  return [trusted, distrusted];
+}
+
+function asListed({ certificate, places, listedBy }: Listed): ServedAnchor {
+  return { certificate, der: certificate.der, rooting: 'as-listed', listedBy, place: places[0] ?? {} };
+}
+
+/** Returns the anchor of an intermediate without a usable issuer; none if the policy refuses it. */
+function anchorOf(
+  item: Listed,
+  { unusable }: Ungrounded,
+  { policy, previous }: BundleInput,
+  report: Report,
+): readonly ServedAnchor[] {
+  const { certificate } = item;
+  const rerooted = (rooting: Rooting): readonly ServedAnchor[] => [
+    { ...asListed(item), der: reroot(certificate), rooting },
+  ];
+  if (unusable !== undefined) {
+    const isRefused = policy.refuseIntermediates;
+    const severity = isRefused ? 'error' : undefined;
+    report('MT028', describeUnusable(certificate, unusable, isRefused), item, severity);
+    // Envoy refuses its clients either way, so the passing of a date withdraws no CA.
+    return isRefused ? [asListed(item)] : rerooted('re-rooted');
+  }
+  if (policy.refuseIntermediates) {
+    report(
+      'MT017',
+      `${describeCa(certificate)} is an intermediate whose issuer (${certificate.issuer}) is not listed, and --refuse-intermediates is set; it is not served`,
+      item,
+    );
+    return [];
+  }
+  const rooting = rootingOf(certificate, previous);
+  report(...describeRooting(rooting, certificate), item);
+  return rerooted(rooting);
 }
 
 function joinListed(shares: readonly Share[]): readonly Listed[] {

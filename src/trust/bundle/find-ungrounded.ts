@@ -6,13 +6,16 @@ import { signedBy } from '../x509/signed-by.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 
+/** Why a certificate has no chain to a self-signed one. */
+export interface Ungrounded {
+  /** Why Envoy cannot use the listed issuer; `undefined` if the issuer is not listed. */
+  readonly unusable: string | undefined;
+}
+
 /** The result of `findUngrounded`. */
 export interface Grounding {
-  /**
-   * The certificates that have no chain inside the set to a self-signed certificate. `unusable` says why Envoy cannot
-   * use the listed issuer; it is `undefined` if the issuer is not listed.
-   */
-  readonly ungrounded: ReadonlyMap<Certificate, { readonly unusable: string | undefined }>;
+  /** The certificates that have no chain inside the set to a self-signed certificate. */
+  readonly ungrounded: ReadonlyMap<Certificate, Ungrounded>;
   /** Epoch milliseconds of the next date at which an issuer becomes valid or expires. */
   readonly nextChange: number | undefined;
 }
@@ -26,7 +29,7 @@ export interface Grounding {
  */
 export function findUngrounded(certificates: readonly Certificate[], now: number): Grounding {
   const bySubject = Map.groupBy(certificates, (certificate) => canonicalNameKey(certificate.subjectDer));
-  const orphans = new Map<Certificate, { readonly unusable: string | undefined }>();
+  const orphans = new Map<Certificate, Ungrounded>();
   const children = new Map<Certificate, Certificate[]>();
   const roots: Certificate[] = [];
   let nextChange: number | undefined;
