@@ -15,6 +15,7 @@ import { parseMeshIdentity } from './parse-mesh-identity.ts';
 import { readSpec } from './read-spec.ts';
 import { readYaml } from './read-yaml.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
+import type { TextPart } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
 import {
   isFederatedTrustDomain,
@@ -84,31 +85,23 @@ export function* parseFileSteps(
 ): Generator<undefined, ParsedFile> {
   if (!/\S/.test(text)) return refuse([finding('MT006', 'the file is empty', { file })]);
   const limits = options.limits ?? defaultLimits;
-  const documents: ParsedDocument[] = [];
-  const others: OtherDocument[] = [];
-  const identities: ParsedIdentity[] = [];
-  const secrets: CaSecret[] = [];
-  const federated: ParsedFederatedTrustDomain[] = [];
-  const remarks: Finding[] = [];
+  const collected: Collected = {
+    documents: [],
+    others: [],
+    identities: [],
+    secrets: [],
+    federated: [],
+    remarks: [],
+  };
   const problems: Finding[] = [];
+  const checkPart = createPartCheck(file, limits);
   let count = 0;
-  let parts = 0;
-  let marks = 0;
-  // This check includes the comments around a document, so it allows twice the limit. The exact check follows later.
-  const longest = 2 * limits.documentLength;
-  for (const part of splitDocuments(text, longest)) {
-    parts += 1;
-    if (parts > 1) yield;
-    if (parts > mostDocuments)
-      return refuse([finding('MT007', `the file has more than ${mostDocuments} documents`, { file })]);
-    if (part.text.length > longest)
-      return refuse([finding('MT007', tooLong(limits), { file, line: part.line })]);
-    const ofPart = countMarks(part.text, maxMarks(limits));
-    if (ofPart > maxMarks(limits))
-      return refuse([finding('MT007', `the document ${tooManyMarks}`, { file, line: part.line })]);
-    marks += ofPart;
-    if (marks > mostFullDocuments * maxMarks(limits))
-      return refuse([finding('MT007', `the file ${tooManyMarks}`, { file, line: part.line })]);
+  let isFirst = true;
+  for (const part of splitDocuments(text, longestPart(limits))) {
+    if (!isFirst) yield;
+    isFirst = false;
+    const excess = checkPart(part);
+    if (excess !== undefined) return refuse([excess]);
     const reading = readYaml(part.text, part.line);
     if (reading.kind === 'failed')
       return refuse([
@@ -119,50 +112,81 @@ export function* parseFileSteps(
       count += 1;
       const found = checkDocument(document, file, limits);
       problems.push(...found);
-      if (found.length > 0) continue;
-      let items = 0;
-      for (const one of classify(document.value, [], 0)) {
-        items += 1;
-        if (items % itemsPerStep === 0) yield;
-        if (one.kind === 'kubernetes' || one.kind === 'universal')
-          yield* readLongTexts(one.value, options.reader);
-        const form = options.identities === true ? identityFormOf(one.value) : undefined;
-        if (form !== undefined)
-          identities.push(
-            parseMeshIdentity(form, one.value as Record<string, unknown>, one.path, {
-              file,
-              ...document,
-              ...options,
-            }),
-          );
-        else if (one.kind === 'other') {
-          others.push({ label: one.label, id: one.id });
-          if (isFederatedTrustDomain(one.value)) {
-            const context = { file, ...document, ...options };
-            if (options.federation !== true) remarks.push(federationOff(one.path, context));
-            else federated.push(parseFederatedTrustDomain(one.value, one.path, context));
-          }
-          const secret =
-            options.identities === true && isMapping(one.value)
-              ? readCaSecret(one.value, one.path, { file, ...document, ...options })
-              : undefined;
-          if (secret !== undefined) secrets.push(secret);
-        } else documents.push(readClassified(one, { file, ...document, ...options }));
-      }
+      if (found.length === 0) yield* collectItems(document, file, options, collected);
     }
   }
   if (count === 0) return refuse([finding('MT006', 'the file has no document', { file })]);
-  return problems.length > 0
-    ? refuse(problems)
-    : {
-        kind: 'documents',
-        documents,
-        others,
-        identities,
-        secrets,
-        federated,
-        remarks: [...remarks, ...federated.flatMap(remarksOf)],
-      };
+  if (problems.length > 0) return refuse(problems);
+  const remarks = [...collected.remarks, ...collected.federated.flatMap(remarksOf)];
+  return { kind: 'documents', ...collected, remarks };
+}
+
+/** The resources of a file so far, by kind. */
+interface Collected {
+  readonly documents: ParsedDocument[];
+  readonly others: OtherDocument[];
+  readonly identities: ParsedIdentity[];
+  readonly secrets: CaSecret[];
+  readonly federated: ParsedFederatedTrustDomain[];
+  readonly remarks: Finding[];
+}
+
+/** Creates a function that returns a finding if a part, or all parts of the file so far, exceed a limit. */
+function createPartCheck(file: string, limits: Limits): (part: TextPart) => Finding | undefined {
+  const longest = longestPart(limits);
+  const most = maxMarks(limits);
+  let parts = 0;
+  let marks = 0;
+  return ({ text, line }) => {
+    parts += 1;
+    if (parts > mostDocuments)
+      return finding('MT007', `the file has more than ${mostDocuments} documents`, { file });
+    if (text.length > longest) return finding('MT007', tooLong(limits), { file, line });
+    const ofPart = countMarks(text, most);
+    if (ofPart > most) return finding('MT007', `the document ${tooManyMarks}`, { file, line });
+    marks += ofPart;
+    return marks > mostFullDocuments * most
+      ? finding('MT007', `the file ${tooManyMarks}`, { file, line })
+      : undefined;
+  };
+}
+
+/** Parses the items of a document. */
+function* collectItems(
+  document: YamlDocument,
+  file: string,
+  options: ParseOptions,
+  into: Collected,
+): Generator<undefined, undefined> {
+  const context: ParseContext = { file, ...document, ...options };
+  let items = 0;
+  for (const one of classify(document.value, [], 0)) {
+    items += 1;
+    if (items % itemsPerStep === 0) yield;
+    if (one.kind === 'kubernetes' || one.kind === 'universal')
+      yield* readLongTexts(one.value, options.reader);
+    const form = options.identities === true ? identityFormOf(one.value) : undefined;
+    if (form !== undefined)
+      into.identities.push(parseMeshIdentity(form, one.value as Record<string, unknown>, one.path, context));
+    else if (one.kind === 'other') collectOther(one, context, options, into);
+    else into.documents.push(readClassified(one, context));
+  }
+}
+
+/** Adds a document that is not a MeshTrust, and the resource in it that the options ask for. */
+function collectOther(
+  { label, id, value, path }: Extract<Classified, { readonly kind: 'other' }>,
+  context: ParseContext,
+  { federation, identities }: ParseOptions,
+  into: Collected,
+): void {
+  into.others.push({ label, id });
+  if (isFederatedTrustDomain(value)) {
+    if (federation === true) into.federated.push(parseFederatedTrustDomain(value, path, context));
+    else into.remarks.push(federationOff(path, context));
+  }
+  const secret = identities === true && isMapping(value) ? readCaSecret(value, path, context) : undefined;
+  if (secret !== undefined) into.secrets.push(secret);
 }
 
 /** Returns the form of a MeshIdentity; `undefined` for documents of other kinds. */
@@ -188,6 +212,11 @@ const longText = 16_384;
 const mostFullDocuments = 32;
 /** The limit on documents in one file: more than any repository has in one. */
 const mostDocuments = 10_000;
+
+/** The limit on a part, which has the comments around its document as well. The exact check of the document follows. */
+function longestPart({ documentLength }: Limits): number {
+  return 2 * documentLength;
+}
 
 function tooLong({ documentLength }: Limits): string {
   return `the document has more than ${documentLength} characters`;
