@@ -68,7 +68,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'kubernetes/client': ['text', 'net', 'trust', 'xds/timers'],
   'kubernetes/status/core': [...trust, 'kubernetes/client'],
   'kubernetes/status': ['text', 'kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
-  'kubernetes/webhook/core': [...trust, 'kubernetes/client'],
+  'kubernetes/webhook/core': [...trust, 'trust/federation', 'kubernetes/client'],
   'kubernetes/webhook': [
     'text',
     'issue',

@@ -9,9 +9,12 @@ import { answerReview } from '../kubernetes/webhook/core/answer-review.ts';
 import { requestLimits } from '../kubernetes/webhook/core/request-limits.ts';
 import { runWebhook } from '../kubernetes/webhook/run-webhook.ts';
 import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
+import { readsClass } from '../trust/federation/collect-relationships.ts';
+import type { CollectOptions } from '../trust/federation/collect-relationships.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
+import type { Federation } from './federation.ts';
 import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { WebhookCertificate, WebhookOptions } from '../runtime/serve-options.ts';
@@ -27,6 +30,8 @@ export interface AdmissionWebhookInput {
   readonly metrics: WebhookMetrics;
   readonly log: Logger;
   readonly report: FileReport;
+  readonly federation: Pick<Federation, 'pathOf'> | undefined;
+  readonly federationOptions: Pick<CollectOptions, 'className' | 'classless'> | undefined;
 }
 
 /** Any client of the webhook can make it read certificates, which must not evict served ones from the cache. */
@@ -39,6 +44,12 @@ const cacheBytes = 8 * 2 ** 20;
 export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
   const { options, kubeconfig, pipeline, policy, metrics, log, report } = input;
   if (options === undefined) return undefined;
+  const { federation: started, federationOptions } = input;
+  const federation = started &&
+    federationOptions && {
+      readsClass: (className: string | undefined) => readsClass(federationOptions, className),
+      pathOf: (key: string) => started.pathOf(key),
+    };
   const parse: ParseOptions = { ...input.parse, reader: createAnchorReader({ maxBytes: cacheBytes }) };
   return runWebhook({
     listen: options.listen,
@@ -46,7 +57,7 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
     answer: (review) => {
       const { readiness, ledger, meshes } = pipeline.view();
       const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
-      return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
+      return answerReview(review, { parse, policy: policy(), inForce, federation, now: Date.now() });
     },
     events: webhookEvents(log, metrics, (reason) => {
       // With a Secret there is no file: the replicas make the certificate themselves.

@@ -17,6 +17,7 @@ import { createRelationshipCollector } from '../trust/federation/collect-relatio
 import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
 import { isPublished } from '../trust/federation/publication-rule.ts';
 import { federationPath, federationSource, relationshipKey } from '../trust/federation/relationship.ts';
+import type { Relationship } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import type { TrustDomain } from '../trust/model/mesh-trust.ts';
@@ -41,6 +42,8 @@ export interface FederationInput {
 /** The relationships of the server. */
 export interface Federation {
   statuses(): readonly RelationshipStatus[];
+  /** Returns the path of the file or object that a relationship follows from, by its key. */
+  pathOf(key: string): string | undefined;
   refresh: FederationPoller['refresh'];
   /** Ends all polls, and resolves once their bundles are kept. */
   close(): Promise<void>;
@@ -76,6 +79,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
       ),
   });
   let collected: readonly Finding[] = [];
+  let relationships: ReadonlyMap<string, Relationship> = new Map();
   const findings = (): readonly Finding[] => {
     const statuses = poller.statuses();
     return [
@@ -134,6 +138,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   const updateAll = (): void => {
     const { all, findings: found } = collector.view();
     collected = found;
+    relationships = all;
     poller.update(all, (path) => collector.evidenceOf(path));
   };
   const observe = (source: string, events: readonly LedgerEvent[]): void => {
@@ -155,6 +160,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   const owned = cleanup.move();
   return {
     statuses: () => poller.statuses(),
+    pathOf: (key) => relationships.get(key)?.place.file,
     refresh: (isSelected) => poller.refresh(isSelected),
     async close() {
       poller.close();

@@ -250,6 +250,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       metrics: metrics.webhook,
       log,
       report,
+      federation,
+      federationOptions: options.federation,
     }),
     (started) => started?.close(),
   );

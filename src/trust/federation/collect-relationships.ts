@@ -19,6 +19,14 @@ export interface CollectOptions {
   readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: () => boolean) => boolean;
 }
 
+/** Returns whether the ClusterFederatedTrustDomains of a class, or those without one, are read. */
+export function readsClass(
+  { className: read, classless }: Pick<CollectOptions, 'className' | 'classless'>,
+  className: string | undefined,
+): boolean {
+  return className === undefined ? classless : className === read;
+}
+
 /** The relationships in force. */
 interface Relationships {
   readonly all: ReadonlyMap<string, Relationship>;
@@ -92,8 +100,7 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
         options.isPublished(mesh, trustDomain, () => isListed(relationshipKey(mesh, trustDomain)));
       const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
       for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
-        if (resource.className === undefined ? !options.classless : resource.className !== options.className)
-          continue;
+        if (!readsClass(options, resource.className)) continue;
         for (const mesh of resource.meshes) addRelationship(all, findings, resource, mesh, isOwn);
       }
       return { all, findings };

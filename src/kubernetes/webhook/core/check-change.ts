@@ -6,6 +6,7 @@ import { dateCodes } from '../../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../../trust/findings/catalogue.ts';
 import { currentShare } from '../../../trust/ledger/share.ts';
 import type { Share } from '../../../trust/ledger/share.ts';
+import { federationPath, relationshipKey } from '../../../trust/federation/relationship.ts';
 import { defaultLimits } from '../../../trust/model/limits.ts';
 import type { MeshTrust } from '../../../trust/model/mesh-trust.ts';
 import { checkLength, parseFile } from '../../../trust/model/parse-file.ts';
@@ -26,8 +27,18 @@ export interface CheckContext {
   readonly policy: BundlePolicy;
   /** `undefined` until everything was read once. Until then, each object is checked without the others. */
   readonly inForce: InForce | undefined;
+  /** How ClusterFederatedTrustDomains are read; `undefined` if they are not. */
+  readonly federation?: FederationContext | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
+}
+
+/** The ClusterFederatedTrustDomains that the server follows. */
+interface FederationContext {
+  /** Returns whether those of a class, or without one, are read. */
+  readonly readsClass: (className: string | undefined) => boolean;
+  /** Returns the path of the object that a relationship follows from, by the key of the relationship. */
+  readonly pathOf: (key: string) => string | undefined;
 }
 
 /** An object, parsed as the source parses it. */
@@ -65,11 +76,13 @@ export function checkChange(change: Change, context: CheckContext): Verdict {
 }
 
 /**
- * Decides about a change of a ClusterFederatedTrustDomain as `meshtrust validate` does. Its effect on trust is not known:
- * it depends on a bundle that is fetched later.
+ * Decides about a change of a ClusterFederatedTrustDomain as `meshtrust validate` does, and warns of trust domains that it
+ * withdraws. What it adds is not known: it depends on a bundle that is fetched later.
  */
-function checkFederated(change: Change, { parse }: CheckContext): Verdict {
-  if (change.kind === 'delete') return allowed([]);
+function checkFederated(change: Change, context: CheckContext): Verdict {
+  const { parse } = context;
+  if (change.kind === 'delete')
+    return allowed(change.before === undefined ? [] : endedWarnings(change.before, undefined, context));
   const { object } = change;
   const { path, text } = object;
   if (change.kind === 'update' && change.before.text === text) return allowed([]);
@@ -78,9 +91,42 @@ function checkFederated(change: Change, { parse }: CheckContext): Verdict {
   const parsed = parseFile(path, text, { ...parse, federation: true });
   const findings = parsed.kind === 'refused' ? parsed.findings : parsed.remarks;
   const violations = findings.filter(isViolation);
-  return violations.length > 0
-    ? refused(object, violations, federatedResource)
-    : allowed(findings.map(describeFinding));
+  if (violations.length > 0) return refused(object, violations, federatedResource);
+  const ended = change.kind === 'update' ? endedWarnings(change.before, object, context) : [];
+  return allowed([...ended, ...findings.map(describeFinding)]);
+}
+
+/** Returns warnings about the CA certificates of the relationships that a change of their object ends. */
+function endedWarnings(
+  before: ApiObject,
+  after: ApiObject | undefined,
+  context: CheckContext,
+): readonly string[] {
+  const { inForce, policy, now, federation } = context;
+  if (inForce === undefined || federation === undefined) return [];
+  const left = after === undefined ? new Set<string>() : relationshipsOf(after, context);
+  return [...relationshipsOf(before, context)].flatMap((key) => {
+    // Of two objects about one trust domain, the server follows the first by path.
+    if (left.has(key) || federation.pathOf(key) !== before.path) return [];
+    const path = federationPath(key);
+    const change = { path, before: sharesInForce(path, inForce), after: [] };
+    return lossWarnings(trustEffects({ change, inForce, policy, now }).domains);
+  });
+}
+
+/** Returns the keys of the relationships that follow from a ClusterFederatedTrustDomain. */
+function relationshipsOf(
+  { path, text }: ApiObject,
+  { parse, federation }: CheckContext,
+): ReadonlySet<string> {
+  if (checkLength(text.length, parse.limits ?? defaultLimits, { file: path }).length > 0) return new Set();
+  const parsed = parseFile(path, text, { ...parse, federation: true });
+  const keys = new Set<string>();
+  for (const item of parsed.kind === 'refused' ? [] : parsed.federated) {
+    if (item.kind === 'invalid' || federation?.readsClass(item.resource.className) !== true) continue;
+    for (const mesh of item.resource.meshes) keys.add(relationshipKey(mesh, item.resource.trustDomain));
+  }
+  return keys;
 }
 
 const federatedResource = { group: clusterFederatedTrustDomains.group, kind: federatedKind };
