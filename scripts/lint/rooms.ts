@@ -137,6 +137,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'runtime',
     'transport',
     'xds',
+    'xds/rate',
     'xds/timers',
   ],
   'frontend/workers': [

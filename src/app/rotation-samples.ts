@@ -12,7 +12,7 @@ export async function rotationSamples(input: RotationInput): Promise<readonly Ro
 }
 
 function sampleOf(
-  { mesh, trustDomain, state, old, earliestFinish, leafTtlSeconds, switchedAt, listed }: RotationDetail,
+  { mesh, trustDomain, state, old, earliestFinish, leafTtlSeconds, switchedAt, listed, seen }: RotationDetail,
   now: number,
 ): RotationSample {
   const ca = listed.find(({ fingerprint }) => fingerprint === old);
@@ -24,5 +24,6 @@ function sampleOf(
     state,
     earliestFinish: switchedAt === undefined ? ifNow : finish,
     oldNotAfter: ca && Date.parse(ca.notAfter),
+    oldLastSeen: seen?.old === undefined ? undefined : Date.parse(seen.old),
   };
 }

@@ -8,6 +8,8 @@ import type { Logger } from '../observe/log/log.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { grpcStatus } from '../transport/index.ts';
 import type { GrpcCall } from '../transport/index.ts';
+import { createTokenBucket } from '../xds/rate/token-bucket.ts';
+import type { Rate, TokenBucket } from '../xds/rate/token-bucket.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 import { claimOfCall } from './client-claim.ts';
 import { createOwnServer } from './own-server.ts';
@@ -17,6 +19,8 @@ import type { ByteRate } from './byte-rate.ts';
 /** The limits of the listener for access logs. */
 export interface AccessLogLimits {
   readonly streams: number;
+  /** New streams of a connection. */
+  readonly streamRate: Rate;
   readonly messageBytes: number;
   /** Bytes per second that are read: of one stream, and of all. */
   readonly streamBytes: number;
@@ -25,6 +29,7 @@ export interface AccessLogLimits {
 
 export const defaultAccessLogLimits: AccessLogLimits = {
   streams: 4_096,
+  streamRate: { perSecond: 10, burst: 100 },
   messageBytes: 1_048_576,
   streamBytes: 1_048_576,
   allBytes: 8_388_608,
@@ -69,7 +74,20 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
   const { server, ...proxies } = createOwnServer({
     options: { ...options, xdsListen: listen, maxRequestBytes: limits.messageBytes },
     log,
+    clients: 'access logs',
     authFailed,
+  });
+  // Envoy opens few streams. A client that opens many costs time, whether or not it may send.
+  const rates = new WeakMap<object, TokenBucket>();
+  server.guardWith({
+    enter(connection, _, __, serve) {
+      let rate = rates.get(connection);
+      if (rate === undefined) rates.set(connection, (rate = createTokenBucket(limits.streamRate)));
+      if (rate.take(input.now()) === 0) return serve();
+      input.refused('too-many');
+      connection.closeForExcess();
+    },
+    failed: () => undefined,
   });
   const open = new Set<LogStream>();
   const all = createByteRate(limits.allBytes);
@@ -87,7 +105,14 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
     stream.start();
   });
   const address = await proxies.listen();
-  return { address, streams: () => open.size, close: () => proxies.shutDown() };
+  return {
+    address,
+    streams: () => open.size,
+    close() {
+      for (const stream of open) stream.end();
+      return proxies.shutDown();
+    },
+  };
 }
 
 /** A stream with the access log of one Envoy. */
@@ -125,6 +150,11 @@ class LogStream {
       this.#ended();
     });
     this.#call.handleWith(this);
+  }
+
+  /** Ends the stream, because the server ends. */
+  end(): void {
+    this.#call.end({ code: grpcStatus.UNAVAILABLE, message: 'the server is shutting down' });
   }
 
   message(bytes: Buffer): void {

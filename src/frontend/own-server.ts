@@ -45,12 +45,12 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
 
 /** Returns the handler of accepted sockets. With TLS, it does the handshake and reloads the TLS files on changes. */
 async function acceptorFor(
-  { options, log, authFailed }: ProxyServerOptions,
+  { options, log, clients = 'proxies', authFailed }: ProxyServerOptions,
   stack: DisposableStack,
   attach: (socket: Socket) => void,
 ): Promise<(socket: Socket) => void> {
   if (options.tls === undefined) return attach;
-  const events = logTlsFiles(log, 'proxies');
+  const events = logTlsFiles(log, clients);
   const acceptors: TlsAcceptor[] = [];
   const files = await followTlsFiles(options.tls, {
     ...events,

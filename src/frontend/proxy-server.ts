@@ -7,6 +7,8 @@ import type { DirectServer, TransportOptions } from '../xds/index.ts';
 export interface ProxyServerOptions {
   readonly options: ProxyOptions;
   readonly log: Logger;
+  /** The clients, as the first word of lines of the log about TLS files. Default: `proxies`. */
+  readonly clients?: string | undefined;
   /** Called for proxies that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
 }

@@ -42,7 +42,7 @@ export function viewRotations(
 }
 
 function viewRotation(rotation: RotationDetail, state: PageState, actions: Actions): TemplateResult {
-  const { trustDomain, next, earliestFinish, switchedAt } = rotation;
+  const { trustDomain, next, earliestFinish, switchedAt, seen } = rotation;
   const { now } = state;
   const [tone, text] = states[rotation.state];
   return html`<div class="rotation">
@@ -51,7 +51,7 @@ function viewRotation(rotation: RotationDetail, state: PageState, actions: Actio
       ${viewCa(rotation, rotation.old)} →
       ${viewCa(rotation, rotation.new)}${
         switchedAt === undefined ? nothing : html` · issuer switched ${viewTime(switchedAt, now)}`
-      }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}
+      }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}${viewSeen(seen, now)}
     </p>
     ${viewSteps(rotation)}
     <p>
@@ -59,6 +59,13 @@ function viewRotation(rotation: RotationDetail, state: PageState, actions: Actio
       ${viewCopy(next.command, 'the command', state, actions)}
     </p>
   </div>`;
+}
+
+/** Shows when access logs last had a client of the old CA. */
+function viewSeen(seen: RotationDetail['seen'], now: number): TemplateResult | typeof nothing {
+  if (seen === undefined) return nothing;
+  if (seen.old !== undefined) return html` · old CA last seen ${viewTime(seen.old, now)}`;
+  return seen.complete ? html` · old CA not seen` : html` · old CA not seen, but not observed all the time`;
 }
 
 /** Shows all steps, and below the next one what it waits for. */

@@ -146,6 +146,31 @@ suite('listener for access logs', () => {
     await rig.until('mesh-1', 2);
   });
 
+  test('a connection that opens streams above its rate: is closed', async () => {
+    const limits = { ...defaultAccessLogLimits, streamRate: { perSecond: 1, burst: 2 } };
+    await using rig = await start({ now: () => 0, limits });
+    const clients = [1, 2, 3].map(() => openLogStream(rig.endpoint.address));
+    for (const client of clients) client.end();
+    const codes = await Promise.all(clients.map((client) => client.status));
+    assert.ok(codes.some(({ message }) => message !== ''));
+    // grpc-js may try a refused stream again, on another connection.
+    assert.ok(rig.refused.includes('too-many'));
+    for (const client of clients) client[Symbol.dispose]();
+  });
+
+  test('the end of the server: ends the streams', async () => {
+    const rig = await start();
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    await rig.endpoint.close();
+    assert.deepEqual(await client.status, {
+      code: status.UNAVAILABLE,
+      message: 'the server is shutting down',
+    });
+    assert.equal(rig.endpoint.streams(), 0);
+  });
+
   test('a client without a first message: is closed after the request timeout', async () => {
     await using rig = await start({
       options: { requestTimeout: 200 },

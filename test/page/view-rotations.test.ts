@@ -76,6 +76,20 @@ suite('a rotation on the page', () => {
       ['later', 'The annotations are removed'],
     ]));
 
+  test('access logs → when the old CA was last seen, or that it was not', () => {
+    const shown = (seen: RotationDetail['seen']): string => {
+      const state = initialState({ kind: 'mesh', mesh: 'default' } as never, now);
+      const page = textOf(
+        viewRotations({ rotations: [{ ...rotation('draining'), seen }] }, state, {} as Actions),
+      );
+      return page.replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ');
+    };
+    assert.match(shown({ old: '2026-11-28T11:57:00Z', complete: false }), / · old CA last seen 3 min/);
+    assert.match(shown({ complete: true }), / · old CA not seen [^,]/);
+    assert.match(shown({ complete: false }), / · old CA not seen, but not observed all the time/);
+    assert.doesNotMatch(shown(undefined), /seen/);
+  });
+
   test('no rotation → nothing', () =>
     assert.equal(
       textOf(viewRotations({ rotations: [] }, initialState({} as never, now), {} as Actions)),

@@ -403,7 +403,7 @@ export const flagsOfCommandLine = {
     '--access-log <file>',
     'JSON access log of Envoy with the issuers of clients; - for standard input: finish is refused while the old one is seen',
   ],
-  quiet: ['--quiet <duration>', 'how long --access-log must not have the old issuer', '1h'],
+  quiet: ['--quiet <duration>', 'how long access logs must not have the old issuer', '1h'],
   write: ['--write', 'replace the file instead of printing the new text'],
   apply: [
     '--apply',

@@ -12,6 +12,8 @@ export interface RotationSample {
   readonly earliestFinish: number | undefined;
   /** When the old CA expires; `undefined` once it is not listed any more. */
   readonly oldNotAfter: number | undefined;
+  /** When access logs last had a client with a leaf of the old CA; `undefined` if none did. */
+  readonly oldLastSeen: number | undefined;
 }
 
 /** Registers the metrics of rotations. They are computed at each scrape. */
@@ -65,5 +67,11 @@ export function registerRotations(
     'Expiry of the CA that is replaced, in seconds since 1970.',
     [],
     ({ oldNotAfter }) => timeOf(oldNotAfter),
+  );
+  register(
+    'meshtrust_rotation_old_last_seen_timestamp_seconds',
+    'Time at which access logs last had a client with a leaf of the CA that is replaced, in seconds since 1970.',
+    [],
+    ({ oldLastSeen }) => timeOf(oldLastSeen),
   );
 }

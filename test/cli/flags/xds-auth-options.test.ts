@@ -21,6 +21,14 @@ suite('who may use the xDS port', () => {
       ['every address, with the trust of a mesh', { ...everywhere, ...tls, tlsClientTrust: 'm' }, ['mtls']],
       ['every address, with tokens', { ...everywhere, ...tls, xdsAuth: ['token'] }, ['token']],
       ['loopback, with tokens', { ...local, xdsAuth: ['token'] }, ['token']],
+      ['access logs on loopback', { ...local, accessLogListen: '127.0.0.1:1' }, undefined],
+      ['access logs on a Unix socket', { ...local, accessLogListen: 'unix:/y' }, undefined],
+      ['access logs, with none', { ...local, accessLogListen: '0.0.0.0:1', xdsAuth: ['none'] }, ['none']],
+      [
+        'access logs, with a client CA',
+        { ...local, ...tls, accessLogListen: '0.0.0.0:1', tlsClientCa: 'a' },
+        ['mtls'],
+      ],
       ['rules', { ...everywhere, ...tls, xdsAuth: ['token'], xdsAccess: 'f' }, ['token']],
     ];
   for (const [what, flags, methods] of accepted)
@@ -32,6 +40,21 @@ suite('who may use the xDS port', () => {
     ['every address', everywhere, /0\.0\.0\.0:5678: others could reach the xDS port there/],
     ['every address, with TLS alone', { ...everywhere, ...tls }, /others could reach/],
     ['every address, tokens without TLS', { ...everywhere, xdsAuth: ['token'] }, /others could reach/],
+    [
+      'access logs of others',
+      { ...local, accessLogListen: '0.0.0.0:1' },
+      /others could send access logs there/,
+    ],
+    [
+      'access logs of others, with TLS alone',
+      { ...local, ...tls, accessLogListen: '0.0.0.0:1' },
+      /0\.0\.0\.0:1: others could send access logs there/,
+    ],
+    [
+      'access logs of others, tokens without TLS',
+      { ...local, accessLogListen: '0.0.0.0:1', xdsAuth: ['token'] },
+      /others could send access logs there/,
+    ],
     ['mtls without TLS', { ...local, xdsAuth: ['mtls'] }, /needs TLS/],
     ['mtls without a CA', { ...local, ...tls, xdsAuth: ['mtls'] }, /needs --tls-client-ca FILE or/],
     [

@@ -9,6 +9,7 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { entryOf, identifierOf, openLogStream } from '../../kit/access-log-client.ts';
 import { bundleDocument, federatedText } from '../../kit/bundle-endpoint.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
@@ -84,6 +85,7 @@ async function scrapeRunning(): Promise<string> {
   const bundles = `127.0.0.1:${await freePort()}`;
   const files = [`--bundle-cert=${dir.join('tls.crt')}`, `--bundle-key=${dir.join('tls.key')}`];
   const args = [`--bundle-listen=${bundles}`, ...files, '--bundle-serve=default/*'];
+  const accessLogs = `127.0.0.1:${await freePort()}`;
   await using rotating = await makeTempDir();
   await writeFile(rotating.join('rotating.yaml'), rotatingTrust(ca, makeCa({ commonName: 'New' })));
   const peer = { trustDomain: 'spire.test', url: 'https://127.0.0.1:1/', id: 'spiffe://spire.test/server' };
@@ -91,10 +93,17 @@ async function scrapeRunning(): Promise<string> {
   await writeFile(rotating.join('peer.yaml'), federatedText({ ...peer, bundle }));
   await using server = await startMeshtrust({
     dirs: [trust, rotating.path],
-    args: [...args, '--federation', '--access-log-listen=127.0.0.1:0'],
+    args: [...args, '--federation', `--access-log-listen=${accessLogs}`],
   });
   await server.logged('a fetch', ({ event }) => event === 'federation');
   assert.equal((await fetchBundle(bundles, '/bundles/default', { ca: ca.certPem })).status, 200);
+  using log = openLogStream(accessLogs);
+  log.send({
+    identifier: identifierOf('proxy', 'default'),
+    tcp_logs: { log_entry: [entryOf({ issuer: hash('sha256', ca.der) })] },
+  });
+  log.end();
+  assert.equal((await log.status).code, 0);
   using client = createClient(`127.0.0.1:${server.xdsPort}`);
   const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };
   await client.fetch('/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets', {
