@@ -40,7 +40,7 @@ export const checkCatalogue = {
   'findings-errors': {
     group: 'trust',
     claim: 'no finding is an error',
-    hint: 'the named resource or certificate is not served, or the named hash not distrusted, as written; fix it',
+    hint: 'the named resource or certificate is not served as written, or the named hash is not distrusted; fix it',
   },
   'findings-warnings': {
     group: 'trust',

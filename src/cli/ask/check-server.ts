@@ -72,7 +72,7 @@ function checkReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 
       return result('server-ready', [`waiting for ${readiness.missing.join(', ')}`], 'failed');
     case 'doubtful': {
       const { reason, findings, secondsLeft } = readiness;
-      const until = `${reason}; accepted as it is in ${formatDuration(secondsLeft * 1000)}`;
+      const until = `${reason}; unless the sources change, the server accepts this in ${formatDuration(secondsLeft * 1000)}`;
       return result('server-ready', [until, ...findings], 'failed');
     }
     case 'draining':

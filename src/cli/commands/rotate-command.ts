@@ -60,7 +60,7 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
   writeOutput(io, options.output, plan, (style, { steps }) =>
     [
       ...steps.map((step, index) => `${index + 1}. ${step}\n`),
-      ...(earliestFinish === undefined ? [] : [`\nThe end is not before ${earliestFinish}.\n`]),
+      ...(earliestFinish === undefined ? [] : [`\nThe rotation cannot end before ${earliestFinish}.\n`]),
       '\n',
       renderGates(gates, style),
     ].join(''),

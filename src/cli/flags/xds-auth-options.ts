@@ -57,7 +57,9 @@ export function xdsAuthOf(flags: XdsAuthFlags): ServeOptions['xdsAuth'] {
   if (!methods.includes('none')) {
     if (!isLocal && tlsCert === undefined) throw usage(`${xdsListen}: ${unprotectedXds}`);
   } else if (xdsAccess !== undefined)
-    throw usage('--xds-access needs --xds-auth without none: no rule is about clients without credentials');
+    throw usage(
+      '--xds-access cannot be combined with --xds-auth none: a client without credentials fits no rule',
+    );
   const { xdsTokenAudience: audience, xdsTokenCache: cacheMs, kubeconfig } = flags;
   const token = methods.includes('token') ? { audience, cacheMs, kubeconfig } : undefined;
   return { methods, clientTrust, token };

@@ -85,10 +85,10 @@ function problemOf(
   if (damage !== undefined) return damage;
   if (code === 'MT052') return undefined;
   if (code === 'MT010' && !otherLabels.test(begin)) {
-    return 'its label is neither CERTIFICATE nor a label of blocks that hold no certificate';
+    return 'its label is not known; give a block with the label CERTIFICATE';
   }
   return isCertificate(Buffer.from(body.slice(0, -1).join(''), 'base64'))
-    ? 'it holds a certificate but has another label'
+    ? 'it contains a certificate, but its label is not CERTIFICATE'
     : undefined;
 }
 

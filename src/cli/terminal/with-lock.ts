@@ -20,7 +20,7 @@ export async function withLock<T>(path: string, timeout: number, run: () => Prom
   while (file === undefined) {
     if (performance.now() >= deadline)
       throw new Error(
-        `lock file ${lock} exists: ${await holderOf(lock)} is changing the list, or ended without removing it; remove it if that process does not run`,
+        `lock file ${lock} exists: ${await holderOf(lock)} is changing ${path}, or ended without removing the lock; remove the lock if that process does not run`,
       );
     await delay(retryMs);
     file = await openNewFile(lock);

@@ -133,7 +133,7 @@ suite('the checks of a server', () => {
       },
       'server-ready',
       'failed',
-      /no MeshTrust; accepted as it is in 12s/,
+      /no MeshTrust; unless the sources change, the server accepts this in 12s/,
     ],
     [
       'a server that is shutting down',

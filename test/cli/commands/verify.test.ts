@@ -180,7 +180,7 @@ suite('verify', () => {
         [
           `a first block labelled ${label}`,
           stranger.certPem.replaceAll('CERTIFICATE', label) + leaf.certPem,
-          /:1 block 1 cannot be read: its label is neither CERTIFICATE nor a label of blocks that hold no/,
+          /:1 block 1 cannot be read: its label is not known; give a block with the label CERTIFICATE/,
         ] as const,
     ),
     ...(
@@ -210,7 +210,7 @@ suite('verify', () => {
         [
           `a certificate labelled ${label}`,
           stranger.certPem.replaceAll('CERTIFICATE', label) + leaf.certPem,
-          /:1 block 1 cannot be read: it holds a certificate but has another label/,
+          /:1 block 1 cannot be read: it contains a certificate, but its label is not CERTIFICATE/,
         ] as const,
     ),
     ['UTF-16', `${stranger.certPem.split('').join('\0')}\0${leaf.certPem}`, /it has NUL bytes/],

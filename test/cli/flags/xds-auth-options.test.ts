@@ -64,7 +64,11 @@ suite('who may use the xDS port', () => {
     ],
     ['CA and trust', { ...local, ...tls, tlsClientCa: 'a', tlsClientTrust: 'm' }, /either/],
     ['rules for nobody', { ...local, xdsAccess: 'f' }, /--xds-access needs/],
-    ['rules and none', { ...local, ...tls, xdsAuth: ['token', 'none'], xdsAccess: 'f' }, /without none/],
+    [
+      'rules and none',
+      { ...local, ...tls, xdsAuth: ['token', 'none'], xdsAccess: 'f' },
+      /combined with --xds-auth none/,
+    ],
   ];
   for (const [what, flags, message] of refused)
     test(`${what}: is a usage error`, () => {

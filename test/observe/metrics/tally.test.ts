@@ -12,23 +12,21 @@ async function asJson(registry: Registry): Promise<readonly StreamMetric[]> {
   return registry.getMetricsAsJSON();
 }
 
+/** Makes a histogram with the label `mesh`, and the same one of prom-client. */
+function labelledHistograms() {
+  const [ours, theirs] = [new Registry(), new Registry()];
+  const options = { name: 'h', help: 'Help.', buckets };
+  return {
+    ours,
+    theirs,
+    tally: createHistogramTally({ ...options, labelName: 'mesh', registry: ours }),
+    histogram: new Histogram({ ...options, labelNames: ['mesh'], registers: [theirs] }),
+  };
+}
+
 suite('tally', () => {
   test('histogram with a label: has the text of prom-client', async () => {
-    const [ours, theirs] = [new Registry(), new Registry()];
-    const tally = createHistogramTally({
-      name: 'h',
-      help: 'Help.',
-      labelName: 'mesh',
-      buckets,
-      registry: ours,
-    });
-    const histogram = new Histogram({
-      name: 'h',
-      help: 'Help.',
-      labelNames: ['mesh'],
-      buckets,
-      registers: [theirs],
-    });
+    const { ours, theirs, tally, histogram } = labelledHistograms();
     assert.equal(await ours.metrics(), await theirs.metrics());
     for (const mesh of ['prod', 'a "b"'])
       for (const value of values) {
@@ -51,21 +49,7 @@ suite('tally', () => {
   });
 
   test('histogram of two processes: merges as that of prom-client', async () => {
-    const [ours, theirs] = [new Registry(), new Registry()];
-    const tally = createHistogramTally({
-      name: 'h',
-      help: 'Help.',
-      labelName: 'mesh',
-      buckets,
-      registry: ours,
-    });
-    const histogram = new Histogram({
-      name: 'h',
-      help: 'Help.',
-      labelNames: ['mesh'],
-      buckets,
-      registers: [theirs],
-    });
+    const { ours, theirs, tally, histogram } = labelledHistograms();
     for (const value of values) {
       tally.observe(value, 'prod');
       histogram.observe({ mesh: 'prod' }, value);
