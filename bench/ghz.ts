@@ -1,7 +1,7 @@
 /**
  * Measures the cost of a call from ghz, compared with go-control-plane if Go is installed:
  *
- *     npm run bench:ghz -- [--runs 3] [--total 10000] [--transports grpc-js,own] [--write]     --write: into bench/ghz.md
+ *     npm run bench:ghz -- [--runs 3] [--total 10000] [--transports own,grpc-js] [--write]     --write: into bench/ghz.md
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,7 @@ const { values: flags } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
     total: { type: 'string', default: '10000' },
-    transports: { type: 'string', default: 'grpc-js' },
+    transports: { type: 'string', default: 'own' },
     write: { type: 'boolean', default: false },
   },
 });

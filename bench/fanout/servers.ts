@@ -42,14 +42,14 @@ export interface MeshtrustVariant {
 /** meshtrust as users start it, with a watched directory. */
 export function meshtrust({
   workers = 1,
-  transport = 'grpc-js',
+  transport = 'own',
   security = 'plain',
   env = {},
   args = [],
 }: MeshtrustVariant): Contestant {
   const name = [
     'meshtrust',
-    ...(transport === 'grpc-js' ? [] : [`${transport} transport`]),
+    ...(transport === 'own' ? [] : [`${transport} transport`]),
     ...(workers === 1 ? [] : [`${workers} workers`]),
   ].join(', ');
   const all = [`--workers=${workers}`, `--xds-transport=${transport}`, ...args];

@@ -53,9 +53,9 @@ export async function startXdsEndpoint({
   const settings = { options, log, authFailed };
   // Only one transport is loaded.
   const proxies =
-    options.xdsTransport === 'own'
-      ? (await import('./own-server.ts')).createOwnServer(settings)
-      : (await import('./grpc-js-server.ts')).createGrpcJsServer(settings);
+    options.xdsTransport === 'grpc-js'
+      ? (await import('./grpc-js-server.ts')).createGrpcJsServer(settings)
+      : (await import('./own-server.ts')).createOwnServer(settings);
   const { server } = proxies;
   const xds = addXdsServices(server, store, {
     groupOf: (node) => meshOf(node, options.defaultMesh),

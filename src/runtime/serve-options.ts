@@ -14,8 +14,8 @@ export interface ServeOptions {
   readonly bundleEndpoint?: BundleEndpointOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
-  /** The transport that serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
-  readonly xdsTransport?: 'grpc-js' | 'own' | undefined;
+  /** The transport that serves proxies: `src/transport`, or `@grpc/grpc-js`. Default: `own`. */
+  readonly xdsTransport?: 'own' | 'grpc-js' | undefined;
   /** Where proxies may send their access logs: `HOST:PORT` or `unix:PATH`. `undefined`: nowhere. */
   readonly accessLogListen?: string | undefined;
   readonly adminListen: string;

@@ -1,2 +1,2 @@
 /** The values of `--xds-transport`, for tests that run with each of them. */
-export const xdsTransports = ['grpc-js', 'own'] as const;
+export const xdsTransports = ['own', 'grpc-js'] as const;

@@ -248,8 +248,8 @@ export const flagsWithVariable = {
   ],
   xdsTransport: [
     '--xds-transport <name>',
-    'implementation of HTTP/2 and gRPC for proxies: grpc-js, or own (new and faster, with the same limits)',
-    'grpc-js',
+    'implementation of HTTP/2 and gRPC for proxies: own, or grpc-js (the default of earlier versions, with the same limits)',
+    'own',
   ],
   maxConnectionAge: [
     '--max-connection-age <duration>',

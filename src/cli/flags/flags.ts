@@ -104,7 +104,7 @@ const choices = {
   part: bootstrapParts,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
-  xdsTransport: ['grpc-js', 'own'],
+  xdsTransport: ['own', 'grpc-js'],
   as: ['MeshTrust', 'ClusterFederatedTrustDomain'],
   bundleProfile: ['web', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],

@@ -57,7 +57,7 @@ const samples = {
   keepaliveTimeout: ['14s', 14_000],
   lostWindow: ['20m', 1_200_000],
   maxConnectionAge: ['15m', 900_000],
-  xdsTransport: ['own', 'own'],
+  xdsTransport: ['grpc-js', 'grpc-js'],
   workers: ['3', 3],
   cacheBytes: ['8', 8],
   caMetrics: ['1', false],

@@ -16,9 +16,9 @@ import type { Stage } from './stage.ts';
 
 const different = ['CA 1', 'CA 2', 'CA 3', 'CA 4'];
 const kinds = [
-  { kind: 'CAs of different names', commonNames: different, transport: 'grpc-js' },
-  { kind: 'CAs of different names, own transport', commonNames: different, transport: 'own' },
-  { kind: 'CAs of one name', commonNames: ['The CA', 'The CA', 'The CA', 'The CA'], transport: 'grpc-js' },
+  { kind: 'CAs of different names', commonNames: different, transport: 'own' },
+  { kind: 'CAs of different names, grpc-js', commonNames: different, transport: 'grpc-js' },
+  { kind: 'CAs of one name', commonNames: ['The CA', 'The CA', 'The CA', 'The CA'], transport: 'own' },
 ];
 
 for (const { kind, commonNames, transport } of kinds) {

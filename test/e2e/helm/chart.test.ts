@@ -178,7 +178,7 @@ suite('chart', { skip }, () => {
       keepaliveTimeout: 120_000,
       lostWindow: 1_200_000,
       maxConnectionAge: 0,
-      xdsTransport: 'own',
+      xdsTransport: 'grpc-js',
       drainGrace: 10_000,
       caMetrics: false,
       logLevel: 'debug',

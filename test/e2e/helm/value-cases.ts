@@ -127,7 +127,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       lostWindow: '20m',
       maxConnectionAge: '0',
       accessLogs: true,
-      transport: 'own',
+      transport: 'grpc-js',
     },
     identities: {
       enabled: true,
