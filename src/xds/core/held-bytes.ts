@@ -1,3 +1,6 @@
+import { anonymousNode } from './request.ts';
+import type { XdsRequest } from './request.ts';
+
 /** Memory of a name beside its bytes: its entries in tables, and what is known of its resource. */
 const nameOverhead = 256;
 /** Memory of a type on a stream beside its names. */
@@ -27,4 +30,22 @@ export function countedMemory(texts: Iterable<string>, types: Iterable<readonly 
   let sum = bytesOf(texts);
   for (const [typeUrl, names] of types) sum += Buffer.byteLength(typeUrl) + typeOverhead + names;
   return Math.max(0, sum - freeBytes);
+}
+
+/** Returns the part of the memory of a decoded request that counts while it waits, in bytes. */
+export function memoryOfRequest(request: XdsRequest): number {
+  const { id, cluster, metadata, userAgentName, userAgentVersion } = request.node ?? anonymousNode;
+  const texts = [id, cluster, JSON.stringify(metadata), userAgentName, userAgentVersion, request.nonce];
+  return countedMemory([...texts, request.error?.message ?? ''], [[request.typeUrl, namesIn(request)]]);
+}
+
+function namesIn(request: XdsRequest): number {
+  if (request.kind === 'sotw') return memoryOfAll(request.names) + Buffer.byteLength(request.version);
+  let sum = memoryOfAll(request.subscribe) + memoryOfAll(request.unsubscribe);
+  for (const [name, version] of request.initialVersions) sum += memoryOfName(name, version);
+  return sum;
+}
+
+function memoryOfAll(names: readonly string[]): number {
+  return bytesOf(names) + names.length * nameOverhead;
 }

@@ -30,7 +30,10 @@ export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promis
 /** The decision, or the error because of which there is none. */
 export type Outcome = Authorization | { readonly kind: 'failed'; readonly error: unknown };
 
-/** Calls `settled` with the decision: at once if `authorize` decides at once. Never throws. */
+/**
+ * Calls `settled` with the decision: at once if `authorize` decides at once. A value that is no decision is a failure: a
+ * mistake in `authorize` must not let clients in. Never throws.
+ */
 export function decide(
   authorize: Authorize,
   peer: XdsPeer,
@@ -43,6 +46,20 @@ export function decide(
   } catch (error) {
     return settled({ kind: 'failed', error });
   }
-  if (!(decision instanceof Promise)) return settled(decision);
-  void decision.catch((error: unknown): Outcome => ({ kind: 'failed', error })).then(settled);
+  if (!isThenable(decision)) return settled(outcomeOf(decision));
+  void Promise.resolve(decision)
+    .then(outcomeOf, (error: unknown): Outcome => ({ kind: 'failed', error }))
+    .then(settled);
+}
+
+/** True for promises of other libraries as well. */
+function isThenable(value: unknown): value is PromiseLike<Authorization> {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function';
+}
+
+function outcomeOf(decision: unknown): Outcome {
+  const kind: unknown =
+    typeof decision === 'object' && decision !== null ? Reflect.get(decision, 'kind') : undefined;
+  if (kind === 'allowed' || kind === 'refused') return decision as Authorization;
+  return { kind: 'failed', error: new TypeError('authorize returned no decision') };
 }

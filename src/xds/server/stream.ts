@@ -14,6 +14,7 @@ import { reportTo } from './observer.ts';
 import type { StreamEnd } from './observer.ts';
 import { LinkPeer } from './peer-certificate.ts';
 import type { TurnReader } from './read-turns.ts';
+import { RequestTimer } from './request-timer.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import { abortedEnd, addNode, createStreamDetails } from './stream-info.ts';
 import type { EndedByServer, StreamDetails } from './stream-info.ts';
@@ -48,11 +49,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #partialBytes = 0;
   /** Bytes that the connection's budget counts: of an incomplete request, and of the session. */
   #countedBytes = 0;
-  /** Time at which that request began. */
-  #requestStartedAt: number | undefined;
+  readonly #timer = new RequestTimer();
   readonly #write = new WriteWatch();
   #open = true;
-  #isPaused = false;
   /** Set while `authorize` decides about the client. */
   #held: HeldRequests<Request> | undefined;
 
@@ -83,7 +82,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   get unwanted(): number | undefined {
-    return this.#session.peer === undefined ? undefined : this.#parts.nodeField;
+    // Only the node of the first request counts, also while that request waits for the decision.
+    return this.#session.peer === undefined && this.#held === undefined ? undefined : this.#parts.nodeField;
   }
 
   changed(change: Change): void {
@@ -111,16 +111,15 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   sweep(now: number): void {
     if (!this.#open) return;
-    if (this.#link.isRetiring) {
+    if (this.#link.isRetiring)
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
-    }
     const { slowTimeoutMs, requestTimeoutMs, observer } = this.#parts;
     if (this.#held !== undefined && now - this.#held.since >= requestTimeoutMs) {
       return this.#end({ code: 'UNAVAILABLE', message: 'no decision about the client in time' });
     }
-    if (this.#isOverdue(now)) {
+    if (this.#timer.isOverdue(now, requestTimeoutMs)) {
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
-      setImmediate(() => this.#isOverdue(now) && this.#unfinished());
+      setImmediate(() => this.#timer.isOverdue(now, requestTimeoutMs) && this.#unfinished());
     }
     const waitedMs = this.#write.waitedMs(now);
     if (this.#write.isWriting && waitedMs >= slowTimeoutMs) return this.#cutOff(waitedMs);
@@ -133,6 +132,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
+    this.#timer.end();
     if (this.#held?.add(bytes) !== undefined) return this.recount();
     const { clock, turns } = this.#parts;
     const startedAt = clock();
@@ -141,16 +141,19 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   pauseReading(): void {
-    this.#isPaused = true;
+    this.#timer.isPaused = true;
     this.#link.pauseReading();
   }
 
   resumeReading(): void {
-    this.#isPaused = false;
-    // The client has the full time again: this server did not read.
-    if (this.#requestStartedAt !== undefined) this.#requestStartedAt = this.#parts.clock();
-    if (this.#held === undefined) this.#link.resumeReading();
+    this.#timer.isPaused = false;
+    if (this.#held === undefined) this.#continueReading();
     this.recount();
+  }
+
+  #continueReading(): void {
+    this.#timer.restart(this.#parts.clock());
+    this.#link.resumeReading();
   }
 
   recount(): void {
@@ -160,7 +163,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   #process(bytes: Buffer, now: number): void {
-    this.#requestStartedAt = undefined;
     let request: Request;
     try {
       // Only the first node counts, so later ones are not decoded.
@@ -188,7 +190,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #authorize(authorize: Authorize, request: Request, now: number): void {
     const held = (this.#held = new HeldRequests(request, now));
     decide(authorize, this.#peer, held.node, (outcome) => this.#decided(held, outcome));
-    if (this.#held !== undefined) this.#link.pauseReading();
+    if (this.#held === undefined) return;
+    this.#link.pauseReading();
+    this.recount();
   }
 
   #decided(held: HeldRequests<Request>, outcome: Outcome): void {
@@ -201,7 +205,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#apply(held.first, this.#parts.clock(), outcome);
     for (const bytes of held.others) this.message(bytes);
     if (held.isHalfClosed) this.#end({ code: 'OK', message: '', by: 'client' });
-    else if (!this.#isPaused) this.#link.resumeReading();
+    else if (!this.#timer.isPaused) this.#continueReading();
   }
 
   #deny(nodeId: string, { code, reason, message }: Refused): void {
@@ -213,8 +217,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   partial(held: number): void {
     if (!this.#open || held === this.#partialBytes) return;
-    if (held > 0) this.#requestStartedAt ??= this.#parts.clock();
-    else this.#requestStartedAt = undefined;
+    if (held > 0) this.#timer.begin(this.#parts.clock());
+    else this.#timer.end();
     this.#partialBytes = held;
     this.recount();
   }
@@ -243,14 +247,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#countedBytes = held;
   }
 
-  #isOverdue(now: number): boolean {
-    if (this.#requestStartedAt === undefined || this.#isPaused) return false;
-    return now - this.#requestStartedAt >= this.#parts.requestTimeoutMs;
-  }
-
   #unfinished(): void {
-    const message = `a request was not complete after ${this.#parts.requestTimeoutMs / 1000} s`;
-    this.#reject({ code: 'DEADLINE_EXCEEDED', message });
+    const seconds = this.#parts.requestTimeoutMs / 1000;
+    this.#reject({ code: 'DEADLINE_EXCEEDED', message: `a request was not complete after ${seconds} s` });
   }
 
   /** Ends the stream because of an error of its client. */
@@ -290,7 +289,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     if (!this.#open) return false;
     this.#open = false;
     this.#held = undefined;
-    this.#requestStartedAt = undefined;
+    this.#timer.end();
     this.#count(0);
     if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);
     this.#parts.hub.remove(this);
