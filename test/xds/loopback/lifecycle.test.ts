@@ -87,7 +87,8 @@ suite('lifetime of a stream', () => {
     using stream = client.delta(ads.delta);
     stream.send({ type_url: typeUrls.secret, resource_names_subscribe: ['a'] });
     const { nonce } = await stream.next();
-    const drained = serving.xds.drain(50);
+    // Long enough for the round trips before its end on a busy machine.
+    const drained = serving.xds.drain(1_000);
     stream.send({ type_url: typeUrls.secret, response_nonce: nonce });
     serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
     assert.equal((await stream.next()).resources[0]?.version, '2');
