@@ -6,8 +6,9 @@ import { createHttpListener } from '../net/http-listener.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import { after } from '../xds/timers/timers.ts';
-import { createTokenBucket } from '../xds/rate/token-bucket.ts';
 import { answerRequest, tooManyRequests } from './core/answer-request.ts';
+import { createFairRate } from './fair-rate.ts';
+import { createUnreadResponses } from './unread-responses.ts';
 import type { BundleReply, BundleRequest, Publication } from './core/answer-request.ts';
 
 /** The HTTPS server of the bundle endpoint. */
@@ -34,14 +35,17 @@ export interface AnsweredRequest {
 export interface BundleServerOptions {
   readonly tls: TlsMaterial;
   readonly publication: Publication;
-  /** Maximum rate of responses, per second. After a pause, a burst of this number is allowed. */
+  /**
+   * Maximum rate of responses, per second. After a pause, a burst of this number is allowed. Beyond it, each client has one
+   * more response per second, this number of them in all.
+   */
   readonly perSecond: number;
   readonly onAnswered: (answered: AnsweredRequest) => void;
   /** Called with an error of the listening socket. */
   readonly onError: (error: Error) => void;
   /** Maximum number of connections. Beyond it, the longest idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
-  /** Maximum size of all responses that clients have not read yet, in bytes. Beyond it, requests get 429. Default: 32 MiB. */
+  /** Maximum size of all responses that clients have not read yet, in bytes. Beyond it, the client with the most gets 429. Default: 32 MiB. */
   readonly maxUnreadBytes?: number | undefined;
   /** Milliseconds in which a client must read a response. Default: 30,000. */
   readonly maxResponseMs?: number | undefined;
@@ -82,14 +86,14 @@ export function createBundleServer({
   maxResponseMs = defaultMaxResponseMs,
   handshakeTimeoutMs = defaultHandshakeTimeoutMs,
 }: BundleServerOptions): BundleServer {
-  const bucket = createTokenBucket({ perSecond, burst: perSecond });
+  const rate = createFairRate(perSecond);
+  const unread = createUnreadResponses(maxUnreadBytes);
   const server = createServer({
     ...limits,
     ...contextOf(tls),
     handshakeTimeout: handshakeTimeoutMs,
     connectionsCheckingInterval: 1000,
   });
-  let unreadBytes = 0;
   const listener = createHttpListener(server, { onRequest: respond, maxConnections });
   // An example is a lack of file descriptors for a new connection. `listen` rejects with the errors of its start.
   server.on('error', (error) => {
@@ -99,16 +103,17 @@ export function createBundleServer({
   function respond(message: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', headers } = message;
     const request = { method, target: url, ifNoneMatch: headers['if-none-match'] };
-    const wait = unreadBytes > maxUnreadBytes ? busyMs : bucket.take(performance.now());
-    const reply = wait > 0 ? tooManyRequests(wait) : answerRequest(request, publication);
     const address = message.socket.remoteAddress ?? '';
+    const wait = unread.admits(address) ? rate.take(address, performance.now()) : busyMs;
+    const reply = wait > 0 ? tooManyRequests(wait) : answerRequest(request, publication);
     const userAgent = headers['user-agent'] ?? '';
     const body = method === 'HEAD' ? undefined : reply.body;
-    unreadBytes += body?.length ?? 0;
+    const pending = { address, bytes: body?.length ?? 0, close: () => void message.socket.destroy() };
+    unread.add(pending);
     const cancelDeadline = after(maxResponseMs, () => message.socket.destroy());
     response.once('close', () => {
       cancelDeadline();
-      unreadBytes -= body?.length ?? 0;
+      unread.remove(pending);
       onAnswered({ request, reply, address, userAgent, isComplete: response.writableFinished });
     });
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;

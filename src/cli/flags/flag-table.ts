@@ -58,7 +58,7 @@ export const flagsWithVariable = {
   ],
   bundleRate: [
     '--bundle-rate <number>',
-    'responses of the endpoint per second; more requests get status 429',
+    'responses of the endpoint per second; beyond it, an address has one per second, and other requests get status 429',
     '50',
   ],
   xdsListen: ['--xds-listen <address>', 'address for proxies: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
