@@ -15,6 +15,7 @@ import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
+import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
 
@@ -28,6 +29,9 @@ export interface BundleEndpointInput {
   /** Epoch milliseconds; default: the system's. */
   readonly now?: (() => number) | undefined;
 }
+
+/** The number of keys that are read before other work has its turn: about 10 ms. */
+const keysPerTurn = 50;
 
 /** The running bundle endpoint. */
 export interface BundleEndpoint {
@@ -56,6 +60,8 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
   cleanup.defer(() => sequences?.flush());
   const published = createPublishedBundles({ rules, refreshSeconds, records: sequences?.records });
   const consumers = createConsumerList();
+  /** True once the whole state was published. Before that, a bundle that is not published may be one that is to come. */
+  let isWhole = false;
 
   const events = logTlsFiles(log, 'bundle endpoint');
   const checkSvid = ({ certificate: pem }: TlsMaterial): string | undefined => {
@@ -85,7 +91,7 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     perSecond,
     publication: {
       get isOpen() {
-        return pipeline.view().readiness.kind === 'ready' && !draining();
+        return isWhole && pipeline.view().readiness.kind === 'ready' && !draining();
       },
       defaultMesh,
       get: (mesh, trustDomain) => published.get(mesh, trustDomain),
@@ -106,24 +112,46 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
   });
   cleanup.defer(() => server.close());
 
-  /** Publishes the state of a build, and returns what there is to report about it. */
-  const update = (): ReturnType<typeof publicationFindings> => {
-    const { readiness, ledger, meshes } = pipeline.view();
-    if (readiness.kind !== 'ready') return [];
-    const at = now();
-    const changed = published.update({ holdings: ledger.holdings, meshes }, at);
+  let reported: ReturnType<typeof publicationFindings> = [];
+  let turn: NodeJS.Immediate | undefined;
+  cleanup.defer(() => clearImmediate(turn));
+
+  /** Publishes a part of the state of a build. Returns whether all of it is published. */
+  const publishTurn = (): boolean => {
+    const { ledger, meshes } = pipeline.view();
+    const { changed, isComplete } = published.step({ holdings: ledger.holdings, meshes }, now(), keysPerTurn);
     if (changed.length > 0) sequences?.save(published.records());
     for (const { mesh, trustDomain, sequence, document } of changed) {
       const fields = { event: 'bundle-published', mesh, trustDomain, sequence, keys: document.keys.length };
       log.info(fields, `the bundle of trust domain ${trustDomain} of mesh ${mesh} is published`);
     }
+    isWhole ||= isComplete;
+    return isComplete;
+  };
+  /** Publishes the rest in turns, between which other work is done. Then the findings are known. */
+  const continueLater = (): void => {
+    turn ??= setImmediate(() => {
+      turn = undefined;
+      if (publishTurn()) pipeline.setFindings('bundle-endpoint', update);
+      else continueLater();
+    });
+  };
+  /** Publishes the state of a build, and returns what there is to report about it. */
+  const update = (): ReturnType<typeof publicationFindings> => {
+    const { readiness, meshes } = pipeline.view();
+    if (readiness.kind !== 'ready') return [];
+    if (publishTurn()) reported = findingsOf(meshes);
+    else continueLater();
+    return reported;
+  };
+  const findingsOf = (meshes: MeshStates): ReturnType<typeof publicationFindings> => {
     const all = published.all();
     const svid = profile === 'spiffe' ? readEndpointSvid(files.current().certificate.toString('latin1')) : '';
     const named = new Set(rules.map(({ mesh }) => mesh));
     const trust = { published: all, meshes: new Map([...meshes].filter(([mesh]) => named.has(mesh))) };
     return [
       ...publicationFindings(all),
-      ...(typeof svid === 'string' ? [] : endpointFindings(svid, trust, certificate, at)),
+      ...(typeof svid === 'string' ? [] : endpointFindings(svid, trust, certificate, now())),
     ];
   };
   function renew(material: TlsMaterial): void {

@@ -1,7 +1,7 @@
 import { clientNetwork } from './client-network.ts';
 
 /** A response that its client has not read yet. */
-export interface UnreadResponse {
+interface UnreadResponse {
   readonly address: string;
   readonly bytes: number;
   /** Closes its connection. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { startBundleEndpoint } from '../../src/app/bundle-endpoint.ts';
 import { createFileReport } from '../../src/app/file-report.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
@@ -100,6 +101,29 @@ suite('bundle endpoint of the server', () => {
     assert.equal((await server.get('/b.test')).status, 404);
     server.drain();
     assert.equal((await server.get('/a.test')).status, 503);
+  });
+
+  test('many bundles: are published in turns of 50 keys; until all are, the response is 503', async () => {
+    await using dir = await makeTempDir();
+    await using server = await start({ dir });
+    const count = 170;
+    const trusts = Array.from({ length: count }, (_, index) => {
+      const name = `d${String(index).padStart(3, '0')}`;
+      return content({ trustDomain: `${name}.test`, pems: [makeCa().certPem] });
+    });
+    const publishedNow = (): number => server.endpoint.consumers().published.length;
+    server.rig.deliver(...trusts, synced);
+    const first = server.get('/d000.test');
+    const seen = [publishedNow()];
+    while (publishedNow() < count) {
+      await setImmediate();
+      seen.push(publishedNow());
+    }
+    assert.deepEqual([...new Set(seen)], [50, 100, 150, count]);
+    await setImmediate();
+    assert.equal((await server.get('/d169.test')).status, 200);
+    // Nothing of a bundle that is to come: neither 404 nor an empty one.
+    assert.match(String((await first).status), /^(?:200|503)$/);
   });
 
   test('state that was built before the endpoint started: the first request gets the bundle', async () => {

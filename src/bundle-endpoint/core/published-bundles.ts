@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { writeBundleDocument } from '../../trust/federation/write-bundle-document.ts';
+import { spiffeKeyOf } from '../../trust/federation/write-bundle-document.ts';
 import type { SpiffeBundle, SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
 import { isNamed, isNamedInFull } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
@@ -37,6 +37,11 @@ export interface ServedTrust {
 export interface PublishedBundles {
   /** Publishes the state at a time, in epoch milliseconds. Returns the bundles that changed. */
   update(served: ServedTrust, now: number): readonly PublishedBundle[];
+  /**
+   * Publishes a part of the state: reads at most `maxKeys` keys that were not read before. The next step, with the same or
+   * a newer state, continues.
+   */
+  step(served: ServedTrust, now: number, maxKeys: number): PublicationStep;
   get(mesh: string, trustDomain: string): PublishedBundle | undefined;
   /** Returns the bundle map of a mesh; `undefined` if nothing of it is published. */
   mapOf(mesh: string): PublishedMap | undefined;
@@ -46,11 +51,27 @@ export interface PublishedBundles {
   records(): readonly SequenceRecord[];
 }
 
+/** The result of one step. */
+interface PublicationStep {
+  /** The bundles that changed. */
+  readonly changed: readonly PublishedBundle[];
+  /** True if the whole state is published. */
+  readonly isComplete: boolean;
+}
+
 export interface PublicationOptions {
   readonly rules: readonly PublicationRule[];
   readonly refreshSeconds: number;
   /** The records of an earlier run. */
   readonly records?: readonly SequenceRecord[] | undefined;
+}
+
+/** The key of a CA certificate in a document. */
+type SpiffeKey = SpiffeBundle['keys'][number];
+
+/** The number of keys that one step may read. To read a key takes about a tenth of a millisecond. */
+interface Budget {
+  keys: number;
 }
 
 /** The inputs of a document. Equal inputs need no new document. */
@@ -83,18 +104,39 @@ export function createPublishedBundles({
   const all = (): readonly PublishedBundle[] =>
     (sorted ??= [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle));
 
-  /** Returns the bundle of one trust domain if it changed. */
+  /** The keys of certificates that were read, by certificate. */
+  const known = new WeakMap<Uint8Array, readonly SpiffeKey[]>();
+
+  /** Returns the keys of a trust domain; `undefined` if that takes more keys than the budget has. */
+  const keysOf = (source: Source, budget: Budget): readonly SpiffeKey[] | undefined => {
+    const keys: SpiffeKey[] = [];
+    for (const der of publishableIn(source)) {
+      let read = known.get(der);
+      if (read === undefined) {
+        if (budget.keys <= 0) return undefined;
+        budget.keys -= 1;
+        const key = spiffeKeyOf(der);
+        known.set(der, (read = key === undefined ? [] : [key]));
+      }
+      keys.push(...read);
+    }
+    return keys;
+  };
+
+  /** Returns the bundle of one trust domain if it changed, or `later` if the budget is used up. */
   const publish = (
     mesh: string,
     trustDomain: string,
     source: Source,
     now: number,
-  ): PublishedBundle | undefined => {
+    budget: Budget,
+  ): PublishedBundle | 'later' | undefined => {
     const key = keyOf(mesh, trustDomain);
     const before = sources.get(key);
     if (before !== undefined && isSame(before, source)) return undefined;
+    const keys = keysOf(source, budget);
+    if (keys === undefined) return 'later';
     sources.set(key, source);
-    const { keys } = documentOf(source, undefined);
     const record = records.get(key);
     const isEmpty = keys.length === 0;
     if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return undefined;
@@ -117,16 +159,22 @@ export function createPublishedBundles({
     return bundle;
   };
 
+  const step: PublishedBundles['step'] = (served, now, maxKeys) => {
+    const changed: PublishedBundle[] = [];
+    const budget = { keys: maxKeys };
+    let isComplete = true;
+    for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
+      const bundle = publish(mesh, trustDomain, source, now, budget);
+      if (bundle === 'later') isComplete = false;
+      else if (bundle !== undefined) changed.push(bundle);
+    }
+    if (changed.length > 0) sorted = maps = undefined;
+    return { changed, isComplete };
+  };
+
   return {
-    update(served, now) {
-      const changed: PublishedBundle[] = [];
-      for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
-        const bundle = publish(mesh, trustDomain, source, now);
-        if (bundle !== undefined) changed.push(bundle);
-      }
-      if (changed.length > 0) sorted = maps = undefined;
-      return changed;
-    },
+    update: (served, now) => step(served, now, Infinity).changed,
+    step,
     get: (mesh, trustDomain) => published.get(keyOf(mesh, trustDomain)),
     mapOf: (mesh) => (maps ??= mapsOf(all())).get(mesh),
     all,
@@ -166,15 +214,13 @@ function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boo
   return record.isEmpty || (bundle?.anchors.length === 0 && bundle.distrusted.length > 0);
 }
 
-function documentOf({ bundle, shares, imported }: Source, sequence: number | undefined): SpiffeBundle {
+/** Returns the certificates (DER) of a trust domain that may be published, in the order of the bundle. */
+function publishableIn({ bundle, shares, imported }: Source): readonly Uint8Array[] {
   const publishable = publishableCertificates(shares, { imported });
   const anchors = (bundle?.anchors ?? []).filter(({ certificate }) =>
     publishable.has(certificate.fingerprint),
   );
-  return writeBundleDocument(
-    anchors.map(({ der }) => der),
-    { sequence, refreshSeconds: undefined },
-  );
+  return anchors.map(({ der }) => der);
 }
 
 /** Returns the bundle maps by mesh. Their bundles have no hint (The SPIFFE Trust Domain and Bundle, section 5). */

@@ -91,6 +91,44 @@ suite('published bundles', () => {
     }
   });
 
+  test('steps: each reads a limited number of keys, and all of them publish what one update does', () => {
+    const { of } = makeServed();
+    const domains = Array.from({ length: 12 }, (_, index) => shareOf(`d${index}.test`, [makeCa()]));
+    const large = shareOf(
+      'large.test',
+      Array.from({ length: 12 }, () => makeCa()),
+    );
+    const served = of(...domains, large);
+    const published = publishing({ serve: ['default/*'] });
+    const results: (readonly [published: number, isComplete: boolean])[] = [];
+    for (let isComplete = false; !isComplete;) {
+      ({ isComplete } = published.step(served, 1, 5));
+      results.push([published.all().length, isComplete]);
+    }
+    // 24 keys in steps of five.
+    assert.equal(results.length, 5);
+    assert.deepEqual(results.at(-1), [13, true]);
+    const whole = publishing({ serve: ['default/*'] });
+    whole.update(served, 1);
+    assert.deepEqual(
+      published.all().map(({ etag }) => etag),
+      whole.all().map(({ etag }) => etag),
+    );
+    assert.deepEqual(published.step(served, 2, 0), { changed: [], isComplete: true });
+  });
+
+  test('steps: a certificate that was read costs nothing, and a newer state counts at the next step', () => {
+    const { of } = makeServed();
+    const published = publishing({ serve: ['default/*'] });
+    const a = shareOf('a.test', [one]);
+    assert.equal(published.step(of(a, shareOf('b.test', [two])), 1, 1).isComplete, false);
+    assert.deepEqual(namesOf(published), ['default/a.test 1']);
+    // The second trust domain has the certificate of the first one now.
+    const next = published.step(of(a, shareOf('b.test', [one])), 2, 0);
+    assert.deepEqual([next.isComplete, next.changed.length], [true, 1]);
+    assert.deepEqual(namesOf(published), ['default/a.test 1', 'default/b.test 1']);
+  });
+
   test('trust domain of another zone: is published only if it is named in full', () => {
     const cases: readonly (readonly [serve: readonly string[], expected: readonly string[]])[] = [
       [['default/*'], ['default/own.test 1', 'default/shared.test 1']],
