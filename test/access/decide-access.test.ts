@@ -136,6 +136,7 @@ suite('decision about a client', () => {
     for (const authorization of ['Bearer secret', good]) {
       const answer: ReviewResult = { kind: 'unavailable', reason: `no ${good}` };
       const { decision } = await decide({ authorization }, { answer });
+      assert.equal(decision.kind, 'refused');
       assert.doesNotMatch(JSON.stringify(decision), /secret|e30/);
     }
   });
