@@ -1,4 +1,5 @@
 import type { ConsumerDetail, ConsumerList } from '../../api/consumer-api-types.ts';
+import { presentTime } from '../../api/present-time.ts';
 import { consumerState } from './consumer-state.ts';
 import type { Consumer, ConsumerList as Consumers } from './consumers.ts';
 import { isOverdue, pollMs } from './follow-consumer.ts';
@@ -11,7 +12,7 @@ export function presentConsumers(
   now: number,
 ): ConsumerList {
   return {
-    at: timeOf(now),
+    at: presentTime(now),
     published: published.all().map(({ mesh, trustDomain, sequence, etag, document, publishedAt }) => ({
       mesh,
       trustDomain,
@@ -19,7 +20,7 @@ export function presentConsumers(
       etag,
       keys: document.keys.length,
       refreshHintSeconds: document.spiffe_refresh_hint,
-      publishedAt: timeOf(publishedAt),
+      publishedAt: presentTime(publishedAt),
     })),
     consumers: consumers
       .all()
@@ -42,14 +43,10 @@ function presentConsumer(
     trustDomain,
     address,
     userAgent,
-    lastFetchAt: timeOf(fetches.at(-1) ?? 0),
+    lastFetchAt: presentTime(fetches.at(-1) ?? 0),
     etag,
     state: consumerState(consumer, bundle),
     pollSeconds: interval === undefined ? undefined : Math.ceil(interval / 1000),
     overdue: isOverdue(consumer, bundle?.document.spiffe_refresh_hint ?? 0, now),
   };
-}
-
-function timeOf(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -1,14 +1,23 @@
 import type { Worker } from 'node:cluster';
 import type { FleetLook } from '../../fleet/fleet.ts';
+import type { Logger } from '../../observe/log/log.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
-import type { WorkerCount } from './messages.ts';
+import { after } from '../../xds/timers/timers.ts';
+import type { ToWorker, WorkerCount } from './messages.ts';
+import { createRoster } from './roster.ts';
 import type { Roster } from './roster.ts';
 
 /** A worker, as its parent knows it. */
 export interface Member {
   readonly id: number;
   readonly process: Worker;
+  /** When it was started, in ms of the monotonic clock. */
+  readonly startedAt: number;
+  /** Resolves to the address when it listens; rejects if it cannot. */
+  readonly listening: PromiseWithResolvers<string>;
+  /** Whether it has listened. */
+  isUp: boolean;
   /** The state that was sent last. */
   sent: ServedMeshes;
   /** Whether the worker has not confirmed that state yet. */
@@ -22,4 +31,87 @@ export interface Member {
   readonly looking: ((look: FleetLook) => void)[];
   /** Whether it did not report its proxies in time. It is not asked again until it answers. */
   silent: boolean;
+}
+
+/** The time-out of a worker's reply with its metrics or its proxies, in ms. */
+const collectMs = 2_000;
+/** The time that a worker has to exit after the grace, in ms. Then it is killed. */
+const exitTimeoutMs = 3_000;
+
+/** The proxies of a worker that ended: its connections ended with it. */
+const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
+/** The proxies of a worker that does not answer: they may still be connected. */
+const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0 };
+
+/** Returns the member for a process that was started just now. */
+export function createMember(id: number, process: Worker): Member {
+  return {
+    id,
+    process,
+    startedAt: performance.now(),
+    listening: Promise.withResolvers<string>(),
+    isUp: false,
+    sent: new Map(),
+    busy: false,
+    proxies: new Map(),
+    roster: createRoster(),
+    metrics: [],
+    collecting: [],
+    looking: [],
+    silent: false,
+  };
+}
+
+/** Sends a message to a worker. One that is ending receives nothing any more; its replacement is sent everything. */
+export function send({ process }: Member, message: ToWorker): void {
+  if (process.isConnected()) process.send(message, undefined, () => undefined);
+}
+
+/** Settles every call that waits for a worker that has ended. */
+export function abandon({ id, collecting, looking, listening }: Member): void {
+  for (const resolve of collecting.splice(0)) resolve();
+  for (const resolve of looking.splice(0)) resolve(noProxies);
+  listening.reject(new Error(`worker ${id} ended before it listened`));
+}
+
+/** Asks a worker for its metrics, and waits until it has sent them. Without a reply in time, the last ones stay. */
+export async function collectFrom(member: Member): Promise<void> {
+  if (member.silent) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  member.collecting.push(resolve);
+  send(member, { kind: 'collect' });
+  const timer = setTimeout(resolve, collectMs);
+  await promise;
+  clearTimeout(timer);
+}
+
+/** Returns the proxies of a worker. Logs if it does not report them in time. */
+export async function lookAt(member: Member, mesh: string | undefined, log: Logger): Promise<FleetLook> {
+  if (member.silent) return unknown;
+  const { promise, resolve } = Promise.withResolvers<FleetLook>();
+  member.looking.push(resolve);
+  send(member, { kind: 'look', mesh });
+  const timer = setTimeout(() => {
+    resolve(unknown);
+    if (member.silent) return;
+    member.silent = true;
+    const { id } = member;
+    log.warn(
+      { event: 'worker-silent', worker: id },
+      `worker ${id} did not report its proxies within ${collectMs / 1000} s`,
+    );
+  }, collectMs);
+  const look = await promise;
+  clearTimeout(timer);
+  return look;
+}
+
+/** Lets a worker end its streams within the grace, and waits for its exit. */
+export async function endMember(member: Member, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  member.process.once('exit', () => resolve());
+  send(member, { kind: 'drain', graceMs });
+  const cancel = after(graceMs + exitTimeoutMs, () => member.process.process.kill('SIGKILL'));
+  await promise;
+  cancel();
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { DecideAccess } from '../../access/claim.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { mergeLooks } from '../../fleet/fleet.ts';
-import type { Fleet, FleetLook } from '../../fleet/fleet.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
 import { createServedHistory } from '../../fleet/served-history.ts';
 import { defaultLostWindowMs } from '../../fleet/track-fleet.ts';
@@ -15,10 +15,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { proxyOptionNames } from '../../runtime/serve-options.ts';
 import { answerWorker } from './ask-parent.ts';
 import { createJointCounts } from './joint-counts.ts';
+import { abandon, collectFrom, createMember, endMember, lookAt, send } from './member.ts';
 import type { Member } from './member.ts';
-import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
+import type { FromWorker, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
-import { createRoster } from './roster.ts';
 import { shareStates } from './share-states.ts';
 import { followStreams } from './share-streams.ts';
 import { after } from '../../xds/timers/timers.ts';
@@ -51,17 +51,8 @@ export interface WorkerPool {
   drain(graceMs: number): Promise<void>;
 }
 
-/** The proxies of a worker that ended: its connections ended with it. */
-const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
-/** The proxies of a worker that does not answer: they may still be connected. */
-const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0 };
-
-/** The time-out of a worker's reply with its metrics or its proxies, in ms. */
-const collectMs = 2_000;
 /** A worker that ends is replaced at once; if it ended within this time after its start, after this time. In ms. */
 const restartDelayMs = 1_000;
-/** The time that a worker has to exit after the grace, in ms. Then it is killed. */
-const exitTimeoutMs = 3_000;
 
 /**
  * Starts the workers; resolves when all of them listen. A worker that dies is replaced. Its proxies reconnect to any
@@ -93,7 +84,7 @@ export async function startWorkerPool({
       }
     },
     look: async (mesh) => {
-      const looks = await Promise.all([...members].map((member) => lookAt(member, mesh)));
+      const looks = await Promise.all([...members].map((member) => lookAt(member, mesh, log)));
       return mergeLooks([...looks, orphans.look(mesh)]);
     },
   };
@@ -113,11 +104,6 @@ export async function startWorkerPool({
   // Not by the kernel: it gives most connections to the idle worker, and connections last for days.
   cluster.schedulingPolicy = cluster.SCHED_RR;
 
-  function send({ process }: Member, message: ToWorker): void {
-    // A worker that is ending receives nothing any more; its replacement is sent everything.
-    if (process.isConnected()) process.send(message, undefined, () => undefined);
-  }
-
   function bringUpToDate(member: Member): void {
     if (latest === undefined || member.busy || member.sent === latest.states) return;
     const deltas = shareStates(member.sent, latest.states);
@@ -127,82 +113,72 @@ export async function startWorkerPool({
   }
 
   async function start(id: number): Promise<string> {
-    const listening = Promise.withResolvers<string>();
-    const member: Member = {
-      id,
-      process: cluster.fork(),
-      sent: new Map(),
-      busy: false,
-      proxies: new Map(),
-      roster: createRoster(),
-      metrics: [],
-      collecting: [],
-      looking: [],
-      silent: false,
-    };
-    const startedAt = performance.now();
-    let up = false;
-    member.process.on('message', (message: FromWorker) => {
-      switch (message.kind) {
-        case 'up':
-          return send(member, {
-            kind: 'start',
-            id,
-            options: forWorkers(options),
-            asks: decide !== undefined,
-          });
-        case 'listening':
-          up = true;
-          members.add(member);
-          if (latest !== undefined) bringUpToDate(member);
-          send(member, { kind: 'serving', serving });
-          return listening.resolve(message.address);
-        case 'failed':
-          return listening.reject(new Error(message.message));
-        case 'decide':
-          return void (decide && answerWorker(message, decide).then((answer) => send(member, answer)));
-        case 'applied':
-          member.busy = false;
-          return bringUpToDate(member);
-        case 'proxies':
-          member.proxies = message.proxies;
-          member.roster.apply(message.change);
-          streams.apply(id, message.streams);
-          orphans.back(message.change.came);
-          return counts.changed();
-        case 'refused':
-          for (const other of members) if (other !== member) send(other, message);
-          return;
-        case 'fleet':
-          if (member.silent) log.info({ event: 'worker-answers', worker: id }, `worker ${id} answers again`);
-          member.silent = false;
-          return member.looking.shift()?.({ ...message, complete: true });
-        case 'metrics':
-          member.metrics = message.metrics;
-          for (const resolve of member.collecting.splice(0)) resolve();
-          return;
-      }
-    });
-    member.process.on('exit', (code, signal) => {
-      members.delete(member);
-      streams.end(id);
-      const last = lastingMetrics(member.metrics);
-      lost = lost.then((before) => addMetrics([before, last]));
-      for (const resolve of member.collecting.splice(0)) resolve();
-      for (const resolve of member.looking.splice(0)) resolve(noProxies);
-      listening.reject(new Error(`worker ${id} ended before it listened`));
-      if (draining || !up) return;
-      // Proxies that are connected to another worker as well are not lost.
-      orphans.add(member.roster);
-      counts.changed();
-      log.error(
-        { event: 'worker-lost', worker: id, code, signal },
-        `worker ${id} ended (${signal ?? `exit code ${code}`}), starting a replacement`,
-      );
-      const wait = performance.now() - startedAt < restartDelayMs ? restartDelayMs : 0;
-      after(wait, () => void replace(id));
-    });
-    return listening.promise;
+    const member = createMember(id, cluster.fork());
+    member.process.on('message', (message: FromWorker) => receive(member, message));
+    member.process.on('exit', (code, signal) => ended(member, code, signal));
+    return member.listening.promise;
+  }
+
+  function receive(member: Member, message: FromWorker): void {
+    const { id } = member;
+    switch (message.kind) {
+      case 'up':
+        return send(member, {
+          kind: 'start',
+          id,
+          options: forWorkers(options),
+          asks: decide !== undefined,
+        });
+      case 'listening':
+        member.isUp = true;
+        members.add(member);
+        if (latest !== undefined) bringUpToDate(member);
+        send(member, { kind: 'serving', serving });
+        return member.listening.resolve(message.address);
+      case 'failed':
+        return member.listening.reject(new Error(message.message));
+      case 'decide':
+        return void (decide && answerWorker(message, decide).then((answer) => send(member, answer)));
+      case 'applied':
+        member.busy = false;
+        return bringUpToDate(member);
+      case 'proxies':
+        member.proxies = message.proxies;
+        member.roster.apply(message.change);
+        streams.apply(id, message.streams);
+        orphans.back(message.change.came);
+        return counts.changed();
+      case 'refused':
+        for (const other of members) if (other !== member) send(other, message);
+        return;
+      case 'fleet':
+        if (member.silent) log.info({ event: 'worker-answers', worker: id }, `worker ${id} answers again`);
+        member.silent = false;
+        return member.looking.shift()?.({ ...message, complete: true });
+      case 'metrics':
+        member.metrics = message.metrics;
+        for (const resolve of member.collecting.splice(0)) resolve();
+        return;
+    }
+  }
+
+  function ended(member: Member, code: number, signal: string): void {
+    const { id } = member;
+    members.delete(member);
+    streams.end(id);
+    const last = lastingMetrics(member.metrics);
+    lost = lost.then((before) => addMetrics([before, last]));
+    abandon(member);
+    if (draining || !member.isUp) return;
+    // Proxies that are connected to another worker as well are not lost.
+    orphans.add(member.roster);
+    counts.changed();
+    log.error(
+      { event: 'worker-lost', worker: id, code, signal },
+      `worker ${id} ended (${signal ?? `exit code ${code}`}), starting a replacement`,
+    );
+    const wait = performance.now() - member.startedAt < restartDelayMs ? restartDelayMs : 0;
+    after(wait, () => void replace(id));
   }
 
   async function replace(id: number): Promise<void> {
@@ -245,49 +221,9 @@ export async function startWorkerPool({
       if (draining) return;
       draining = true;
       counts.close();
-      await Promise.all([...members].map((member) => end(member, graceMs)));
+      await Promise.all([...members].map((member) => endMember(member, graceMs)));
     },
   };
-
-  async function collectFrom(member: Member): Promise<void> {
-    // Its last metrics are used.
-    if (member.silent) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    member.collecting.push(resolve);
-    send(member, { kind: 'collect' });
-    const timer = setTimeout(resolve, collectMs);
-    await promise;
-    clearTimeout(timer);
-  }
-
-  async function lookAt(member: Member, mesh: string | undefined): Promise<FleetLook> {
-    if (member.silent) return unknown;
-    const { promise, resolve } = Promise.withResolvers<FleetLook>();
-    member.looking.push(resolve);
-    send(member, { kind: 'look', mesh });
-    const timer = setTimeout(() => {
-      resolve(unknown);
-      if (member.silent) return;
-      member.silent = true;
-      const { id } = member;
-      log.warn(
-        { event: 'worker-silent', worker: id },
-        `worker ${id} did not report its proxies within ${collectMs / 1000} s`,
-      );
-    }, collectMs);
-    const look = await promise;
-    clearTimeout(timer);
-    return look;
-  }
-
-  async function end(member: Member, graceMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    member.process.once('exit', () => resolve());
-    send(member, { kind: 'drain', graceMs });
-    const cancel = after(graceMs + exitTimeoutMs, () => member.process.process.kill('SIGKILL'));
-    await promise;
-    cancel();
-  }
 }
 
 /** Returns only the options that workers need. */

@@ -1,9 +1,9 @@
 import type { BundleDocument } from '../model/bundle-document.ts';
 import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-document.ts';
 import type { BundleMemory, DocumentEffect } from './accept-document.ts';
-import { isSameEndpoint, isSameResource } from './compare-relationships.ts';
 import { firstRetryMs, intervalMs, nextFetchMs } from './poll-schedule.ts';
 import type { PollLimits } from './poll-schedule.ts';
+import { isSameEndpoint, isSameResource } from './relationship.ts';
 import type { Relationship } from './relationship.ts';
 import type { BundleDates, BundleOrigin, FetchFailure, RelationshipStatus } from './relationship-status.ts';
 import type { StoredBundle } from './stored-bundle.ts';

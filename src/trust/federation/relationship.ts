@@ -2,6 +2,7 @@ import type { BundleDocument } from '../model/bundle-document.ts';
 import type { EndpointProfile } from '../model/federated-trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { Place } from '../findings/finding.ts';
+import { digestOf } from './accept-document.ts';
 
 /** One mesh that trusts another trust domain, whose bundle comes from an endpoint. */
 export interface Relationship {
@@ -28,4 +29,20 @@ export function relationshipKey(mesh: string, trustDomain: TrustDomain): string 
 /** Returns the path that stands for the bundle of a relationship in events and findings. */
 export function federationPath(key: string): string {
   return `${federationSource}:${key}`;
+}
+
+/** Returns whether both are of one parsed resource, so that nothing has to be compared or encoded. */
+export function isSameResource(a: Relationship, b: Relationship): boolean {
+  return a.profile === b.profile && a.bootstrap === b.bootstrap && a.url === b.url && a.name === b.name;
+}
+
+/** Returns whether two relationships have the same endpoint, authenticated in the same way. */
+export function isSameEndpoint(a: Relationship, b: Relationship): boolean {
+  const digest = ({ bootstrap }: Relationship): string =>
+    bootstrap === undefined ? '' : digestOf(bootstrap);
+  return (
+    a.url === b.url &&
+    JSON.stringify(a.profile) === JSON.stringify(b.profile) &&
+    (a.bootstrap === b.bootstrap || digest(a) === digest(b))
+  );
 }
