@@ -24,7 +24,7 @@ export interface ReviewBudget {
 const mostAddresses = 10_000;
 
 /**
- * Creates a budget. A request is taken before it is sent, because nobody knows its result yet, and returned when the
+ * Creates a budget. A request is taken before it is sent, because its result is not known yet, and returned when the
  * token is accepted. So clients with good tokens use up nothing, and a flood of bad ones has a bounded rate.
  */
 export function createReviewBudget({ rate, addressRate }: ReviewRates): ReviewBudget {

@@ -154,7 +154,7 @@ function noteQuoted(tracked: TrackedResource, name: string, version: string): vo
   tracked.held = { name, version };
 }
 
-/** Maximum number of rejected versions kept per name. A forgotten version is sent once more at most. */
+/** Maximum number of rejected versions kept per name. A forgotten version is sent again once at most. */
 const maxRejected = 16;
 
 /** Records a version that the client rejected. If that is the accepted version, there is none to restore any more. */
