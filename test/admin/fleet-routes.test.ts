@@ -219,7 +219,7 @@ suite('pages of proxies', () => {
 });
 
 suite('2,000 proxies', () => {
-  test('list, pages and roll-out: within 100 ms', async () => {
+  test('list, pages and roll-out: within 100 ms of CPU time', async () => {
     const { publish, asks, sent, acks, list, rollout } = served();
     publish(statesOf({ ALL: 'v1', system_trust_bundle: 's1' }));
     for (let id = 0; id < 2_000; id += 1) {
@@ -236,10 +236,11 @@ suite('2,000 proxies', () => {
     const timed = async <Body>(question: () => Promise<Body>): Promise<{ body: Body; ms: number }> => {
       const times: number[] = [];
       for (;;) {
-        const start = performance.now();
+        const start = process.threadCpuUsage();
         const body = await question();
-        times.push(performance.now() - start);
-        // The median: the machine does other things too.
+        const { user, system } = process.threadCpuUsage(start);
+        times.push((user + system) / 1_000);
+        // The median, and not of the time on the wall: the machine does other things too.
         if (times.length === 7) return { body, ms: times.toSorted((a, b) => a - b)[3]! };
       }
     };
