@@ -74,5 +74,6 @@ function claimedCertificate({ raw, chain, isVerified }: PeerCertificate): Claime
 function authorizationOf(decision: AccessDecision, { mesh }: ClientClaim): Authorization {
   if (decision.kind === 'allowed') return { kind: 'allowed', group: mesh, identity: decision.identity };
   const { reason, message } = decision;
-  return { kind: 'refused', code: statusOfRefusal[reason], reason, message };
+  const retiresConnection = reason === 'certificate';
+  return { kind: 'refused', code: statusOfRefusal[reason], reason, message, retiresConnection };
 }

@@ -60,6 +60,7 @@ export async function startXdsEndpoint({
   const xds = addXdsServices(server, store, {
     groupOf: (node) => meshOf(node, options.defaultMesh),
     authorize: decide && authorizeBy(decide, options.defaultMesh),
+    maxStreamAgeMs: options.xdsMaxStreamAge,
     metadataNames: ['mesh'],
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },

@@ -43,6 +43,8 @@ export interface ServeOptions {
   readonly xdsAuth?: XdsAuthOptions | undefined;
   /** File of the rules that say which mesh and node id a client may have. `undefined`: any. */
   readonly xdsAccess?: string | undefined;
+  /** Age at which the client of an open stream is judged again, in ms; 0 or absent for never. */
+  readonly xdsMaxStreamAge?: number | undefined;
   readonly maxDocumentBytes: number;
   readonly maxCertificates: number;
   readonly maxNames: number;
@@ -228,6 +230,7 @@ export const proxyOptionNames = [
   'version',
   'xdsAuth',
   'xdsListen',
+  'xdsMaxStreamAge',
   'xdsTransport',
 ] as const satisfies readonly (keyof ServeOptions)[];
 

@@ -125,23 +125,122 @@ for (const xdsTransport of xdsTransports) {
       assert.equal(fetched.resources.length, 1);
     });
 
-    test('node of a later request: changes neither the mesh nor the node id of the stream', async () => {
+    test('later request with the node id of another proxy: ends the stream, and names both', async () => {
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      using client = rig.connect(proxyA);
+      for (const [path, first] of [
+        [ads.delta, deltaOf('gateway.edge', 'mesh-a')],
+        [sds.delta, deltaOf('gateway.edge', 'mesh-a')],
+        [ads.sotw, sotwOf('gateway.edge', 'mesh-a')],
+        [sds.sotw, sotwOf('gateway.edge', 'mesh-a')],
+      ] as const) {
+        using stream = path === ads.delta || path === sds.delta ? client.delta(path) : client.sotw(path);
+        stream.send(first);
+        const { nonce } = await stream.next();
+        const acked = rig.events.length;
+        // A node of several frames, which would be dropped on its way if it did not matter.
+        const node = { ...nodeOf('other.edge', 'mesh-a'), cluster: 'c'.repeat(100_000) };
+        stream.send({ type_url: secretTypeUrl, response_nonce: nonce, node });
+        const { code, details } = await stream.ended;
+        assert.equal(code, status.PERMISSION_DENIED, path);
+        assert.match(details, /^node id "other\.edge" differs from "gateway\.edge"/);
+        assert.equal(rig.events.length, acked, 'the ACK of the other node has no effect');
+        assert.deepEqual(
+          rig.denied.splice(0).map(({ nodeId, reason }) => [nodeId, reason]),
+          [['other.edge', 'node']],
+        );
+      }
+    });
+
+    test('later request with the same node id: may name another mesh, to no effect', async () => {
       await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
       using client = rig.connect(proxyA);
       using stream = client.delta(ads.delta);
       stream.send(deltaOf('gateway.edge', 'mesh-a'));
       const { nonce } = await stream.next();
-      stream.send({ type_url: secretTypeUrl, response_nonce: nonce, node: nodeOf('other.edge', 'mesh-b') });
+      stream.send({ type_url: secretTypeUrl, response_nonce: nonce, node: nodeOf('gateway.edge', 'mesh-b') });
       stream.send({
-        node: nodeOf('other.edge', 'mesh-b'),
         type_url: secretTypeUrl,
         resource_names_unsubscribe: ['ALL'],
-        resource_names_subscribe: ['OTHER'],
+        node: nodeOf('', 'mesh-b'),
       });
+      stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['OTHER'] });
       await stream.next();
       assert.deepEqual(
         new Set(rig.events.map((event) => event.replace(/^\S+ /, ''))),
         new Set(['gateway.edge mesh-a']),
+      );
+    });
+
+    test('stream that reached its age: ends if the rules no longer allow its client', async () => {
+      let inForce = rulesOf(rules);
+      const decide = decideAccess({
+        judge: certificateJudge('mesh-a', { view: () => view, now: () => Date.now() }),
+        tokens: undefined,
+        rules: () => inForce,
+        allowsAnonymous: false,
+        now: () => Date.now(),
+      });
+      const options = { xdsMaxStreamAge: 1 };
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide, options });
+      using client = rig.connect(proxyA);
+      using stream = client.delta(ads.delta);
+      stream.send(deltaOf('gateway.edge', 'mesh-a'));
+      await stream.next();
+      inForce = rulesOf('[]');
+      const { code, details } = await stream.ended;
+      assert.equal(code, status.PERMISSION_DENIED, details);
+      assert.deepEqual(
+        rig.denied.map(({ nodeId, reason }) => [nodeId, reason]),
+        [['gateway.edge', 'mesh']],
+      );
+    });
+
+    test('stream that reached its age: ends with its connection if the certificate is refused by now', async () => {
+      let meshes = meshesOf(meshCa);
+      const options = { xdsMaxStreamAge: 1 };
+      const decide = byTrust(() => meshes);
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide, options });
+      using client = rig.connect(proxyA);
+      using stream = client.delta(ads.delta);
+      stream.send(deltaOf('gateway.edge', 'mesh-a'));
+      await stream.next();
+      const [first] = rig.streams;
+      meshes = meshesOf(nextCa);
+      assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+      meshes = meshesOf(meshCa);
+      using again = client.delta(ads.delta);
+      again.send(deltaOf('gateway.edge', 'mesh-a'));
+      await again.next();
+      const [second] = rig.streams;
+      assert.notEqual(second?.address, first?.address, 'the client has opened a new connection');
+    });
+
+    test('stream that reached its age: stays open while the judge has no answer', async () => {
+      const asked = [1, 2, 3].map(() => Promise.withResolvers<void>());
+      let asks = 0;
+      const decide: DecideAccess = () => {
+        asked[asks]?.resolve();
+        asks += 1;
+        if (asks === 1) return { kind: 'allowed', identity: 'first' };
+        if (asks === 2) return { kind: 'refused', reason: 'review-unavailable', message: 'away' };
+        if (asks === 3) return Promise.reject(new Error('broken'));
+        return { kind: 'refused', reason: 'token', message: 'expired' };
+      };
+      const options = { xdsMaxStreamAge: 1 };
+      await using rig = await startRig({ xdsTransport, auth: { methods: ['token'] }, decide, options });
+      using client = rig.connect();
+      using stream = client.delta(ads.delta);
+      stream.send(deltaOf('n', 'mesh-a'));
+      await stream.next();
+      await asked[2]?.promise;
+      assert.equal(rig.streams.size, 1);
+      stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['OTHER'] });
+      await stream.next();
+      assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+      assert.deepEqual(
+        rig.denied.map(({ reason }) => reason),
+        ['token'],
       );
     });
 

@@ -34,6 +34,7 @@ export const serveGroups = {
     'xdsAccess',
     'xdsTokenAudience',
     'xdsTokenCache',
+    'xdsMaxStreamAge',
     'xdsTransport',
     'accessLogListen',
     'workers',

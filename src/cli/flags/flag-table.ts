@@ -256,6 +256,11 @@ export const flagsWithVariable = {
     'age (plus or minus a tenth) at which connections are closed gracefully, so that proxies spread over replicas; at most 480h, 0 for no limit',
     '0',
   ],
+  xdsMaxStreamAge: [
+    '--xds-max-stream-age <duration>',
+    'age (plus or minus a tenth) at which the client of an open stream is judged again by its credentials and the rules, 0 for never',
+    '0',
+  ],
   workers: ['--workers <number>', 'number of processes that serve proxies on the same port, at most 64', '1'],
   cacheBytes: ['--cache-bytes <number>', 'maximum size of the certificate cache, in bytes', '67108864'],
   caMetrics: ['--no-ca-metrics', 'do not export metrics for each CA certificate'],

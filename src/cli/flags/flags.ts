@@ -93,6 +93,7 @@ const parsers = {
   workers: parseWorkers,
   xdsAuth: parseAuthMethods,
   xdsSpireSocket: parseSocket,
+  xdsMaxStreamAge: parseDuration,
   xdsTokenCache: parseDuration,
   cacheBytes: parseCount,
 } satisfies Partial<Record<FlagName, Parser>>;

@@ -19,12 +19,14 @@ export interface Refused {
   readonly reason: string;
   /** A sentence for the client. */
   readonly message: string;
+  /** True if a new connection may be allowed, because the client may have a newer certificate by now. */
+  readonly retiresConnection?: boolean | undefined;
 }
 
 /** The decision about a client. */
 export type Authorization = Allowed | Refused;
 
-/** Decides about a client: at the first request of a stream, and at each unary request. */
+/** Decides about a client: at the first request of a stream, at each `maxStreamAgeMs`, and at each unary request. */
 export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promise<Authorization>;
 
 /** The decision, or the error because of which there is none. */

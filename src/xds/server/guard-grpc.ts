@@ -81,6 +81,11 @@ class Http2GuardedSession implements GuardedSession {
     this.#session.once('close', callback);
   }
 
+  retire(): void {
+    // The calls that are open continue.
+    if (!this.#session.closed) this.#session.close();
+  }
+
   closeForExcess(): void {
     if (this.#session.destroyed) return;
     this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);

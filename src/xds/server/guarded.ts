@@ -7,6 +7,8 @@ export interface GuardedSession {
   /** True once the connection is closed. */
   readonly isGone: boolean;
   whenGone(callback: () => void): void;
+  /** Asks the client to use a new connection. The open streams of this one continue. */
+  retire(): void;
   /** Sends GOAWAY with ENHANCE_YOUR_CALM and closes the connection, with its streams. */
   closeForExcess(): void;
 }

@@ -3,12 +3,11 @@ import type { XdsRequest } from '../core/request.ts';
 import type { Grant, Session } from '../core/session.ts';
 import type { SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
-import { decide } from './authorize.ts';
-import type { Authorize, Outcome, Refused } from './authorize.ts';
+import type { Outcome, Refused } from './authorize.ts';
 import type { ClientConnection } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
 import { endSoon } from './end-soon.ts';
-import { HeldRequests } from './held-requests.ts';
+import type { HeldRequests } from './held-requests.ts';
 import type { HubStream } from './hub.ts';
 import { reportTo } from './observer.ts';
 import type { StreamEnd } from './observer.ts';
@@ -16,6 +15,8 @@ import { LinkPeer } from './peer-certificate.ts';
 import type { TurnReader } from './read-turns.ts';
 import { RequestTimer } from './request-timer.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
+import { StreamAccess } from './stream-access.ts';
+import type { AccessOwner } from './stream-access.ts';
 import { abortedEnd, addNode, createStreamDetails } from './stream-info.ts';
 import type { EndedByServer, StreamDetails } from './stream-info.ts';
 import type { StreamParts } from './stream-parts.ts';
@@ -35,13 +36,16 @@ export function serveStream<Request extends XdsRequest>(
 }
 
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
-class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler, TurnReader {
+class ServedStream<Request extends XdsRequest>
+  implements AccessOwner<Request>, HubStream, LinkHandler, TurnReader
+{
   readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
   readonly #client: ClientConnection | undefined;
   readonly #info: StreamDetails;
   readonly #session: Session<Request>;
-  readonly #peer: LinkPeer;
+  /** `undefined`: every client may subscribe. */
+  readonly #access: StreamAccess<Request> | undefined;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   lastSeen = 0;
@@ -52,17 +56,16 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   readonly #timer = new RequestTimer();
   readonly #write = new WriteWatch();
   #open = true;
-  /** Set while `authorize` decides about the client. */
-  #held: HeldRequests<Request> | undefined;
 
   constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
     this.#link = link;
     this.#parts = parts;
     this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
-    this.#peer = new LinkPeer(link);
-    this.#info = createStreamDetails(id, this.#peer, parts.info);
+    const peer = new LinkPeer(link);
+    this.#access = parts.access && new StreamAccess(parts.access, peer, this);
+    this.#info = createStreamDetails(id, peer, parts.info);
     const { origin } = this.#info;
-    this.#session = parts.createSession((event) => this.#observe(event), origin, this.#peer);
+    this.#session = parts.createSession((event) => this.#observe(event), origin, peer);
     this.#written = (error) => {
       if (this.#write.done() && this.#open) this.#parts.observer.caughtUp(this.#info);
       if (error === undefined || error === null) this.pump();
@@ -70,9 +73,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   start(): void {
-    const { hub, observer } = this.#parts;
-    hub.add(this);
-    observer.streamOpened(this.#info);
+    this.#parts.hub.add(this);
+    this.#parts.observer.streamOpened(this.#info);
     this.#link.handleWith(this);
     if (this.#client !== undefined && this.#open) this.#parts.turns.join(this.#client, this);
   }
@@ -82,8 +84,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   get unwanted(): number | undefined {
-    // Only the node of the first request counts, also while that request waits for the decision.
-    return this.#session.peer === undefined && this.#held === undefined ? undefined : this.#parts.nodeField;
+    // Only the node of the first request counts. If there is a decision about it, later ones are compared with it.
+    return this.#session.peer === undefined || this.#access !== undefined ? undefined : this.#parts.nodeField;
   }
 
   changed(change: Change): void {
@@ -114,9 +116,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     if (this.#link.isRetiring)
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
     const { slowTimeoutMs, requestTimeoutMs, observer } = this.#parts;
-    if (this.#held !== undefined && now - this.#held.since >= requestTimeoutMs) {
-      return this.#end({ code: 'UNAVAILABLE', message: 'no decision about the client in time' });
-    }
+    if (now - (this.#access?.held?.since ?? now) >= requestTimeoutMs)
+      return this.outdated('no decision about the client in time');
     if (this.#timer.isOverdue(now, requestTimeoutMs)) {
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
       setImmediate(() => this.#timer.isOverdue(now, requestTimeoutMs) && this.#unfinished());
@@ -124,16 +125,21 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     const waitedMs = this.#write.waitedMs(now);
     if (this.#write.isWriting && waitedMs >= slowTimeoutMs) return this.#cutOff(waitedMs);
     if (this.#write.becomesSlow(now)) observer.slowed(this.#info);
+    this.#access?.judgeAgain(now);
   }
 
   drain(): void {
-    this.#end({ code: 'UNAVAILABLE', message: 'the server is shutting down' });
+    this.outdated('the server is shutting down');
+  }
+
+  outdated(message: string): void {
+    this.#end({ code: 'UNAVAILABLE', message });
   }
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
     this.#timer.end();
-    if (this.#held?.add(bytes) !== undefined) return this.recount();
+    if (this.#access?.held?.add(bytes) !== undefined) return this.recount();
     const { clock, turns } = this.#parts;
     const startedAt = clock();
     this.#process(bytes, startedAt);
@@ -147,7 +153,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   resumeReading(): void {
     this.#timer.isPaused = false;
-    if (this.#held === undefined) this.#continueReading();
+    if (this.#access?.held === undefined) this.#continueReading();
     this.recount();
   }
 
@@ -158,21 +164,25 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   recount(): void {
     if (!this.#open) return;
-    const unread = this.#partialBytes + this.#link.waitingRequestBytes + (this.#held?.bytes ?? 0);
+    const unread = this.#partialBytes + this.#link.waitingRequestBytes + (this.#access?.held?.bytes ?? 0);
     this.#count(unread + this.#session.heldBytes);
   }
 
   #process(bytes: Buffer, now: number): void {
+    const { peer } = this.#session;
+    if (peer !== undefined && this.#access?.deniesNode(bytes, peer.nodeId) === true) return;
     let request: Request;
     try {
       // Only the first node counts, so later ones are not decoded.
-      request = this.#parts.decode(bytes, this.#session.peer === undefined);
+      request = this.#parts.decode(bytes, peer === undefined);
     } catch (error) {
       return this.#reject(decodingError(error));
     }
-    const { authorize } = this.#parts;
-    if (authorize === undefined || this.#session.peer !== undefined) return this.#apply(request, now);
-    this.#authorize(authorize, request, now);
+    if (this.#access === undefined || peer !== undefined) return this.#apply(request, now);
+    this.#access.begin(request, now);
+    if (this.#access.held === undefined) return;
+    this.#link.pauseReading();
+    this.recount();
   }
 
   #apply(request: Request, now: number, grant?: Grant): void {
@@ -186,20 +196,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.pump(now);
   }
 
-  /** Asks `authorize` about the client. Its requests have no effect before the decision. */
-  #authorize(authorize: Authorize, request: Request, now: number): void {
-    const held = (this.#held = new HeldRequests(request, now));
-    decide(authorize, this.#peer, held.node, (outcome) => this.#decided(held, outcome));
-    if (this.#held === undefined) return;
-    this.#link.pauseReading();
-    this.recount();
-  }
-
-  #decided(held: HeldRequests<Request>, outcome: Outcome): void {
-    if (!this.#open) return;
-    this.#held = undefined;
+  decided(held: HeldRequests<Request>, outcome: Outcome): void {
     if (outcome.kind === 'failed') return this.#fail(outcome.error);
-    if (outcome.kind === 'refused') return this.#deny(held.node.id, outcome);
+    if (outcome.kind === 'refused') return this.deny(held.node.id, outcome);
     this.#info.identity = outcome.identity;
     this.#info.origin = outcome.identity ?? this.#info.origin;
     this.#apply(held.first, this.#parts.clock(), outcome);
@@ -208,10 +207,11 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     else if (!this.#timer.isPaused) this.#continueReading();
   }
 
-  #deny(nodeId: string, { code, reason, message }: Refused): void {
+  deny(nodeId: string, { code, reason, message, retiresConnection = false }: Refused): void {
     const { transport, address } = this.#info;
     this.#parts.observer.denied({ transport, address, nodeId, code, reason, message });
-    if (code === 'UNAVAILABLE') this.#end({ code, message });
+    if (retiresConnection) this.#link.session?.retire();
+    if (code === 'UNAVAILABLE') this.outdated(message);
     else this.#reject({ code, message });
   }
 
@@ -233,8 +233,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   endHalfClosed(): void {
-    if (this.#held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
-    else this.#held.isHalfClosed = true;
+    const held = this.#access?.held;
+    if (held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
+    else held.isHalfClosed = true;
   }
 
   aborted(): void {
@@ -288,7 +289,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #close(how: StreamEnd): boolean {
     if (!this.#open) return false;
     this.#open = false;
-    this.#held = undefined;
+    this.#access?.end();
     this.#timer.end();
     this.#count(0);
     if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);

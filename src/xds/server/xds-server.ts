@@ -49,6 +49,12 @@ export interface XdsServerOptions {
    */
   readonly authorize?: Authorize | undefined;
   /**
+   * Age at which `authorize` decides about the client of an open stream again (plus or minus a tenth, and then at this
+   * interval), in ms. A stream ends if its client is refused, or gets another group or identity. It stays open if the
+   * answer is UNAVAILABLE or an error. Default: 0, which is never.
+   */
+  readonly maxStreamAgeMs?: number | undefined;
+  /**
    * Names of the metadata fields that `groupOf` and `authorize` read as strings. All others are skipped, so that a node with
    * 40,000 fields costs no more. Default: all fields, of every type.
    */
@@ -222,7 +228,11 @@ export function addXdsServices(
     const parts: StreamParts<Request> = {
       createSession: (observe, origin, peer) =>
         create(context, observe, { serviceType: typeUrl, origin, peer }),
-      authorize: options.authorize,
+      access: options.authorize && {
+        authorize: options.authorize,
+        nodeField: nodeFields[protocol],
+        maxStreamAgeMs: options.maxStreamAgeMs ?? 0,
+      },
       decode,
       nodeField: nodeFields[protocol],
       observer,

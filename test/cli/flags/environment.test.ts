@@ -43,6 +43,7 @@ const samples = {
   xdsAccess: ['/x', '/x'],
   xdsTokenAudience: ['aud', 'aud'],
   xdsTokenCache: ['19s', 19_000],
+  xdsMaxStreamAge: ['45m', 2_700_000],
   maxDocumentBytes: ['5', 5],
   maxCertificates: ['6', 6],
   maxNames: ['7', 7],

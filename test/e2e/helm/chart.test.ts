@@ -136,6 +136,7 @@ suite('chart', { skip }, () => {
       xdsAuth: ['none'],
       xdsTokenAudience: 'trust.test',
       xdsTokenCache: 10_000,
+      xdsMaxStreamAge: 1_800_000,
       accessLogListen: '0.0.0.0:5682',
       adminListen: '127.0.0.1:9000',
       defaultMesh: 'mesh-1',

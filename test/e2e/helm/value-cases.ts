@@ -113,6 +113,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     xds: {
       tokenAudience: 'trust.test',
       tokenCache: '10s',
+      maxStreamAge: '30m',
       workers: 64,
       maxNames: 10,
       maxStreams: 50_000_000,

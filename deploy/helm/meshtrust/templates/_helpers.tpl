@@ -217,6 +217,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "cache-bytes" .Values.trust.cacheBytes
   "xds-token-audience" .Values.xds.tokenAudience
   "xds-token-cache" .Values.xds.tokenCache
+  "xds-max-stream-age" .Values.xds.maxStreamAge
   "workers" .Values.xds.workers
   "max-names" .Values.xds.maxNames
   "max-streams" .Values.xds.maxStreams

@@ -1,0 +1,111 @@
+import type { XdsPeer } from '../core/peer.ts';
+import { anonymousNode } from '../core/request.ts';
+import type { XdsNode, XdsRequest } from '../core/request.ts';
+import { decide } from './authorize.ts';
+import type { Allowed, Authorize, Outcome, Refused } from './authorize.ts';
+import { HeldRequests } from './held-requests.ts';
+import { findOtherNodeId, refuseOtherNode } from './later-node.ts';
+
+/** Receives the decisions about the client of a stream. */
+export interface AccessOwner<Request extends XdsRequest> {
+  /** The decision at the first request, which was held until now with those after it. */
+  decided(held: HeldRequests<Request>, outcome: Outcome): void;
+  /** The client is refused, so the stream must end. */
+  deny(nodeId: string, refused: Refused): void;
+  /** The stream must end because the client needs a new one. */
+  outdated(message: string): void;
+}
+
+export interface AccessSettings {
+  readonly authorize: Authorize;
+  /** Field number of the node in the requests. */
+  readonly nodeField: number;
+  /** Age at which the client of a stream is judged again, in ms; 0 for never. */
+  readonly maxStreamAgeMs: number;
+}
+
+/** A client that was allowed, and what it was allowed as. */
+interface Judged {
+  readonly node: XdsNode;
+  readonly group: string | undefined;
+  readonly identity: string | undefined;
+}
+
+/** Asks `authorize` about the client of a stream: at the first request, and again at the age of the stream. */
+export class StreamAccess<Request extends XdsRequest> {
+  readonly #settings: AccessSettings;
+  readonly #peer: XdsPeer;
+  readonly #owner: AccessOwner<Request>;
+  #held: HeldRequests<Request> | undefined;
+  /** Set after the first decision, if the client is to be judged again. */
+  #judged: Judged | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #isOver = false;
+
+  constructor(settings: AccessSettings, peer: XdsPeer, owner: AccessOwner<Request>) {
+    this.#settings = settings;
+    this.#peer = peer;
+    this.#owner = owner;
+  }
+
+  /** The requests that wait for the first decision. */
+  get held(): HeldRequests<Request> | undefined {
+    return this.#held;
+  }
+
+  /** Asks about the client of the first request. The request has no effect before the decision. */
+  begin(request: Request, now: number): void {
+    const held = (this.#held = new HeldRequests(request, now));
+    decide(this.#settings.authorize, this.#peer, held.node, (outcome) => {
+      if (this.#isOver) return;
+      this.#held = undefined;
+      if (outcome.kind === 'allowed') this.#allowed(held.first.node ?? anonymousNode, outcome, now);
+      this.#owner.decided(held, outcome);
+    });
+  }
+
+  /** Denies a later request of another node than the first one. Returns true if it did. */
+  deniesNode(request: Buffer, nodeId: string): boolean {
+    const other = findOtherNodeId(request, this.#settings.nodeField, nodeId);
+    if (other === undefined) return false;
+    this.#owner.deny(other, refuseOtherNode(nodeId, other));
+    return true;
+  }
+
+  /**
+   * Asks about the client again if the stream has reached its age. The stream stays open while there is no answer, and if
+   * there is none: an API server that is away must not cut off proxies.
+   */
+  judgeAgain(now: number): void {
+    if (now < this.#dueAt || this.#judged === undefined) return;
+    const { node, group, identity } = this.#judged;
+    this.#dueAt = now + this.#age();
+    decide(this.#settings.authorize, this.#peer, node, (outcome) => {
+      if (this.#isOver || outcome.kind === 'failed') return;
+      if (outcome.kind === 'refused') {
+        if (outcome.code !== 'UNAVAILABLE') this.#owner.deny(node.id, outcome);
+      } else if (outcome.identity !== identity || outcome.group !== group) {
+        // A stream has one identity and one group. The client gets the new ones with a new stream.
+        this.#owner.outdated('the identity or the group of the client has changed: open a new stream');
+      }
+    });
+  }
+
+  /** Forgets the requests. Decisions have no effect from now on. */
+  end(): void {
+    this.#isOver = true;
+    this.#held = undefined;
+    this.#judged = undefined;
+  }
+
+  #allowed(node: XdsNode, { group, identity }: Allowed, now: number): void {
+    if (this.#settings.maxStreamAgeMs === 0) return;
+    this.#judged = { node, group, identity };
+    this.#dueAt = now + this.#age();
+  }
+
+  /** Plus or minus a tenth: streams that began together must not be judged together. */
+  #age(): number {
+    return this.#settings.maxStreamAgeMs * (0.9 + 0.2 * Math.random());
+  }
+}
