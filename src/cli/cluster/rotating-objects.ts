@@ -90,17 +90,22 @@ export function openCluster(
       });
       if (reply.kind === 'answered' && reply.status === 200) return;
       const current = await call(`${base}/namespaces/${namespace}/${meshTrusts.plural}/${name}`);
-      const version =
-        current.kind === 'answered' ? asMapping(current.object['metadata'])?.['resourceVersion'] : undefined;
       throw new CommandError(
         exitCode.negative,
-        version === metadata?.['resourceVersion']
-          ? `${path} cannot be changed: ${refusalOf(reply)}`
-          : `refused: R55 conflict: ${path} was changed since this command read it; run the command again`,
+        isOther(current, metadata?.['resourceVersion'])
+          ? `refused: R55 conflict: ${path} was changed since this command read it; run the command again`
+          : `${path} cannot be changed: ${refusalOf(reply)}`,
       );
     },
     [Symbol.dispose]: () => client.close(),
   };
+}
+
+/** True if an object was deleted or has another version. False if it could not be read, so that nothing is known. */
+function isOther(current: ApiReply, version: unknown): boolean {
+  if (current.kind !== 'answered') return false;
+  if (current.status !== 200) return current.status === 404;
+  return asMapping(current.object['metadata'])?.['resourceVersion'] !== version;
 }
 
 function clientOf(file: string | undefined, context: string | undefined, env: CommandIo['env']): ApiClient {

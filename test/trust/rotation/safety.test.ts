@@ -62,6 +62,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .map(([name, at]) => [`${name} ${at}`, (world: World) => world[name](at)] as const),
   ),
   weighted(
+    4,
+    fc
+      .tuple(index, fc.boolean())
+      .map(
+        ([to, isReceived]) =>
+          [
+            `poll ${to}, ${isReceived ? 'received' : 'lost'}`,
+            (world: World) => world.poll(to, isReceived),
+          ] as const,
+      ),
+  ),
+  weighted(
     2,
     fc
       .tuple(index, index)
@@ -70,13 +82,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 suite('safety of a rotation', () => {
-  test('any sequence of commands, crashes and restarts → finish prints a file only if no proxy and no leaf needs the old CA', () => {
+  test('any sequence of commands, crashes and restarts → finish prints a file only if no proxy, no consumer and no leaf needs the old CA', () => {
     // The world asserts it at each finish, from what is true and not from what the servers know.
     fc.assert(
-      fc.property(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), (steps) => {
-        const world = makeWorld();
-        for (const [, run] of steps) run(world);
-      }),
+      fc.property(
+        fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }),
+        fc.boolean(),
+        (steps, publishes) => {
+          const world = makeWorld({ publishes });
+          for (const [, run] of steps) run(world);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -144,6 +160,21 @@ suite('safety of a rotation', () => {
       } else world.pass(60 * minute);
       assert.ok(world.finish());
     }
+  });
+
+  test('a consumer whose response was lost → nothing goes on until it has the new CA', () => {
+    const world = makeWorld({ publishes: true });
+    world.pass(61 * minute);
+    world.poll(0, true);
+    assert.ok(world.start());
+    settle(world);
+    world.poll(1, false);
+    world.pass(61 * minute);
+    assert.equal(world.state(), 'introducing');
+    world.poll(1, true);
+    assert.equal(world.state(), 'introducing');
+    world.poll(1, true);
+    assert.equal(world.state(), 'introduced');
   });
 
   test('a server that restarts → nothing goes on until it knows again which proxies left', () => {

@@ -7,22 +7,14 @@ import { editText } from '../../../src/trust/rotation/edit-text.ts';
 import { skewMs, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type { AnsweredFacts, GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
 import { assessRotation } from '../../../src/trust/rotation/state.ts';
-import type { Certificate } from '../../../src/trust/x509/certificate.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { hintMs, makeWorldConsumer } from './world-consumer.ts';
+import { cas, pems } from './world-parts.ts';
+import type { Proxy, Server, Which } from './world-parts.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { parse, reader } from '../../kit/resources.ts';
 
 export const minute = 60_000;
 export const ttlMs = 60 * minute;
-const pems = { old: makeCa({ commonName: 'Old' }).certPem, new: makeCa({ commonName: 'New' }).certPem };
-type Which = keyof typeof pems;
-
-function certificateOf(which: Which): Certificate {
-  const [block] = reader.read(pems[which]);
-  return block?.kind === 'anchor' ? block.certificate : assert.fail('no CA');
-}
-const cas = { old: certificateOf('old'), new: certificateOf('new') };
-
 /** Returns the input without what access logs say. */
 export function withoutObservation(input: GateInput): GateInput {
   return {
@@ -34,33 +26,12 @@ export function withoutObservation(input: GateInput): GateInput {
   };
 }
 
-interface Proxy {
-  readonly name: string;
-  /** The server to which it is connected. */
-  at: number | undefined;
-  leftAt: number;
-  /** The version that it has acknowledged, and what that version lists. */
-  version: string;
-  held: ReadonlySet<string>;
-}
-
-interface Server {
-  isUp: boolean;
-  startedAt: number;
-  /** The text of the file that it has read. */
-  text: string;
-  readAt: number;
-  /** The proxies that left since its start. */
-  readonly gone: Map<Proxy, { readonly goneAt: number; readonly version: string }>;
-  /** When access logs had clients of each CA since its start. */
-  readonly seen: Map<string, number>;
-}
-
 /**
  * A file with a MeshTrust, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
- * what the servers know: only the latter is given to the gates.
+ * what the servers know: only the latter is given to the gates. With `publishes`, the servers publish the bundle, and a
+ * consumer fetches it.
  */
-export function makeWorld() {
+export function makeWorld({ publishes = false }: { readonly publishes?: boolean } = {}) {
   let now = Date.now();
   let file = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [pems.old] });
   let issuer: Which = 'old';
@@ -99,6 +70,9 @@ export function makeWorld() {
     version: versionOf(file),
     held: listed(file),
   }));
+
+  const consumer = makeWorldConsumer(versionOf(file));
+  const publicationOf = ({ text, readAt }: Server) => ({ version: versionOf(text), since: readAt });
 
   const factsOf = (index: number): ServerFacts => {
     const server = servers[index] ?? assert.fail();
@@ -143,7 +117,7 @@ export function makeWorld() {
         hasServed: had === version,
       })),
       authentication: { methods: ['mtls'], beyondHost: true },
-      publication: undefined,
+      publication: publishes ? consumer.factsAt(index, publicationOf(server), now) : undefined,
       observed: {
         since: server.startedAt,
         entries: server.seen.size,
@@ -187,6 +161,8 @@ export function makeWorld() {
       servers.every(({ isUp }) => isUp),
       'a server is down',
     );
+    if (publishes && now - consumer.polledAt() < 3 * hintMs)
+      assert.ok(consumer.held().includes(cas.new.fingerprint), 'the consumer lacks the new CA');
   };
 
   /**
@@ -287,6 +263,11 @@ export function makeWorld() {
       server.gone.delete(proxy);
       proxy.at = to % 2;
     },
+    /** The consumer polls a server. It receives the response, or the response is lost. */
+    poll: (index: number, isReceived: boolean): void => {
+      const server = servers[index % 2];
+      if (server?.isUp === true) consumer.poll(index % 2, publicationOf(server), now, isReceived);
+    },
     crash: (index: number): void => {
       const server = servers[index % 2];
       if (server === undefined) return;
@@ -294,6 +275,7 @@ export function makeWorld() {
       server.isUp = false;
       server.gone.clear();
       server.seen.clear();
+      consumer.forget(index % 2);
     },
     restart: (index: number): void => {
       const server = servers[index % 2];
