@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
 import { bundleText } from '../../trust/federation/bundle-text.ts';
 import { endpointCas, unauthenticated } from '../../trust/federation/endpoint-cas.ts';
@@ -23,7 +24,8 @@ import type {
   RelationshipStatus,
 } from '../../trust/federation/relationship-status.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
-import { readBundleDocument } from '../../trust/model/bundle-document.ts';
+import { readBundleSteps } from '../../trust/model/bundle-document.ts';
+import type { BundleReading } from '../../trust/model/bundle-document.ts';
 import type { BundleDocument } from '../../trust/model/bundle-document.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import type { GoneEvidence } from '../../trust/source.ts';
@@ -93,18 +95,16 @@ export function createRelationshipPoll(
     return success.effect;
   };
 
-  const applyResponse = (response: BundleResponse): DocumentEffect | FetchFailure['reason'] => {
+  const applyResponse = (response: ReadResponse): DocumentEffect | FetchFailure['reason'] => {
     switch (response.kind) {
       case 'failed':
         return fail({ reason: response.reason, message: response.message });
       case 'unchanged':
         return succeed(undefined);
-      case 'document': {
-        const reading = readBundleDocument(response.text);
-        return reading.kind === 'refused'
-          ? fail({ reason: 'document', message: `the response ${reading.reason}` })
-          : succeed({ document: reading.document, etag: response.etag });
-      }
+      case 'refused':
+        return fail({ reason: 'document', message: `the response ${response.reason}` });
+      case 'bundle':
+        return succeed(response);
     }
   };
 
@@ -114,10 +114,11 @@ export function createRelationshipPoll(
     const begin = clock.monotonic();
     state = { ...state, lastAttemptAt: clock.wall() };
     const { response, isBootstrapped } = await fetchOnce(state, context, signal);
+    const read = await readResponse(response);
     if (signal.aborted) return;
     if (isBootstrapped) state = withoutSequence(state);
     const before = state;
-    const result = applyResponse(response);
+    const result = applyResponse(read);
     const { relationship, error } = state;
     const isNews = isNewResult(before, state, result);
     context.onFetch({ relationship, result, error, isNews, milliseconds: clock.monotonic() - begin });
@@ -170,6 +171,27 @@ export function createRelationshipPoll(
     },
     close,
   };
+}
+
+/** A response whose document was read. */
+type ReadResponse =
+  | Exclude<BundleResponse, { readonly kind: 'document' }>
+  | Extract<BundleReading, { readonly kind: 'refused' }>
+  | ({ readonly kind: 'bundle' } & FetchedBundle);
+
+/**
+ * Reads the document of a response in turns, between which other work is done: a peer can send thousands of keys, and to
+ * read one takes a fifth of a millisecond.
+ */
+async function readResponse(response: BundleResponse): Promise<ReadResponse> {
+  if (response.kind !== 'document') return response;
+  const steps = readBundleSteps(response.text);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done !== true) await nextTurn();
+    else if (value.kind === 'refused') return value;
+    else return { kind: 'bundle', document: value.document, etag: response.etag };
+  }
 }
 
 /**

@@ -37,8 +37,20 @@ export type BundleReading =
 /** The key types of RFC 7518 and RFC 8037 whose keys can have a certificate. */
 const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 
+/** The number of keys that are read in one step: about 5 ms. */
+const keysPerStep = 25;
+
 /** Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. */
 export function readBundleDocument(text: string): BundleReading {
+  const steps = readBundleSteps(text);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Reads a SPIFFE bundle in steps, between which other work can be done. */
+export function* readBundleSteps(text: string): Generator<undefined, BundleReading> {
   const value = parseJson(text);
   if (value === undefined) return refused('is not JSON');
   if (!isMapping(value)) return refused('is not a JSON object');
@@ -50,11 +62,17 @@ export function readBundleDocument(text: string): BundleReading {
   const certificates: BundleCertificate[] = [];
   const remarks: KeyRemark[] = [];
   let ignoredKeys = 0;
+  let sinceStep = 0;
   for (const [key, item] of keys.entries()) {
     if (!isMapping(item) || item['use'] !== 'x509-svid' || !keyTypes.has(item['kty'])) {
       ignoredKeys += 1;
       continue;
     }
+    if (sinceStep === keysPerStep) {
+      sinceStep = 0;
+      yield undefined;
+    }
+    sinceStep += 1;
     const { certificate, reason } = readKey(item, key);
     if (certificate !== undefined) certificates.push(certificate);
     if (reason !== undefined) remarks.push({ key, reason });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
 import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
-import { bundleDocument } from '../../kit/bundle-endpoint.ts';
+import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import {
   documentResponse,
@@ -407,4 +408,106 @@ test('dead endpoints: do not delay the fetches of the others', async () => {
     reports.map(({ relationship: { trustDomain }, result }) => `${trustDomain} ${result}`),
     ['spire.test apply'],
   );
+});
+
+test('bundle of many keys: is read in turns, between which other work is done', async () => {
+  const keys = 260;
+  const key = bundleKey(a);
+  const { update, respond, settle, takeEvents, reports } = makePoller();
+  respond(documentResponse({ keys: Array.from({ length: keys }, () => key) }));
+  update(makeRelationship({ profile: { kind: 'https_web' } }));
+  let turns = 0;
+  while (reports.length === 0) {
+    await setImmediate();
+    turns += 1;
+  }
+  // The keys are read 25 at a time, and one turn passes between two of these steps.
+  assert.ok(turns >= keys / 25 - 1, `${turns} turns`);
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: ${keys}`]);
+});
+
+test('relationship that is gone while its bundle is read: nothing is applied', async () => {
+  const { update, respond, settle, takeEvents, reports } = makePoller();
+  respond(documentResponse({ keys: Array.from({ length: 60 }, () => bundleKey(a)) }));
+  update(makeRelationship({ profile: { kind: 'https_web' } }));
+  await setImmediate();
+  update();
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  assert.deepEqual([takeEvents(), reports], [[], []]);
+});
+
+test('endpoint that flaps between its bundle and failures of every kind: no CA is lost', async () => {
+  const { update, respond, settle, pass, takeEvents, poller } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  for (const reason of ['dns', 'connect', 'tls', 'identity', 'status', 'document'] as const) {
+    for (const response of [failure(reason), documentResponse('<html>'), documentResponse({ keys: {} })]) {
+      respond(response);
+      await pass(minute);
+      assert.equal(poller.statuses()[0]?.document?.certificates.length, 2);
+      assert.notEqual(poller.statuses()[0]?.error, undefined);
+      respond(documentResponse(two));
+      await pass(minute);
+      assert.equal(poller.statuses()[0]?.error, undefined);
+    }
+  }
+  assert.deepEqual(takeEvents(), []);
+});
+
+test('endpoint that flaps between its bundle and an empty one: nothing is withdrawn', async () => {
+  const { update, respond, settle, pass, takeEvents, poller, clock } = makePoller();
+  let count = 0;
+  // Every second response is empty, whenever it is fetched.
+  respond(() => documentResponse((count += 1) % 2 === 0 ? bundleDocument([], { sequence: 3 }) : two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  const end = clock.monotonic() + 60 * minute;
+  while (clock.monotonic() < end) await pass(minute);
+  assert.ok(count > 40, `${count} fetches`);
+  assert.deepEqual(takeEvents(), []);
+  assert.equal(poller.statuses()[0]?.withdrawn, undefined);
+});
+
+test('two servers behind one address with different bundles: the higher sequence stays in force', async () => {
+  const { update, respond, settle, pass, takeEvents, poller } = makePoller();
+  respond(documentResponse(one(1)));
+  update(relationship);
+  await settle();
+  takeEvents();
+  let count = 0;
+  respond(() => documentResponse((count += 1) % 2 === 0 ? one(1) : two));
+  await pass(60 * minute);
+  assert.ok(count > 40, `${count} fetches`);
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+  assert.equal(poller.statuses()[0]?.document?.sequence, 2);
+});
+
+test('hundreds of endpoints that flap: each keeps its bundle, and a healthy one is fetched in time', async () => {
+  const counts = new Map<string, number>();
+  const { update, pass, takeEvents, poller, requests } = makePoller({
+    fetch: async ({ url }) => {
+      const count = (counts.get(url) ?? 0) + 1;
+      counts.set(url, count);
+      return url.includes('flaps') && count % 2 === 0 ? failure('connect') : documentResponse(two);
+    },
+  });
+  const peers = Array.from({ length: 300 }, (_, index) =>
+    makeRelationship({
+      trustDomain: `flaps-${index}.test` as TrustDomain,
+      url: `https://flaps-${index}.test/`,
+      profile: { kind: 'https_web' },
+    }),
+  );
+  update(...peers, makeRelationship({ profile: { kind: 'https_web' } }));
+  for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+  assert.equal(takeEvents().filter((event) => event.startsWith('content')).length, 301);
+  await pass(10 * minute);
+  assert.deepEqual(takeEvents(), []);
+  assert.ok(poller.statuses().every(({ document }) => document?.certificates.length === 2));
+  assert.ok((counts.get('https://spire.test/') ?? 0) >= 10, 'once a minute');
+  assert.equal(requests.length, 0);
 });
