@@ -13,6 +13,7 @@ import type { LogMessageObject } from '../kit/access-log-client.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import { proxyOptions } from '../kit/proxy-options.ts';
 
 const issuer = 'a'.repeat(64);
 const entries = (count: number): LogMessageObject => ({
@@ -52,23 +53,7 @@ async function start(more: RigOptions = {}): Promise<Rig> {
     refused: (reason) => refused.push(reason),
     now: () => performance.now(),
     ...more,
-    options: {
-      version: 'test',
-      xdsListen: '127.0.0.1:0',
-      defaultMesh: 'default',
-      tls: undefined,
-      maxNames: 1_000,
-      openRate: 1_000,
-      openBurst: 1_000,
-      maxConnectionStreams: 256,
-      maxRequestBytes: 524_288,
-      requestTimeout: 60_000,
-      slowTimeout: 60_000,
-      keepalive: 0,
-      keepaliveTimeout: 10_000,
-      maxConnectionAge: 0,
-      ...more.options,
-    },
+    options: { ...proxyOptions, ...more.options },
   });
   return {
     endpoint,
