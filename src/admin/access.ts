@@ -42,7 +42,7 @@ export function refuseCaller(
     ...(clientCertificates ? ['a client certificate'] : []),
   ].join(' or ');
   // Basic as well, so that a browser asks its user for the token.
-  return errorReply('unauthorized', `${what} that is known here is needed`, {
+  return errorReply('unauthorized', `the server needs ${what} that it accepts`, {
     'WWW-Authenticate': 'Basic realm="meshtrust", charset="UTF-8"',
   });
 }

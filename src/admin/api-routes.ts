@@ -6,8 +6,7 @@ import type { FleetInput } from './fleet-routes.ts';
 import { presentCertificates } from '../api/present-certificates.ts';
 import { presentFindings, presentMesh, presentMeshSummary } from '../api/present-mesh.ts';
 import type { FindingSince, MeshContext } from '../api/present-mesh.ts';
-import { errorReply, jsonReply } from './reply.ts';
-import type { Reply } from './reply.ts';
+import { errorReply, jsonReply, unknownMesh } from './reply.ts';
 import type { Route } from './router.ts';
 
 /** The sources of the API's responses. */
@@ -84,9 +83,4 @@ function readSelection(query: URLSearchParams): HoldSelection | string {
     selection[name] = value;
   }
   return selection;
-}
-
-function unknownMesh(mesh: string): Reply {
-  const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
-  return errorReply('unknown-mesh', message);
 }

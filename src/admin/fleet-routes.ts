@@ -7,7 +7,7 @@ import { anyProxyStates } from '../api/fleet-api-types.ts';
 import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from '../api/fleet-api-types.ts';
 import { presentAny, presentProxyDetail, presentRollout } from '../api/present-fleet.ts';
 import type { FleetContext } from '../api/present-fleet.ts';
-import { errorReply, jsonReply } from './reply.ts';
+import { errorReply, jsonReply, unknownMesh } from './reply.ts';
 import type { Route } from './router.ts';
 import { compareText } from '../text/compare-text.ts';
 
@@ -89,8 +89,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
         const version = query.get('version') ?? undefined;
         const rollout = assessRollout(look, history, { mesh, version, mostLagging, now });
         if (rollout !== undefined) return jsonReply(presentRollout(rollout, now));
-        const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
-        return errorReply('unknown-mesh', message);
+        return unknownMesh(mesh);
       },
     },
   ];
@@ -120,7 +119,7 @@ function readFilters(query: URLSearchParams): Filters | string {
   };
 }
 
-/** Without a state, all proxies that roll-outs count. */
+/** Returns the proxies that the filters select: without a state, all that roll-outs count. */
 function fitting(
   { connected, gone }: FleetLook,
   { states, version, secrets }: Filters,

@@ -1,5 +1,5 @@
 import type { IssuerList } from '../api/issuer-api-types.ts';
-import { errorReply, jsonReply } from './reply.ts';
+import { errorReply, jsonReply, unknownMesh } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
 import type { Route } from './router.ts';
 
@@ -20,7 +20,7 @@ export function issuerRoutes({ view, issuers }: IssuerInput): readonly Route[] {
           return errorReply('not-found', 'the server takes no access logs: see --access-log-listen');
         return view().meshes.has(mesh)
           ? jsonReply(issuers(mesh) satisfies IssuerList)
-          : errorReply('unknown-mesh', `nothing was ever listed for mesh ${mesh}, so no issuer was seen`);
+          : unknownMesh(mesh, 'no issuer was seen');
       },
     },
   ];

@@ -40,6 +40,12 @@ export function textReply(contentType: string, text: string): Reply {
   return { status: 200, contentType, body: plainLines(text) };
 }
 
+/** Returns the error about a mesh that the server does not know, with the effect. */
+export function unknownMesh(mesh: string, effect = 'its proxies, if any, refuse every client'): Reply {
+  const message = `no MeshTrust has listed mesh ${mesh} since the server started: ${effect}`;
+  return errorReply('unknown-mesh', message);
+}
+
 /** Returns an error as JSON, with the status of its code. */
 export function errorReply(code: ApiErrorCode, message: string, headers?: Reply['headers']): Reply {
   const error: ApiError = { error: { code, message } };

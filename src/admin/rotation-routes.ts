@@ -4,7 +4,7 @@ import type { MeshContext } from '../api/present-mesh.ts';
 import { presentRotations } from '../api/present-rotation.ts';
 import type { RotationList } from '../api/rotation-api-types.ts';
 import { assessRollout } from '../fleet/rollout.ts';
-import { errorReply, jsonReply } from './reply.ts';
+import { jsonReply, unknownMesh } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
 import type { ConsumerInput } from './consumer-routes.ts';
 import type { IssuerInput } from './issuer-routes.ts';
@@ -26,8 +26,7 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}/rotations',
       answer: async ([mesh = '']) => {
         const { view } = input;
-        if (!view().meshes.has(mesh))
-          return errorReply('unknown-mesh', `nothing was ever listed for mesh ${mesh}, so no CA is rotated`);
+        if (!view().meshes.has(mesh)) return unknownMesh(mesh, 'no CA is rotated');
         return jsonReply({ rotations: await rotationsOf(input, mesh) } satisfies RotationList);
       },
     },

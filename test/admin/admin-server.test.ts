@@ -123,7 +123,8 @@ suite('the admin server', () => {
     assert.deepEqual(parsed(body), {
       error: {
         code: 'unknown-mesh',
-        message: 'nothing was ever listed for mesh nothing here: its proxies, if any, refuse every client',
+        message:
+          'no MeshTrust has listed mesh nothing here since the server started: its proxies, if any, refuse every client',
       },
     });
   });

@@ -178,7 +178,7 @@ suite('wait', () => {
     await using server = await fleetServer();
     const { code, stderr } = await run(['wait', '--mesh=blue', `--server=${server.url}`]);
     assert.equal(code, 1);
-    assert.match(stderr, /nothing was ever listed for mesh blue/);
+    assert.match(stderr, /no MeshTrust has listed mesh blue since the server started/);
     const other = await run(['wait', '--mesh=blue', '--version=v', '--timeout=0', `--server=${server.url}`]);
     assert.equal(other.code, 4);
   });
