@@ -1,4 +1,5 @@
 import { constants } from 'node:crypto';
+import type { SecureContextOptions } from 'node:tls';
 import { experimental } from '@grpc/grpc-js';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../observe/log/log.ts';
@@ -81,13 +82,17 @@ function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: numb
 
 /**
  * Requests certificates of clients without a CA that verifies them, and resumes no sessions: a session that is resumed
- * by a ticket has the leaf, but not the intermediates that the client sent. grpc-js 1.14 has no option for it.
+ * by a ticket has the leaf, but not the intermediates that the client sent. Without a client CA, no CA verifies a
+ * certificate: Node.js would use those that it has for servers. grpc-js 1.14 has no option for it.
  * @throws {Error} if its internals differ from the known ones: the server must not start without authentication.
  */
 function requestCertificates(credentials: ServerCredentials): void {
   for (const [name, extra] of [
-    ['_getConstructorOptions', { requestCert: true, rejectUnauthorized: false }],
-    ['calculateSecureContextOptions', { secureOptions: constants.SSL_OP_NO_TICKET }],
+    ['_getConstructorOptions', () => ({ requestCert: true, rejectUnauthorized: false })],
+    [
+      'calculateSecureContextOptions',
+      ({ ca }: SecureContextOptions) => ({ ca: ca ?? [], secureOptions: constants.SSL_OP_NO_TICKET }),
+    ],
   ] as const) {
     const original: unknown = Reflect.get(credentials, name);
     if (typeof original !== 'function')
@@ -95,8 +100,8 @@ function requestCertificates(credentials: ServerCredentials): void {
         'client certificates are not possible with this version of @grpc/grpc-js: use --xds-transport own',
       );
     Reflect.set(credentials, name, () => {
-      const options = Reflect.apply(original, credentials, []) as object | null;
-      return options === null ? null : { ...options, ...extra };
+      const options = Reflect.apply(original, credentials, []) as SecureContextOptions | null;
+      return options === null ? null : { ...options, ...extra(options) };
     });
   }
 }

@@ -55,6 +55,8 @@ export class CallRequest implements MessageSink {
   #early: Buffer[] | undefined;
   #earlyBytes = 0;
   #stopped = false;
+  /** True if the handler does not want to read now. */
+  #isPaused = false;
   /** True if the client has sent END_STREAM. */
   isComplete = false;
   /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
@@ -85,7 +87,18 @@ export class CallRequest implements MessageSink {
     for (const bytes of early ?? []) this.data(bytes, 0, bytes.length);
     if (this.#stopped) return;
     if (this.isComplete) this.#halfClosed();
-    else if (early !== undefined) this.#stream.resumeReading();
+    else if (early !== undefined && !this.#isPaused) this.#stream.resumeReading();
+  }
+
+  /** Makes the client stop once the window of the stream is used up. Some messages may still arrive. */
+  pauseReading(): void {
+    this.#isPaused = true;
+    this.#stream.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.#isPaused = false;
+    this.#stream.resumeReading();
   }
 
   followRequests(callback: (isIncomplete: boolean) => void): void {
@@ -147,7 +160,7 @@ export class CallRequest implements MessageSink {
     const message = {
       'too-long': `Received message larger than max (${length} vs ${this.#limits.maxReceiveBytes})`,
       // A request with `grpc-encoding` is refused before its messages are read.
-      compressed: 'a message is marked as compressed, but the request has no grpc-encoding',
+      compressed: 'a message is marked as compressed, but the request names no compression',
       'over-budget': 'incomplete messages exceed the memory limit of the server',
     }[reason];
     if (this.#handler?.unreadable === undefined) this.#call.cancel({ code: grpcStatus[code], message });

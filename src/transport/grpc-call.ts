@@ -106,11 +106,11 @@ export class GrpcCall implements StreamHandler {
 
   /** Makes the client stop once the window of the stream is used up. */
   pauseReading(): void {
-    this.#stream.pauseReading();
+    this.#request.pauseReading();
   }
 
   resumeReading(): void {
-    this.#stream.resumeReading();
+    this.#request.resumeReading();
   }
 
   /** Sends the header block before the first message. */

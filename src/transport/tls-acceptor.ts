@@ -60,7 +60,8 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
 }
 
 function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain: boolean): object {
-  const context = { cert: certificate, key, ca: clientCa };
+  // Without `ca`, Node.js would verify clients by the CA certificates that it has for servers.
+  const context = { cert: certificate, key, ca: clientCa ?? [] };
   // A session that is resumed by a ticket has the leaf, but not the intermediates that the client sent.
   return keepsChain ? { ...context, secureOptions: constants.SSL_OP_NO_TICKET } : context;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
-import { connect } from 'node:tls';
+import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { parseRules } from '../../src/access/parse-rules.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
@@ -339,6 +339,25 @@ for (const xdsTransport of xdsTransports) {
         identities.push([...rig.streams].at(-1)?.identity);
       }
       assert.deepEqual(identities, [proxyId, undefined, undefined]);
+    });
+
+    test('no client CA: no CA that the system trusts verifies a certificate', async () => {
+      const usual = getCACertificates('default');
+      // Stands for a public CA.
+      setDefaultCACertificates([...usual, strangerCa.certPem]);
+      using _ = { [Symbol.dispose]: () => setDefaultCACertificates(usual) };
+      const verified: (boolean | undefined)[] = [];
+      const decide: DecideAccess = ({ certificate }) => {
+        verified.push(certificate?.isVerified);
+        return { kind: 'allowed', identity: undefined };
+      };
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide });
+      using client = rig.connect(makeLeaf(strangerCa, { spiffeId: proxyId }));
+      using stream = client.delta(ads.delta);
+      stream.send(deltaOf('n', 'mesh-a'));
+      await stream.next();
+      assert.deepEqual(verified, [false]);
+      assert.equal([...rig.streams][0]?.origin, '127.0.0.1');
     });
 
     test('decision that takes time: requests wait for it, and none has an effect before', async () => {
