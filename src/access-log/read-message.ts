@@ -1,4 +1,4 @@
-import { createWireReader } from '../xds/wire/read.ts';
+import { FieldScan } from './scan-fields.ts';
 
 /** The node that sends its log: what it says about itself. */
 interface LogNode {
@@ -19,12 +19,11 @@ export interface LogMessage {
 
 /** The most entries of one message. Envoy sends 16 KiB at once by default, and an entry has 100 bytes at least. */
 const mostEntries = 8_192;
-/** The most metadata fields of a node that are looked at. */
-const mostFields = 4_096;
 /** A longer name of a tag is not the name of the issuer. */
 const longestTagName = 128;
 const fingerprintLength = 64;
-const malformed = Symbol('malformed');
+/** The metadata field with the mesh, as for xDS. */
+const meshKey = 'mesh';
 
 // Tags: eight times the field number, plus 2 for a value with a length. Field numbers are those of `proto/`.
 const messageTags = { identifier: 10, http: 18, tcp: 26 };
@@ -38,109 +37,129 @@ const entryTags = { common: 10 };
 const commonTags = { customTag: 178 };
 
 /**
- * Reads a message of Envoy's access log service, without an object for each entry or field. The issuer of an entry is
- * the first custom tag whose name contains `issuer` and whose value is a fingerprint. Returns `undefined` if the bytes
- * are no such message, or have too many entries.
+ * Reads a message of Envoy's access log service. The issuer of an entry is the first custom tag whose name contains
+ * `issuer` and whose value is a fingerprint. Returns `undefined` if the bytes are no such message, or have too many
+ * entries.
  */
 export function readLogMessage(bytes: Buffer): LogMessage | undefined {
-  const issuers = new Map<string, number>();
+  const scan = new FieldScan(bytes);
+  const counts: Counts = { entries: 0, without: 0, issuers: new Map() };
   let node: LogNode | undefined;
-  let entries = 0;
-  let without = 0;
-
-  function readEntries(batch: Buffer): boolean {
-    return eachField(batch, (tag, entry) => {
-      if (tag !== entriesTags.entry) return true;
-      entries += 1;
-      if (entries > mostEntries) return false;
-      const issuer = readIssuer(entry);
-      if (issuer === malformed) return false;
-      if (issuer === undefined) without += 1;
-      else issuers.set(issuer, (issuers.get(issuer) ?? 0) + 1);
-      return true;
-    });
+  while (scan.next(bytes.length)) {
+    const { tag, from, to } = scan;
+    if (tag === messageTags.identifier) {
+      scan.at = from;
+      node = readIdentifier(scan, to);
+    } else if (tag === messageTags.http || tag === messageTags.tcp) {
+      scan.at = from;
+      readEntries(scan, to, counts);
+    } else continue;
+    scan.at = to;
   }
-
-  const isSound = eachField(bytes, (tag, value) => {
-    if (tag === messageTags.identifier) return (node = readIdentifier(value)) !== undefined;
-    return tag === messageTags.http || tag === messageTags.tcp ? readEntries(value) : true;
-  });
-  return isSound ? { node, without, issuers } : undefined;
+  const { without, issuers } = counts;
+  return scan.isSound ? { node, without, issuers } : undefined;
 }
 
-/** Returns the fingerprint of the issuer in an entry, if it has one. `malformed` if it is no entry. */
-function readIssuer(entry: Buffer): string | undefined | typeof malformed {
+interface Counts {
+  entries: number;
+  without: number;
+  readonly issuers: Map<string, number>;
+}
+
+function readEntries(scan: FieldScan, end: number, counts: Counts): void {
+  while (scan.next(end)) {
+    if (scan.tag !== entriesTags.entry) continue;
+    const { from, to } = scan;
+    counts.entries += 1;
+    if (counts.entries > mostEntries) scan.isSound = false;
+    scan.at = from;
+    const issuer = readIssuer(scan, to);
+    scan.at = to;
+    if (issuer === undefined) counts.without += 1;
+    else counts.issuers.set(issuer, (counts.issuers.get(issuer) ?? 0) + 1);
+  }
+}
+
+/** Returns the fingerprint of the issuer in an entry, if it has one. */
+function readIssuer(scan: FieldScan, end: number): string | undefined {
   let issuer: string | undefined;
-  const isSound = eachField(entry, (tag, common) => {
-    if (tag !== entryTags.common) return true;
-    return eachField(common, (field, pair) => {
-      if (field !== commonTags.customTag || issuer !== undefined) return true;
-      let [name, value] = ['', ''];
-      const isPair = eachField(pair, (part, text) => {
-        if (part === pairTags.key && text.length <= longestTagName) name = text.toString('utf8');
-        else if (part === pairTags.value && text.length === fingerprintLength)
-          value = text.toString('latin1');
-        return true;
-      });
-      if (/issuer/i.test(name) && /^[0-9a-f]{64}$/.test(value)) issuer = value;
-      return isPair;
-    });
-  });
-  return isSound ? issuer : malformed;
-}
-
-function readIdentifier(bytes: Buffer): LogNode | undefined {
-  let node: LogNode | undefined = { id: '', mesh: undefined };
-  const isSound = eachField(bytes, (tag, value) => {
-    if (tag !== identifierTags.node) return true;
-    node = readNode(value);
-    return node !== undefined;
-  });
-  return isSound ? node : undefined;
-}
-
-function readNode(bytes: Buffer): LogNode | undefined {
-  let id = '';
-  let mesh: string | undefined;
-  let fields = 0;
-  const isSound = eachField(bytes, (tag, value) => {
-    if (tag === nodeTags.id) id = value.toString('utf8');
-    if (tag !== nodeTags.metadata) return true;
-    return eachField(value, (field, pair) => {
-      if (field !== structTags.entry) return true;
-      fields += 1;
-      if (fields > mostFields) return false;
-      let name = '';
-      let text: string | undefined;
-      const isPair = eachField(pair, (part, content) => {
-        if (part === pairTags.key) name = content.length <= longestTagName ? content.toString('utf8') : '';
-        if (part !== pairTags.value) return true;
-        text = undefined;
-        return eachField(content, (kind, string) => {
-          text = kind === valueTags.string ? string.toString('utf8') : undefined;
-          return true;
-        });
-      });
-      if (name === 'mesh') mesh = text;
-      return isPair;
-    });
-  });
-  return isSound ? { id, mesh } : undefined;
-}
-
-/**
- * Calls `visit` with the tag and the value of each field that has a length, and skips the others. Returns false if the
- * bytes are no message, or if `visit` returned false.
- */
-function eachField(message: Buffer, visit: (tag: number, value: Buffer) => boolean): boolean {
-  const reader = createWireReader(message);
-  while (!reader.done) {
-    const tag = reader.varint();
-    if ((tag & 7) !== 2) reader.skip(tag);
-    else {
-      const value = reader.bytes();
-      if (reader.sound && !visit(tag, value)) return false;
-    }
+  while (scan.next(end)) {
+    if (scan.tag !== entryTags.common) continue;
+    const { from, to } = scan;
+    scan.at = from;
+    issuer = readTags(scan, to) ?? issuer;
+    scan.at = to;
   }
-  return reader.sound;
+  return issuer;
+}
+
+function readTags(scan: FieldScan, end: number): string | undefined {
+  let issuer: string | undefined;
+  while (scan.next(end)) {
+    if (scan.tag !== commonTags.customTag || issuer !== undefined) continue;
+    const { from, to } = scan;
+    scan.at = from;
+    issuer = readTag(scan, to);
+    scan.at = to;
+  }
+  return issuer;
+}
+
+/** Returns the value of a tag, if it is the fingerprint of an issuer. Nearly all tags are known not to be by their length. */
+function readTag(scan: FieldScan, end: number): string | undefined {
+  let [nameFrom, nameTo, valueFrom, valueTo] = [0, 0, 0, 0];
+  while (scan.next(end)) {
+    if (scan.tag === pairTags.key) [nameFrom, nameTo] = [scan.from, scan.to];
+    else if (scan.tag === pairTags.value) [valueFrom, valueTo] = [scan.from, scan.to];
+  }
+  if (valueTo - valueFrom !== fingerprintLength || nameTo - nameFrom > longestTagName) return undefined;
+  const value = scan.bytes.toString('latin1', valueFrom, valueTo);
+  if (!/^[0-9a-f]{64}$/.test(value)) return undefined;
+  return /issuer/i.test(scan.bytes.toString('latin1', nameFrom, nameTo)) ? value : undefined;
+}
+
+function readIdentifier(scan: FieldScan, end: number): LogNode {
+  const node: { id: string; mesh: string | undefined } = { id: '', mesh: undefined };
+  while (scan.next(end)) {
+    if (scan.tag !== identifierTags.node) continue;
+    const { from, to } = scan;
+    scan.at = from;
+    readNode(scan, to, node);
+    scan.at = to;
+  }
+  return node;
+}
+
+function readNode(scan: FieldScan, end: number, node: { id: string; mesh: string | undefined }): void {
+  while (scan.next(end)) {
+    if (scan.tag === nodeTags.id) node.id = scan.text('utf8');
+    if (scan.tag !== nodeTags.metadata) continue;
+    const { from, to } = scan;
+    scan.at = from;
+    while (scan.next(to)) {
+      if (scan.tag !== structTags.entry) continue;
+      const entry = { from: scan.from, to: scan.to };
+      scan.at = entry.from;
+      readMetadata(scan, entry.to, node);
+      scan.at = entry.to;
+    }
+    scan.at = to;
+  }
+}
+
+/** Reads a metadata field of the node: sets the mesh if the field is it. */
+function readMetadata(scan: FieldScan, end: number, node: { mesh: string | undefined }): void {
+  let isMesh = false;
+  let value: string | undefined;
+  while (scan.next(end)) {
+    if (scan.tag === pairTags.key)
+      isMesh = scan.to - scan.from === meshKey.length && scan.text('latin1') === meshKey;
+    if (scan.tag !== pairTags.value) continue;
+    const { from, to } = scan;
+    value = undefined;
+    scan.at = from;
+    while (scan.next(to)) value = scan.tag === valueTags.string ? scan.text('utf8') : undefined;
+    scan.at = to;
+  }
+  if (isMesh) node.mesh = value;
 }

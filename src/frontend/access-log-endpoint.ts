@@ -32,7 +32,7 @@ export const defaultAccessLogLimits: AccessLogLimits = {
   streamRate: { perSecond: 10, burst: 100 },
   messageBytes: 1_048_576,
   streamBytes: 1_048_576,
-  allBytes: 8_388_608,
+  allBytes: 4_194_304,
 };
 
 export interface AccessLogEndpointOptions {
@@ -125,7 +125,7 @@ class LogStream {
   #mesh: string | undefined;
   /** Messages that wait for the decision about the client. */
   #waiting: LogMessage[] | undefined;
-  #firstMessage: NodeJS.Timeout | undefined;
+  #admission: NodeJS.Timeout | undefined;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(
@@ -142,10 +142,14 @@ class LogStream {
 
   start(): void {
     const timeout = (): void =>
-      this.#refuse('no-identifier', grpcStatus.DEADLINE_EXCEEDED, 'no message came');
-    this.#firstMessage = setTimeout(timeout, timerMs(this.#input.options.requestTimeout));
+      this.#refuse(
+        'no-identifier',
+        grpcStatus.DEADLINE_EXCEEDED,
+        'no message came, or no decision about the client',
+      );
+    this.#admission = setTimeout(timeout, timerMs(this.#input.options.requestTimeout));
     this.#call.whenGone(() => {
-      clearTimeout(this.#firstMessage);
+      clearTimeout(this.#admission);
       clearTimeout(this.#pause);
       this.#ended();
     });
@@ -190,7 +194,6 @@ class LogStream {
         grpcStatus.INVALID_ARGUMENT,
         'the first message has no identifier',
       );
-    clearTimeout(this.#firstMessage);
     const { decide, options } = this.#input;
     const mesh = node.mesh ?? options.defaultMesh;
     if (decide === undefined) return this.#admit(mesh, [message]);
@@ -207,6 +210,7 @@ class LogStream {
   }
 
   #admit(mesh: string, messages: readonly LogMessage[]): void {
+    clearTimeout(this.#admission);
     this.#mesh = mesh;
     for (const message of messages) this.#input.received(mesh, message);
     if (this.#waiting === undefined) return;

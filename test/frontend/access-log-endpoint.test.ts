@@ -226,6 +226,18 @@ suite('listener for access logs', () => {
     assert.deepEqual([rig.refused, rig.lost], [['denied'], []]);
   });
 
+  test('a decision that does not come: the client is refused after the request timeout', async () => {
+    await using rig = await start({
+      decide: () => new Promise(() => undefined),
+      options: { requestTimeout: 200 },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    assert.equal((await client.status).code, status.DEADLINE_EXCEEDED);
+    assert.equal(rig.received.size, 0);
+    assert.equal(rig.endpoint.streams(), 0);
+  });
+
   test('a decision that fails: the client is refused', async () => {
     await using rig = await start({ decide: () => Promise.reject(new Error('broken')) });
     using client = openLogStream(rig.endpoint.address);

@@ -53,14 +53,29 @@ for (const unit of ['connections', 'requests'] as const) {
       await writeFile(dir.join('new.pem'), next.certPem);
       await writeFile(trust.join('trust.yaml'), makeDomain('rotating.test', old).yaml());
       const port = await freePort();
+      // One of the two with TLS, and certificates of proxies.
+      const controlPlane = makeCa({ commonName: 'Control plane CA' });
+      const { certPem, keyPem } = makeLeaf(controlPlane, { dnsNames: ['meshtrust.test'] });
+      const files = { 'tls-cert': certPem, 'tls-key': keyPem, 'tls-client-ca': controlPlane.certPem };
+      for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
+      const isMutual = unit === 'requests';
+      const tls = {
+        caPem: controlPlane.certPem,
+        serverName: 'meshtrust.test',
+        identity: makeLeaf(controlPlane),
+      };
       await using server = await startMeshtrust({
         dirs: [trust.path],
-        args: [`--access-log-listen=127.0.0.1:${port}`],
+        args: [
+          `--access-log-listen=127.0.0.1:${port}`,
+          ...(isMutual ? Object.keys(files).map((flag) => `--${flag}=${dir.join(flag)}`) : []),
+        ],
       });
       await using envoy = await startEnvoy({
         path: newest.path,
         transport: 'delta-ads',
         xdsPort: server.xdsPort,
+        tls: isMutual ? tls : undefined,
         grpcLog: { port, of: unit, logs: await logsOf(unit) },
       });
       const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> => {
