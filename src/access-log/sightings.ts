@@ -17,7 +17,16 @@ export interface MeshSightings {
   readonly without: number;
   /** When entries were last lost; `undefined` if none were. */
   readonly lostAt: number | undefined;
+  /** Nodes that sent entries with an issuer within the last hour. Nodes beyond `mostNodes` are not counted. */
+  readonly nodes: number;
 }
+
+/** The time for which a node counts that sent entries, in ms. */
+const nodeWindowMs = 3_600_000;
+/** The most nodes of all meshes that are known by their id. */
+const mostNodes = 20_000;
+/** A node with a longer id is not counted. */
+const longestId = 512;
 
 /** The CA certificates that the proxies of a mesh have: the fingerprint as served, and the one as listed. */
 export type ServedIssuers = ReadonlyMap<string, string>;
@@ -28,14 +37,22 @@ export type ServedIssuers = ReadonlyMap<string, string>;
  */
 export interface IssuerSightings {
   /** Counts the entries of a message. `served` is `undefined` for a mesh that does not exist. */
-  add(mesh: string, message: LogMessage, served: ServedIssuers | undefined, at: number): void;
+  add(sender: LogSender, message: LogMessage, served: ServedIssuers | undefined, at: number): void;
   /** Records that entries may be missing: of one mesh, or of all of them. */
   lost(mesh: string | undefined, at: number): void;
-  of(mesh: string): MeshSightings;
+  of(mesh: string, now: number): MeshSightings;
+}
+
+/** The node that sends its access log. */
+export interface LogSender {
+  readonly id: string;
+  readonly mesh: string;
 }
 
 interface Counts {
   readonly issuers: Map<string, SeenIssuer>;
+  /** When each node last sent entries, the longest ago first. */
+  readonly nodes: Map<string, number>;
   unknown: number;
   without: number;
   lostAt: number | undefined;
@@ -44,20 +61,42 @@ interface Counts {
 /** Creates a count without sightings. */
 export function createIssuerSightings(): IssuerSightings {
   const meshes = new Map<string, Counts>();
+  /** The number of nodes of all meshes. */
+  let nodes = 0;
   /** When entries of an unknown mesh were last lost. */
   let lostAt: number | undefined;
 
   function countsOf(mesh: string): Counts {
     let counts = meshes.get(mesh);
-    if (counts === undefined)
-      meshes.set(mesh, (counts = { issuers: new Map(), unknown: 0, without: 0, lostAt: undefined }));
+    if (counts === undefined) {
+      counts = { issuers: new Map(), nodes: new Map(), unknown: 0, without: 0, lostAt: undefined };
+      meshes.set(mesh, counts);
+    }
     return counts;
   }
 
+  function forgetNodes(known: Map<string, number>, now: number): void {
+    for (const [id, at] of known) {
+      if (now - at < nodeWindowMs) break;
+      known.delete(id);
+      nodes -= 1;
+    }
+  }
+
+  function sent(known: Map<string, number>, id: string, at: number): void {
+    if (id === '' || id.length > longestId) return;
+    if (known.delete(id)) nodes -= 1;
+    forgetNodes(known, at);
+    if (nodes >= mostNodes) return;
+    known.set(id, at);
+    nodes += 1;
+  }
+
   return {
-    add(mesh, { without, issuers }, served, at) {
+    add({ id, mesh }, { without, issuers }, served, at) {
       if (served === undefined) return;
       const counts = countsOf(mesh);
+      if (issuers.size > 0) sent(counts.nodes, id, at);
       counts.without += without;
       for (const [fingerprint, entries] of issuers) {
         const listed = served.get(fingerprint);
@@ -78,14 +117,16 @@ export function createIssuerSightings(): IssuerSightings {
       if (counts === undefined) lostAt = Math.max(lostAt ?? at, at);
       else counts.lostAt = Math.max(counts.lostAt ?? at, at);
     },
-    of(mesh) {
+    of(mesh, now) {
       const counts = meshes.get(mesh);
+      if (counts !== undefined) forgetNodes(counts.nodes, now);
       const times = [lostAt, counts?.lostAt].filter((time) => time !== undefined);
       return {
         issuers: counts?.issuers ?? new Map(),
         unknown: counts?.unknown ?? 0,
         without: counts?.without ?? 0,
         lostAt: times.length === 0 ? undefined : Math.max(...times),
+        nodes: counts?.nodes.size ?? 0,
       };
     },
   };

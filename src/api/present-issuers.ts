@@ -13,7 +13,7 @@ export interface IssuerObservation {
 
 /** Returns the issuers in the access logs of a mesh. */
 export function presentIssuers(name: string, { since, streams, sightings }: IssuerObservation): IssuerList {
-  const { issuers, unknown, without, lostAt } = sightings;
+  const { issuers, nodes, unknown, without, lostAt } = sightings;
   return {
     name,
     since: since === undefined ? undefined : formatTime(since),
@@ -26,6 +26,7 @@ export function presentIssuers(name: string, { since, streams, sightings }: Issu
         firstSeen: formatTime(firstSeen),
         lastSeen: formatTime(lastSeen),
       })),
+    nodes,
     unknown,
     without,
     lostAt: lostAt === undefined ? undefined : formatTime(lostAt),
@@ -34,6 +35,7 @@ export function presentIssuers(name: string, { since, streams, sightings }: Issu
 
 /** Returns what the gates of a rotation need of the issuers that a server has seen. */
 export function observationOfServer({
+  nodes,
   since,
   issuers,
   unknown,
@@ -44,6 +46,7 @@ export function observationOfServer({
     since: since === undefined ? undefined : Date.parse(since),
     entries: issuers.reduce((sum, { entries }) => sum + entries, unknown),
     without,
+    nodes,
     lostAt: lostAt === undefined ? undefined : Date.parse(lostAt),
     lastSeen: new Map(issuers.map(({ fingerprint, lastSeen }) => [fingerprint, Date.parse(lastSeen)])),
   };

@@ -48,10 +48,10 @@ export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs
     decide,
     now: systemClock.monotonic,
     authFailed: () => metrics.refused('denied'),
-    received(mesh, message) {
+    received(sender, message) {
       if (since === undefined) return;
-      const issuers: ServedIssuers | undefined = served(mesh);
-      sightings.add(mesh, message, issuers, now());
+      const issuers: ServedIssuers | undefined = served(sender.mesh);
+      sightings.add(sender, message, issuers, now());
       metrics.received(message, issuers);
     },
     lost: (mesh) => sightings.lost(mesh, now()),
@@ -66,7 +66,7 @@ export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs
   );
   return {
     issuers: (mesh) =>
-      presentIssuers(mesh, { since, streams: endpoint.streams(), sightings: sightings.of(mesh) }),
+      presentIssuers(mesh, { since, streams: endpoint.streams(), sightings: sightings.of(mesh, now()) }),
     close: () => endpoint.close(),
   };
 }

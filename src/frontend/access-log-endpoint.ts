@@ -3,6 +3,7 @@ import { statusOfRefusal } from '../access/claim.ts';
 import type { LogRefusal } from '../access-log/log-refusal.ts';
 import { readLogMessage } from '../access-log/read-message.ts';
 import type { LogMessage } from '../access-log/read-message.ts';
+import type { LogSender } from '../access-log/sightings.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
@@ -45,8 +46,8 @@ export interface AccessLogEndpointOptions {
   readonly limits?: AccessLogLimits | undefined;
   /** Called for clients that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
-  /** A message of a proxy of a mesh has arrived. */
-  readonly received: (mesh: string, message: LogMessage) => void;
+  /** A message of a node has arrived. */
+  readonly received: (sender: LogSender, message: LogMessage) => void;
   /** Entries may be missing: of a mesh, or of an unknown one. */
   readonly lost: (mesh: string | undefined) => void;
   readonly refused: (reason: LogRefusal) => void;
@@ -121,8 +122,8 @@ class LogStream {
   readonly #input: AccessLogEndpointOptions;
   readonly #rates: readonly ByteRate[];
   readonly #ended: () => void;
-  /** The mesh of the node; `undefined` until the client is admitted. */
-  #mesh: string | undefined;
+  /** The node; `undefined` until the client is admitted. */
+  #sender: LogSender | undefined;
   /** Messages that wait for the decision about the client. */
   #waiting: LogMessage[] | undefined;
   #admission: NodeJS.Timeout | undefined;
@@ -166,7 +167,7 @@ class LogStream {
     if (message === undefined)
       return this.#refuse('malformed', grpcStatus.INVALID_ARGUMENT, 'the message cannot be decoded');
     this.#slowDown(bytes.length);
-    if (this.#mesh !== undefined) this.#input.received(this.#mesh, message);
+    if (this.#sender !== undefined) this.#input.received(this.#sender, message);
     else if (this.#waiting !== undefined) this.#waiting.push(message);
     else this.#identify(message);
   }
@@ -195,12 +196,12 @@ class LogStream {
         'the first message has no identifier',
       );
     const { decide, options } = this.#input;
-    const mesh = node.mesh ?? options.defaultMesh;
-    if (decide === undefined) return this.#admit(mesh, [message]);
-    const decision = decide(claimOfCall(this.#call, node.id, mesh));
+    const sender = { id: node.id, mesh: node.mesh ?? options.defaultMesh };
+    if (decide === undefined) return this.#admit(sender, [message]);
+    const decision = decide(claimOfCall(this.#call, sender.id, sender.mesh));
     const settle = (settled: Awaited<typeof decision>): void => {
       if (this.#call.isOver) return;
-      if (settled.kind === 'allowed') this.#admit(mesh, this.#waiting ?? [message]);
+      if (settled.kind === 'allowed') this.#admit(sender, this.#waiting ?? [message]);
       else this.#refuse('denied', grpcStatus[statusOfRefusal[settled.reason]], settled.message);
     };
     if (!(decision instanceof Promise)) return settle(decision);
@@ -209,10 +210,10 @@ class LogStream {
     decision.then(settle, () => this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged'));
   }
 
-  #admit(mesh: string, messages: readonly LogMessage[]): void {
+  #admit(sender: LogSender, messages: readonly LogMessage[]): void {
     clearTimeout(this.#admission);
-    this.#mesh = mesh;
-    for (const message of messages) this.#input.received(mesh, message);
+    this.#sender = sender;
+    for (const message of messages) this.#input.received(sender, message);
     if (this.#waiting === undefined) return;
     this.#waiting = undefined;
     if (this.#pause === undefined) this.#call.resumeReading();
@@ -223,7 +224,7 @@ class LogStream {
     const now = this.#input.now();
     const ms = Math.max(...this.#rates.map((rate) => rate.spend(bytes, now)));
     if (ms === 0 || this.#pause !== undefined) return;
-    this.#input.lost(this.#mesh);
+    this.#input.lost(this.#sender?.mesh);
     this.#call.pauseReading();
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
@@ -235,7 +236,7 @@ class LogStream {
     if (this.#call.isOver) return;
     this.#input.refused(reason);
     // A client that was not admitted may have nothing to say.
-    if (this.#mesh !== undefined || reason === 'too-long') this.#input.lost(this.#mesh);
+    if (this.#sender !== undefined || reason === 'too-long') this.#input.lost(this.#sender?.mesh);
     this.#call.end({ code, message });
   }
 }

@@ -18,23 +18,29 @@ const messageOf = (issuers: readonly (readonly [string, number])[], without = 0)
 suite('issuers of clients in access logs', () => {
   test('an issuer that is served: has the fingerprint of the listed certificate, and the times of its entries', () => {
     const sightings = createIssuerSightings();
-    sightings.add('default', messageOf([[b, 2]]), served, 100);
-    sightings.add('default', messageOf([[b, 3]], 4), served, 50);
-    assert.deepEqual(sightings.of('default'), {
+    sightings.add({ id: 'node', mesh: 'default' }, messageOf([[b, 2]]), served, 100);
+    sightings.add({ id: 'node', mesh: 'default' }, messageOf([[b, 3]], 4), served, 50);
+    assert.deepEqual(sightings.of('default', 0), {
       issuers: new Map([[c, { entries: 5, firstSeen: 50, lastSeen: 100 }]]),
       unknown: 0,
       without: 4,
       lostAt: undefined,
+      nodes: 1,
     });
-    assert.equal(sightings.of('other').issuers.size, 0);
+    assert.equal(sightings.of('other', 0).issuers.size, 0);
   });
 
   test('a flood of issuers that are not served: only their number is kept', () => {
     const sightings = createIssuerSightings();
     for (let index = 0; index < 5_000; index += 1)
-      sightings.add('default', messageOf([[index.toString(16).padStart(64, '0'), 1]]), served, index);
-    sightings.add('default', messageOf([[a, 1]]), served, 9_999);
-    const { issuers, unknown } = sightings.of('default');
+      sightings.add(
+        { id: 'node', mesh: 'default' },
+        messageOf([[index.toString(16).padStart(64, '0'), 1]]),
+        served,
+        index,
+      );
+    sightings.add({ id: 'node', mesh: 'default' }, messageOf([[a, 1]]), served, 9_999);
+    const { issuers, unknown } = sightings.of('default', 0);
     assert.deepEqual([...issuers.keys()], [a]);
     assert.equal(unknown, 5_000);
   });
@@ -42,12 +48,13 @@ suite('issuers of clients in access logs', () => {
   test('a flood of meshes that do not exist: nothing is kept', () => {
     const sightings = createIssuerSightings();
     for (let index = 0; index < 5_000; index += 1)
-      sightings.add(`mesh-${index}`, messageOf([[a, 1]], 1), undefined, index);
-    assert.deepEqual(sightings.of('mesh-1'), {
+      sightings.add({ id: 'node', mesh: `mesh-${index}` }, messageOf([[a, 1]], 1), undefined, index);
+    assert.deepEqual(sightings.of('mesh-1', 0), {
       issuers: new Map(),
       unknown: 0,
       without: 0,
       lostAt: undefined,
+      nodes: 0,
     });
   });
 
@@ -55,18 +62,41 @@ suite('issuers of clients in access logs', () => {
     const sightings = createIssuerSightings();
     for (let index = 0; index < 100; index += 1) {
       const hash = index.toString(16).padStart(64, '0');
-      sightings.add('default', messageOf([[hash, 1]]), new Map([[hash, hash]]), index);
+      sightings.add({ id: 'node', mesh: 'default' }, messageOf([[hash, 1]]), new Map([[hash, hash]]), index);
     }
-    assert.equal(sightings.of('default').issuers.size, 1);
+    assert.equal(sightings.of('default', 0).issuers.size, 1);
+  });
+
+  test('nodes: count for an hour after their last entry with an issuer', () => {
+    const sightings = createIssuerSightings();
+    const nodesAt = (now: number): number => sightings.of('default', now).nodes;
+    const add = (id: string, at: number, message = messageOf([[a, 1]])): void =>
+      sightings.add({ id, mesh: 'default' }, message, served, at);
+    add('one', 0);
+    add('two', 10);
+    add('one', 20);
+    add('three', 20, messageOf([], 1));
+    add('', 20);
+    add('x'.repeat(513), 20);
+    assert.deepEqual([nodesAt(20), nodesAt(3_600_009), nodesAt(3_600_010), nodesAt(3_600_020)], [2, 2, 1, 0]);
+  });
+
+  test('a flood of nodes: at most 20,000 are known, and others are known after an hour', () => {
+    const sightings = createIssuerSightings();
+    for (let index = 0; index < 25_000; index += 1)
+      sightings.add({ id: `node-${index}`, mesh: 'default' }, messageOf([[a, 1]]), served, 0);
+    assert.equal(sightings.of('default', 0).nodes, 20_000);
+    sightings.add({ id: 'later', mesh: 'default' }, messageOf([[a, 1]]), served, 3_600_000);
+    assert.equal(sightings.of('default', 3_600_000).nodes, 1);
   });
 
   test('lost entries: of one mesh, or of all if the mesh is unknown', () => {
     const sightings = createIssuerSightings();
-    sightings.add('a', messageOf([]), served, 1);
-    sightings.add('b', messageOf([]), served, 1);
+    sightings.add({ id: 'node', mesh: 'a' }, messageOf([]), served, 1);
+    sightings.add({ id: 'node', mesh: 'b' }, messageOf([]), served, 1);
     sightings.lost('a', 10);
-    assert.deepEqual([sightings.of('a').lostAt, sightings.of('b').lostAt], [10, undefined]);
+    assert.deepEqual([sightings.of('a', 0).lostAt, sightings.of('b', 0).lostAt], [10, undefined]);
     sightings.lost(undefined, 5);
-    assert.deepEqual([sightings.of('a').lostAt, sightings.of('b').lostAt], [10, 5]);
+    assert.deepEqual([sightings.of('a', 0).lostAt, sightings.of('b', 0).lostAt], [10, 5]);
   });
 });

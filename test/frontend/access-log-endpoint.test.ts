@@ -47,7 +47,7 @@ async function start(more: RigOptions = {}): Promise<Rig> {
     log: createLogger({ format: 'json', level: 'error' }),
     decide: undefined,
     authFailed: () => refused.push('tls'),
-    received: (mesh, { issuers }) =>
+    received: ({ mesh }, { issuers }) =>
       void received.set(mesh, (received.get(mesh) ?? 0) + (issuers.get(issuer) ?? 0)),
     lost: (mesh) => lost.push(mesh),
     refused: (reason) => refused.push(reason),

@@ -113,6 +113,8 @@ export interface ServerObservation extends Observation {
   readonly entries: number;
   /** Entries without one. */
   readonly without: number;
+  /** Proxies that sent entries with one within the last hour. */
+  readonly nodes: number;
   /** When entries were last lost; `undefined` if none were. */
   readonly lostAt: number | undefined;
 }

@@ -71,6 +71,10 @@ function gapsOf(
         ? 'no proxy has sent its access log'
         : `no entry of ${counted(without, 'entry')} has the fingerprint of an issuer`,
     );
+  const connected = answered.reduce((sum, { proxies }) => sum + proxies.connected, 0);
+  const nodes = total((observed) => observed.nodes);
+  if (nodes < connected)
+    gaps.push(`${nodes} of ${counted(connected, 'connected proxy')} sent an issuer within the last hour`);
   return gaps;
 }
 

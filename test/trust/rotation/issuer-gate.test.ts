@@ -14,6 +14,7 @@ const observed = (more: Partial<ServerObservation> = {}): ServerFacts =>
       since: now - 24 * hour,
       entries: 100,
       without: 0,
+      nodes: 3,
       lostAt: undefined,
       lastSeen: new Map([[newHash, now]]),
       ...more,
@@ -95,7 +96,16 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
       [observed({ entries: 0, without: 3 })],
       'no entry of 3 entries has the fingerprint of an issuer',
     ],
-    ['a replica takes no logs', [observed(), server({ server: 'two' })], 'two takes no access logs'],
+    [
+      'a replica takes no logs',
+      [observed({ nodes: 6 }), server({ server: 'two' })],
+      'two takes no access logs',
+    ],
+    [
+      'a connected proxy has not sent its log',
+      [observed({ nodes: 3 }), observed({ nodes: 2 })],
+      '5 of 6 connected proxies sent an issuer within the last hour',
+    ],
     [
       'four replicas are new',
       Array.from({ length: 4 }, () => observed({ since: undefined })),
@@ -124,6 +134,7 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
       since: fc.option(time, { nil: undefined }),
       entries: fc.nat({ max: 2 }),
       without: fc.nat({ max: 2 }),
+      nodes: fc.nat({ max: 4 }),
       lostAt: fc.option(time, { nil: undefined }),
       lastSeen: seen.map((found) => new Map(Object.entries(found))),
     });

@@ -122,6 +122,7 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
         since: server.startedAt,
         entries: server.seen.size,
         without: 0,
+        nodes: server.seen.size,
         lostAt: undefined,
         lastSeen: server.seen,
       },
