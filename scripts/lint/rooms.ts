@@ -62,7 +62,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'access-log': ['xds/wire'],
 
   // Who may use the xDS port: pure
-  access: ['text', 'trust/snapshot', 'trust/verify'],
+  access: ['text', 'trust/model', 'trust/snapshot', 'trust/verify'],
 
   // The cluster, and the inputs: where the texts come from
   'kubernetes/client': ['text', 'net', 'trust', 'xds/timers'],

@@ -1,6 +1,7 @@
 import { refuse } from './claim.ts';
 import type { ClaimedCertificate, RefusedClient } from './claim.ts';
 import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
+import { parseSpiffeId } from '../trust/model/spiffe-id.ts';
 import type { MeshState, MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { readLink } from '../trust/verify/link.ts';
 import { readLeafId } from '../trust/verify/spiffe-id.ts';
@@ -43,9 +44,7 @@ function judgeVerified({ leaf, isVerified }: ClaimedCertificate, now: number): R
   // A connection may be older than the end of its certificate.
   if (now > link.notAfter) return refuse('certificate', 'the client certificate has expired');
   const id = readLeafId(link.names);
-  return id.kind === 'spiffe-id'
-    ? { kind: 'spiffe', id: id.id }
-    : { kind: 'certificate', subject: link.subject };
+  return id.kind === 'spiffe-id' ? identityOf(id.id) : { kind: 'certificate', subject: link.subject };
 }
 
 function judgeByTrust(
@@ -58,9 +57,15 @@ function judgeByTrust(
   const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
   // Only the trust domain of the client is read: explaining a refusal by all others would cost much for a stranger.
   const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now });
-  return verdict.kind === 'admitted'
-    ? { kind: 'spiffe', id: verdict.spiffeId }
-    : refuse('certificate', verdict.sentence);
+  return verdict.kind === 'admitted' ? identityOf(verdict.spiffeId) : refuse('certificate', verdict.sentence);
+}
+
+/** Stricter than Envoy: an ID such as `spiffe://a.test/ns/../sa/x` must not match a rule about `ns/*`. */
+function identityOf(id: string): SpiffeIdentity | RefusedClient {
+  const parsed = parseSpiffeId(id);
+  return typeof parsed === 'string'
+    ? refuse('certificate', `the SPIFFE ID of the client certificate ${parsed}`)
+    : { kind: 'spiffe', id };
 }
 
 function domainsOf(state: MeshState | undefined, name: string | undefined): readonly TrustedDomain[] {

@@ -1,3 +1,5 @@
+import { isDotSegment } from '../trust/model/spiffe-id.ts';
+
 /** A part of a pattern: a text, `*`, or `{name}`. */
 type Piece =
   | { readonly kind: 'text'; readonly text: string }
@@ -36,6 +38,8 @@ export function parseSpiffePattern(text: string): ParsedPattern {
   const segments = spiffeSegments(text);
   if (segments === undefined)
     return { kind: 'invalid', reason: 'is not of the form spiffe://TRUST-DOMAIN/PATH' };
+  if (segments.some(isDotSegment))
+    return { kind: 'invalid', reason: "has '.' or '..' as a segment, which no SPIFFE ID has" };
   return parseSegments(segments);
 }
 

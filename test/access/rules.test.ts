@@ -141,6 +141,11 @@ suite('access rules that are invalid', () => {
       ],
     ],
     [
+      'relative segment',
+      `- { from: { spiffeId: 'spiffe://a.test/ns/../sa/x' }, mesh: m }`,
+      ["[0].from.spiffeId has '.' or '..' as a segment, which no SPIFFE ID has"],
+    ],
+    [
       'unbound name',
       `- { from: { spiffeId: 'spiffe://{mesh}/x' }, mesh: '{mesh}', node: '{pod}' }`,
       ['[0].node uses a {name} that is not in from'],

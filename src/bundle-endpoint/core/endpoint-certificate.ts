@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { finding } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
+import { parseSpiffeId } from '../../trust/model/spiffe-id.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { SpiffeBundle } from '../../trust/federation/write-bundle-document.ts';
@@ -40,8 +41,9 @@ export function readEndpointSvid(pem: string): EndpointSvid | string {
   if (id.kind === 'none') return id.reason;
   const name = parseTrustDomain(id.trustDomain);
   if (name.kind === 'invalid') return `the trust domain of the SPIFFE ID ${name.reason}`;
-  if (!/^spiffe:\/\/[^/?#]+(?:\/[a-zA-Z0-9._-]+)+$/.test(id.id))
-    return `the SPIFFE ID of the certificate is not valid: ${id.id}`;
+  const valid = parseSpiffeId(id.id);
+  if (typeof valid === 'string')
+    return `the SPIFFE ID of the certificate is not valid, it ${valid}: ${id.id}`;
   return { leaf, chain, id: id.id, trustDomain: name.name };
 }
 

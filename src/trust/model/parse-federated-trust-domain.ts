@@ -10,6 +10,7 @@ import { placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import { readName } from './read-header.ts';
 import type { Path } from './read-yaml.ts';
+import { parseSpiffeId } from './spiffe-id.ts';
 import { parseTrustDomain } from './trust-domain.ts';
 import { collectViolations, maxFindings, requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
@@ -134,21 +135,6 @@ function readProfile(spec: Body, report: Report): EndpointProfile | undefined {
         type == null ? 'is required' : "must be 'https_web' or 'https_spiffe'",
       );
   }
-}
-
-/** Parses the SPIFFE ID of a server (SPIFFE ID, section 2). Returns a predicate if it is invalid. */
-export function parseSpiffeId(
-  text: string,
-): { readonly id: string; readonly trustDomain: TrustDomain } | string {
-  const parts = /^spiffe:\/\/([^/]*)(\/.*)?$/s.exec(text);
-  if (parts === null) return 'must be a SPIFFE ID, such as spiffe://example.org/spire/server';
-  const [, name = '', path = ''] = parts;
-  const parsed = parseTrustDomain(name);
-  if (parsed.kind === 'invalid') return `has a trust domain that ${parsed.reason}`;
-  if (text.length > 2048) return 'must be at most 2048 characters';
-  if (!/^(?:\/[a-zA-Z0-9._-]+)+$/.test(path) || /\/\.\.?(?:\/|$)/.test(path))
-    return "must have a path of letters, digits, '.', '-' and '_' after its trust domain";
-  return { id: text, trustDomain: parsed.name };
 }
 
 function readText(value: unknown, path: Path, report: Report): string | undefined {

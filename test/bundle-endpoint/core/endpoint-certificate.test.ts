@@ -33,6 +33,8 @@ suite('certificate of the endpoint with the profile spiffe', () => {
       [makeLeaf(ca, { spiffeId: 'spiffe://a.test/' }).certPem, /is not valid/],
       [makeLeaf(ca, { spiffeId: 'spiffe://a.test/x//y' }).certPem, /is not valid/],
       [makeLeaf(ca, { spiffeId: 'spiffe://a.test/x?y' }).certPem, /is not valid/],
+      [makeLeaf(ca, { spiffeId: 'spiffe://a.test/x/../y' }).certPem, /is not valid, it must not have '\.'/],
+      [makeLeaf(ca, { spiffeId: 'spiffe://a.test/.' }).certPem, /is not valid, it must not have '\.'/],
       [makeLeaf(ca, { spiffeId: 'spiffe://A.test/x' }).certPem, /lower case/],
       [makeLeaf(ca, { spiffeId: 'spiffe://a.test:443/x' }).certPem, /trust domain of the SPIFFE ID/],
       [

@@ -96,7 +96,7 @@ const violations: Readonly<Record<string, readonly [document: unknown, findings:
   'an ID with dots as a segment': [
     withId('spiffe://host.test/a/../b'),
     [
-      "MT003 spec.bundleEndpointProfile.endpointSPIFFEID: endpointSPIFFEID must have a path of letters, digits, '.', '-' and '_' after its trust domain",
+      "MT003 spec.bundleEndpointProfile.endpointSPIFFEID: endpointSPIFFEID must not have '.' or '..' as a segment of its path",
     ],
   ],
   'a PEM bundle': [
