@@ -270,9 +270,9 @@ suite('time until the next fetch', () => {
     'held document: not later than the interval': [held, times(), now, regular],
     'failure with a held document: the regular interval': [
       afterFailure(held, refused, now, 0),
-      times(),
+      times(slow),
       now,
-      regular,
+      nextPollMs(fetched, times(slow), now),
     ],
     'end of the age before the interval': [
       failed,
