@@ -15,7 +15,8 @@ import { bundleOf, shareOf } from '../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
 import { xdsTransports } from '../kit/xds-transports.ts';
-import type { XdsClient } from '../xds/client.ts';
+import type { ClientStream, XdsClient } from '../xds/client.ts';
+import type { DeltaResponse } from '../xds/codec.ts';
 import { ads, sds } from '../xds/loopback/serving.ts';
 import { serverCa, startRig } from './access-rig.ts';
 
@@ -214,6 +215,33 @@ for (const xdsTransport of xdsTransports) {
       await again.next();
       const [second] = rig.streams;
       assert.notEqual(second?.address, first?.address, 'the client has opened a new connection');
+    });
+
+    test('connection of a refused certificate: is closed, but not while it has an open stream', async () => {
+      let meshes = meshesOf(meshCa);
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => meshes) });
+      using client = rig.connect(proxyA);
+      const subscribe = (): ClientStream<DeltaResponse> => {
+        const stream = client.delta(ads.delta);
+        stream.send(deltaOf('gateway.edge', 'mesh-a'));
+        return stream;
+      };
+      const open = subscribe();
+      await open.next();
+      meshes = meshesOf(nextCa);
+      const addressOfDenied = async (): Promise<string> => {
+        assert.equal((await subscribe().ended).code, status.UNAUTHENTICATED);
+        return rig.denied.at(-1)?.address ?? '';
+      };
+      const address = await addressOfDenied();
+      assert.equal(await addressOfDenied(), address, 'the same connection');
+      assert.equal(rig.streams.size, 1, 'the open stream stays');
+
+      open.cancel();
+      await open.ended;
+      // The cancellation and the next stream may overtake each other, and the GOAWAY the stream after that.
+      for (let attempt = 0; (await addressOfDenied()) === address; attempt += 1)
+        assert.ok(attempt < 100, 'the client never used another connection');
     });
 
     test('stream that reached its age: stays open while the judge has no answer', async () => {

@@ -40,6 +40,15 @@ export interface ClientConnection {
    * budget.
    */
   hold(bytes: number): void;
+  /** Counts an xDS stream that is open from now on. */
+  opened(): void;
+  /** Counts an xDS stream as closed. */
+  closed(): void;
+  /**
+   * Asks the client to use a new connection if it has no open xDS stream on this one. Open streams would end with their
+   * connection, and the client could not open them again.
+   */
+  retireIfUnused(): void;
   /** Counts a stream that came to nothing. Closes a connection that has too many of them. */
   countUseless(): void;
 }
@@ -94,6 +103,7 @@ export function createClientConnections({
     calls = 0;
     held = 0;
     isClosed = false;
+    #streams = 0;
     #useless: TokenBucket | undefined;
 
     constructor(session: GuardedSession) {
@@ -111,6 +121,18 @@ export function createClientConnections({
       if (bytes <= 0) return;
       if (this.held > limits.connectionBytes) close(this, 'request-bytes');
       else if (total > limits.totalBytes) closeLargest();
+    }
+
+    opened(): void {
+      this.#streams += 1;
+    }
+
+    closed(): void {
+      this.#streams -= 1;
+    }
+
+    retireIfUnused(): void {
+      if (this.#streams === 0 && !this.isClosed) this.session.retire();
     }
 
     countUseless(): void {

@@ -73,6 +73,7 @@ class ServedStream<Request extends XdsRequest>
   }
 
   start(): void {
+    this.#client?.opened();
     this.#parts.hub.add(this);
     this.#parts.observer.streamOpened(this.#info);
     this.#link.handleWith(this);
@@ -210,9 +211,9 @@ class ServedStream<Request extends XdsRequest>
   deny(nodeId: string, { code, reason, message, retiresConnection = false }: Refused): void {
     const { transport, address } = this.#info;
     this.#parts.observer.denied({ transport, address, nodeId, code, reason, message });
-    if (retiresConnection) this.#link.session?.retire();
     if (code === 'UNAVAILABLE') this.outdated(message);
     else this.#reject({ code, message });
+    if (retiresConnection) this.#client?.retireIfUnused();
   }
 
   partial(held: number): void {
@@ -282,8 +283,7 @@ class ServedStream<Request extends XdsRequest>
   }
 
   #end({ by = 'server', ...rest }: EndedByServer): void {
-    const how = { ...rest, by };
-    if (this.#close(how)) this.#link.end({ code: status[how.code], message: how.message });
+    if (this.#close({ ...rest, by })) this.#link.end({ code: status[rest.code], message: rest.message });
   }
 
   #close(how: StreamEnd): boolean {
@@ -292,6 +292,7 @@ class ServedStream<Request extends XdsRequest>
     this.#access?.end();
     this.#timer.end();
     this.#count(0);
+    this.#client?.closed();
     if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);
