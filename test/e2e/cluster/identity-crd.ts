@@ -56,7 +56,7 @@ const condition = object(
 
 /**
  * The CRD of MeshIdentity with the fields and the rules that Kuma's has: no status subresource and no columns, and the
- * API server drops unknown fields.
+ * API server drops unknown fields. `status.trustDomain` is of Kuma 3.0; older versions have only the conditions.
  */
 export const identityCrd = {
   apiVersion: 'apiextensions.k8s.io/v1',

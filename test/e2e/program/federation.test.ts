@@ -11,6 +11,7 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
+import { run } from '../../cli/run.ts';
 import { untilServed } from './served.ts';
 
 const trustDomain = 'spire.test';
@@ -138,6 +139,12 @@ test('a dead endpoint at the first start: other trust is served after ten second
   const [relationship] = await relationshipsOf(server);
   assert.equal(relationship?.state, 'failing');
   await server.logged('the finding', ({ code }) => code === 'MT083');
+  const { code, stdout } = await run(['check', `--server=http://127.0.0.1:${server.adminPort}`]);
+  assert.equal(code, 1);
+  assert.match(
+    stdout,
+    /\[fail\] trust: no finding is an error[\s\S]*MT083 the bundle of trust domain spire\.test cannot be fetched \(connect\)/,
+  );
 });
 
 test('a trust domain that is also listed: both are served, with a finding', async () => {
