@@ -131,6 +131,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'access',
     'access-log',
     'fleet',
+    'frontend/warm-up',
     'grpc',
     'net',
     'observe/log',
@@ -140,6 +141,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/rate',
     'xds/timers',
   ],
+  'frontend/warm-up': ['fleet', 'http2', 'transport', 'xds', 'xds/wire'],
   'frontend/workers': [
     ...trust,
     'access',

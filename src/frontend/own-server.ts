@@ -11,19 +11,19 @@ import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
 import { transportDefaults } from '../xds/index.ts';
 import type { TransportOptions } from '../xds/index.ts';
 import { timerMs } from '../xds/timers/timers.ts';
+import { warmUp } from './warm-up/warm-up.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
 /** Creates a server on the transport of `src/transport`. */
 export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { readonly server: GrpcServer } {
   const { options } = settings;
-  const server = new GrpcServer(
-    ownServerOptions(transportOptionsOf(options), {
-      messageMs: options.requestTimeout,
-      prefaceMs: options.requestTimeout,
-      stallMs: options.slowTimeout,
-    }),
-  );
+  const serverOptions = ownServerOptions(transportOptionsOf(options), {
+    messageMs: options.requestTimeout,
+    prefaceMs: options.requestTimeout,
+    stallMs: options.slowTimeout,
+  });
+  const server = new GrpcServer(serverOptions);
   const stack = new DisposableStack();
   let stopListening = (): void => undefined;
   return {
@@ -34,6 +34,17 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
       const listener = await listenAt(options.xdsListen, accept);
       stopListening = () => listener.stop();
       return listener.address;
+    },
+    async warmUp(warmUpOptions) {
+      try {
+        await warmUp({ ...warmUpOptions, server: new GrpcServer(serverOptions) });
+      } catch (error) {
+        // Nothing depends on the warm-up.
+        settings.log.debug(
+          { event: 'warm-up', err: error },
+          'the warm-up failed: the first proxies cost more CPU',
+        );
+      }
     },
     async shutDown() {
       stopListening();

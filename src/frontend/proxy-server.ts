@@ -2,6 +2,7 @@ import type { Server } from '@grpc/grpc-js';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { ProxyOptions, XdsAuthOptions } from '../runtime/serve-options.ts';
+import type { WarmUpOptions } from './warm-up/warm-up.ts';
 import type { DirectServer, TransportOptions } from '../xds/index.ts';
 
 export interface ProxyServerOptions {
@@ -19,6 +20,11 @@ export interface ProxyServer {
   readonly server: Server | DirectServer;
   /** Returns the address it listens on. */
   listen(): Promise<string>;
+  /**
+   * Makes V8 compile the code of connections and pushes before a proxy needs it, with services of their own and without
+   * a network. Never rejects. `undefined` if the transport has no warm-up.
+   */
+  warmUp?(options: Omit<WarmUpOptions, 'server'>): Promise<void>;
   /** Closes each connection once its written data is sent. Connections that do not read are closed after 1 s. */
   shutDown(): Promise<void>;
 }

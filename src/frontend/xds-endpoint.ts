@@ -1,3 +1,4 @@
+import type { Server } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { DecideAccess } from '../access/claim.ts';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
@@ -7,7 +8,7 @@ import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { addXdsServices, discoveryServices, protoFiles, protoOptions, typeUrls } from '../xds/index.ts';
-import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
+import type { DirectServer, NodeRefusal, SnapshotStore, XdsObserver, XdsServer } from '../xds/index.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { authorizeBy, meshOf } from './client-claim.ts';
 import { tuneHeap } from './tune-heap.ts';
@@ -34,6 +35,14 @@ export interface XdsEndpoint {
   drain(graceMs: number): Promise<void>;
 }
 
+/** Adds the discovery services to a server. `decide` is undefined if every client may subscribe. */
+type AddServices = (
+  server: Server | DirectServer,
+  store: SnapshotStore,
+  observer: XdsObserver,
+  decide?: DecideAccess,
+) => XdsServer;
+
 /** The announced services. The library also has those of other resource types, which have no resources here. */
 const announced = discoveryServices
   .filter(({ typeUrl }) => typeUrl === undefined || typeUrl === typeUrls.secret)
@@ -57,42 +66,59 @@ export async function startXdsEndpoint({
       ? (await import('./grpc-js-server.ts')).createGrpcJsServer(settings)
       : (await import('./own-server.ts')).createOwnServer(settings);
   const { server } = proxies;
-  const xds = addXdsServices(server, store, {
-    groupOf: (node) => meshOf(node, options.defaultMesh),
-    authorize: decide && authorizeBy(decide, options.defaultMesh),
-    maxStreamAgeMs: options.xdsMaxStreamAge,
-    metadataNames: ['mesh'],
-    types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
-    otherTypes: { unset: 'empty' },
-    // A trust domain has at most 255 bytes.
-    limits: { names: options.maxNames, nameBytes: 256 * Math.max(1_000, options.maxNames) },
-    maxStreams: options.maxStreams,
-    openRate: { perSecond: options.openRate, burst: options.openBurst },
-    connectionRate: connectionShare(options),
-    callRate: { perSecond: options.openRate, burst: options.openBurst },
-    clientLimits: { requestTimeoutMs: options.requestTimeout },
-    slowTimeoutMs: options.slowTimeout,
-    identifier: `meshtrust ${options.version}`,
-    observer,
-  });
+  const addServices = servicesOf(options);
+  const xds = addServices(server, store, observer, decide);
   const health = addHealthService(server, definition, announced);
   addReflection(server, definition, [...announced, healthServiceName]);
   const address = await proxies.listen();
+  let isDraining = false;
+  let warmUp = proxies.warmUp?.bind(proxies);
   return {
     address,
     setServing: (serving) => {
       // Not earlier: the heap may grow during the first complete read.
       if (serving) tuneHeap();
       health.setServing(serving);
+      if (!serving) return;
+      void warmUp?.({
+        addServices,
+        isBusy: () => isDraining || xds.streams() > 0,
+        group: options.defaultMesh,
+      });
+      warmUp = undefined;
     },
     noteRefusal: (refusal) => xds.noteRefusal(refusal),
     async drain(graceMs) {
+      isDraining = true;
       health.drain();
       await xds.drain(graceMs);
       health.close();
       await proxies.shutDown();
     },
   };
+}
+
+/** Returns the function that adds the discovery services to a server. */
+function servicesOf(options: ProxyOptions): AddServices {
+  return (server, store, observer, decide) =>
+    addXdsServices(server, store, {
+      groupOf: (node) => meshOf(node, options.defaultMesh),
+      authorize: decide && authorizeBy(decide, options.defaultMesh),
+      maxStreamAgeMs: options.xdsMaxStreamAge,
+      metadataNames: ['mesh'],
+      types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
+      otherTypes: { unset: 'empty' },
+      // A trust domain has at most 255 bytes.
+      limits: { names: options.maxNames, nameBytes: 256 * Math.max(1_000, options.maxNames) },
+      maxStreams: options.maxStreams,
+      openRate: { perSecond: options.openRate, burst: options.openBurst },
+      connectionRate: connectionShare(options),
+      callRate: { perSecond: options.openRate, burst: options.openBurst },
+      clientLimits: { requestTimeoutMs: options.requestTimeout },
+      slowTimeoutMs: options.slowTimeout,
+      identifier: `meshtrust ${options.version}`,
+      observer,
+    });
 }
 
 /**

@@ -96,9 +96,10 @@ class SocketWire implements Wire {
 
 /** Makes the socket read into the shared buffer. Returns false if the socket lacks the private members. */
 function readIntoShared(socket: Socket, receive: (length: number, source: Buffer) => boolean): boolean {
-  readMembers ??= findReadMembers(socket);
   const handle: unknown = Reflect.get(socket, '_handle');
-  if (readMembers === 'unknown' || !hasUserBuffer(handle)) return false;
+  if (!hasUserBuffer(handle)) return false;
+  readMembers ??= findReadMembers(socket);
+  if (readMembers === 'unknown') return false;
   Reflect.set(socket, readMembers.buffer, readBuffer);
   Reflect.set(socket, readMembers.callback, receive);
   handle.useUserBuffer(readBuffer);

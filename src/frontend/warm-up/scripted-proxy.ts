@@ -1,0 +1,130 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { flag, frameHeaderLength, frameType, writeFrameHeader } from '../../http2/frame.ts';
+import type { Protocol } from '../../xds/index.ts';
+import { concat, field, stringField } from '../../xds/wire/write.ts';
+
+/**
+ * Header blocks of ADS streams, as nghttp2 encodes them: with the static table, new entries of the dynamic table, and
+ * Huffman codes.
+ */
+const headerBlocks: Readonly<Record<Protocol, Buffer>> = {
+  delta: Buffer.from(
+    '838604b960b5773fa5d05b3b98855e432087ee5b3d2fdd95e19a6b0b30d2592f99043f72d9eb716cee62158be5a1238669ac2cc34964da541' +
+      'edb08547f4187a4a89d365a84ff40027465864d833505b11f5f8b1d75d0620d263d4c4d6564',
+    'hex',
+  ),
+  sotw: Buffer.from(
+    '838604b960b5773fa5d05b3b98855e432087ee5b3d2fdd95e19a6b0b30d2592f99043f72d9eb716cee62158dc9b0a3a619a6b0b30d2593695' +
+      '07b6c21514187a4a89d365a84ff40027465864d833505b11f5f8b1d75d0620d263d4c4d6564',
+    'hex',
+  ),
+};
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+/** ENABLE_PUSH 0 and INITIAL_WINDOW_SIZE 256 MiB. */
+const settings = Buffer.from('000200000000000410000000', 'hex');
+const windowUpdate = Buffer.from('0fff0001', 'hex');
+const fields = {
+  delta: { node: 1, type: 2, names: 3, nonce: 6 },
+  sotw: { node: 2, type: 4, names: 3, nonce: 5 },
+} as const;
+
+/** A subscription to one resource. */
+interface Subscription {
+  readonly typeUrl: string;
+  readonly name: string;
+}
+
+/** The fields of a response that its ACK repeats. */
+export interface Answer {
+  readonly nonce: string;
+  readonly version: string;
+}
+
+/** A connection that exists in memory only: a socket without a network, and the client at its other end. */
+export class ScriptedProxy extends Duplex {
+  // The members of a socket that the transport uses.
+  readonly remoteAddress = '127.0.0.1';
+  readonly remotePort = 1;
+  readonly bytesWritten = 0;
+  readonly #protocol: Protocol;
+  readonly #subscription: Subscription;
+
+  constructor(protocol: Protocol, subscription: Subscription) {
+    super({ allowHalfOpen: false });
+    this.#protocol = protocol;
+    this.#subscription = subscription;
+  }
+
+  /** Sends the preface, opens the stream and subscribes. */
+  subscribe(id: string): void {
+    const { typeUrl, name } = this.#subscription;
+    const numbers = fields[this.#protocol];
+    this.push(
+      concat([
+        preface,
+        frame(frameType.settings, 0, 0, settings),
+        frame(frameType.windowUpdate, 0, 0, windowUpdate),
+        frame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
+        message(
+          field(numbers.node, stringField(1, id), stringField(2, 'warm-up')),
+          stringField(numbers.type, typeUrl),
+          stringField(numbers.names, name),
+        ),
+        frame(frameType.settings, flag.ack, 0, new Uint8Array()),
+      ]),
+    );
+  }
+
+  /** Sends the ACK of a response. */
+  acknowledge({ nonce, version }: Answer): void {
+    const { typeUrl, name } = this.#subscription;
+    const numbers = fields[this.#protocol];
+    const isSotw = this.#protocol === 'sotw';
+    this.push(
+      message(
+        stringField(1, isSotw ? version : ''),
+        stringField(numbers.type, typeUrl),
+        stringField(numbers.names, isSotw ? name : ''),
+        stringField(numbers.nonce, nonce),
+      ),
+    );
+  }
+
+  /** Closes the connection. */
+  leave(): void {
+    this.push(null);
+  }
+
+  /** Returns this object as the type that the transport expects. It has the members that the transport uses. */
+  asSocket(): Socket {
+    return this as unknown as Socket;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  override _read(): void {
+    // The script pushes.
+  }
+
+  override _write(_bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    done();
+  }
+}
+
+function frame(type: number, flags: number, streamId: number, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(frameHeaderLength + payload.length);
+  writeFrameHeader(bytes, 0, payload.length, type, flags, streamId);
+  bytes.set(payload, frameHeaderLength);
+  return bytes;
+}
+
+/** Returns the DATA frame of a gRPC message. */
+function message(...parts: readonly Uint8Array[]): Uint8Array {
+  const body = concat(parts);
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(body.length, 1);
+  return frame(frameType.data, 0, 1, concat([header, body]));
+}

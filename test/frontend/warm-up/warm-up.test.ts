@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';
+import type { WarmUpOptions } from '../../../src/frontend/warm-up/warm-up.ts';
+import { GrpcServer } from '../../../src/transport/grpc-server.ts';
+import { addXdsServices } from '../../../src/xds/index.ts';
+import { poison } from '../../kit/poison.ts';
+
+const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
+
+function optionsOf(isBusy: () => boolean): WarmUpOptions {
+  return {
+    server: new GrpcServer({ afterBufferUse: poison }),
+    addServices: (server, store, observer) =>
+      addXdsServices(server, store, { observer, types: { [secretType]: { oneResourcePerResponse: true } } }),
+    isBusy,
+    group: '',
+  };
+}
+
+suite('warm-up', () => {
+  test('no other work: all connections get five responses, acknowledge them and are closed', async () => {
+    const options = optionsOf(() => false);
+    const { connections, acks } = await warmUp(options);
+    assert.deepEqual({ connections, acks }, { connections: 300, acks: 1500 });
+    assert.equal(options.server.connections, 0);
+  });
+
+  test('a proxy is connected: no connection is opened', async () => {
+    const options = optionsOf(() => true);
+    assert.deepEqual(await warmUp(options), { connections: 0, acks: 0 });
+    assert.equal(options.server.connections, 0);
+  });
+
+  test('a proxy connects meanwhile: the warm-up ends after the current change', async () => {
+    let asked = 0;
+    const options = optionsOf(() => {
+      asked += 1;
+      return asked > 3;
+    });
+    assert.deepEqual(await warmUp(options), { connections: 10, acks: 30 });
+    assert.equal(options.server.connections, 0);
+  });
+
+  test('the services cannot be added: the error is passed on', async () => {
+    const options = optionsOf(() => false);
+    const failing: WarmUpOptions = {
+      ...options,
+      addServices: () => {
+        throw new Error('no services');
+      },
+    };
+    await assert.rejects(warmUp(failing), /no services/);
+  });
+});
