@@ -23,6 +23,8 @@ const searches: readonly (readonly [names: readonly ToolName[], find: () => Prom
   [['prometheus'], () => findTool('prometheus', { onPath: 'prometheus' })],
   [['chromium'], findChromium],
   [['ghz'], () => findTool('ghz', { variable: 'MESHTRUST_GHZ', onPath: 'ghz' })],
+  [['grpcurl'], () => findTool('grpcurl', { onPath: 'grpcurl' })],
+  [['h2load'], () => findTool('h2load', { onPath: 'h2load' })],
   [['h2spec'], () => findTool('h2spec')],
   [['grpc-interop-client'], () => findTool('grpc-interop-client')],
   [['spiffe-peer'], () => findTool('spiffe-peer')],

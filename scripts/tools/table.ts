@@ -120,6 +120,17 @@ export const tools = {
     program: 'ghz',
     takes: '1 minute',
   },
+  grpcurl: {
+    source: { kind: 'go', module: 'grpcurl', package: 'github.com/fullstorydev/grpcurl/cmd/grpcurl' },
+    folder: 'grpcurl/v1.9.3',
+    program: 'grpcurl',
+    takes: '1 minute',
+  },
+  h2load: {
+    source: { kind: 'debian', packages: ['nghttp2-client'] },
+    folder: 'h2load/root',
+    program: 'usr/bin/h2load',
+  },
   h2spec: {
     source: { kind: 'go', module: 'h2spec', package: 'github.com/summerwind/h2spec/cmd/h2spec' },
     folder: 'h2spec/v2.2.1',

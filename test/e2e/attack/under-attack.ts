@@ -14,7 +14,7 @@ import { createClient } from '../../xds/client.ts';
 import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 
-const attack = fileURLToPath(new URL('../../kit/attacks/flood-xds.ts', import.meta.url));
+const attacks = new URL('../../kit/attacks/', import.meta.url);
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const cas = [makeCa(), makeCa()] as const;
 
@@ -26,6 +26,8 @@ export interface Seen {
   readonly newcomers: readonly number[];
   /** The largest growth of resident memory, in MiB. */
   readonly grown: number;
+  /** The number of connections of the attacker that ended. */
+  readonly cutOff: number;
   readonly metric: Meshtrust['metric'];
 }
 
@@ -63,7 +65,7 @@ function connectProxy(address: string, id: string, channel?: ChannelCredentials)
 export async function underAttack(
   kind: string,
   check: (seen: Seen) => Promise<void> | void,
-  { attackMs = 4_000, args = [] as readonly string[], tls = false } = {},
+  { attackMs = 4_000, args = [] as readonly string[], tls = false, program = 'flood-xds.ts' } = {},
 ): Promise<void> {
   await using dir = await makeTempDir();
   const change = (count: number): Promise<void> => {
@@ -86,7 +88,7 @@ export async function underAttack(
   await Promise.all(proxies.map((proxy) => proxy.next()));
   const before = await mostMemory(server);
   await using attacker = await startChild(process.execPath, [
-    attack,
+    fileURLToPath(new URL(program, attacks)),
     String(server.xdsPort),
     kind,
     String(attackMs + 1_000),
@@ -115,7 +117,8 @@ export async function underAttack(
         `${JSON.stringify([...(await metric('meshtrust_xds_streams_refused_total')), ...(await metric('meshtrust_xds_connections_closed_total'))])}\n`,
     );
   }
-  await check({ changes, newcomers, grown, metric });
+  const cutOff = Number(/cut off (\d+) times/.exec(attacker.stdout())?.[1]);
+  await check({ changes, newcomers, grown, cutOff, metric });
 }
 
 /**

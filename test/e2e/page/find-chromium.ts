@@ -1,7 +1,7 @@
-import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { installedPath } from '../../../scripts/tools/install-tool.ts';
 import { findTool } from '../../kit/find-tool.ts';
+import { libraryPath } from '../../kit/library-path.ts';
 import type { MissingTool } from '../../kit/missing-tool.ts';
 
 /** A Chromium to run, with the environment that it needs, or why there is none. */
@@ -22,8 +22,5 @@ export async function findChromium(): Promise<FoundChromium> {
 /** Where an unpacked Chromium finds its libraries and fonts. */
 async function environmentOf(path: string): Promise<Readonly<Record<string, string>>> {
   const usr = join(dirname(path), '../..');
-  const lib = join(usr, 'lib');
-  const files = await readdir(lib, { recursive: true });
-  const folders = files.filter((file) => /\.so[.\d]*$/.test(file)).map((file) => join(lib, dirname(file)));
-  return { LD_LIBRARY_PATH: [...new Set(folders)].join(':'), XDG_DATA_HOME: join(usr, 'share') };
+  return { LD_LIBRARY_PATH: await libraryPath(usr), XDG_DATA_HOME: join(usr, 'share') };
 }

@@ -3,16 +3,23 @@
 const frameTypes = {
   data: 0,
   headers: 1,
+  priority: 2,
   reset: 3,
   settings: 4,
   ping: 6,
+  goAway: 7,
   windowUpdate: 8,
   continuation: 9,
+  /** Of no specification. */
+  unknown: 0xbb,
 } as const;
+export const endStream = 1;
 const endHeaders = 4;
+/** SETTINGS_INITIAL_WINDOW_SIZE. */
+const initialWindow = 4;
 
 /** Returns the bytes of a frame. */
-function frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Buffer): Buffer {
+export function frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(9);
   header.writeUIntBE(payload.length, 0, 3);
   header.writeUInt8(frameTypes[type], 3);
@@ -26,6 +33,29 @@ export const hello: Buffer = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   frame('settings', 0, 0, Buffer.alloc(0)),
 ]);
+
+/** The first bytes of a connection whose streams have a window of so many bytes. */
+export function helloWithWindow(bytes: number): Buffer {
+  const setting = Buffer.alloc(6);
+  setting.writeUInt16BE(initialWindow, 0);
+  setting.writeUInt32BE(bytes, 2);
+  return Buffer.concat([hello, frame('settings', 0, 0, setting)]);
+}
+
+/** Returns WINDOW_UPDATE; stream 0 is the connection. */
+export function windowUpdate(stream: number, bytes: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32BE(bytes);
+  return frame('windowUpdate', 0, stream, payload);
+}
+
+/** Returns fields of a header block that stay out of the HPACK table, with a value of so many bytes each. */
+export function plainFields(count: number, valueBytes: number): Buffer {
+  const value = Buffer.concat([Buffer.from([valueBytes]), Buffer.alloc(valueBytes, 'v')]);
+  return Buffer.concat(
+    Array.from({ length: count }, () => Buffer.concat([Buffer.from([0]), text('x'), value])),
+  );
+}
 
 function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
@@ -45,6 +75,16 @@ export function firstHeaders(stream: number, path: string): Buffer {
     text('trailers'),
   ]);
   return frame('headers', endHeaders, stream, block);
+}
+
+/** The same with further encoded fields. */
+export function headersWith(stream: number, path: string, fields: Buffer): Buffer {
+  return frame(
+    'headers',
+    endHeaders,
+    stream,
+    Buffer.concat([firstHeaders(stream, path).subarray(9), fields]),
+  );
 }
 
 /** The same headers for a later stream: six bytes with indexes of the table. */
@@ -70,6 +110,10 @@ export const emptyFrames: Readonly<Record<string, Buffer>> = {
   pings: frame('ping', 0, 0, Buffer.alloc(8)),
   settings: frame('settings', 0, 0, Buffer.alloc(0)),
   'empty-data': frame('data', 0, 1, Buffer.alloc(0)),
+  priorities: frame('priority', 0, 3, Buffer.alloc(5)),
+  'unknown-frames': frame('unknown', 0, 1, Buffer.alloc(0)),
+  /** DATA of nothing but padding. */
+  padding: frame('data', 8, 1, Buffer.concat([Buffer.from([255]), Buffer.alloc(255)])),
 };
 
 /** The beginning of a header block that never ends, and its continuation. */
