@@ -90,11 +90,13 @@ async function tokenReviewer(
   // This loads client-node: only servers that review tokens pay for it.
   const { connectReviewer } = await import('../kubernetes/tokens/connect-reviewer.ts');
   const failures = createFailureLog(log);
+  const keyFailures = createKeyLog(log);
   return connectReviewer({
     kubeconfig,
     audience,
     cacheMs,
     now,
+    keysRead: keyFailures,
     reviewed: (result, ms) => {
       reviewed(result.kind, ms / 1_000);
       failures(result.kind === 'unavailable' ? result.reason : undefined);
@@ -114,6 +116,24 @@ function createFailureLog(log: Logger): (problem: string | undefined) => void {
         { event: 'token-reviews', reason: problem },
         plainText(
           `the API server does not review tokens, so new streams with a token are refused: ${problem}`,
+        ),
+      );
+  };
+}
+
+/** Returns a function that logs when the signing keys cannot be read, for another reason, and when they can again. */
+function createKeyLog(log: Logger): (problem: string | undefined) => void {
+  let last: string | undefined;
+  return (problem) => {
+    if (problem === last) return;
+    last = problem;
+    if (problem === undefined)
+      log.info({ event: 'token-keys' }, 'the keys of service account tokens are read again');
+    else
+      log.warn(
+        { event: 'token-keys', reason: problem },
+        plainText(
+          `the keys of service account tokens cannot be read, so the API server reviews forged tokens as well, within their budget: ${problem}`,
         ),
       );
   };

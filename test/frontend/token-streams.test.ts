@@ -48,6 +48,7 @@ test(`${all} streams with one token: the API server gets one review, and all are
     cacheMs: 60_000,
     now: () => Date.now(),
     reviewed: () => undefined,
+    keysRead: () => undefined,
     // The streams of a busy machine take longer than the default.
     limits: { withinMs: 100_000 },
   });

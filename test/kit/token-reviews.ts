@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -13,6 +14,8 @@ export interface TokenReviews extends AsyncDisposable {
 
 export interface TokenReviewsOptions {
   readonly accepts: (token: string) => boolean;
+  /** The JWK Set of the keys that sign tokens. By default, the API server does not publish it. */
+  readonly keys?: object;
   /** User name of accepted tokens. */
   readonly user?: string;
   /** Called at each review, which is answered when the promise resolves. */
@@ -24,9 +27,34 @@ export function fakeToken(claims: object): string {
   return `e30.${Buffer.from(JSON.stringify({ aud: ['meshtrust'], ...claims })).toString('base64url')}.c2ln`;
 }
 
+/** Signs service account tokens, as an API server does. */
+export interface TokenIssuer {
+  readonly keyId: string;
+  readonly keys: object;
+  readonly issue: (claims: object) => string;
+}
+
+/** Creates an issuer with a key of its own. */
+export function createTokenIssuer(): TokenIssuer {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keyId = 'key-1';
+  const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid: keyId })).toString('base64url');
+  return {
+    keyId,
+    keys: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: keyId, use: 'sig' }] },
+    issue(claims) {
+      const [, body = ''] = fakeToken(claims).split('.');
+      const input = `${header}.${body}`;
+      const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+      return `${input}.${signature.toString('base64url')}`;
+    },
+  };
+}
+
 /** Starts an API server on loopback that reviews tokens. */
 export async function startTokenReviews({
   accepts,
+  keys,
   user = 'system:serviceaccount:edge:envoy',
   before = () => Promise.resolve(),
 }: TokenReviewsOptions): Promise<TokenReviews> {
@@ -52,7 +80,10 @@ export async function startTokenReviews({
   }
 
   const server = createServer((request, response) => {
-    if (request.method !== 'POST') return response.writeHead(404).end('{}');
+    if (request.method !== 'POST') {
+      const found = request.url === '/openid/v1/jwks' ? keys : undefined;
+      return response.writeHead(found === undefined ? 404 : 200).end(JSON.stringify(found ?? {}));
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     return request.on('end', () => {

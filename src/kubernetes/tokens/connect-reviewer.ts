@@ -2,23 +2,38 @@ import { createApiClient } from '../client/api-client.ts';
 import { loadKubeConfig } from '../client/kube-config.ts';
 import { createTokenReviewer } from './reviewer.ts';
 import type { TokenReviewer, TokenReviewerOptions } from './reviewer.ts';
+import { createSignatureChecker } from './signing-keys.ts';
 import { reviewBy } from './token-review.ts';
 
-export interface ConnectReviewerOptions extends Omit<TokenReviewerOptions, 'send'> {
+export interface ConnectReviewerOptions extends Omit<TokenReviewerOptions, 'send' | 'checkSignature'> {
   /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
+  /** Called after each attempt to read the signing keys: with the reason of a failure, or `undefined`. */
+  readonly keysRead: (problem: string | undefined) => void;
 }
 
 /**
  * Creates a reviewer that asks the API server of a kubeconfig, which may be absent for now.
  * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
-export function connectReviewer({ kubeconfig, ...options }: ConnectReviewerOptions): TokenReviewer {
+export function connectReviewer({ kubeconfig, keysRead, ...options }: ConnectReviewerOptions): TokenReviewer {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));
-  const reviewer = createTokenReviewer({ ...options, send: reviewBy(client, options.audience) });
+  const closing = new AbortController();
+  const signatures = createSignatureChecker({
+    client,
+    signal: closing.signal,
+    clock: () => performance.now(),
+    read: keysRead,
+  });
+  const reviewer = createTokenReviewer({
+    ...options,
+    checkSignature: (token) => signatures.check(token),
+    send: reviewBy(client, options.audience),
+  });
   return {
     review: (...token) => reviewer.review(...token),
     close: () => {
+      closing.abort();
       reviewer.close();
       client.close();
     },

@@ -1,5 +1,6 @@
 import { createReviewCache } from '../../access/review-cache.ts';
-import type { ReviewResult, ReviewToken, TokenClient } from '../../access/review.ts';
+import type { ReviewResult, ReviewToken, SettledReview, TokenClient } from '../../access/review.ts';
+import type { SignatureVerdict } from '../../access/token-signature.ts';
 import { createFairQueue } from '../../xds/rate/fair-queue.ts';
 import type { Origin } from '../../xds/rate/fair-queue.ts';
 import { after } from '../../xds/timers/timers.ts';
@@ -16,6 +17,8 @@ export interface TokenReviewer {
 
 export interface TokenReviewerOptions {
   readonly send: SendReview;
+  /** Checks who has signed a token, without a request. By default, only the API server can tell. */
+  readonly checkSignature?: ((token: string) => SignatureVerdict) | undefined;
   readonly audience: string;
   /** Time for which an accepted token is not reviewed again, in ms. */
   readonly cacheMs: number;
@@ -27,9 +30,11 @@ export interface TokenReviewerOptions {
 }
 
 export interface ReviewLimits extends ReviewRates {
-  /** The most requests at once. */
+  /** The most requests at once: of all tokens, and of those whose signature is unknown. */
   readonly atOnce: number;
-  /** The most tokens that wait for a request: of all clients, and of one address. */
+  readonly unknownAtOnce: number;
+  /** The most waiting tokens with a good signature, the most others, and the most of these of one address. */
+  readonly signedWaiting: number;
   readonly waiting: number;
   readonly waitingOfAddress: number;
   /** Time in which a token must be reviewed, in ms. */
@@ -38,6 +43,8 @@ export interface ReviewLimits extends ReviewRates {
 
 const defaultLimits: ReviewLimits = {
   atOnce: 16,
+  unknownAtOnce: 12,
+  signedWaiting: 10_000,
   waiting: 10_000,
   waitingOfAddress: 1_000,
   withinMs: 5_000,
@@ -45,8 +52,12 @@ const defaultLimits: ReviewLimits = {
   addressRate: { perSecond: 5, burst: 50 },
 };
 
+/** Tokens of the first lane go first, and have no budget: only the API server can make them. */
+type Lane = Exclude<SignatureVerdict, 'forged'>;
+
 /** A token that is being reviewed, or waits for it. All of its streams share the review. */
 interface Review extends Origin {
+  readonly lane: Lane;
   readonly key: string;
   readonly token: string;
   readonly expiresAt: number | undefined;
@@ -57,56 +68,70 @@ interface Review extends Origin {
 /** A defect must not end the server, and admits no client. */
 const unavailable = (error: unknown): ReviewResult => ({ kind: 'unavailable', reason: String(error) });
 
+const forged: SettledReview = {
+  kind: 'refused',
+  reason: 'token',
+  message: 'the API server has not signed the token',
+};
+
 const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the token in time' };
 
 /**
- * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. Requests that end
- * without an accepted token have a budget; tokens above it wait. Clients take turns by their addresses and connections,
- * so one with thousands of tokens delays another client by one request.
+ * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. A token with a forged
+ * signature costs no request. If the signature is unknown, requests that end without an accepted token have a budget;
+ * tokens above it wait. Clients take turns by their addresses and connections, so one with thousands of tokens delays
+ * another client by one request.
  */
 export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
-  const { send, audience, cacheMs, now, reviewed } = options;
+  const { send, audience, cacheMs, now, reviewed, checkSignature = () => 'unknown' } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const { atOnce, withinMs } = limits;
+  const { withinMs } = limits;
   const cache = createReviewCache(audience, cacheMs);
   const budget = createReviewBudget(limits);
   const open = new Map<string, Promise<ReviewResult>>();
-  const queue = createFairQueue<Review>();
+  const queues = { signed: createFairQueue<Review>(), unknown: createFairQueue<Review>() };
+  const running = { signed: 0, unknown: 0 };
   const closing = new AbortController();
-  let running = 0;
   let cancelNext: (() => void) | undefined;
 
   async function run(review: Review): Promise<void> {
     const startedAt = performance.now();
-    running += 1;
+    running[review.lane] += 1;
     const leftMs = Math.max(1, review.deadline - startedAt);
     const result = await send(review.token, closing.signal, leftMs).catch(unavailable);
-    running -= 1;
+    running[review.lane] -= 1;
     reviewed(result, performance.now() - startedAt);
-    if (result.kind === 'accepted') budget.restore(review.address);
+    if (review.lane === 'unknown' && result.kind === 'accepted') budget.restore(review.address);
     if (result.kind !== 'unavailable') cache.set(review.key, result, now(), review.expiresAt);
     review.settle(result);
     next();
   }
 
-  /** Sends as many requests as allowed, and comes back when the budget allows the next one. */
+  /** Sends as many requests as allowed. */
   function next(): void {
-    while (running < atOnce && queue.size > 0) {
-      const at = performance.now();
-      let waitMs = budget.waitMs(at);
-      if (waitMs > 0) return comeBack(waitMs);
-      waitMs = Number.POSITIVE_INFINITY;
-      const review = queue.shift((_, address) => {
-        const ms = budget.take(address, at);
-        waitMs = Math.min(waitMs, ms);
-        return ms === 0;
-      });
-      if (review === undefined) return comeBack(waitMs);
+    while (running.signed + running.unknown < limits.atOnce) {
+      const review = queues.signed.shift() ?? nextUnknown();
+      if (review === undefined) return;
       void run(review);
     }
   }
 
-  function comeBack(ms: number): void {
+  /** Returns the next token of an unknown signature, or comes back when the budget allows it. */
+  function nextUnknown(): Review | undefined {
+    if (queues.unknown.size === 0 || running.unknown >= limits.unknownAtOnce) return undefined;
+    const at = performance.now();
+    let waitMs = budget.waitMs(at);
+    if (waitMs > 0) return comeBack(waitMs);
+    waitMs = Number.POSITIVE_INFINITY;
+    const review = queues.unknown.shift((_, address) => {
+      const ms = budget.take(address, at);
+      waitMs = Math.min(waitMs, ms);
+      return ms === 0;
+    });
+    return review ?? comeBack(waitMs);
+  }
+
+  function comeBack(ms: number): undefined {
     if (closing.signal.aborted) return;
     cancelNext ??= after(ms, () => {
       cancelNext = undefined;
@@ -114,20 +139,24 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     });
   }
 
-  function hasRoomFor(address: string): boolean {
-    if (closing.signal.aborted || queue.size >= limits.waiting) return false;
-    return queue.sizeOf(address) < limits.waitingOfAddress;
+  function hasRoomFor(lane: Lane, address: string): boolean {
+    if (closing.signal.aborted) return false;
+    const { signed, unknown } = queues;
+    if (lane === 'signed') return signed.size < limits.signedWaiting;
+    return unknown.size < limits.waiting && unknown.sizeOf(address) < limits.waitingOfAddress;
   }
 
   function start(
+    lane: Lane,
     key: string,
     token: string,
     { address, connection }: TokenClient,
     expiresAt: number | undefined,
   ): Promise<ReviewResult> {
-    if (!hasRoomFor(address)) return Promise.resolve(tooLate);
+    if (!hasRoomFor(lane, address)) return Promise.resolve(tooLate);
     const { promise, resolve } = Promise.withResolvers<ReviewResult>();
     const review: Review = {
+      lane,
       key,
       token,
       expiresAt,
@@ -136,10 +165,10 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
       deadline: performance.now() + withinMs,
       settle: resolve,
     };
-    queue.add(review);
+    queues[lane].add(review);
     // A request that was sent has its own time limit.
     const cancel = after(withinMs, () => {
-      if (queue.delete(review)) resolve(tooLate);
+      if (queues[lane].delete(review)) resolve(tooLate);
     });
     const settled = promise.finally(() => {
       cancel();
@@ -153,7 +182,10 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
   return {
     review(token, client, expiresAt) {
       const key = cache.keyOf(token);
-      return cache.get(key, now()) ?? open.get(key) ?? start(key, token, client, expiresAt);
+      const known = cache.get(key, now()) ?? open.get(key);
+      if (known !== undefined) return known;
+      const verdict = checkSignature(token);
+      return verdict === 'forged' ? forged : start(verdict, key, token, client, expiresAt);
     },
     close() {
       closing.abort();

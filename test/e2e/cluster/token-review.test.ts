@@ -17,9 +17,9 @@ import { ads } from '../../xds/loopback/serving.ts';
 import { findCluster, skip } from './stage.ts';
 
 /** Returns the claims of a token of a service account. */
-function claimsOf(token: string): { readonly 'kubernetes.io': object } {
+function claimsOf(token: string): { readonly exp: number; readonly 'kubernetes.io': object } {
   const [, body = ''] = token.split('.');
-  return JSON.parse(Buffer.from(body, 'base64url').toString()) as { readonly 'kubernetes.io': object };
+  return JSON.parse(Buffer.from(body, 'base64url').toString()) as ReturnType<typeof claimsOf>;
 }
 
 test('API server: says which tokens of service accounts it accepts', { skip }, async (t) => {
@@ -143,7 +143,15 @@ test('API server: says which tokens of service accounts it accepts', { skip }, a
         (await cluster.asked()).filter(({ resource }) => resource === 'tokenreviews').length;
       const good = await token('meshtrust');
       const now = Math.floor(Date.now() / 1_000);
+      const [head, body] = good.split('.');
+      // The first one may be reviewed: the server reads the keys of the API server when it starts.
+      await poll('a forged token to be known as such', async () =>
+        /^16 .*has not signed/.test(await streamWith(`${head}.${body}.AAAA`)) ? true : undefined,
+      );
       const before = await reviews();
+      const { exp: _, ...unlimited } = claimsOf(good);
+      const claims = Buffer.from(JSON.stringify(unlimited)).toString('base64url');
+      assert.match(await streamWith(`${head}.${claims}.AAAA`), /^16 .*has not signed/);
       assert.equal(await streamWith(good), 'served');
       const [expired, vault, early] = [
         await cluster.changeToken(good, { exp: now - 60 }),
@@ -159,7 +167,8 @@ test('API server: says which tokens of service accounts it accepts', { skip }, a
       });
       assert.equal(asked, 2, 'one of the good token, and one of the token that is not valid yet');
       const failures = await program.metric('meshtrust_xds_auth_failures_total');
-      assert.deepEqual([failures.get('reason="token"'), failures.get('reason="audience"')], [2, 1]);
+      assert.equal(failures.get('reason="audience"'), 1);
+      assert.ok((failures.get('reason="token"') ?? 0) >= 4);
     },
   );
 

@@ -1,12 +1,13 @@
-// Run as a process of its own: PORT ADDRESSES. Opens streams to the xDS listener at PORT, without TLS, from so many
+// Run as a process of its own: PORT ADDRESSES KEY. Opens streams to the xDS listener at PORT, without TLS, from so many
 // addresses of loopback (127.0.1.1, 127.0.1.2, …; 0: 127.0.0.1) until it is killed. Each has another token, which is well
-// formed, for the right audience, and has a signature of its own. Prints the number of ended streams four times a second.
+// formed, for the right audience, names the key, and has a signature of its own. Prints the number of ended streams four times a second.
 import { hash } from 'node:crypto';
 import { connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { message } from './http2-frames.ts';
 
-const [port, addresses] = process.argv.slice(2).map(Number);
+const [port, addresses] = process.argv.slice(2, 4).map(Number);
+const kid = process.argv[4];
 /** Few for each of many addresses. */
 const connections = addresses !== undefined && addresses > 10 ? 1 : 4;
 const streamsOfConnection = addresses !== undefined && addresses > 10 ? 20 : 200;
@@ -14,7 +15,7 @@ const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggrega
 const type = Buffer.from('type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret');
 /** A subscription to the resource `A`. */
 const subscription = message(Buffer.concat([Buffer.of(0x12, type.length), type, Buffer.of(0x1a, 1, 0x41)]));
-const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: 'a' })).toString('base64url');
+const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid })).toString('base64url');
 const claims = Buffer.from(
   JSON.stringify({
     aud: ['meshtrust'],

@@ -21,6 +21,11 @@ function scene(limits: Partial<ReviewLimits> = {}) {
       sent.push({ token, answer: resolve });
       return promise;
     },
+    // The name of a token says who has signed it.
+    checkSignature: (token) => {
+      if (token.startsWith('forged')) return 'forged';
+      return token.startsWith('signed') ? 'signed' : 'unknown';
+    },
     audience: 'meshtrust',
     cacheMs: 60_000,
     now: () => time,
@@ -106,16 +111,40 @@ suite('reviews of tokens', () => {
 
   test('many tokens: 16 requests at once, and clients take turns', async () => {
     const { sent, review } = scene();
-    for (let index = 0; index < 100; index += 1) void review(`flood-${index}`, '10.0.0.66');
+    for (let index = 0; index < 100; index += 1) void review(`signed-${index}`, '10.0.0.66');
     assert.equal(sent.length, 16);
-    const honest = review('honest', '10.0.0.7');
+    const honest = review('signed-honest', '10.0.0.7');
     sent[0]?.answer(refused);
     sent[1]?.answer(refused);
     await new Promise(setImmediate);
     assert.equal(sent.length, 18);
-    const own = sent.slice(16).find(({ token }) => token === 'honest');
+    const own = sent.slice(16).find(({ token }) => token === 'signed-honest');
     own?.answer(accepted);
     assert.deepEqual(await honest, accepted, 'it waited for one request of the flood at most');
+  });
+
+  test('forged token: is refused without a request', () => {
+    const { sent, review } = scene();
+    const result = review('forged');
+    assert.ok(!(result instanceof Promise));
+    assert.deepEqual([result.kind, sent.length], ['refused', 0]);
+  });
+
+  test('tokens of unknown signatures: leave requests for others, which go first and have no budget', async () => {
+    const limits = { perSecond: 0.001, burst: 13 };
+    const { sent, review, close } = scene({ rate: limits, addressRate: limits });
+    for (let index = 0; index < 100; index += 1) void review(`flood-${index}`);
+    assert.equal(sent.length, 12);
+    for (let index = 0; index < 50; index += 1) void review(`signed-${index}`);
+    assert.equal(sent.length, 16);
+    for (let answered = 0; answered < sent.length; answered += 1) {
+      sent[answered]?.answer(refused);
+      await new Promise(setImmediate);
+    }
+    const order = sent.map(({ token }) => token.startsWith('signed'));
+    assert.deepEqual([order.filter(Boolean).length, order.filter((isSigned) => !isSigned).length], [50, 13]);
+    assert.equal(order.lastIndexOf(false), order.length - 1, 'the thirteenth of the flood is the last');
+    close();
   });
 
   test('token that waits for too long: is unavailable, and costs no request', async () => {

@@ -11,9 +11,11 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 async function review(status: number, answer: unknown) {
   let request: unknown;
   const server = createServer((incoming, response) => {
+    // The signing keys.
+    if (incoming.method === 'GET') return response.writeHead(404).end('{}');
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
+    return incoming.on('end', () => {
       request = { path: incoming.url, body: JSON.parse(Buffer.concat(chunks).toString()) as unknown };
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
@@ -36,6 +38,7 @@ async function review(status: number, answer: unknown) {
     cacheMs: 60_000,
     now: () => 0,
     reviewed: () => undefined,
+    keysRead: () => undefined,
   });
   const result = await reviewer.review('t', { address: '10.0.0.1', connection: '10.0.0.1:1' }, undefined);
   reviewer.close();
