@@ -38,7 +38,7 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
   // This note is printed in every format, on stderr: the data on stdout describes one mesh.
   const others = isGiven('mesh') ? [] : await source.others();
   if (others.length > 0) say(io, `showing mesh ${source.name}; other meshes (--mesh): ${nameSome(others)}`);
-  if (source.name !== wanted) say(io, `showing mesh ${source.name}, the only one of these files`);
+  if (source.name !== wanted) say(io, `showing mesh ${source.name}, the only one that is listed`);
   if (options.format === undefined) {
     const detail = only(await source.detail(), options.trustDomain);
     writeOutput(io, options.output, detail, ({ wide }, plain) => {

@@ -329,7 +329,7 @@ suite('bundle', () => {
     await writeFile(dir.join('b.yaml'), meshTrustYaml(blue));
     const shown = await run(['bundle', dir.path]);
     assert.equal(shown.code, 0, shown.stderr);
-    assert.equal(shown.stderr, 'showing mesh blue, the only one of these files\n');
+    assert.equal(shown.stderr, 'showing mesh blue, the only one that is listed\n');
     assert.match(shown.stdout, /^mesh blue, version /);
     const refused = /^error: mesh default: no MeshTrust lists it \(meshes: blue\)/;
     for (const args of [['--format=pem'], ['--mesh=default']]) {
