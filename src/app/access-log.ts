@@ -8,6 +8,7 @@ import type { Logger } from '../observe/log/log.ts';
 import type { AccessLogMetrics } from '../observe/metrics/access-log-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
+import { plainText } from '../text/plain-text.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { servedIssuers } from './served-issuers.ts';
 
@@ -55,7 +56,11 @@ export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs
       metrics.received(message, issuers);
     },
     lost: (mesh) => sightings.lost(mesh, now()),
-    refused: metrics.refused,
+    refused(reason, address, message) {
+      metrics.refused(reason);
+      const fields = { event: 'access-log-refused', reason, address };
+      log.debug(fields, plainText(`the access log of ${address} is refused: ${message}`));
+    },
   });
   pipeline.subscribe(begin);
   begin();

@@ -50,7 +50,8 @@ export interface AccessLogEndpointOptions {
   readonly received: (sender: LogSender, message: LogMessage) => void;
   /** Entries may be missing: of a mesh, or of an unknown one. */
   readonly lost: (mesh: string | undefined) => void;
-  readonly refused: (reason: LogRefusal) => void;
+  /** A stream was refused or ended. `message` is a sentence without anything that the client sent. */
+  readonly refused: (reason: LogRefusal, address: string, message: string) => void;
   /** A monotonic clock, in ms. */
   readonly now: () => number;
 }
@@ -85,7 +86,7 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
       let rate = rates.get(connection);
       if (rate === undefined) rates.set(connection, (rate = createTokenBucket(limits.streamRate)));
       if (rate.take(input.now()) === 0) return serve();
-      input.refused('too-many');
+      input.refused('too-many', connection.address, 'the connection opens too many streams');
       connection.closeForExcess();
     },
     failed: () => undefined,
@@ -95,8 +96,9 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
   server.addStream(path, (call) => {
     if (open.size >= limits.streams) {
       input.lost(undefined);
-      input.refused('too-many');
-      call.end({ code: grpcStatus.RESOURCE_EXHAUSTED, message: 'too many streams of access logs' });
+      const message = 'too many streams of access logs';
+      input.refused('too-many', call.address, message);
+      call.end({ code: grpcStatus.RESOURCE_EXHAUSTED, message });
       return;
     }
     const stream = new LogStream(call, input, [createByteRate(limits.streamBytes), all], () =>
@@ -234,7 +236,7 @@ class LogStream {
 
   #refuse(reason: LogRefusal, code: number, message: string): void {
     if (this.#call.isOver) return;
-    this.#input.refused(reason);
+    this.#input.refused(reason, this.#call.address, message);
     // A client that was not admitted may have nothing to say.
     if (this.#sender !== undefined || reason === 'too-long') this.#input.lost(this.#sender?.mesh);
     this.#call.end({ code, message });

@@ -83,6 +83,14 @@ suite('listener for access logs', () => {
     assert.deepEqual([rig.refused, rig.lost], [[], []]);
   });
 
+  test('a Unix socket: takes access logs as well', async () => {
+    await using dir = await makeTempDir();
+    await using rig = await start({ listen: `unix:${dir.join('log.sock')}` });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+  });
+
   test('a node without a mesh: belongs to the default mesh', async () => {
     await using rig = await start();
     using client = openLogStream(rig.endpoint.address);
