@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Fleet, FleetLook } from '../fleet/fleet.ts';
 import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
+import { identityOf } from '../fleet/records.ts';
 import type { GoneRecord, ProxyRecord } from '../fleet/records.ts';
 import { assessRollout } from '../fleet/rollout.ts';
 import { anyProxyStates } from '../api/fleet-api-types.ts';
@@ -32,6 +33,8 @@ interface Filters {
   readonly states: ReadonlySet<AnyProxyState> | undefined;
   /** Part of the node id. */
   readonly node: string;
+  /** Part of the authenticated identity. */
+  readonly identity: string;
   /** Beginning of the newest version of its mesh that a proxy has acknowledged. */
   readonly version: string | undefined;
   /** Names of secrets: only proxies that subscribed to one of them. Undefined for all proxies. */
@@ -112,6 +115,7 @@ function readFilters(query: URLSearchParams): Filters | string {
     mesh: query.get('mesh') ?? undefined,
     states: states.size === 0 ? undefined : states,
     node: query.get('node') ?? '',
+    identity: query.get('identity') ?? '',
     version,
     secrets: secrets.length === 0 ? undefined : new Set(secrets),
     limit: Math.min(Number(limit), pageSize.most),
@@ -150,11 +154,12 @@ function asksForOne({ streams }: ProxyRecord, names: ReadonlySet<string>): boole
 /** Only proxies on the page are assessed, so that a page costs the same whatever the number of proxies. */
 function page<Item extends ProxyRecord | GoneRecord>(
   all: readonly Item[],
-  { mesh, node, limit, after }: Filters,
+  { mesh, node, identity, limit, after }: Filters,
   present: (item: Item) => ProxySummary,
 ): Omit<ProxyList, 'complete'> {
   const sorted = all
     .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
+    .filter((item) => identity === '' || identityOf(item)?.includes(identity) === true)
     .map((item): readonly [string, Item] => [keyOf(item), item])
     .sort(([a], [b]) => compareText(a, b));
   const start = after === '' ? 0 : sorted.findIndex(([key]) => key > after);

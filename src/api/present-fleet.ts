@@ -1,4 +1,5 @@
 import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
+import { identityOf } from '../fleet/records.ts';
 import type { GoneRecord, ProxyRecord, RefusalRecord, StreamRecord } from '../fleet/records.ts';
 import type { Lagging, Rollout } from '../fleet/rollout.ts';
 import type { ServedHistory } from '../fleet/served-history.ts';
@@ -39,7 +40,7 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
     state,
     address: first?.info.address ?? '',
     proxy: first?.info.userAgent ?? '',
-    identity: first?.info.identity,
+    identity: identityOf(proxy),
     transports: [...new Set(streams.map(({ info }) => transportOf(info)))].sort(),
     connectedAt: presentTime(since),
     version: state === 'synced' ? served : heldVersion(proxy, history)?.version,
@@ -63,7 +64,7 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
     state: assessment?.state ?? 'disconnected',
     address,
     proxy: userAgent,
-    identity: [...gone.streams][0]?.info.identity,
+    identity: identityOf(gone),
     transports: [],
     connectedAt: presentTime(since),
     disconnectedAt: presentTime(goneAt),

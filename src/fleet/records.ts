@@ -74,3 +74,9 @@ export interface GoneRecord extends ProxyMemory {
   /** The streams as they were when they ended; empty if no roll-out counts the proxy, and it had too many. */
   readonly streams: ReadonlySet<StreamRecord>;
 }
+
+/** Returns the authenticated identity of a proxy; `undefined` if it has none, or its streams are no longer known. */
+export function identityOf({ streams }: ProxyRecord | GoneRecord): string | undefined {
+  for (const { info } of streams) return info.identity;
+  return undefined;
+}

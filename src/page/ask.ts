@@ -41,9 +41,13 @@ export const askChanges = (mesh: string | undefined, limit: number): Promise<Cha
 export const findProxies = (node: string, limit: number): Promise<ProxyList> =>
   ask(`/api/v1/proxies?node=${name(node)}&limit=${limit}`);
 
-export function askProxies(mesh: string, { node, state, version, after }: ProxyFilter): Promise<ProxyList> {
+export function askProxies(
+  mesh: string,
+  { node, identity, state, version, after }: ProxyFilter,
+): Promise<ProxyList> {
   const query = new URLSearchParams({ mesh, limit: String(pageSize) });
   if (node !== '') query.set('node', node);
+  if (identity !== '') query.set('identity', identity);
   const states = state === 'behind' ? behindStates : state === '' ? [] : [state];
   for (const one of states) query.append('state', one);
   if (version !== '') query.set('version', version);

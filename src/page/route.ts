@@ -22,6 +22,8 @@ export const listedStates = [
 export interface ProxyFilter {
   /** Part of the node ID. */
   readonly node: string;
+  /** Part of the authenticated identity. */
+  readonly identity: string;
   readonly state: AnyProxyState | 'behind' | '';
   /** The first digits of the version of the mesh that the proxies have acknowledged. */
   readonly version: string;
@@ -29,7 +31,7 @@ export interface ProxyFilter {
   readonly after: readonly string[];
 }
 
-export const noFilter: ProxyFilter = { node: '', state: '', version: '', after: [] };
+export const noFilter: ProxyFilter = { node: '', identity: '', state: '', version: '', after: [] };
 
 /** The view that the page shows. The URL fragment names the view, so that every view has a link and the browser's history works. */
 export type Route =
@@ -116,9 +118,11 @@ export function titleOf(route: Route, problems: number, isLost: boolean): string
 function filterIn(query: string): { readonly filter?: Partial<ProxyFilter> } {
   const given = new URLSearchParams(query);
   const state = listedStates.find((known) => known === given.get('state'));
-  const [node, version, after] = [given.get('node'), given.get('version'), given.getAll('after')];
+  const [node, identity, version] = [given.get('node'), given.get('identity'), given.get('version')];
+  const after = given.getAll('after');
   const filter = {
     ...(node !== null && node !== '' && { node }),
+    ...(identity !== null && identity !== '' && { identity }),
     ...(state !== undefined && { state }),
     ...(version !== null && version !== '' && { version }),
     ...(after.length > 0 && { after }),
@@ -126,9 +130,10 @@ function filterIn(query: string): { readonly filter?: Partial<ProxyFilter> } {
   return Object.keys(filter).length === 0 ? {} : { filter };
 }
 
-function queryOf({ node, state, version, after }: ProxyFilter): string {
+function queryOf({ node, identity, state, version, after }: ProxyFilter): string {
   const query = new URLSearchParams();
   if (node !== '') query.set('node', node);
+  if (identity !== '') query.set('identity', identity);
   if (state !== '') query.set('state', state);
   if (version !== '') query.set('version', version);
   for (const page of after) query.append('after', page);

@@ -11,10 +11,13 @@ import type { ProxyFilter } from './route.ts';
 const attention: ReadonlySet<AnyProxyState> = new Set(['stale', 'refused', 'lost']);
 
 /** Shows the proxies of a mesh, by pages. */
-export function viewProxies({ proxies, route, now }: PageState, actions: Actions): TemplateResult {
+export function viewProxies({ about, proxies, route, now }: PageState, actions: Actions): TemplateResult {
   const filter = filterOf(route);
   const { after } = filter;
   const next = proxies?.next;
+  // Without authentication, no proxy has an identity.
+  const hasIdentities =
+    filter.identity !== '' || about?.xdsAuthentication?.methods.some((method) => method !== 'none') === true;
   return html`<section aria-labelledby="proxies">
     <h2 id="proxies" tabindex="-1">Proxies</h2>
     <form class="filter" role="search" @submit=${(event: Event) => event.preventDefault()}>
@@ -27,6 +30,7 @@ export function viewProxies({ proxies, route, now }: PageState, actions: Actions
           .value=${filter.node}
           @input=${(event: Event) => actions.filter({ node: (event.target as HTMLInputElement).value })}
       /></label>
+      ${hasIdentities ? viewIdentityFilter(filter, actions) : nothing}
       <label
         >State
         <select
@@ -64,6 +68,7 @@ export function viewProxies({ proxies, route, now }: PageState, actions: Actions
               <thead>
                 <tr>
                   <th scope="col">Node</th>
+                  ${hasIdentities ? html`<th scope="col">Identity</th>` : nothing}
                   <th scope="col">State</th>
                   <th scope="col">Version</th>
                   <th scope="col">Acknowledged</th>
@@ -72,7 +77,7 @@ export function viewProxies({ proxies, route, now }: PageState, actions: Actions
                 </tr>
               </thead>
               <tbody>
-                ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
+                ${proxies.proxies.map((proxy) => viewProxy(proxy, hasIdentities, now))}
               </tbody>
             </table>
             <p class="faint small-only">The page of each proxy has its versions and streams.</p>`
@@ -100,11 +105,23 @@ export function viewProxies({ proxies, route, now }: PageState, actions: Actions
   </section>`;
 }
 
-function isFiltered({ node, state, version }: ProxyFilter): boolean {
-  return node !== '' || state !== '' || version !== '';
+function viewIdentityFilter({ identity }: ProxyFilter, actions: Actions): TemplateResult {
+  return html`<label
+    >Identity
+    <input
+      type="search"
+      name="identity"
+      autocomplete="off"
+      .value=${identity}
+      @input=${(event: Event) => actions.filter({ identity: (event.target as HTMLInputElement).value })}
+  /></label>`;
 }
 
-function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
+function isFiltered({ node, identity, state, version }: ProxyFilter): boolean {
+  return node !== '' || identity !== '' || state !== '' || version !== '';
+}
+
+function viewProxy(proxy: ProxySummary, hasIdentities: boolean, now: number): TemplateResult {
   const { node, address, state, version, ackedAt, ackMs, transports, connectedAt, disconnectedAt } = proxy;
   return html`<tr class=${attention.has(state) ? 'bad' : ''}>
     <th scope="row">
@@ -115,6 +132,7 @@ function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
       }
       <div class="faint">${address}</div>
     </th>
+    ${hasIdentities ? html`<td data-label="Identity"><code>${proxy.identity ?? '—'}</code></td>` : nothing}
     <td data-label="State">
       <span class="badge ${state}">${state}</span>
       ${

@@ -50,7 +50,8 @@ suite('the list of proxies', () => {
   publish(statesOf({ ALL: 'v1' }));
   publish(statesOf({ ALL: 'w1' }, 'other'));
   const proxies = ['a1', 'a2', 'b1', 'b2'].map((node, index) => streamOf(index, node));
-  for (const proxy of [...proxies, streamOf(9, 'a1', 'other')]) asks(proxy);
+  const known = { ...streamOf(9, 'a1', 'other'), identity: 'spiffe://a.test/ns/edge/sa/envoy' };
+  for (const proxy of [...proxies, known]) asks(proxy);
   const [a1, a2, b1, b2] = proxies;
   quotes(a1!, 'v1');
   sent(a2!, 'v1');
@@ -73,6 +74,8 @@ suite('the list of proxies', () => {
     ['?state=disconnected', ['b2']],
     ['?state=disconnected&mesh=other', []],
     ['?node=a', ['a1', 'a2', 'a1']],
+    ['?identity=/ns/edge/', ['a1']],
+    ['?identity=/ns/edge/&mesh=default', []],
     ['?version=v1', ['a1']],
     ['?version=v1&state=refused', []],
     ['?version=w', []],

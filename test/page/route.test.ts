@@ -39,7 +39,7 @@ suite('URL fragment of a view', () => {
   }
 
   test('filter with a state that does not exist, and empty values: is no filter', () => {
-    const route = parseRoute('#/mesh/a?state=happy&node=&other=1');
+    const route = parseRoute('#/mesh/a?state=happy&node=&identity=&other=1');
     assert.deepEqual(route, { kind: 'mesh', mesh: 'a' });
     assert.deepEqual(filterOf(route), noFilter);
   });

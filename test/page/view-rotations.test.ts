@@ -4,6 +4,7 @@ import type { RotationDetail } from '../../src/api/rotation-api-types.ts';
 import { initialState } from '../../src/page/page-state.ts';
 import type { Actions } from '../../src/page/page-state.ts';
 import { viewRotations } from '../../src/page/view-rotations.ts';
+import { textOf } from './template-text.ts';
 
 const now = Date.parse('2026-11-28T12:00:00Z');
 const [old, next] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -20,18 +21,6 @@ function rotation(state: RotationDetail['state'], shut: readonly string[] = []):
     next: { command: 'meshtrust rotate finish', allowed: shut.length === 0 },
     listed: [],
   };
-}
-
-/** Returns the HTML of a template, without a browser: the parts of it and its values in order. */
-function textOf(value: unknown): string {
-  if (Array.isArray(value)) return value.map(textOf).join('');
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
-  if (typeof value !== 'object' || value === null || !('strings' in value) || !('values' in value)) return '';
-  const { strings, values } = value as {
-    readonly strings: readonly string[];
-    readonly values: readonly unknown[];
-  };
-  return strings.map((text, index) => text + textOf(values[index])).join('');
 }
 
 /** Returns the class and the text of each step. */
