@@ -18,27 +18,38 @@ interface Request {
 interface SpireAgent extends AsyncDisposable {
   /** The names that clients subscribed to. */
   readonly requested: () => ReadonlySet<string>;
+  /** Replaces the certificate of the workload, and waits until a client has accepted it. */
+  readonly rotate: (leaf: Pick<Certificate, 'certPem' | 'keyPem'>) => Promise<void>;
 }
 
 /**
  * Plays the SDS server of a SPIRE agent on a Unix socket: state of the world only, with the certificate of a workload
- * under its SPIFFE ID. Every other name gets no answer.
+ * under one name: its SPIFFE ID, or `default`. Every other name gets no answer.
  */
 export async function playSpireAgent(
   socket: string,
-  spiffeId: string,
+  name: string,
   leaf: Pick<Certificate, 'certPem' | 'keyPem'>,
 ): Promise<SpireAgent> {
   const definition = loadProtos()[service] as ServiceDefinition;
   const requested = new Set<string>();
-  const secret = encodeSecret(spiffeId, leaf);
+  const streams = new Set<ServerDuplexStream<Request, object>>();
+  let [version, secret] = [1, encodeSecret(name, leaf)];
+  let accepted: (() => void) | undefined;
+  const send = (stream: ServerDuplexStream<Request, object>): void => {
+    const resources = [{ type_url: typeUrl, value: secret }];
+    stream.write({ version_info: `${version}`, resources, type_url: typeUrl, nonce: `${version}` });
+  };
   const streamSecrets = (stream: ServerDuplexStream<Request, object>): void => {
-    stream.on('data', ({ resource_names: names, version_info: version }: Request) => {
-      for (const name of names) requested.add(name);
-      if (version === '1' || !names.includes(spiffeId)) return;
-      const resources = [{ type_url: typeUrl, value: secret }];
-      stream.write({ version_info: '1', resources, type_url: typeUrl, nonce: '1' });
+    stream.on('data', ({ resource_names: names, version_info: has, response_nonce: nonce }: Request) => {
+      for (const one of names) requested.add(one);
+      if (!names.includes(name)) return;
+      streams.add(stream);
+      if (has === `${version}`) accepted?.();
+      // Each version is sent once: an ACK or NACK of an earlier one needs no answer.
+      else if (nonce === '') send(stream);
     });
+    stream.on('close', () => streams.delete(stream));
     stream.on('end', () => stream.end());
     stream.on('error', () => undefined);
   };
@@ -53,6 +64,14 @@ export async function playSpireAgent(
   await bound.promise;
   return {
     requested: () => requested,
+    rotate: async (next) => {
+      version += 1;
+      secret = encodeSecret(name, next);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      accepted = resolve;
+      for (const stream of streams) send(stream);
+      await promise;
+    },
     [Symbol.asyncDispose]: async () => server.forceShutdown(),
   };
 }
