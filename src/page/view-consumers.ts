@@ -52,12 +52,15 @@ function viewTable(consumers: readonly ConsumerDetail[], now: number): TemplateR
     </thead>
     <tbody>
       ${consumers.slice(0, most).map(
-        ({ address, userAgent, trustDomain, state, lastFetchAt }) =>
+        ({ address, userAgent, trustDomain, state, lastFetchAt, overdue = false }) =>
           html`<tr>
             <th scope="row">${address} <span class="faint">${userAgent}</span></th>
             <td data-label="Trust domain">${trustDomain}</td>
             <td data-label="Its bundle"><span class="badge ${tones[state]}">${state}</span></td>
-            <td data-label="Last fetch">${viewTime(lastFetchAt, now)}</td>
+            <td data-label="Last fetch">
+              ${viewTime(lastFetchAt, now)}
+              ${overdue ? html`<span class="badge warn">overdue</span>` : nothing}
+            </td>
           </tr>`,
       )}
     </tbody>

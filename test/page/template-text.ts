@@ -9,3 +9,11 @@ export function textOf(value: unknown): string {
   };
   return strings.map((text, index) => text + textOf(values[index])).join('');
 }
+
+/** Returns the text that a reader sees of some HTML. */
+export function plainOf(html: string): string {
+  return html
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}

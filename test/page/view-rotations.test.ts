@@ -4,7 +4,7 @@ import type { RotationDetail } from '../../src/api/rotation-api-types.ts';
 import { initialState } from '../../src/page/page-state.ts';
 import type { Actions } from '../../src/page/page-state.ts';
 import { viewRotations } from '../../src/page/view-rotations.ts';
-import { textOf } from './template-text.ts';
+import { plainOf, textOf } from './template-text.ts';
 
 const now = Date.parse('2026-11-28T12:00:00Z');
 const [old, next] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -33,13 +33,7 @@ function stepsOf(detail: RotationDetail): readonly (readonly [kind: string, text
     .slice(1)
     .map((item) => {
       const [, kind = '', rest = ''] = /^(\w+)[^>]*>(.*)$/s.exec(item) ?? [];
-      return [
-        kind,
-        rest
-          .replaceAll(/<[^>]*>/g, ' ')
-          .replaceAll(/\s+/g, ' ')
-          .trim(),
-      ] as const;
+      return [kind, plainOf(rest)] as const;
     });
 }
 

@@ -73,12 +73,10 @@ suite('meshtrust rotate with two replicas that publish the bundle', () => {
       const detail = (await gateOf(rotate)).detail;
       return detail.endsWith('127.0.0.1 (moves/1): behind') ? true : undefined;
     });
-    // Only the second replica answers it from now on. What is confirmed there does not count for the first at once:
-    // the times of two servers cannot be ordered to the second.
+    // Only the second replica answers it from now on.
     const after = await two.fetch('moves/1', before);
     assert.notEqual(after, before);
-    await two.fetch('moves/1', after);
-    await expectCode(1, rotate('switched', file));
+    // The times of two servers cannot be ordered to the second, so the gate opens some fetches later.
     const isOpen = async (): Promise<true | undefined> => {
       await two.fetch('moves/1', after);
       return (await gateOf(rotate)).open ? true : undefined;

@@ -6,30 +6,21 @@ import { openCluster, textOfObject } from '../../../src/cli/cluster/rotating-obj
 import { rotationKeys } from '../../../src/trust/rotation-keys.ts';
 import { patchObject } from '../../../src/trust/rotation/edit-object.ts';
 import type { Edit } from '../../../src/trust/rotation/edit-text.ts';
-import { run } from '../../cli/run.ts';
 import type { Outcome } from '../../cli/run.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
+import { expectCode, longAgo, makeOldCa, rotateWith } from '../../kit/rotate-commands.ts';
 import { reader } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { meshTrust, namespace, skip, startStage } from './stage.ts';
-
-const day = 86_400_000;
-const longAgo = new Date(Date.now() - day).toISOString().replace(/\.\d+Z$/, 'Z');
-
-async function expect(code: number, outcome: Promise<Outcome>): Promise<Outcome> {
-  const found = await outcome;
-  assert.equal(found.code, code, found.stderr + found.stdout);
-  return found;
-}
 
 test(
   'meshtrust rotate --apply: a whole rotation of an object, and a conflicting edit',
   { skip },
   async (t) => {
-    const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 100 * day) });
+    const old = makeOldCa();
     const domain = makeDomain('rotating.test', old);
     const next = makeDomain('rotating.test', makeCa({ commonName: 'New' }));
     await using dir = await makeTempDir();
@@ -42,33 +33,31 @@ test(
     const envoys = await stage.envoys(meshtrust);
     await untilAll(envoys, domain.client, 'accepted');
     const { kubeconfig } = stage.cluster;
-    const url = `--server=http://127.0.0.1:${meshtrust.adminPort}`;
-    const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> =>
-      run(['rotate', command, url, '--disconnect-window=0', `--proxies=${envoys.length}`, ...args]);
+    const rotate = rotateWith([meshtrust], `--proxies=${envoys.length}`);
     const change = (command: string, ...args: readonly string[]): Promise<Outcome> =>
       rotate(command, '--apply', '--kubeconfig', kubeconfig, ...args);
     const pair = ['--old', dir.join('old.pem'), '--new', dir.join('new.pem'), '--leaf-ttl=1h'];
     const targets = envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: domain.client }));
 
     await t.test('plan without files: asks the servers', async () => {
-      await expect(0, rotate('plan', ...pair));
+      await expectCode(0, rotate('plan', ...pair));
     });
 
     await t.test('start to finish: the old client is refused only after the end', async () => {
       await using leaving = probeContinuously(targets);
-      await expect(0, change('start', ...pair));
-      await expect(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+      await expectCode(0, change('start', ...pair));
+      await expectCode(0, rotate('wait', '--for=introduced', '--timeout=30s'));
       await untilAll(envoys, next.client, 'accepted');
-      await expect(0, change('switched', `--at=${longAgo}`));
-      await expect(0, rotate('wait', '--for=removable', '--timeout=30s'));
+      await expectCode(0, change('switched', `--at=${longAgo}`));
+      await expectCode(0, rotate('wait', '--for=removable', '--timeout=30s'));
       assert.deepEqual((await leaving.stop()).refusals, []);
       await using coming = probeContinuously(
         envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: next.client })),
       );
-      await expect(0, change('finish'));
-      await expect(0, rotate('wait', '--for=steady', '--timeout=30s'));
+      await expectCode(0, change('finish'));
+      await expectCode(0, rotate('wait', '--for=steady', '--timeout=30s'));
       await untilAll(envoys, domain.client, 'refused');
-      await expect(0, change('finish', '--clean'));
+      await expectCode(0, change('finish', '--clean'));
       assert.deepEqual((await coming.stop()).refusals, []);
       const object = await stage.kubectl('get mtrust rotating.test -o json');
       const { spec } = JSON.parse(object) as { readonly spec: { readonly caBundles: readonly unknown[] } };
@@ -98,18 +87,18 @@ test(
     await t.test('an object that Kuma owns: R54 before its CA is removed', async () => {
       const marks = { old: next.ca, new: makeCa({ commonName: 'Third' }) };
       await writeFile(dir.join('third.pem'), marks.new.certPem);
-      await expect(
+      await expectCode(
         0,
         change('start', '--old', dir.join('new.pem'), '--new', dir.join('third.pem'), '--leaf-ttl=1h'),
       );
-      await expect(0, rotate('wait', '--for=introduced', '--timeout=30s'));
-      await expect(0, change('switched', `--at=${longAgo}`));
+      await expectCode(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+      await expectCode(0, change('switched', `--at=${longAgo}`));
       const status = JSON.stringify({ status: { origin: { kri: 'kri_mid_default_zone_kuma-system_x_' } } });
       const file = await stage.cluster.writeFile('status.json', status);
       await stage.kubectl(
         `patch mtrust rotating.test --subresource=status --type=merge --patch-file=${file}`,
       );
-      const { stderr } = await expect(1, change('finish'));
+      const { stderr } = await expectCode(1, change('finish'));
       assert.match(stderr, /^refused: R54 owned-by: .*\n$/);
     });
   },

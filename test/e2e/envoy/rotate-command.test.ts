@@ -3,9 +3,7 @@ import { hash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import type { RotationDetail } from '../../../src/api/rotation-api-types.ts';
 import { run } from '../../cli/run.ts';
-import type { Outcome } from '../../cli/run.ts';
 import {
   assertNothingRejected,
   binaries,
@@ -20,38 +18,68 @@ import { makeDomain } from '../../kit/domain.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
+import {
+  endOfOld,
+  expectCode,
+  longAgo,
+  makeOldCa,
+  rotateWith,
+  shutGates,
+  untilRotation,
+} from '../../kit/rotate-commands.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { ClientIdentity } from '../../kit/tls-client.ts';
 import { startStage } from './stage.ts';
 
-const longAgo = new Date(Date.now() - 86_400_000).toISOString().replace(/\.\d+Z$/, 'Z');
-const day = 86_400_000;
+/** How an issuer is set up, with the old CA and the one that replaces it. */
+interface Style {
+  readonly old: Certificate;
+  readonly next: Certificate;
+  /** Returns a client with a leaf of one of them. */
+  readonly clientOf: (ca: Certificate) => ClientIdentity;
+  /** Further arguments of the start. */
+  readonly startArgs?: readonly string[];
+}
 
-/** How an issuer signs leaves: with the listed CA, or with an intermediate that clients send with their leaf. */
-const issuers: Readonly<Record<string, (root: Certificate) => ClientIdentity>> = {
-  'the CA signs leaves': (root) => makeLeaf(root, { spiffeId: 'spiffe://rotating.test/client' }),
-  'an intermediate signs leaves': clientOfIntermediate,
-};
+const client = { spiffeId: 'spiffe://rotating.test/client' };
+const leafOf = (ca: Certificate): ClientIdentity => makeLeaf(ca, client);
 
+/** Returns a client that sends an intermediate with its leaf. */
 function clientOfIntermediate(root: Certificate): ClientIdentity {
   const intermediate = makeIntermediate(root, { commonName: 'Issuing CA' });
-  const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://rotating.test/client' });
+  const leaf = makeLeaf(intermediate, client);
   return { ...leaf, certPem: `${leaf.certPem}${intermediate.certPem}` };
 }
 
-async function expect(code: number, outcome: Promise<Outcome>): Promise<Outcome> {
-  const found = await outcome;
-  assert.equal(found.code, code, found.stderr + found.stdout);
-  return found;
-}
+const styles: Readonly<Record<string, () => Style>> = {
+  'the CA signs leaves': () => ({ old: makeOldCa(), next: makeCa({ commonName: 'New' }), clientOf: leafOf }),
+  'an intermediate signs leaves': () => ({
+    old: makeOldCa(),
+    next: makeCa({ commonName: 'New' }),
+    clientOf: clientOfIntermediate,
+  }),
+  'both CAs have one name': () => ({
+    old: makeOldCa('The CA'),
+    next: makeCa({ commonName: 'The CA' }),
+    clientOf: leafOf,
+  }),
+  'the CA is an intermediate whose root is not listed': () => {
+    const root = makeCa({ commonName: 'Root' });
+    return {
+      old: makeIntermediate(root, { commonName: 'Old issuing CA', notAfter: endOfOld }),
+      next: makeIntermediate(root, { commonName: 'New issuing CA' }),
+      clientOf: leafOf,
+      startArgs: ['--force=needs-issuer'],
+    };
+  },
+};
 
-for (const [kind, clientOf] of Object.entries(issuers)) {
+for (const [kind, styleOf] of Object.entries(styles)) {
   test(
     `meshtrust rotate, ${kind}: no client of either CA is refused, and the old one is after the end`,
     { skip },
     async (t) => {
-      const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 100 * day) });
-      const next = makeCa({ commonName: 'New' });
+      const { old, next, clientOf, startArgs = [] } = styleOf();
       const [oldClient, newClient] = [clientOf(old), clientOf(next)];
       const domain = makeDomain('rotating.test', old);
       const other = makeDomain('other.test');
@@ -62,50 +90,37 @@ for (const [kind, clientOf] of Object.entries(issuers)) {
         files: { 'rotating.yaml': domain.yaml(), 'other.yaml': other.yaml() },
       });
       await using replica = await startMeshtrust({ dirs: [stage.dir] });
-      const servers = [stage.meshtrust, replica].map(
-        ({ adminPort }) => `--server=http://127.0.0.1:${adminPort}`,
-      );
-      const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> =>
-        run([
-          'rotate',
-          command,
-          ...servers,
-          `--proxies=${stage.envoys.length}`,
-          // The servers have just started.
-          '--disconnect-window=0',
-          ...args,
-        ]);
-      const wait = (state: string): Promise<Outcome> =>
-        expect(0, rotate('wait', `--for=${state}`, '--timeout=30s'));
+      const rotate = rotateWith([stage.meshtrust, replica], `--proxies=${stage.envoys.length}`);
       const targets = (identity: ClientIdentity) =>
         stage.envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity }));
 
       await untilAll(stage.envoys, oldClient, 'accepted');
       await using always = probeContinuously(targets(other.client));
       await using leaving = probeContinuously(targets(oldClient));
-      await expect(
+      await expectCode(
         0,
         rotate(
           'start',
           `--old=${certificates.join('old.pem')}`,
           `--new=${certificates.join('new.pem')}`,
           '--leaf-ttl=1h',
+          ...startArgs,
           '--write',
           stage.dir,
         ),
       );
-      await wait('introduced');
+      await untilRotation(rotate, 'introduced');
       await using coming = probeContinuously(targets(newClient));
       await coming.round();
-      await expect(0, rotate('switched', `--at=${longAgo}`, '--write', stage.dir));
-      await wait('removable');
+      await expectCode(0, rotate('switched', `--at=${longAgo}`, '--write', stage.dir));
+      await untilRotation(rotate, 'removable');
       await leaving.round();
       assert.deepEqual((await leaving.stop()).refusals, []);
 
-      await expect(0, rotate('finish', '--write', stage.dir));
-      await wait('steady');
+      await expectCode(0, rotate('finish', '--write', stage.dir));
+      await untilRotation(rotate, 'steady');
       await untilAll(stage.envoys, oldClient, 'refused');
-      await expect(0, rotate('finish', '--clean', '--write', stage.dir));
+      await expectCode(0, rotate('finish', '--clean', '--write', stage.dir));
       assert.deepEqual((await coming.stop()).refusals, []);
       assert.deepEqual((await always.stop()).refusals, []);
       assert.ok(!(await readFile(`${stage.dir}/rotating.yaml`, 'utf8')).includes('meshtrust.io'));
@@ -119,10 +134,44 @@ for (const [kind, clientOf] of Object.entries(issuers)) {
 }
 
 test(
+  'a CA that is renewed with its key: rotate refuses (R12), and the replacement refuses no client',
+  { skip },
+  async () => {
+    const old = makeOldCa('The CA');
+    const renewed = makeCa({ commonName: 'The CA', key: old });
+    const domain = makeDomain('rotating.test', old);
+    await using certificates = await makeTempDir();
+    await writeFile(certificates.join('old.pem'), old.certPem);
+    await writeFile(certificates.join('new.pem'), renewed.certPem);
+    await using stage = await startStage({ files: { 'rotating.yaml': domain.yaml() } });
+    const rotate = rotateWith([stage.meshtrust], `--proxies=${stage.envoys.length}`);
+    const pair = [`--old=${certificates.join('old.pem')}`, `--new=${certificates.join('new.pem')}`];
+    const { stderr } = await expectCode(1, rotate('start', ...pair, '--leaf-ttl=1h', '--write', stage.dir));
+    assert.match(
+      stderr,
+      /^refused: R12 same-key: .*: this is a renewal, not a rotation; replace the certificate\n$/,
+    );
+    const targets = (identity: ClientIdentity) =>
+      stage.envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity }));
+    await using before = probeContinuously(targets(leafOf(old)));
+    await using after = probeContinuously(targets(leafOf(renewed)));
+    await stage.files.overwrite('rotating.yaml', domain.yaml([renewed.certPem]));
+    await poll('all Envoys to have the renewed certificate', async () => {
+      const updates = await Promise.all(
+        stage.envoys.map((envoy) => envoy.stat('sds.system_trust_bundle.update_success')),
+      );
+      return updates.every((count) => count === 2) ? true : undefined;
+    });
+    assert.deepEqual((await before.stop()).refusals, []);
+    assert.deepEqual((await after.stop()).refusals, []);
+  },
+);
+
+test(
   'meshtrust rotate, a proxy that is lost and returns: the switch and the end wait for it',
   { skip },
   async () => {
-    const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 100 * day) });
+    const old = makeOldCa();
     const domain = makeDomain('rotating.test', old);
     await using certificates = await makeTempDir();
     await writeFile(certificates.join('old.pem'), old.certPem);
@@ -141,34 +190,26 @@ test(
       xdsPort: server.xdsPort,
       nodeId: 'frozen',
     });
-    const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> => {
-      const url = `--server=http://127.0.0.1:${server.adminPort}`;
-      return run(['rotate', command, url, '--disconnect-window=0', '--proxies=0', ...args]);
-    };
-    const shut = async (): Promise<readonly string[]> => {
-      const { stdout } = await expect(0, rotate('status', '-o', 'json'));
-      const { gates } = JSON.parse(stdout) as RotationDetail;
-      return gates.filter(({ open }) => !open).map(({ id }) => id);
-    };
+    const rotate = rotateWith([server], '--proxies=0');
     process.kill(envoy.pid, 'SIGSTOP');
     try {
       const pair = [`--old=${certificates.join('old.pem')}`, `--new=${certificates.join('new.pem')}`];
-      await expect(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', dir.path));
+      await expectCode(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', dir.path));
       await server.logged('the loss', ({ event }) => event === 'proxy-lost');
-      assert.deepEqual(await shut(), ['R20']);
-      const { stderr } = await expect(1, rotate('switched', dir.path));
+      assert.deepEqual(await shutGates(rotate), ['R20']);
+      const { stderr } = await expectCode(1, rotate('switched', dir.path));
       assert.match(
         stderr,
         /^refused: R20 proxies-behind: .* and 1 lost or reconnecting: waiting for frozen \(lost\)\n$/,
       );
-      await expect(4, rotate('wait', '--for=introduced', '--timeout=1s'));
+      await expectCode(4, rotate('wait', '--for=introduced', '--timeout=1s'));
     } finally {
       process.kill(envoy.pid, 'SIGCONT');
     }
-    await expect(0, rotate('wait', '--for=introduced', '--timeout=30s'));
-    await expect(0, rotate('switched', `--at=${longAgo}`, '--write', dir.path));
-    await expect(0, rotate('finish', '--write', dir.path));
-    await expect(0, rotate('wait', '--for=steady', '--timeout=30s'));
+    await untilRotation(rotate, 'introduced');
+    await expectCode(0, rotate('switched', `--at=${longAgo}`, '--write', dir.path));
+    await expectCode(0, rotate('finish', '--write', dir.path));
+    await untilRotation(rotate, 'steady');
   },
 );
 
@@ -176,7 +217,7 @@ test(
   'meshtrust rotate, an access log of Envoy: finish is refused while clients of the old CA are seen',
   { skip },
   async () => {
-    const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 100 * day) });
+    const old = makeOldCa();
     const next = makeCa({ commonName: 'New' });
     const domain = makeDomain('rotating.test', old);
     await using dir = await makeTempDir();
@@ -194,16 +235,13 @@ test(
       xdsPort: server.xdsPort,
       accessLog: log,
     });
-    const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> => {
-      const url = `--server=http://127.0.0.1:${server.adminPort}`;
-      return run(['rotate', command, url, '--disconnect-window=0', ...args]);
-    };
+    const rotate = rotateWith([server]);
     const pair = [`--old=${dir.join('old.pem')}`, `--new=${dir.join('new.pem')}`];
-    await expect(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', trust.path));
-    await expect(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+    await expectCode(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', trust.path));
+    await untilRotation(rotate, 'introduced');
     await untilAll([envoy], clientOfIntermediate(next), 'accepted');
-    await untilAll([envoy], makeLeaf(old, { spiffeId: 'spiffe://rotating.test/client' }), 'accepted');
-    await expect(0, rotate('switched', `--at=${longAgo}`, '--write', trust.path));
+    await untilAll([envoy], leafOf(old), 'accepted');
+    await expectCode(0, rotate('switched', `--at=${longAgo}`, '--write', trust.path));
 
     // Envoy writes its log every ten seconds.
     const issuers = await poll(
@@ -218,9 +256,9 @@ test(
     // The issuer of the other client is its intermediate, which is not listed.
     assert.ok(issuers.includes(hash('sha256', old.der)));
     assert.ok(!issuers.includes(hash('sha256', next.der)));
-    const { stderr } = await expect(1, rotate('finish', `--access-log=${log}`, trust.path));
+    const { stderr } = await expectCode(1, rotate('finish', `--access-log=${log}`, trust.path));
     assert.match(stderr, /^refused: R42 old-issuer-seen: .* the issuer still signs with the old CA\n$/);
-    await expect(1, rotate('wait', `--access-log=${log}`));
-    await expect(0, rotate('finish', trust.path));
+    await expectCode(1, rotate('wait', `--access-log=${log}`));
+    await expectCode(0, rotate('finish', trust.path));
   },
 );

@@ -1,32 +1,23 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { RotationDetail } from '../../../src/api/rotation-api-types.ts';
 import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
-import { run } from '../../cli/run.ts';
-import type { Outcome } from '../../cli/run.ts';
 import { skipWithoutEnvoys as skip, untilAll } from '../../kit/both-envoys.ts';
-import { makeCa } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { poll } from '../../kit/poll.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
 import type { ContinuousProbe } from '../../kit/probe-continuously.ts';
+import {
+  expectCode,
+  longAgo,
+  makeOldCa,
+  rotateWith,
+  shutGates,
+  untilRotation,
+} from '../../kit/rotate-commands.ts';
 import { keepFile } from './bundle-stage.ts';
 import type { BundleStage } from './bundle-stage.ts';
 import { caOf, clientOf, endpointOf, federate, web } from './two-sides.ts';
 import type { Sides } from './two-sides.ts';
-
-const day = 86_400_000;
-const longAgo = new Date(Date.now() - day).toISOString().replace(/\.\d+Z$/, 'Z');
-
-/** Returns a CA that ends before the one that replaces it. */
-const oldCaOf = (commonName: string): Certificate =>
-  makeCa({ commonName, notAfter: new Date(Date.now() + 100 * day) });
-
-async function expect(code: number, outcome: Promise<Outcome>): Promise<Outcome> {
-  const found = await outcome;
-  assert.equal(found.code, code, found.stderr + found.stdout);
-  return found;
-}
 
 /** Returns the commands that rotate the CA of a trust domain at one side. */
 async function rotator(side: BundleStage, trustDomain: string, old: Certificate, next: Certificate) {
@@ -35,35 +26,23 @@ async function rotator(side: BundleStage, trustDomain: string, old: Certificate,
     `--new=${await keepFile(side, 'new.pem', next.certPem)}`,
     '--leaf-ttl=1h',
   ];
-  const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> =>
-    run([
-      'rotate',
-      command,
-      `--server=http://127.0.0.1:${side.server.adminPort}`,
-      `--trust-domain=${trustDomain}`,
-      // The servers have just started, and no other consumers exist.
-      '--disconnect-window=0',
-      '--consumer-window=0',
-      ...args,
-    ]);
+  // No consumers exist besides the known ones.
+  const rotate = rotateWith([side.server], `--trust-domain=${trustDomain}`, '--consumer-window=0');
   const trust = side.join('trust');
   return {
-    start: () => expect(0, rotate('start', ...pair, '--write', trust)),
-    switched: () => expect(0, rotate('switched', `--at=${longAgo}`, '--write', trust)),
-    finish: () => expect(0, rotate('finish', '--write', trust)),
-    clean: () => expect(0, rotate('finish', '--clean', '--write', trust)),
-    wait: (state: string) => expect(0, rotate('wait', `--for=${state}`, '--timeout=30s')),
+    start: () => expectCode(0, rotate('start', ...pair, '--write', trust)),
+    switched: () => expectCode(0, rotate('switched', `--at=${longAgo}`, '--write', trust)),
+    finish: () => expectCode(0, rotate('finish', '--write', trust)),
+    clean: () => expectCode(0, rotate('finish', '--clean', '--write', trust)),
+    wait: (state: string) => untilRotation(rotate, state),
     refused: async (command: string, message: RegExp) =>
-      assert.match((await expect(1, rotate(command, trust))).stderr, message),
+      assert.match((await expectCode(1, rotate(command, trust))).stderr, message),
     /** Waits until these gates, and no others, are shut. */
     untilShut: (...ids: readonly string[]) =>
-      poll(`${ids.join()} to be shut`, async () => {
-        const { stdout } = await expect(0, rotate('status', '-o', 'json'));
-        const { gates } = JSON.parse(stdout) as RotationDetail;
-        const shut = gates.filter(({ open }) => !open).map(({ id }) => id);
-        return shut.join() === ids.join() ? true : undefined;
-      }),
-    timesOut: (state: string) => expect(4, rotate('wait', `--for=${state}`, '--timeout=1s')),
+      poll(`${ids.join()} to be shut`, async () =>
+        (await shutGates(rotate)).join() === ids.join() ? true : undefined,
+      ),
+    timesOut: (state: string) => expectCode(4, rotate('wait', `--for=${state}`, '--timeout=1s')),
   };
 }
 
@@ -79,7 +58,7 @@ async function assertNoRefusal(probe: ContinuousProbe): Promise<void> {
 
 suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
   test('https_web: the switch and the end wait for the other server; no good client is refused at either end', async () => {
-    const [old, next, other] = [oldCaOf('Old A'), caOf('New A'), caOf('B')];
+    const [old, next, other] = [makeOldCa('Old A'), caOf('New A'), caOf('B')];
     await using sides = await federate(old, other);
     const { a, b, envoyOfA, envoyOfB } = sides;
     const envoys = [envoyOfA, envoyOfB];
@@ -128,7 +107,7 @@ suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
   });
 
   test('https_spiffe, whose endpoint has a certificate of the CA: the other server can fetch at every step', async () => {
-    const [other, old, next] = [caOf('A'), oldCaOf('Old B'), caOf('New B')];
+    const [other, old, next] = [caOf('A'), makeOldCa('Old B'), caOf('New B')];
     await using sides = await federate(other, old);
     const { b, envoyOfA, envoyOfB } = sides;
     const envoys = [envoyOfA, envoyOfB];

@@ -88,6 +88,8 @@ suite('what the page shows around a mesh, in Chromium', { skip }, () => {
     });
     agent.destroy();
     assert.equal(status, 200);
+    // Nothing shows yet that the client received the bundle.
+    await says(/Published: a\.test \(1 CA\)[\s\S]*peer\/1\.0\s+a\.test\s+sent/);
     const pems = [root.certPem, makeCa({ commonName: 'Root 2' }).certPem];
     await writeFile(dir.join('a.test.yaml'), meshTrustYaml({ name: 'a-test', trustDomain: 'a.test', pems }));
     await says(/Published: a\.test \(2 CAs\)[\s\S]*peer\/1\.0\s+a\.test\s+behind/);
