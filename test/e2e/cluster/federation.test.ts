@@ -5,11 +5,44 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
-import { makeLeaf } from '../../kit/certificates.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { federationCrd } from './federation-crd.ts';
 import { meshTrust, requestsFor, skip, startStage } from './stage.ts';
+
+/** The configuration of a webhook for ClusterFederatedTrustDomains alone. */
+function configuration(port: number, caPem: string): string {
+  return JSON.stringify({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'meshtrust' },
+    webhooks: [
+      {
+        name: 'validate.clusterfederatedtrustdomains.spire.spiffe.io',
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Ignore',
+        timeoutSeconds: 5,
+        clientConfig: {
+          url: `https://localhost:${port}/validate`,
+          caBundle: Buffer.from(caPem).toString('base64'),
+        },
+        rules: [
+          {
+            apiGroups: ['spire.spiffe.io'],
+            apiVersions: ['v1alpha1'],
+            resources: ['clusterfederatedtrustdomains'],
+            operations: ['CREATE', 'UPDATE', 'DELETE'],
+            scope: 'Cluster',
+          },
+        ],
+      },
+    ],
+  });
+}
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 
@@ -28,7 +61,18 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
     );
   await using endpoint = await startBundleEndpoint(makeLeaf(first.ca, { spiffeId: id }), document(1, first));
   await stage.kubectl('apply -f -', meshTrust(listed));
-  const meshtrust = await stage.meshtrust({ args: ['--federation', '--federation-min-interval=1s'] });
+  const webhookCa = makeCa({ commonName: 'Webhook CA' });
+  const serving = makeLeaf(webhookCa, { commonName: 'meshtrust', dnsNames: ['localhost'] });
+  const port = await freePort();
+  const meshtrust = await stage.meshtrust({
+    args: [
+      '--federation',
+      '--federation-min-interval=1s',
+      `--webhook-listen=localhost:${port}`,
+      `--webhook-cert=${await stage.cluster.writeFile('webhook.crt', serving.certPem)}`,
+      `--webhook-key=${await stage.cluster.writeFile('webhook.key', serving.keyPem)}`,
+    ],
+  });
   const envoys = await stage.envoys(meshtrust);
 
   await t.test(
@@ -72,6 +116,19 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
     endpoint.serve(document(3, second));
     await untilAll(envoys, first.client, 'refused');
     await untilAll(envoys, second.client, 'accepted');
+  });
+
+  await t.test('webhook, before a deletion: the warning names the trust domain that is lost', async () => {
+    await stage.kubectl('apply -f -', configuration(port, webhookCa.certPem));
+    const command = ['delete', 'clusterfederatedtrustdomain', 'peer', '--dry-run=server'];
+    const warning = await poll('the API server to send reviews', async () => {
+      const { stderr } = await stage.cluster.kubectl(command);
+      return stderr === '' ? undefined : stderr;
+    });
+    assert.equal(
+      warning,
+      'Warning: trust domain peer.test of mesh default is left without any CA: proxies will reject all of its clients\n',
+    );
   });
 
   await t.test('deleted: the clients of the peer are refused, and the MeshTrust stays', async () => {

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
+import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import type { Domain } from '../../kit/domain.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
@@ -108,6 +111,46 @@ test('a MeshIdentity of the Global control plane is deleted: its zones stay trus
   global.resources = [...trusts, trustOf('zone-3', third.name, third.ca.certPem)];
   await using after = await startMeshtrust(options);
   await untilTrusted(after, [td('zone-1'), td('zone-2'), td('zone-3')]);
+});
+
+test('--bundle-serve with imports: a trust domain of another zone is published only if it is named in full', async () => {
+  await using global = await startGlobalApi();
+  await using dir = await makeTempDir();
+  await using files = await makeTempDir();
+  const [own, second, third] = ['zone-1', 'zone-2', 'zone-3'].map((zone) => makeDomain(td(zone))) as [
+    Domain,
+    Domain,
+    Domain,
+  ];
+  await writeFile(dir.join('own.yaml'), own.yaml());
+  global.resources = [
+    identityOf('{{ .Mesh }}.{{ .Zone }}.mesh.local'),
+    trustOf('zone-2', second.name, second.ca.certPem),
+    trustOf('zone-3', third.name, third.ca.certPem),
+  ];
+  const web = makeCa({ commonName: 'Web CA' });
+  const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
+  await writeFile(files.join('tls.crt'), leaf.certPem);
+  await writeFile(files.join('tls.key'), leaf.keyPem);
+  const port = await freePort();
+  await using meshtrust = await startMeshtrust({
+    dirs: [dir.path],
+    args: [
+      '--zone=zone-1',
+      `--import-url=${global.url}`,
+      `--bundle-listen=127.0.0.1:${port}`,
+      `--bundle-cert=${files.join('tls.crt')}`,
+      `--bundle-key=${files.join('tls.key')}`,
+      `--bundle-serve=default/*,default/${td('zone-3')}`,
+    ],
+  });
+  await untilTrusted(meshtrust, [td('zone-1'), td('zone-2'), td('zone-3')]);
+  const names = await poll('the bundles', async () => {
+    const { body } = await fetchBundle(`127.0.0.1:${port}`, '/bundles/default', { ca: web.certPem });
+    const { trust_domains: found } = JSON.parse(body) as { readonly trust_domains: object };
+    return Object.keys(found).length >= 2 ? Object.keys(found) : undefined;
+  });
+  assert.deepEqual(names.sort(), [td('zone-1'), td('zone-3')]);
 });
 
 test('flags of imports that contradict each other: exit code 2, with the reason', async () => {
