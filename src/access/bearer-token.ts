@@ -7,6 +7,8 @@ export type BearerToken =
       readonly token: string;
       /** Epoch milliseconds; `undefined` if the token has no such claim. */
       readonly expiresAt: number | undefined;
+      /** Time from its issue to its expiry, in ms; `undefined` if it does not say so. */
+      readonly lifeMs: number | undefined;
     }
   | { readonly kind: 'absent' }
   | { readonly kind: 'invalid'; readonly reason: 'token' | 'audience'; readonly message: string };
@@ -27,13 +29,14 @@ export function readBearerToken(header: string | undefined, audience: string, no
   if (!shape.test(token)) return invalid('the header authorization has no service account token');
   const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
   if (!isMapping(claims)) return invalid('the token is not a JSON web token');
-  const { exp, aud } = claims;
+  const { exp, iat, aud } = claims;
   const expiresAt = typeof exp === 'number' ? exp * 1_000 : undefined;
   if (expiresAt !== undefined && expiresAt <= now) return invalid('the token has expired');
   const audiences = Array.isArray(aud) ? (aud as readonly unknown[]) : [aud];
   if (aud !== undefined && !audiences.includes(audience))
     return invalid(`the token is not for the audience ${audience}`, 'audience');
-  return { kind: 'token', token, expiresAt };
+  const lifeMs = expiresAt !== undefined && typeof iat === 'number' ? expiresAt - iat * 1_000 : undefined;
+  return { kind: 'token', token, expiresAt, lifeMs };
 }
 
 function invalid(message: string, reason: 'token' | 'audience' = 'token'): BearerToken {

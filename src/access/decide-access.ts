@@ -13,7 +13,13 @@ export interface DecideParts {
   readonly judge: CertificateJudge | undefined;
   /** `undefined`: tokens do not authenticate clients. */
   readonly tokens:
-    { readonly reviewer: { readonly review: ReviewToken }; readonly audience: string } | undefined;
+    | {
+        readonly reviewer: { readonly review: ReviewToken };
+        readonly audience: string;
+        /** Called with the life of each accepted token that says how long it is valid. */
+        readonly accepted: (lifeMs: number) => void;
+      }
+    | undefined;
   /** `undefined`: every authenticated client may have every mesh, under any node id. */
   readonly rules: () => readonly AccessRule[] | undefined;
   readonly allowsAnonymous: boolean;
@@ -44,9 +50,10 @@ export function decideAccess({ judge, tokens, rules, allowsAnonymous, now }: Dec
     return judged.kind === 'refused' ? judged : permit(judged, claim);
   }
 
-  function byReview(result: ReviewResult, claim: ClientClaim): AccessDecision {
+  function byReview(result: ReviewResult, lifeMs: number | undefined, claim: ClientClaim): AccessDecision {
     switch (result.kind) {
       case 'accepted':
+        if (lifeMs !== undefined) tokens?.accepted(lifeMs);
         return permit(result.account, claim);
       case 'refused':
         return refuse(result.reason, result.message);
@@ -63,8 +70,8 @@ export function decideAccess({ judge, tokens, rules, allowsAnonymous, now }: Dec
     const client = { address: hostOf(claim.address), connection: claim.address };
     const result = tokens.reviewer.review(read.token, client, read.expiresAt);
     return result instanceof Promise
-      ? result.then((settled) => byReview(settled, claim))
-      : byReview(result, claim);
+      ? result.then((settled) => byReview(settled, read.lifeMs, claim))
+      : byReview(result, read.lifeMs, claim);
   }
 
   function orAnonymous(decision: AccessDecision): AccessDecision {

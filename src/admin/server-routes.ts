@@ -19,16 +19,15 @@ export interface ServerInput extends ConsumerInput {
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
-  /** How proxies authenticate; undefined if the server does not say. */
-  readonly xdsAuthentication?: XdsAuthenticationDetail | undefined;
+  /** Returns how proxies authenticate; undefined if the server does not say. */
+  readonly xdsAuthentication?: (() => XdsAuthenticationDetail) | undefined;
   /** The hashes of the distrust list in force; undefined if no list is followed. */
   readonly distrusted?: (() => DistrustedHashes) | undefined;
 }
 
 /** Returns the answer of `/api/v1/server`. */
 export function serverDetail(input: ServerInput): ServerDetail {
-  const { version, documentation, startedAt, view, draining, now, bundleConsumers, xdsAuthentication } =
-    input;
+  const { version, documentation, startedAt, view, draining, now, bundleConsumers } = input;
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   const state = view();
   const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
@@ -41,6 +40,7 @@ export function serverDetail(input: ServerInput): ServerDetail {
   }));
   const readiness = presentReadiness(state, draining(), now());
   const publishesBundles = bundleConsumers === undefined ? undefined : true;
+  const xdsAuthentication = input.xdsAuthentication?.();
   return { version, documentation, ...started, publishesBundles, readiness, sources, xdsAuthentication };
 }
 

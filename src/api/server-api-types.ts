@@ -27,6 +27,10 @@ export interface XdsAuthenticationDetail {
   readonly rules: boolean;
   /** Age at which connections are closed, so that clients are judged again, in seconds; 0 for never. */
   readonly connectionAgeSeconds: number;
+  /** Age at which the clients of open streams are judged again, in seconds; 0 for never. Absent in earlier versions. */
+  readonly streamAgeSeconds?: number | undefined;
+  /** The shortest life of the tokens that were accepted, in seconds. Absent if no token was. */
+  readonly tokenLifeSeconds?: number | undefined;
 }
 
 /** `GET /api/v1/distrust/{hash}`: whether the distrust list in force contains a hash. New releases only add fields. */

@@ -22,6 +22,8 @@ export interface AdminServersInput extends Omit<
   readonly options: ServeOptions;
   readonly metrics: Metrics;
   readonly report: FileReport;
+  /** Returns the shortest life of the accepted tokens, in ms, if it is known. */
+  readonly shortestTokenLife: () => number | undefined;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function startAdminServers({
   options,
   metrics,
   report,
+  shortestTokenLife,
   ...given
 }: AdminServersInput): Promise<AdminServers> {
   await using stack = new AsyncDisposableStack();
@@ -42,7 +45,7 @@ export async function startAdminServers({
     version: options.version,
     documentation: options.documentation,
     startedAt: performance.timeOrigin,
-    xdsAuthentication: authenticationOf(options),
+    xdsAuthentication: () => authenticationOf(options, shortestTokenLife()),
     access: { ...access, failed: metrics.adminAuthFailed },
     page: await loadPage(),
   };

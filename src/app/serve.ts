@@ -84,7 +84,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
 
   // What serves proxies, and what reports on it
   const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
-  const { decide, onReviewed } = cleanup.use(
+  const { decide, onReviewed, shortestTokenLife } = cleanup.use(
     await followXdsAccess(options, { log, report, view, now: systemClock.wall }),
   );
   const pool =
@@ -196,6 +196,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       options,
       metrics,
       report,
+      shortestTokenLife,
       view,
       log,
       draining: () => signal.aborted,

@@ -27,6 +27,8 @@ type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
 export interface XdsAccess extends Disposable {
   /** `undefined` if every client may. */
   readonly decide: DecideAccess | undefined;
+  /** Returns the life of the accepted token with the shortest one, in ms; `undefined` if none says how long it is valid. */
+  readonly shortestTokenLife: () => number | undefined;
   /** Calls the listener after each request to the API server about a token. */
   readonly onReviewed: (listener: ReviewListener) => void;
 }
@@ -36,13 +38,19 @@ export interface XdsAccess extends Disposable {
  * @throws {Error} if the rules cannot be used at the start.
  */
 export async function followXdsAccess(
-  { xdsAuth, xdsAccess }: Pick<ServeOptions, 'xdsAuth' | 'xdsAccess'>,
+  options: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsMaxStreamAge'>,
   input: XdsAccessInput,
 ): Promise<XdsAccess> {
   const { log, report } = input;
+  const { xdsAuth, xdsAccess } = options;
   using stack = new DisposableStack();
   if (xdsAuth === undefined || xdsAuth.methods.every((method) => method === 'none'))
-    return { decide: undefined, onReviewed: () => undefined, [Symbol.dispose]: () => undefined };
+    return {
+      decide: undefined,
+      shortestTokenLife: () => undefined,
+      onReviewed: () => undefined,
+      [Symbol.dispose]: () => undefined,
+    };
   const file =
     xdsAccess === undefined
       ? undefined
@@ -67,9 +75,12 @@ export async function followXdsAccess(
   const reviewed: ReviewListener = (...review) => listeners.forEach((listener) => listener(...review));
   const reviewer = token && (await tokenReviewer(token, input, reviewed));
   stack.defer(() => reviewer?.close());
+  if (token !== undefined) warnOfLongStreams(options, log);
+  let shortestLife = Number.POSITIVE_INFINITY;
+  const accepted = (lifeMs: number): void => void (shortestLife = Math.min(shortestLife, lifeMs));
   const decide = decideAccess({
     judge: methods.includes('mtls') ? certificateJudge(clientTrust, input) : undefined,
-    tokens: reviewer && token && { reviewer, audience: token.audience },
+    tokens: reviewer && token && { reviewer, audience: token.audience, accepted },
     rules: () => file?.rules(),
     allowsAnonymous: methods.includes('none'),
     now: input.now,
@@ -77,9 +88,28 @@ export async function followXdsAccess(
   const owned = stack.move();
   return {
     decide,
+    shortestTokenLife: () => (Number.isFinite(shortestLife) ? shortestLife : undefined),
     onReviewed: (listener) => void listeners.push(listener),
     [Symbol.dispose]: () => owned.dispose(),
   };
+}
+
+/** Life of the tokens of projected volumes, unless the pod sets another one. */
+const usualTokenLifeMs = 3_600_000;
+
+/** Warns of streams that last longer than their tokens. The tokens themselves are not known yet. */
+function warnOfLongStreams(
+  { maxConnectionAge, xdsMaxStreamAge = 0 }: Pick<ServeOptions, 'maxConnectionAge' | 'xdsMaxStreamAge'>,
+  log: Logger,
+): void {
+  const ages = [maxConnectionAge, xdsMaxStreamAge].filter((age) => age > 0);
+  const age = Math.min(...ages);
+  if (age <= usualTokenLifeMs) return;
+  const cause =
+    ages.length === 0
+      ? 'a proxy keeps its stream after its token has expired'
+      : 'streams are judged again less often than once an hour, the usual life of a token';
+  log.warn({ event: 'token-age' }, `${cause}: set --xds-max-stream-age to at most the life of the tokens`);
 }
 
 async function tokenReviewer(
@@ -140,16 +170,22 @@ function createKeyLog(log: Logger): (problem: string | undefined) => void {
 }
 
 /** Returns how proxies authenticate, for the admin API. */
-export function authenticationOf({
-  xdsAuth,
-  xdsAccess,
-  xdsListen,
-  maxConnectionAge,
-}: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsListen'>): XdsAuthenticationDetail {
+export function authenticationOf(
+  {
+    xdsAuth,
+    xdsAccess,
+    xdsListen,
+    maxConnectionAge,
+    xdsMaxStreamAge = 0,
+  }: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsListen' | 'xdsMaxStreamAge'>,
+  tokenLifeMs: number | undefined,
+): XdsAuthenticationDetail {
   return {
     methods: xdsAuth?.methods ?? ['none'],
     beyondHost: !isLoopback(parseListenAddress(xdsListen)),
     rules: xdsAccess !== undefined,
     connectionAgeSeconds: maxConnectionAge / 1_000,
+    streamAgeSeconds: xdsMaxStreamAge / 1_000,
+    tokenLifeSeconds: tokenLifeMs === undefined ? undefined : tokenLifeMs / 1_000,
   };
 }

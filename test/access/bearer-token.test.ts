@@ -33,6 +33,17 @@ suite('bearer token', () => {
       assert.equal(read.kind === 'invalid' ? `invalid ${read.reason}` : read.kind, expected);
     });
 
+  test('life: is the time from the issue to the expiry, if the token has both', () => {
+    const lifeOf = (claims: object) => {
+      const read = readBearerToken(`Bearer ${tokenOf(claims)}`, 'meshtrust', now);
+      return read.kind === 'token' ? read.lifeMs : 'none';
+    };
+    const exp = now / 1_000 + 60;
+    assert.equal(lifeOf({ iat: exp - 3_600, exp }), 3_600_000);
+    assert.equal(lifeOf({ exp, iat: undefined }), undefined);
+    assert.equal(lifeOf({ iat: 'x', exp }), undefined);
+  });
+
   test('expiry: is returned in milliseconds', () => {
     const read = readBearerToken(`Bearer ${good}`, 'meshtrust', now);
     assert.equal(read.kind === 'token' ? read.expiresAt : undefined, now + 60_000);

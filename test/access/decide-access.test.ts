@@ -37,6 +37,7 @@ async function decide(
   const decision = await decideAccess({
     judge: undefined,
     tokens: {
+      accepted: () => undefined,
       audience: 'meshtrust',
       reviewer: {
         review: (_, { address }) => {

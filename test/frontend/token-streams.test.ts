@@ -61,7 +61,7 @@ test(`${all} streams with one token: the API server gets one review, and all are
   stack.defer(() => reviewer.close());
   const judge = decideAccess({
     judge: undefined,
-    tokens: { reviewer, audience: 'meshtrust' },
+    tokens: { reviewer, audience: 'meshtrust', accepted: () => undefined },
     rules: () => undefined,
     allowsAnonymous: false,
     now: () => Date.now(),

@@ -80,7 +80,7 @@ export const checkCatalogue = {
   'proxies-judged': {
     group: 'proxies',
     claim: 'no token counts forever',
-    hint: 'start the server with --max-connection-age, for example 1h',
+    hint: 'start the server with --xds-max-stream-age, for example 30m, of at most the life of the tokens',
   },
   'replicas-agree': {
     group: 'replicas',

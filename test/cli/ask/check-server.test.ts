@@ -102,6 +102,7 @@ suite('the checks of a server', () => {
     );
   });
 
+  const tokens = { methods: ['token'], beyondHost: true, rules: false };
   const table: readonly (readonly [
     what: string,
     over: Partial<Answered>,
@@ -325,7 +326,32 @@ suite('the checks of a server', () => {
       'warning',
       /^a proxy keeps its stream after its token has expired or its pod was deleted$/,
     ],
+    ...[
+      { connectionAgeSeconds: 14_400, streamAgeSeconds: 7_200 },
+      { connectionAgeSeconds: 7_200, streamAgeSeconds: 0 },
+      { connectionAgeSeconds: 0, streamAgeSeconds: 7_200 },
+    ].map((ages): (typeof table)[number] => [
+      `tokens of an hour, and ages ${Object.values(ages).join(' and ')}`,
+      { detail: { ...well.detail, xdsAuthentication: { ...tokens, ...ages, tokenLifeSeconds: 3_600 } } },
+      'proxies-judged',
+      'warning',
+      /^a proxy is judged again after 7200 s, but tokens are valid for 3600 s: /,
+    ]),
   ];
+  test('tokens that live at least as long as streams, or of an unknown life: nothing is wrong', () => {
+    for (const ages of [
+      { connectionAgeSeconds: 3_600, tokenLifeSeconds: 3_600 },
+      { connectionAgeSeconds: 86_400, streamAgeSeconds: 1_800, tokenLifeSeconds: 3_600 },
+      { connectionAgeSeconds: 86_400 },
+    ]) {
+      const detail = { ...well.detail, xdsAuthentication: { ...tokens, ...ages } };
+      assert.deepEqual(
+        checkServer({ ...well, detail }, context).filter(({ verdict }) => verdict !== 'ok'),
+        [],
+      );
+    }
+  });
+
   for (const [what, over, check, verdict, detail] of table) {
     test(`${what}: only ${check} is ${verdict}`, () => {
       const bad = checkServer({ ...well, ...over }, context).filter((one) => one.verdict !== 'ok');

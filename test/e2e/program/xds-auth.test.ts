@@ -93,6 +93,7 @@ suite('clients that the served trust verifies', () => {
         beyondHost: false,
         rules: true,
         connectionAgeSeconds: 0,
+        streamAgeSeconds: 0,
       });
 
       assert.equal(await endOf(domain.client, 'core-1'), status.PERMISSION_DENIED);
