@@ -30,7 +30,7 @@ export interface BundleEndpointInput {
   readonly now?: (() => number) | undefined;
 }
 
-/** The number of keys that are read before other work has its turn: about 10 ms. */
+/** The number of keys that are read before other work has its turn, which takes a few milliseconds. */
 const keysPerTurn = 50;
 
 /** The running bundle endpoint. */

@@ -37,7 +37,7 @@ export type BundleReading =
 /** The key types of RFC 7518 and RFC 8037 whose keys can have a certificate. */
 const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 
-/** The number of keys that are read in one step: about 5 ms. */
+/** The number of keys that are read in one step, which takes a few milliseconds. */
 const keysPerStep = 25;
 
 /** Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. */
