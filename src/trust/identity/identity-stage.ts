@@ -215,7 +215,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       if (source === supersededSource) {
         for (const event of events)
           if (event.kind === 'restored')
-            for (const { resource } of event.grants) superseded.restore(resource);
+            for (const { resource } of event.grants) superseded.restore(resource, now);
         superseded.remove(({ until }) => until !== undefined && until <= now);
         return new Map([[source, [...events, ...superseded.takeEvents()]]]);
       }

@@ -67,14 +67,17 @@ export class SupersededCas {
     this.#put(identity, { template, cas: [...others, ...added.values()] });
   }
 
-  /** Restores the CA certificates that an earlier run kept. */
-  restore(resource: MeshTrust): void {
+  /**
+   * Restores the CA certificates that an earlier run kept. A fixed time that is shorter now counts from `now`, because
+   * nobody knows any more when they were superseded.
+   */
+  restore(resource: MeshTrust, now: number): void {
     const identity = meshIdentityOfSuperseded(resource.identity);
     if (identity === undefined || resource.derivation?.kind !== 'superseded') return;
     const { trustDomain, blocks, derivation } = resource;
-    const cas = blocks.flatMap((anchor) =>
-      anchor.kind === 'anchor' ? { trustDomain, anchor, until: derivation.until } : [],
-    );
+    const latest = this.#linger.kind === 'fixed' ? now + this.#linger.ms : Number.POSITIVE_INFINITY;
+    const until = earlier(derivation.until, latest);
+    const cas = blocks.flatMap((anchor) => (anchor.kind === 'anchor' ? { trustDomain, anchor, until } : []));
     this.#put(identity, { template: resource, cas: [...this.of(identity), ...cas] });
   }
 
@@ -151,6 +154,12 @@ export function lingerEnd(linger: Linger, leafLifetimeMs: number, now: number): 
     case 'fixed':
       return now + linger.ms;
   }
+}
+
+/** Returns the earlier of two times; `undefined` if there is no end. */
+function earlier(kept: number | undefined, latest: number): number | undefined {
+  const time = Math.min(kept ?? Number.POSITIVE_INFINITY, latest);
+  return Number.isFinite(time) ? time : undefined;
 }
 
 function keyOf({ trustDomain, anchor }: SupersededCa): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { decodeLastGood, encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
 import { stateKeyOf } from '../../../src/runtime/state/state-key.ts';
+import type { Linger } from '../../../src/trust/identity/superseded.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import type { Identity } from '../../../src/trust/model/mesh-trust.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -315,6 +316,36 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     );
     assert.deepEqual(after.inForce(), []);
   });
+
+  const restarted: readonly (readonly [string, Linger, Linger, number | undefined])[] = [
+    [
+      'a fixed time: it ends after that time at the latest',
+      { kind: 'leaves' },
+      { kind: 'fixed', ms: 60_000 },
+      62_000,
+    ],
+    ['a longer time: the end is the same', { kind: 'leaves' }, { kind: 'fixed', ms: 720 * hour }, end],
+    ['forever: the end is the same', { kind: 'leaves' }, { kind: 'forever' }, end],
+    [
+      'a fixed time, and it had no end: it has one',
+      { kind: 'forever' },
+      { kind: 'fixed', ms: 60_000 },
+      62_000,
+    ],
+    ['none: it ends at once', { kind: 'leaves' }, { kind: 'fixed', ms: 0 }, undefined],
+  ];
+  for (const [name, first, second, expected] of restarted)
+    test(`restarted with ${name}`, () => {
+      const before = makeRig({ linger: first });
+      before.apply({ [path]: text(a.certPem) });
+      before.apply({ [path]: text(b.certPem) }, 1000);
+      const at = 'superseded:default//identity';
+      const grants = saved(before, 'superseded', at);
+      const after = makeRig({ linger: second });
+      after.deliver('superseded', [{ kind: 'restored', path: at, grants }], 2000);
+      assert.equal(after.stage.nextEnd(), expected);
+      assert.deepEqual(after.inForce(), expected === undefined ? [] : ['default/a.example: A']);
+    });
 
   test('the view has the MeshIdentity that is gone, with its CA', () => {
     const rig = makeRig();
