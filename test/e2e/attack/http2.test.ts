@@ -5,39 +5,44 @@ import type { Seen } from './under-attack.ts';
 
 const options = { attackMs: 2_000, program: 'flood-http2.ts' };
 
-/** Counts the connections that the server closed for a reason. */
-async function closedFor({ metric }: Seen, reason: string): Promise<number> {
-  return (await metric('meshtrust_xds_connections_closed_total')).get(`reason="${reason}"`) ?? 0;
+/** Counts the connections that the server closed because of the attacker. */
+async function closedIn({ metric }: Seen): Promise<number> {
+  const closed = await metric('meshtrust_xds_connections_closed_total');
+  return closed.values().reduce((sum, count) => sum + count, 0);
 }
 
 suite('attack on HTTP/2: changes and new proxies are served, memory is bounded', { skip }, () => {
-  for (const [kind, reason] of [
-    ['priorities', 'http2-error'],
-    ['unknown-frames', 'http2-error'],
-    ['padding', 'http2-error'],
-    ['endless-header-list', 'http2-error'],
-    ['long-header-lists', undefined],
-    ['hpack-bomb', undefined],
-    ['hpack-churn', undefined],
-    ['window-updates', undefined],
-    ['stream-window-updates', undefined],
-    ['one-byte-frames', undefined],
-    ['one-byte-windows', undefined],
-    ['zero-windows', undefined],
-    ['announced-4-gb', 'useless-streams'],
-    ['data-after-end', undefined],
-    ['goaways', undefined],
-  ] as const)
-    test(`${kind}${reason === undefined ? '' : `: the connections are closed for ${reason}`}`, () =>
+  for (const kind of [
+    'priorities',
+    'unknown-frames',
+    'padding',
+    'endless-header-list',
+    'long-header-lists',
+    'hpack-bomb',
+    'hpack-churn',
+    'zero-windows',
+    'announced-4-gb',
+    'data-after-end',
+  ])
+    test(`${kind}: its connections are closed`, () =>
       underAttack(
         kind,
         async (seen) => {
           assertServed(seen);
-          if (reason !== undefined)
-            assert.ok((await closedFor(seen, reason)) > 0, 'no connection was closed');
+          assert.ok((await closedIn(seen)) > 0);
         },
         options,
       ));
+
+  // The server has no rate for these frames: it reads them, in turns with all other connections.
+  for (const kind of [
+    'window-updates',
+    'stream-window-updates',
+    'one-byte-frames',
+    'one-byte-windows',
+    'goaways',
+  ])
+    test(kind, () => underAttack(kind, assertServed, options));
 
   for (const [kind, args] of [
     ['slow-preface', ['--request-timeout=1s']],
