@@ -147,8 +147,8 @@ for (const xdsTransport of xdsTransports) {
         assert.match(details, /^node id "other\.edge" differs from "gateway\.edge"/);
         assert.equal(rig.events.length, acked, 'the ACK of the other node has no effect');
         assert.deepEqual(
-          rig.denied.splice(0).map(({ nodeId, reason }) => [nodeId, reason]),
-          [['other.edge', 'node']],
+          rig.denied.splice(0).map(({ nodeId, reason, isJudgedAgain }) => [nodeId, reason, isJudgedAgain]),
+          [['other.edge', 'node', false]],
         );
       }
     });
@@ -192,8 +192,8 @@ for (const xdsTransport of xdsTransports) {
       const { code, details } = await stream.ended;
       assert.equal(code, status.PERMISSION_DENIED, details);
       assert.deepEqual(
-        rig.denied.map(({ nodeId, reason }) => [nodeId, reason]),
-        [['gateway.edge', 'mesh']],
+        rig.denied.map(({ nodeId, reason, isJudgedAgain }) => [nodeId, reason, isJudgedAgain]),
+        [['gateway.edge', 'mesh', true]],
       );
     });
 

@@ -149,11 +149,11 @@ export function createEventLog({
           plainText(`stream closed: ${code} ${message}`),
         );
       },
-      denied({ transport, address, nodeId, code, reason, message }) {
+      denied({ transport, address, nodeId, code, reason, message, isJudgedAgain }) {
         const { admitted, suppressed } = denials.admit();
         if (!admitted) return;
         const node = plainText(nodeId, 200);
-        const more = suppressed > 0 ? { suppressed } : {};
+        const more = { ...(isJudgedAgain && { judgedAgain: true }), ...(suppressed > 0 && { suppressed }) };
         audit.warn(
           { event: 'xds-denied', transport, address, node, code, reason, ...more },
           plainText(`client ${address} was refused (${reason}): ${message}`),

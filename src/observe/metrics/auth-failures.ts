@@ -29,10 +29,14 @@ export function createAuthFailures(
   return (reason) => failures.inc({ reason });
 }
 
-/** Returns an observer that counts the clients that the xDS listener refused at their first request. */
+/**
+ * Returns an observer that counts the clients that the xDS listener refused. It leaves out those of open streams that are
+ * judged again: each certificate and token expires one day, and the alert is about clients that cannot connect.
+ */
 export function countDenied(failed: (reason: AccessRefusal) => void): XdsObserver {
   return {
-    denied: ({ reason }) => {
+    denied: ({ reason, isJudgedAgain }) => {
+      if (isJudgedAgain) return;
       const known = accessRefusals.find((one) => one === reason);
       if (known !== undefined) failed(known);
     },

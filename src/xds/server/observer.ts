@@ -34,6 +34,11 @@ export interface Denied extends Pick<Refused, 'code' | 'reason' | 'message'> {
   readonly transport: Transport;
   readonly address: string;
   readonly nodeId: string;
+  /**
+   * True for the client of an open stream that reached `maxStreamAgeMs`. A certificate or token that has expired since
+   * is usual: the client has a newer one for its next stream.
+   */
+  readonly isJudgedAgain: boolean;
 }
 
 /** How a stream ended. With `CANCELLED` the server did not end the stream; with the other codes it did. */

@@ -10,8 +10,8 @@ import { findOtherNodeId, refuseOtherNode } from './later-node.ts';
 export interface AccessOwner<Request extends XdsRequest> {
   /** The decision at the first request, which was held until now with those after it. */
   decided(held: HeldRequests<Request>, outcome: Outcome): void;
-  /** The client is refused, so the stream must end. */
-  deny(nodeId: string, refused: Refused): void;
+  /** The client is refused, so the stream must end. `isJudgedAgain`: at the age of the stream. */
+  deny(nodeId: string, refused: Refused, isJudgedAgain?: boolean): void;
   /** The stream must end because the client needs a new one. */
   outdated(message: string): void;
 }
@@ -83,7 +83,7 @@ export class StreamAccess<Request extends XdsRequest> {
     decide(this.#settings.authorize, this.#peer, node, (outcome) => {
       if (this.#isOver || outcome.kind === 'failed') return;
       if (outcome.kind === 'refused') {
-        if (outcome.code !== 'UNAVAILABLE') this.#owner.deny(node.id, outcome);
+        if (outcome.code !== 'UNAVAILABLE') this.#owner.deny(node.id, outcome, true);
       } else if (outcome.identity !== identity || outcome.group !== group) {
         // A stream has one identity and one group. The client gets the new ones with a new stream.
         this.#owner.outdated('the identity or the group of the client has changed: open a new stream');

@@ -1,6 +1,7 @@
 import type { XdsPeer } from '../core/peer.ts';
 import type { Peer } from '../core/request.ts';
-import type { StreamEnd, StreamInfo } from './observer.ts';
+import type { Refused } from './authorize.ts';
+import type { Denied, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './peer-certificate.ts';
 
 /** The information about a stream, which its owner completes at the first request. */
@@ -25,6 +26,16 @@ export function addNode(details: StreamDetails, peer: Peer | undefined): void {
   details.nodeId = peer?.nodeId ?? '';
   details.userAgent = peer?.userAgent ?? '';
   details.group = peer?.group;
+}
+
+/** Returns what observers learn of a refused client. */
+export function deniedOf(
+  { transport, address }: StreamInfo,
+  nodeId: string,
+  { code, reason, message }: Refused,
+  isJudgedAgain: boolean,
+): Denied {
+  return { transport, address, nodeId, code, reason, message, isJudgedAgain };
 }
 
 /** Returns the end of a stream that the server did not end. */

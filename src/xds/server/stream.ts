@@ -17,7 +17,7 @@ import { RequestTimer } from './request-timer.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import { StreamAccess } from './stream-access.ts';
 import type { AccessOwner } from './stream-access.ts';
-import { abortedEnd, addNode, createStreamDetails } from './stream-info.ts';
+import { abortedEnd, addNode, createStreamDetails, deniedOf } from './stream-info.ts';
 import type { EndedByServer, StreamDetails } from './stream-info.ts';
 import type { StreamParts } from './stream-parts.ts';
 import { WriteWatch } from './write-watch.ts';
@@ -208,12 +208,12 @@ class ServedStream<Request extends XdsRequest>
     else if (!this.#timer.isPaused) this.#continueReading();
   }
 
-  deny(nodeId: string, { code, reason, message, retiresConnection = false }: Refused): void {
-    const { transport, address } = this.#info;
-    this.#parts.observer.denied({ transport, address, nodeId, code, reason, message });
-    if (code === 'UNAVAILABLE') this.outdated(message);
+  deny(nodeId: string, refused: Refused, isJudgedAgain = false): void {
+    const { code, message } = refused;
+    this.#parts.observer.denied(deniedOf(this.#info, nodeId, refused, isJudgedAgain));
+    if (code === 'UNAVAILABLE' || isJudgedAgain) this.#end({ code, message });
     else this.#reject({ code, message });
-    if (retiresConnection) this.#client?.retireIfUnused();
+    if (refused.retiresConnection === true) this.#client?.retireIfUnused();
   }
 
   partial(held: number): void {

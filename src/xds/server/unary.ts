@@ -61,7 +61,15 @@ export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
       case 'refused': {
         const { code, reason, message } = outcome;
         const { id: nodeId } = request.node ?? anonymousNode;
-        observer.denied({ transport, address: peer.address, nodeId, code, reason, message });
+        observer.denied({
+          transport,
+          address: peer.address,
+          nodeId,
+          code,
+          reason,
+          message,
+          isJudgedAgain: false,
+        });
         observed(peer, 'denied');
         return failed(code, message);
       }

@@ -34,7 +34,7 @@ function begin(answers: readonly (Authorization | Promise<Authorization>)[], max
     unknownPeer,
     {
       decided: (_, outcome) => events.push(`decided ${outcome.kind}`),
-      deny: (nodeId, { code }) => events.push(`denied ${nodeId} ${code}`),
+      deny: (nodeId, { code }, again) => events.push(`denied ${nodeId} ${code} ${String(again)}`),
       outdated: () => events.push('outdated'),
     },
   );
@@ -65,7 +65,7 @@ suite('age of a stream', () => {
 
   const table: readonly (readonly [string, Authorization, readonly string[]])[] = [
     ['the same decision', allowed, []],
-    ['a refusal', refused, ['denied edge PERMISSION_DENIED']],
+    ['a refusal', refused, ['denied edge PERMISSION_DENIED true']],
     ['no answer now', { ...refused, code: 'UNAVAILABLE' }, []],
     ['another identity', { ...allowed, identity: 'two' }, ['outdated']],
     ['no identity', { kind: 'allowed', group: 'mesh' }, ['outdated']],
