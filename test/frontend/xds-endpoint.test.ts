@@ -6,7 +6,7 @@ import { createLogger } from '../../src/observe/log/log.ts';
 import type { ProxyOptions } from '../../src/runtime/serve-options.ts';
 import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
 import { createSnapshotStore } from '../../src/xds/index.ts';
-import type { SnapshotStore } from '../../src/xds/index.ts';
+import type { SnapshotStore, XdsObserver } from '../../src/xds/index.ts';
 import { concat, field } from '../../src/xds/wire/write.ts';
 import { createHealthClient } from '../grpc/server.ts';
 import { proxyOptions } from '../kit/proxy-options.ts';
@@ -21,14 +21,14 @@ interface Started extends AsyncDisposable {
   readonly store: SnapshotStore;
 }
 
-async function start(changed: Partial<ProxyOptions>): Promise<Started> {
+async function start(changed: Partial<ProxyOptions>, observer: XdsObserver = {}): Promise<Started> {
   const store = createSnapshotStore();
   const log = createLogger({ format: 'json', level: 'error' });
   const authFailed = (): void => assert.fail('there is no TLS');
   const endpoint = await startXdsEndpoint({
     options: { ...proxyOptions, ...changed },
     store,
-    observer: {},
+    observer,
     log,
     authFailed,
   });
@@ -90,3 +90,19 @@ for (const xdsTransport of ['grpc-js', 'own'] as const) {
     });
   });
 }
+
+suite('warm-up of the xDS port', () => {
+  test('a proxy that connects during it: is served, and observers see no other proxy', async () => {
+    const nodes: string[] = [];
+    const observer: XdsObserver = { request: ({ nodeId }) => void nodes.push(nodeId) };
+    await using started = await start({ xdsTransport: 'own' }, observer);
+    const { endpoint, store } = started;
+    store.set('default', secretTypeUrl, setOf({ ALL: '1' }));
+    endpoint.setServing(true);
+    using client = createClient(endpoint.address);
+    using stream = client.delta(ads);
+    stream.send({ node: { id: 'envoy' }, type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] });
+    await stream.next();
+    assert.deepEqual(nodes, ['envoy']);
+  });
+});
