@@ -51,6 +51,7 @@ suite('clients that the served trust verifies', () => {
           '--tls-client-trust=default',
           `--xds-access=${dir.join('access.yaml')}`,
           '--guard-hold=0',
+          '--xds-max-stream-age=1s',
           ...args,
         ],
       });
@@ -93,7 +94,7 @@ suite('clients that the served trust verifies', () => {
         beyondHost: false,
         rules: true,
         connectionAgeSeconds: 0,
-        streamAgeSeconds: 0,
+        streamAgeSeconds: 1,
       });
 
       assert.equal(await endOf(domain.client, 'core-1'), status.PERMISSION_DENIED);
@@ -118,6 +119,7 @@ suite('clients that the served trust verifies', () => {
         async () => (await endOf(next.client, 'edge-1')) === undefined || undefined,
       );
       assert.equal(await endOf(domain.client, 'edge-1'), status.UNAUTHENTICATED);
+      assert.equal((await stream.ended).code, status.UNAUTHENTICATED, 'the open stream is judged again');
 
       // A broken file leaves the rules in force.
       await access.put('access.yaml', '- {}');
