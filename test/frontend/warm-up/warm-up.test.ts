@@ -19,10 +19,10 @@ function optionsOf(isBusy: () => boolean): WarmUpOptions {
 }
 
 suite('warm-up', () => {
-  test('no other work: all connections get five responses, acknowledge them and are closed', async () => {
+  test('no other work: all connections get 13 responses, acknowledge them and are closed', async () => {
     const options = optionsOf(() => false);
     const { connections, acks } = await warmUp(options);
-    assert.deepEqual({ connections, acks }, { connections: 300, acks: 1500 });
+    assert.deepEqual({ connections, acks }, { connections: 300, acks: 3900 });
     assert.equal(options.server.connections, 0);
   });
 
