@@ -64,7 +64,7 @@ function describe(what: string, perFetch: readonly number[]): string {
 async function measure(url: string, document: unknown): Promise<readonly number[]> {
   const bootstrap = readDocument(document);
   const [first] = bootstrap.certificates;
-  if (first?.kind !== 'der') throw new Error('the bundle has no certificate');
+  if (first?.kind !== 'ca') throw new Error('the bundle has no certificate');
   const { der } = first;
   const relationships = Array.from({ length: count }, (_, index): Relationship => {
     const trustDomain = `peer-${index}.test` as TrustDomain;

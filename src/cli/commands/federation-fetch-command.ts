@@ -93,7 +93,7 @@ async function checkOf({ endpointId, bundle, federationWebCa }: FetchOptions): P
   const reading = readBundleDocument(text);
   if (reading.kind === 'refused')
     throw new CommandError(exitCode.usage, `${bundle} ${reading.reason}: give a SPIFFE bundle or PEM`);
-  const cas = reading.document.certificates.flatMap((one) => (one.kind === 'der' ? encodePem(one.der) : []));
+  const cas = reading.document.certificates.flatMap((one) => (one.kind === 'ca' ? encodePem(one.der) : []));
   return { kind: 'spiffe', id: parsed.id, cas };
 }
 
@@ -117,7 +117,7 @@ function describe(document: BundleDocument, talk: (text: string) => void): void 
   for (const { key, reason } of remarks) talk(`key ${key + 1} ${reason}`);
   for (const certificate of certificates) {
     const number = certificate.key + 1;
-    const reading = certificate.kind === 'der' ? readCertificate(certificate.der) : undefined;
+    const reading = certificate.kind === 'damaged' ? undefined : readCertificate(certificate.der);
     if (reading?.kind === 'ca') {
       const { subject, fingerprint, notAfter } = reading.certificate;
       talk(`key ${number}: ${subject}, ${fingerprint.slice(0, 16)}, until ${formatDate(notAfter)}`);
@@ -131,7 +131,7 @@ function resourceOf(document: BundleDocument, text: string, options: FetchOption
   const { as, url = '', endpointId, trustDomain = '', mesh = options.defaultMesh } = options;
   const name = exportedName(mesh, trustDomain);
   if (as === 'MeshTrust') {
-    const pems = document.certificates.flatMap((one) => (one.kind === 'der' ? encodePem(one.der) : []));
+    const pems = document.certificates.flatMap((one) => (one.kind === 'ca' ? encodePem(one.der) : []));
     return meshTrustData({ mesh, namespace: '', name, trustDomain, pems });
   }
   return {

@@ -206,7 +206,7 @@ async function fetchOnce(
   const { relationship, memory, etag } = state;
   const { clock, userAgent, maxBytes, denyPrivate } = context;
   const end = clock.monotonic() + fetchTimeoutMs;
-  let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship) };
+  let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship, memory.applied) };
   for (const [index, check] of serverChecks(state, context).entries()) {
     const timeoutMs = Math.max(1, end - clock.monotonic());
     response = await context.fetch({
@@ -228,12 +228,13 @@ async function fetchOnce(
 
 /** Returns how the endpoint may be authenticated, in the order of the attempts. */
 function serverChecks(state: PollState, context: PollContext): readonly ServerCheck[] {
-  const { relationship, memory } = state;
+  const { relationship, memory, retained } = state;
   const { profile } = relationship;
   if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas() }];
   const sets = endpointCas({
     relationship,
     fetched: memory.applied,
+    retained,
     isBootstrapNew: isBootstrapNew(state),
     trusted: context.trusted,
     isDistrusted: context.isDistrusted,

@@ -37,7 +37,8 @@ export function confirmAfterMs({ kind }: HeldDocument): number {
 /**
  * Decides the effect of a document that was fetched from the authenticated endpoint. Only its certificates count as
  * content: other keys and hints may change at any time. A lower sequence is not refused for good, because SPIRE begins
- * at 1 after it was installed again. An empty bundle has to be confirmed, because it revokes a whole trust domain.
+ * at 1 after it was installed again. An empty bundle has to be confirmed, because it revokes a whole trust domain, the
+ * first document too: a bootstrap bundle or one of an earlier run may be in force.
  */
 export function acceptDocument(
   { applied, held }: BundleMemory,
@@ -52,9 +53,6 @@ export function acceptDocument(
   }
   const isLower = isBelow(document.sequence, applied?.sequence);
   if (!isLower && !isEmpty) return { memory: { applied: document, held: undefined }, effect: 'apply' };
-  // There is nothing to withdraw yet.
-  if (isEmpty && applied === undefined)
-    return { memory: { applied: document, held: undefined }, effect: 'withdraw' };
   const kind = isEmpty ? 'empty' : 'lower-sequence';
   const isSame = held?.digest === digest && held.kind === kind;
   const { sequence } = document;
@@ -71,7 +69,7 @@ export function acceptDocument(
 export function digestOf({ certificates }: BundleDocument): string {
   const hash = createHash('sha256');
   for (const certificate of certificates) {
-    const part = certificate.kind === 'der' ? certificate.der : new Uint8Array();
+    const part = certificate.kind === 'damaged' ? new Uint8Array() : certificate.der;
     hash.update(`${part.length}:`).update(part);
   }
   return hash.digest('hex');

@@ -12,7 +12,7 @@ export function bundleText(
 ): string {
   const caBundles = certificates.map((certificate) => ({
     type: 'Pem',
-    pem: { value: certificate.kind === 'der' ? encodePem(certificate.der) : damagedPem },
+    pem: { value: certificate.kind === 'damaged' ? damagedPem : encodePem(certificate.der) },
   }));
   return JSON.stringify({ type: 'MeshTrust', name, mesh, spec: { trustDomain, caBundles } });
 }

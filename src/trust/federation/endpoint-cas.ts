@@ -7,6 +7,8 @@ export interface EndpointCasInput {
   readonly relationship: Relationship;
   /** The last fetched bundle; `undefined` before the first. */
   readonly fetched: BundleDocument | undefined;
+  /** The last undamaged bundle, while the fetched one has damaged keys. */
+  readonly retained: BundleDocument | undefined;
   /** Whether `trustDomainBundle` was changed after the last successful fetch. */
   readonly isBootstrapNew: boolean;
   /** Returns the CA certificates that a mesh trusts for a trust domain. */
@@ -20,17 +22,20 @@ export interface EndpointCasInput {
  * endpoint cannot be authenticated.
  *
  * An endpoint in the trust domain of its own bundle is authenticated by the last fetched bundle, and before the first
- * fetch by `trustDomainBundle`. A person who changes `trustDomainBundle` after the last success says that the peer
+ * fetch by `trustDomainBundle`. While the fetched bundle has damaged keys, the CAs that these may have been stay in force
+ * (MT041), so they authenticate the endpoint too. A confirmed empty bundle leaves none, `trustDomainBundle` included:
+ * the peer revoked its CAs. A person who changes `trustDomainBundle` after the last success says that the peer
  * replaced its CAs, so it is tried as well. For an endpoint in another trust domain, these are the CAs of the wrong trust
  * domain: only what the mesh trusts for the endpoint's counts.
  */
 export function endpointCas(input: EndpointCasInput): readonly (readonly Uint8Array[])[] {
-  const { relationship, fetched, isBootstrapNew, trusted, isDistrusted } = input;
+  const { relationship, fetched, retained, isBootstrapNew, trusted, isDistrusted } = input;
   const { mesh, trustDomain, profile, bootstrap } = relationship;
   if (profile.kind === 'https_web') return [];
   const sets: (readonly Uint8Array[])[] = [];
   const isSelfServing = profile.trustDomain === trustDomain;
-  if (isSelfServing && fetched !== undefined) sets.push(certificatesOf(fetched));
+  if (isSelfServing && fetched !== undefined)
+    sets.push([...certificatesOf(fetched), ...(retained === undefined ? [] : certificatesOf(retained))]);
   if (isSelfServing && bootstrap !== undefined && (fetched === undefined || isBootstrapNew))
     sets.push(certificatesOf(bootstrap));
   if (!isSelfServing || (fetched === undefined && bootstrap === undefined))
@@ -39,13 +44,24 @@ export function endpointCas(input: EndpointCasInput): readonly (readonly Uint8Ar
 }
 
 function certificatesOf({ certificates }: BundleDocument): readonly Uint8Array[] {
-  return certificates.flatMap((certificate) => (certificate.kind === 'der' ? certificate.der : []));
+  return certificates.flatMap((certificate) => (certificate.kind === 'ca' ? certificate.der : []));
 }
 
-/** Returns the failure of an endpoint that cannot be authenticated, because no CA certificate is known. */
-export function unauthenticated({ profile, trustDomain }: Relationship): FetchFailure {
+/** Returns the failure of an endpoint that cannot be authenticated, because no CA certificate is left for it. */
+export function unauthenticated(
+  { profile, trustDomain, bootstrap }: Relationship,
+  fetched: BundleDocument | undefined,
+): FetchFailure {
   const domain = profile.kind === 'https_spiffe' ? profile.trustDomain : trustDomain;
-  const remedy =
-    domain === trustDomain ? 'set spec.trustDomainBundle' : 'list it in a MeshTrust, or federate with it';
-  return { reason: 'identity', message: `no CA certificate of trust domain ${domain} is known: ${remedy}` };
+  const fail = (message: string): FetchFailure => ({ reason: 'identity', message });
+  const unknown = `no CA certificate of trust domain ${domain} is known`;
+  if (domain !== trustDomain) return fail(`${unknown}: list it in a MeshTrust, or federate with it`);
+  if (fetched?.certificates.length === 0)
+    return fail(
+      `the last bundle of trust domain ${domain} withdrew all of its CA certificates: set spec.trustDomainBundle to a new bundle`,
+    );
+  if (fetched === undefined && bootstrap === undefined) return fail(`${unknown}: set spec.trustDomainBundle`);
+  return fail(
+    `all known CA certificates of trust domain ${domain} are distrusted: set spec.trustDomainBundle to a new bundle`,
+  );
 }

@@ -12,6 +12,8 @@ import type { StoredBundle } from './stored-bundle.ts';
 export interface PollState {
   readonly relationship: Relationship;
   readonly memory: BundleMemory;
+  /** The last undamaged bundle in force, while the fetched one has damaged keys. */
+  readonly retained: BundleDocument | undefined;
   /** The origin of the fetched bundle. */
   readonly origin: Exclude<BundleOrigin, 'bootstrap'>;
   readonly etag: string | undefined;
@@ -42,11 +44,13 @@ export interface PollTimes {
 /** Without a change, the time of the last success is stored again after this time, in milliseconds. */
 const storeAgainMs = 3_600_000;
 
-/** Returns the state before the first fetch. `stored` is the bundle of an earlier run. */
-export function firstPollState(relationship: Relationship, stored: StoredBundle | undefined): PollState {
+/** Returns the state before the first fetch. `restored` is the bundle of an earlier run. */
+export function firstPollState(relationship: Relationship, restored: StoredBundle | undefined): PollState {
+  const stored = restored !== undefined && isUsable(restored.document) ? restored : undefined;
   return {
     relationship,
     memory: { ...emptyMemory, applied: stored?.document },
+    retained: stored?.retained,
     origin: stored === undefined ? 'none' : 'restored',
     etag: stored?.url === relationship.url ? stored.etag : undefined,
     lastSuccessAt: stored?.fetchedAt,
@@ -103,8 +107,9 @@ export function afterFailure(
   now: number,
   maxAgeMs: PollTimes['maxAgeMs'],
 ): PollState {
-  const { failures, lastSuccessAt } = state;
-  const isOld = maxAgeMs > 0 && lastSuccessAt !== undefined && now - lastSuccessAt >= maxAgeMs;
+  const { failures } = state;
+  const end = endOfAge(state, maxAgeMs);
+  const isOld = end !== undefined && now >= end;
   // A withdrawn bundle stays withdrawn, even if the clock goes back: only a success ends it.
   return { ...state, error, failures: failures + 1, isTooOld: state.isTooOld || isOld };
 }
@@ -141,6 +146,7 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
   const applied: PollState = {
     ...reached,
     isTooOld: false,
+    retained: retainedBundle(state, memory.applied),
     origin: 'fetched',
     etag: fetched === undefined ? state.etag : fetched.etag,
     bootstrapAtSuccess: bootstrapDigest(state.relationship),
@@ -150,7 +156,7 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
   if (memory.applied === undefined || (!isChanged && now - state.storedAt < storeAgainMs))
     return { state: applied, effect, toStore: undefined };
   const { mesh, trustDomain, url } = state.relationship;
-  const { etag, bootstrapAtSuccess } = applied;
+  const { etag, bootstrapAtSuccess, retained } = applied;
   return {
     state: { ...applied, storedAt: now },
     effect,
@@ -162,8 +168,28 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
       fetchedAt: now,
       bootstrapDigest: bootstrapAtSuccess,
       document: memory.applied,
+      retained,
     },
   };
+}
+
+/** Returns the last undamaged bundle, if the keys of the next one are damaged: the damage may have hit its CAs. */
+function retainedBundle(
+  { memory, retained, relationship }: PollState,
+  next: BundleDocument | undefined,
+): BundleDocument | undefined {
+  if (next === undefined || !isDamaged(next)) return undefined;
+  const before = memory.applied ?? relationship.bootstrap;
+  return before !== undefined && isDamaged(before) ? retained : before;
+}
+
+function isDamaged({ certificates }: BundleDocument): boolean {
+  return certificates.some(({ kind }) => kind === 'damaged' || kind === 'malformed');
+}
+
+/** Returns whether a stored bundle has a CA, or none because all were withdrawn. */
+function isUsable({ certificates }: BundleDocument): boolean {
+  return certificates.length === 0 || certificates.some(({ kind }) => kind === 'ca');
 }
 
 /** Returns whether the result of a fetch is worth a line of log: the fetch before did not have it. */
@@ -182,16 +208,21 @@ export function isNewResult(
  * for a held document, and at the end of the bundle's age.
  */
 export function nextPollMs(state: PollState, times: PollTimes, now: number): number {
-  const { relationship, memory, error, failures, lastSuccessAt, isTooOld } = state;
+  const { relationship, memory, error, failures, isTooOld } = state;
   const { limits, maxAgeMs, instance } = times;
   const isFirst = error !== undefined && memory.applied === undefined;
   const regular = isFirst
     ? firstRetryMs(failures)
     : nextFetchMs(pollIntervalMs(state, limits), `${instance}\0${relationship.key}`);
   const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
-  const hasEnd = maxAgeMs > 0 && lastSuccessAt !== undefined && !isTooOld;
-  const end = hasEnd ? lastSuccessAt + maxAgeMs - now : Infinity;
-  return Math.max(1, Math.min(regular, confirm, end));
+  const end = isTooOld ? undefined : endOfAge(state, maxAgeMs);
+  return Math.max(1, Math.min(regular, confirm, end === undefined ? Infinity : end - now));
+}
+
+/** Returns when the fetched bundle is too old. `trustDomainBundle` has no age, nor has an empty document that is held. */
+function endOfAge({ memory, lastSuccessAt }: PollState, maxAgeMs: PollTimes['maxAgeMs']): number | undefined {
+  if (maxAgeMs === 0 || memory.applied === undefined || lastSuccessAt === undefined) return undefined;
+  return lastSuccessAt + maxAgeMs;
 }
 
 /** Returns the status for people. `dates` are those of the bundle in force. */

@@ -1,4 +1,5 @@
-import type { BundleDocument } from '../model/bundle-document.ts';
+import { judgeCertificate } from '../model/bundle-document.ts';
+import type { BundleCertificate, BundleDocument } from '../model/bundle-document.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 
@@ -14,27 +15,47 @@ export interface StoredBundle {
   /** The digest of `trustDomainBundle` at that time. */
   readonly bootstrapDigest: string | undefined;
   readonly document: BundleDocument;
+  /** The last undamaged bundle in force, while `document` has damaged keys. */
+  readonly retained?: BundleDocument | undefined;
 }
 
-interface StoredBody extends Omit<StoredBundle, 'document' | 'trustDomain'> {
+interface StoredBody extends Omit<StoredBundle, 'document' | 'retained' | 'trustDomain'> {
   readonly format: typeof format;
   readonly trustDomain: string;
   readonly sequence: number | undefined;
   readonly refreshHintSeconds: number | undefined;
   /** Base64; `null` for a certificate that was not legible. */
   readonly certificates: readonly (string | null)[];
+  /** The certificates of the retained bundle. */
+  readonly retained?: readonly (string | null)[] | undefined;
 }
 
 const format = 1;
 
 /** Encodes a bundle as one line of JSON. */
-export function encodeStoredBundle({ document, ...rest }: StoredBundle): string {
+export function encodeStoredBundle({ document, retained, ...rest }: StoredBundle): string {
   const { sequence, refreshHintSeconds } = document;
-  const certificates = document.certificates.map((certificate) =>
-    certificate.kind === 'der' ? Buffer.from(certificate.der).toString('base64') : null,
-  );
-  const body: StoredBody = { format, ...rest, sequence, refreshHintSeconds, certificates };
+  const body: StoredBody = {
+    format,
+    ...rest,
+    sequence,
+    refreshHintSeconds,
+    certificates: encodeCertificates(document),
+    retained: retained && encodeCertificates(retained),
+  };
   return JSON.stringify(body);
+}
+
+function encodeCertificates({ certificates }: BundleDocument): StoredBody['certificates'] {
+  return certificates.map((certificate) =>
+    certificate.kind === 'damaged' ? null : Buffer.from(certificate.der).toString('base64'),
+  );
+}
+
+function decodeCertificates(certificates: StoredBody['certificates']): readonly BundleCertificate[] {
+  return certificates.map((base64, key) =>
+    base64 === null ? { kind: 'damaged', key } : judgeCertificate(Buffer.from(base64, 'base64'), key),
+  );
 }
 
 /**
@@ -47,11 +68,9 @@ export function decodeStoredBundle(text: string): StoredBundle {
   const parsed = parseTrustDomain(body.trustDomain);
   if (parsed.kind === 'invalid') throw new Error(`the trust domain ${parsed.reason}`);
   const { mesh, url, etag, fetchedAt, bootstrapDigest, sequence, refreshHintSeconds } = body;
-  const certificates = body.certificates.map((base64, key) =>
-    base64 === null
-      ? ({ kind: 'damaged', key } as const)
-      : ({ kind: 'der', der: Buffer.from(base64, 'base64'), key } as const),
-  );
-  const document = { certificates, remarks: [], ignoredKeys: 0, sequence, refreshHintSeconds };
-  return { mesh, trustDomain: parsed.name, url, etag, fetchedAt, bootstrapDigest, document };
+  const shared = { remarks: [], ignoredKeys: 0, sequence, refreshHintSeconds };
+  const document = { ...shared, certificates: decodeCertificates(body.certificates) };
+  const bundle = { mesh, trustDomain: parsed.name, url, etag, fetchedAt, bootstrapDigest, document };
+  if (body.retained === undefined) return bundle;
+  return { ...bundle, retained: { ...shared, certificates: decodeCertificates(body.retained) } };
 }

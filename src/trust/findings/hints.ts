@@ -420,7 +420,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT083: {
     name: 'bundle-not-fetched',
     about:
-      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle). It is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
+      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle, or none of its keys for X.509-SVIDs is usable). It is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
     served: 'The last bundle. A failed fetch never withdraws trust, except after --federation-max-age.',
     remedy:
       'Meshtrust federation shows the error. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',
@@ -429,7 +429,8 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     name: 'bundle-key-refused',
     about:
       'A key of a fetched bundle, or of spec.trustDomainBundle, breaks a rule for X.509 keys: it has no certificate, it is not the key of its certificate, or it has several certificates.',
-    served: 'The other keys; of several certificates the first one.',
+    served:
+      'The other keys; of several certificates the first one. A bundle without a usable key is refused as a whole (MT083).',
     remedy: 'Report it to the operators of the bundle. SPIRE refuses such a bundle as a whole.',
   },
   MT085: {
@@ -446,9 +447,9 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'A fetched bundle has no key for X.509-SVIDs: its trust domain revoked all of its CA certificates.',
     served:
-      'The last bundle until a second fetch, at least 30 seconds later, confirms it. Then the trust domain is withdrawn, by the rules of a deletion (see MT042).',
+      'The last bundle, or spec.trustDomainBundle before the first one, until a second fetch, at least 30 seconds later, confirms it. Then the trust domain is withdrawn, by the rules of a deletion (see MT042).',
     remedy:
-      'Ask the operators of the trust domain. With https_spiffe, the endpoint is authenticated again once spec.trustDomainBundle is set to a new bundle.',
+      'Ask the operators of the trust domain. With https_spiffe, the endpoint is authenticated again once spec.trustDomainBundle is set to a new bundle. If its CAs are the same as before, delete the ClusterFederatedTrustDomain and create it again.',
   },
   MT087: {
     name: 'own-trust-domain',

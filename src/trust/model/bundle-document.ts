@@ -2,12 +2,13 @@ import { createPublicKey } from 'node:crypto';
 import { isMapping, parseJson } from '../../text/json.ts';
 import { walkCertificate } from '../x509/certificate-walk.ts';
 import { DerError, encoded } from '../x509/der-reader.ts';
+import { readCertificate } from '../x509/read-certificate.ts';
 import { readPublicKey } from '../x509/signature.ts';
 import { hasDuplicateNames } from './duplicate-names.ts';
 
 /** The parts of a SPIFFE bundle that matter (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface BundleDocument {
-  /** The certificates of the keys for X.509-SVIDs, in order. Whether they are usable is not checked. */
+  /** The certificates of the keys for X.509-SVIDs, in order. At least one is a usable CA, or there is none at all. */
   readonly certificates: readonly BundleCertificate[];
   /** Keys that are not used, and keys that break a rule for publishers. */
   readonly remarks: readonly KeyRemark[];
@@ -18,9 +19,12 @@ export interface BundleDocument {
   readonly refreshHintSeconds: number | undefined;
 }
 
-/** The certificate of a key. `damaged`: the key contradicts its certificate, or the certificate is not legible. */
-type BundleCertificate =
-  | { readonly kind: 'der'; readonly der: Uint8Array; readonly key: number }
+/**
+ * The certificate of a key. `malformed`: it is not legible. `refused`: it is no CA that Envoy accepts. `damaged`: the key
+ * contradicts its certificate, or the certificate is not base64.
+ */
+export type BundleCertificate =
+  | { readonly kind: 'ca' | 'malformed' | 'refused'; readonly der: Uint8Array; readonly key: number }
   | { readonly kind: 'damaged'; readonly key: number };
 
 /** A remark about `keys[key]`. `reason` is a predicate. */
@@ -40,7 +44,10 @@ const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 /** The number of keys that are read in one step, which takes a few milliseconds. */
 const keysPerStep = 25;
 
-/** Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. */
+/**
+ * Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. A bundle whose keys
+ * for X.509-SVIDs are all unusable is refused: its author meant to publish CAs, so it is no empty set, which revokes all.
+ */
 export function readBundleDocument(text: string): BundleReading {
   const steps = readBundleSteps(text);
   for (;;) {
@@ -77,8 +84,31 @@ export function* readBundleSteps(text: string): Generator<undefined, BundleReadi
     if (certificate !== undefined) certificates.push(certificate);
     if (reason !== undefined) remarks.push({ key, reason });
   }
+  const isUsable = certificates.some(({ kind }) => kind === 'ca');
+  if (!isUsable && certificates.length + remarks.length > 0)
+    return refused(`has no usable key for X.509-SVIDs: ${firstReason(certificates, remarks)}`);
   const refreshHintSeconds = isCount(hint) && hint > 0 ? hint : undefined;
   return { kind: 'bundle', document: { certificates, remarks, ignoredKeys, sequence, refreshHintSeconds } };
+}
+
+/** Returns why the first of several unusable keys cannot be used. */
+function firstReason(
+  certificates: readonly BundleCertificate[],
+  remarks: readonly KeyRemark[],
+): string | undefined {
+  const reasons = certificates.flatMap(({ kind, key }) => {
+    if (kind === 'malformed') return { key, reason: 'has a certificate that is not legible' };
+    return kind === 'refused' ? { key, reason: 'has a certificate that is no usable CA' } : [];
+  });
+  const [first] = [...reasons, ...remarks].sort((a, b) => a.key - b.key);
+  return first && `key ${first.key + 1} ${first.reason}`;
+}
+
+/** Returns the certificate with the judgement whether it is a usable CA. */
+export function judgeCertificate(der: Uint8Array, key: number): BundleCertificate {
+  const reading = readCertificate(der);
+  if (reading.kind === 'ca') return { kind: 'ca', der, key };
+  return { kind: reading.code === 'MT014' ? 'malformed' : 'refused', der, key };
 }
 
 function readKey(
@@ -94,7 +124,7 @@ function readKey(
     return { certificate: { kind: 'damaged', key }, reason: 'has a certificate that is not base64' };
   if (!isKeyOf(item, der))
     return { certificate: { kind: 'damaged', key }, reason: 'is not the key of its certificate' };
-  const certificate = { kind: 'der', der, key } as const;
+  const certificate = judgeCertificate(der, key);
   return list.length > 1
     ? { certificate, reason: 'has several certificates; the first is used' }
     : { certificate };

@@ -14,6 +14,7 @@ import {
   peerId,
   readDocument,
 } from '../../kit/federation.ts';
+import type { FakeResponse } from '../../kit/federation.ts';
 
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const path = 'federation:default/spire.test';
@@ -22,6 +23,16 @@ const relationship = makeRelationship({ bootstrap });
 const one = (sequence: number) => bundleDocument([a], { sequence, refreshHint: 60 });
 const two = bundleDocument([a, b], { sequence: 2, refreshHint: 60 });
 const minute = 60_000;
+/** A bundle whose only key is damaged. */
+const damaged = { keys: [{ ...bundleKey(a), x5c: ['!'] }], spiffe_sequence: 9, spiffe_refresh_hint: 60 };
+
+/** Responds as an endpoint does whose certificate is from this CA: only clients that trust it get a document. */
+const signedBy =
+  ({ certPem }: typeof a, document: () => unknown): FakeResponse =>
+  ({ check }) =>
+    check.kind === 'spiffe' && check.cas.includes(certPem)
+      ? documentResponse(document())
+      : failure('identity');
 
 const stored = (more: Partial<StoredBundle> = {}): ReadonlyMap<string, StoredBundle> =>
   new Map([
@@ -444,7 +455,12 @@ test('endpoint that flaps between its bundle and failures of every kind: no CA i
   await settle();
   takeEvents();
   for (const reason of ['dns', 'connect', 'tls', 'identity', 'status', 'document'] as const) {
-    for (const response of [failure(reason), documentResponse('<html>'), documentResponse({ keys: {} })]) {
+    for (const response of [
+      failure(reason),
+      documentResponse('<html>'),
+      documentResponse({ keys: {} }),
+      documentResponse(damaged),
+    ]) {
       respond(response);
       await pass(minute);
       assert.equal(poller.statuses()[0]?.document?.certificates.length, 2);
@@ -455,6 +471,86 @@ test('endpoint that flaps between its bundle and failures of every kind: no CA i
     }
   }
   assert.deepEqual(takeEvents(), []);
+});
+
+test('endpoint that flaps between its bundle and one of damaged keys: no CA is lost, and changes arrive', async () => {
+  const { update, respond, settle, pass, takeEvents, poller, reports, saved } = makePoller();
+  let count = 0;
+  let good: unknown = one(1);
+  respond(signedBy(a, () => ((count += 1) % 2 === 0 ? good : damaged)));
+  update(relationship);
+  await settle();
+  await pass(10 * minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+  assert.ok(reports.every(({ result }) => ['document', 'apply', 'unchanged'].includes(result)));
+  good = two;
+  await pass(5 * minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+  assert.equal(poller.statuses()[0]?.withdrawn, undefined);
+  assert.ok(saved.every(({ document }) => document.certificates.every(({ kind }) => kind === 'ca')));
+});
+
+const unusableDocuments: Readonly<Record<string, unknown>> = {
+  'an empty set': bundleDocument([], { sequence: 9 }),
+  'damaged keys alone': damaged,
+  'a certificate that is not DER': { keys: [{ ...bundleKey(a), x5c: ['AAAA'] }] },
+  'a leaf alone': bundleDocument([makeCa({ basicConstraints: { kind: 'end-entity' } })]),
+  'keys without a certificate': { keys: [{ ...bundleKey(a), x5c: [] }] },
+  'no JSON': '<html>',
+};
+for (const [name, document] of Object.entries(unusableDocuments))
+  for (const isFirst of [true, false])
+    test(`${name}, ${isFirst ? 'first' : 'after a good bundle'}: the next good bundle arrives`, async () => {
+      const { update, respond, settle, pass, takeEvents, poller, reports } = makePoller();
+      let current: unknown = one(1);
+      respond(signedBy(a, () => current));
+      if (isFirst) current = document;
+      update(relationship);
+      await settle();
+      current = document;
+      poller.refresh(() => true);
+      await settle();
+      assert.deepEqual(takeEvents(), [`content ${path}: 1`], 'nothing is withdrawn');
+      current = bundleDocument([b, a], { sequence: 10 });
+      await pass(minute);
+      assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+      assert.equal(reports.at(-1)?.result, 'apply');
+    });
+
+test('damaged key beside a good one: the CA that it may have been still authenticates the endpoint', async () => {
+  const { update, respond, settle, pass, takeEvents, reports } = makePoller();
+  const half = { keys: [...damaged.keys, bundleKey(b)], spiffe_refresh_hint: 60 };
+  let current: unknown = half;
+  respond(signedBy(a, () => current));
+  update(relationship);
+  await settle();
+  await pass(5 * minute);
+  assert.equal(reports.at(-1)?.result, 'unchanged');
+  takeEvents();
+  current = bundleDocument([b], { refreshHint: 60 });
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+  await pass(minute);
+  assert.equal(reports.at(-1)?.result, 'identity', 'an undamaged bundle without the CA removes it');
+});
+
+test('confirmed withdrawal: the bootstrap bundle authenticates nothing, and the error says what to do', async () => {
+  const { update, respond, settle, pass, takeEvents, poller, requests } = makePoller();
+  respond(signedBy(a, () => bundleDocument([], { sequence: 1 })));
+  update(relationship);
+  await settle();
+  assert.equal(poller.statuses()[0]?.held?.kind, 'empty');
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+  await pass(30_000);
+  assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+  requests.length = 0;
+  await pass(5 * minute);
+  assert.equal(requests.length, 0);
+  assert.deepEqual(poller.statuses()[0]?.error, {
+    reason: 'identity',
+    message:
+      'the last bundle of trust domain spire.test withdrew all of its CA certificates: set spec.trustDomainBundle to a new bundle',
+  });
 });
 
 test('endpoint that flaps between its bundle and an empty one: nothing is withdrawn', async () => {

@@ -21,7 +21,15 @@ type Step = readonly [
 
 const cases: Readonly<Record<string, readonly Step[]>> = {
   'first document: applies': [[0, 'a', 5, 'apply']],
-  'first document without a key: there is nothing to trust': [[0, 'none', 5, 'withdraw']],
+  'first document without a key: is confirmed, because a bootstrap bundle may be in force': [
+    [0, 'none', 5, 'hold'],
+    [29 * second, 'none', 5, 'hold'],
+    [30 * second, 'none', 5, 'withdraw'],
+  ],
+  'first document without a key, once: the next one applies': [
+    [0, 'none', 5, 'hold'],
+    [minute, 'a', 1, 'apply'],
+  ],
   'same content: changes nothing, with any sequence': [
     [0, 'a', 5, 'apply'],
     [1, 'a', 5, 'unchanged'],

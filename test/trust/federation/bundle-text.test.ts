@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { bundleText } from '../../../src/trust/federation/bundle-text.ts';
 import { createLedger } from '../../../src/trust/ledger/ledger.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
+import type { BundleDocument } from '../../../src/trust/model/bundle-document.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -14,9 +15,13 @@ const path = 'federation:default/spire.test';
 
 /** Returns the common names in force, and the codes of the findings, after these documents. */
 function afterDocuments(...documents: readonly unknown[]) {
+  return afterBundles(...documents.map(readDocument));
+}
+
+function afterBundles(...bundles: readonly Pick<BundleDocument, 'certificates'>[]) {
   const ledger = createLedger(['federation'], { holdMs: 0 });
-  for (const document of documents) {
-    const text = bundleText(makeRelationship(), readDocument(document));
+  for (const bundle of bundles) {
+    const text = bundleText(makeRelationship(), bundle);
     const parsed = parseFile(path, text, { defaultMesh: 'other', reader });
     ledger.apply('federation', [{ kind: 'version', path, parsed, settled: true }], 0);
   }
@@ -40,8 +45,8 @@ test('key that contradicts its certificate: takes away nothing that it may have 
 });
 
 test('bundle with damaged keys alone: the last good one stays', () => {
-  const damaged = { ...bundleKey(a), x5c: ['!'] };
-  const { names, codes } = afterDocuments(bundleDocument([a]), { keys: [damaged] });
+  const damaged = { certificates: [{ kind: 'damaged', key: 0 }] } as const;
+  const { names, codes } = afterBundles(readDocument(bundleDocument([a])), damaged);
   assert.deepEqual(names, ['CN=A']);
   assert.ok(codes.includes('MT040'), codes.join());
 });

@@ -13,9 +13,10 @@ import {
   withRelationship,
 } from '../../../src/trust/federation/poll-state.ts';
 import type { PollState, PollTimes } from '../../../src/trust/federation/poll-state.ts';
+import { decodeStoredBundle, encodeStoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
-import { bundleDocument } from '../../kit/bundle-endpoint.ts';
+import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { makeRelationship, peerDomain, readDocument } from '../../kit/federation.ts';
 
@@ -33,6 +34,7 @@ const one = documentOf([a], 5);
 const two = documentOf([a, b], 6);
 const lower = documentOf([b], 1);
 const empty = documentOf([], 7);
+const damagedKey = { kind: 'damaged', key: 0 } as const;
 const refused = { reason: 'connect', message: 'connection refused' } as const;
 
 const stored: StoredBundle = {
@@ -51,6 +53,7 @@ const fetched = afterSuccess(first, { document: one, etag: '"1"' }, now).state;
 
 suite('bundle in force', () => {
   const restored = firstPollState(relationship, stored);
+  const emptyOnce = afterSuccess(first, { document: empty, etag: undefined }, now).state;
   const cases: Readonly<Record<string, readonly [PollState, typeof one | undefined, origin: string]>> = {
     'nothing yet, without bootstrap bundle': [
       firstPollState(makeRelationship(), undefined),
@@ -68,10 +71,16 @@ suite('bundle in force', () => {
     'fetched bundle': [fetched, one, 'fetched'],
     failure: [afterFailure(fetched, refused, now + hour, 0), one, 'fetched'],
     'bundle that is too old': [afterFailure(fetched, refused, now + hour, hour), undefined, 'none'],
-    'first bundle without certificates': [
-      afterSuccess(first, { document: empty, etag: undefined }, now).state,
+    'first bundle without certificates': [emptyOnce, bootstrap, 'bootstrap'],
+    'first bundle without certificates, confirmed': [
+      afterSuccess(emptyOnce, { document: empty, etag: undefined }, now + minute).state,
       undefined,
       'none',
+    ],
+    'stored bundle without a usable key': [
+      firstPollState(relationship, { ...stored, document: { ...one, certificates: [damagedKey] } }),
+      bootstrap,
+      'bootstrap',
     ],
   };
   for (const [name, [state, document, origin]] of Object.entries(cases))
@@ -194,6 +203,43 @@ suite('success', () => {
   });
 });
 
+suite('damaged keys beside good ones', () => {
+  const key = bundleKey(a);
+  /** The key of `a` is damaged. */
+  const half = readDocument({ keys: [{ ...key, x5c: ['!'] }, bundleKey(b)] });
+  const after = (state: PollState, document: typeof one) =>
+    afterSuccess(state, { document, etag: undefined }, now).state;
+  const cases: Readonly<Record<string, readonly [PollState, typeof one | undefined]>> = {
+    'no damage': [after(fetched, two), undefined],
+    'damage: the bundle before it is retained': [after(fetched, half), one],
+    'damage in the first bundle: the bootstrap bundle is retained': [after(first, half), bootstrap],
+    'damage again: the last undamaged one is retained': [after(after(fetched, half), half), one],
+    'no document': [afterSuccess(after(fetched, half), undefined, now).state, one],
+    'no damage any more: nothing is retained': [after(after(fetched, half), two), undefined],
+    'confirmed withdrawal: nothing is retained': [
+      afterSuccess(after(after(fetched, half), empty), { document: empty, etag: undefined }, now + minute)
+        .state,
+      undefined,
+    ],
+  };
+  for (const [name, [state, retained]] of Object.entries(cases))
+    test(name, () => assert.equal(state.retained, retained));
+
+  test('retained bundle: is stored, and restored', () => {
+    const { toStore } = afterSuccess(fetched, { document: half, etag: undefined }, now);
+    assert.ok(toStore !== undefined);
+    const restored = firstPollState(relationship, decodeStoredBundle(encodeStoredBundle(toStore)));
+    assert.deepEqual(
+      restored.retained?.certificates.map(({ kind }) => kind),
+      ['ca'],
+    );
+    assert.deepEqual(
+      restored.memory.applied?.certificates.map(({ kind }) => kind),
+      ['damaged', 'ca'],
+    );
+  });
+});
+
 suite('failure', () => {
   const maxAges: readonly (readonly [after: number, maxAgeMs: number, isTooOld: boolean])[] = [
     [hour - 1, hour, false],
@@ -211,6 +257,15 @@ suite('failure', () => {
 
   test('bundle that was never fetched: is never too old', () =>
     assert.equal(afterFailure(first, refused, now, 1).isTooOld, false));
+
+  test('bootstrap bundle, while a first empty document is held: is never too old', () => {
+    const held = afterSuccess(first, { document: empty, etag: undefined }, now).state;
+    const failed = afterFailure(held, refused, now + hour, minute);
+    assert.equal(bundleInForce(failed), bootstrap);
+    const limits = { minIntervalMs: second, maxIntervalMs: hour };
+    const wait = nextPollMs(failed, { limits, maxAgeMs: minute, instance: 'test' }, now + hour);
+    assert.equal(wait, 5 * second, 'it is tried again as one that was never fetched');
+  });
 
   test('too old bundle: is in force again after a success, but not while a document is held', () => {
     const withdrawn = afterFailure(fetched, refused, now + hour, hour);

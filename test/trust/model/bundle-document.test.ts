@@ -65,22 +65,31 @@ const accepted: Readonly<Record<string, readonly [document: unknown, expected: E
     { certificates: ['damaged', 'ca'], remarks: ['0 is not the key of its certificate'] },
   ],
   'a key without its parameters: is damage': [
-    { keys: [{ use: 'x509-svid', kty: 'EC', x5c }] },
-    { certificates: ['damaged'], remarks: ['0 is not the key of its certificate'] },
+    { keys: [{ use: 'x509-svid', kty: 'EC', x5c }, key] },
+    { certificates: ['damaged', 'ca'], remarks: ['0 is not the key of its certificate'] },
   ],
   'base64url, white space or no base64 at all: is damage': [
     {
-      keys: [`${x5c[0]?.slice(0, 64)}\n${x5c[0]?.slice(64)}`, '-_-_', '!'].map((text) => ({
+      keys: [`${x5c[0]?.slice(0, 64)}\n${x5c[0]?.slice(64)}`, '-_-_', '!', ...x5c].map((text) => ({
         ...key,
         x5c: [text],
       })),
     },
     {
-      certificates: ['damaged', 'damaged', 'damaged'],
+      certificates: ['damaged', 'damaged', 'damaged', 'ca'],
       remarks: [0, 1, 2].map((index) => `${index} has a certificate that is not base64`),
     },
   ],
   'an empty set': [{ keys: [] }, { certificates: [] }],
+  'an empty set, but for keys that are ignored': [
+    {
+      keys: [
+        { ...key, use: 'jwt-svid' },
+        { use: 'x509-svid', kty: 'AKP', x5c },
+      ],
+    },
+    { certificates: [], ignored: 2 },
+  ],
   'a hint that is no positive integer: does not count': [
     { keys: [key], spiffe_refresh_hint: -1 },
     { certificates: ['ca'] },
@@ -109,12 +118,47 @@ test('bundle: its keys for X.509-SVIDs count, and keys that must be ignored do n
 });
 
 test('a certificate that is not DER: is left to the parser of certificates', () => {
-  const reading = readBundleDocument(JSON.stringify({ keys: [{ ...key, x5c: ['AAAA'] }] }));
+  const reading = readBundleDocument(JSON.stringify({ keys: [{ ...key, x5c: ['AAAA'] }, key] }));
   assert.ok(reading.kind === 'bundle');
   assert.deepEqual(
     reading.document.certificates.map(({ kind }) => kind),
-    ['der'],
+    ['malformed', 'ca'],
   );
+});
+
+const leaf = makeCa({ basicConstraints: { kind: 'end-entity' } });
+const unusable: Readonly<Record<string, readonly [keys: readonly unknown[], reason: string]>> = {
+  'a certificate that is not base64': [
+    [{ ...key, x5c: ['!'] }],
+    'key 1 has a certificate that is not base64',
+  ],
+  'a certificate of another key, after an ignored key': [
+    [
+      { ...key, use: 'jwt-svid' },
+      { ...bundleKey(other), x5c },
+    ],
+    'key 2 is not the key of its certificate',
+  ],
+  'a certificate that is not DER': [
+    [{ ...key, x5c: ['AAAA'] }],
+    'key 1 has a certificate that is not legible',
+  ],
+  'a certificate that is no CA': [[bundleKey(leaf)], 'key 1 has a certificate that is no usable CA'],
+  'no certificate': [[{ ...key, x5c: [] }], 'key 1 has no certificate (x5c)'],
+  'several reasons: the first is named': [
+    [{ ...key, x5c: ['!'] }, bundleKey(leaf)],
+    'key 1 has a certificate that is not base64',
+  ],
+};
+
+test('bundle whose keys for X.509-SVIDs are all unusable: is refused, and is no empty set', async (t) => {
+  for (const [name, [keys, reason]] of Object.entries(unusable))
+    await t.test(name, () =>
+      assert.deepEqual(readBundleDocument(JSON.stringify({ keys })), {
+        kind: 'refused',
+        reason: `has no usable key for X.509-SVIDs: ${reason}`,
+      }),
+    );
 });
 
 const refused: Readonly<Record<string, readonly [text: string, reason: string]>> = {

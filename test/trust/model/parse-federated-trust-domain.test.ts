@@ -111,6 +111,12 @@ const violations: Readonly<Record<string, readonly [document: unknown, findings:
     withSpec({ trustDomainBundle: '{"keys":[]}' }),
     ['MT003 spec.trustDomainBundle: trustDomainBundle has no key for X.509-SVIDs'],
   ],
+  'a bundle whose only key is damaged': [
+    withSpec({ trustDomainBundle: JSON.stringify({ keys: [{ ...bundleKey(ca), x5c: ['!'] }] }) }),
+    [
+      'MT003 spec.trustDomainBundle: trustDomainBundle has no usable key for X.509-SVIDs: key 1 has a certificate that is not base64, but must be a SPIFFE bundle',
+    ],
+  ],
   'a mesh that is no name': [
     { ...valid, metadata: { name: 'peer', annotations: { 'meshtrust.io/meshes': 'a,,b' } } },
     [
