@@ -150,3 +150,25 @@ function matchesSegment(segment: readonly Piece[], text: string, bindings: Bindi
   }
   return text.length - last.length > from && text.endsWith(last);
 }
+
+/** Returns the text of a pattern without wildcards and names; `undefined` for another pattern. */
+export function literalText(pattern: Pattern): string | undefined {
+  const isText = pattern.flat().every(({ kind }) => kind === 'text');
+  return isText ? pattern.map(textOf).join('/') : undefined;
+}
+
+/** Returns whether a text matches a pattern with slashes for some texts of its names. */
+export function couldMatch(pattern: Pattern, text: string): boolean {
+  const open = pattern.map((segment) =>
+    segment.map((part): Piece => (part.kind === 'name' ? { kind: 'any' } : part)),
+  );
+  return matches(open, text, new Map());
+}
+
+/** Returns whether a pattern has a letter, a digit, or a name other than the ignored ones. */
+export function saysSomething(pattern: Pattern, ignored: ReadonlySet<string>): boolean {
+  return pattern.flat().some((part) => {
+    if (part.kind === 'name') return !ignored.has(part.name);
+    return part.kind === 'text' && /[\p{L}\p{N}]/u.test(part.text);
+  });
+}

@@ -1,4 +1,10 @@
-import type { AnsweredFacts, CaFacts, ConsumerFacts, KnownRotation } from '../trust/rotation/facts.ts';
+import type {
+  AnsweredFacts,
+  AuthenticationFacts,
+  CaFacts,
+  ConsumerFacts,
+  KnownRotation,
+} from '../trust/rotation/facts.ts';
 import { counted } from '../text/counted.ts';
 import type { MeshDetail } from './api-types.ts';
 import type { ConsumerList } from './consumer-api-types.ts';
@@ -6,7 +12,7 @@ import type { IssuerList } from './issuer-api-types.ts';
 import { observationOfServer } from './present-issuers.ts';
 import type { ProxySummary, RolloutDetail } from './fleet-api-types.ts';
 import type { RotationDetail } from './rotation-api-types.ts';
-import type { ServerDetail } from './server-api-types.ts';
+import type { ServerDetail, XdsAuthenticationDetail } from './server-api-types.ts';
 
 /** The answers of a server from which the facts about a rotation are taken. */
 export interface RotationAnswers {
@@ -51,10 +57,18 @@ export function rotationFacts(
       goneAt: timeOf(disconnectedAt) ?? 0,
       hasServed: version !== undefined && version === servedVersion,
     })),
-    authentication: xdsAuthentication,
+    authentication: xdsAuthentication && authenticationFacts(xdsAuthentication, mesh?.name),
     publication: mesh && consumers && publicationOf(consumers, mesh.name, trustDomain),
     observed: issuers && observationOfServer(issuers),
   };
+}
+
+function authenticationFacts(
+  { methods, beyondHost, rules, meshesWithNodeRules }: XdsAuthenticationDetail,
+  mesh: string | undefined,
+): AuthenticationFacts {
+  const limited = meshesWithNodeRules?.some((name) => name === mesh);
+  return { methods, beyondHost, limitsNodes: rules ? limited : false };
 }
 
 /** Parses the times of a CA certificate. */

@@ -25,6 +25,8 @@ export interface XdsAuthenticationDetail {
   readonly beyondHost: boolean;
   /** True if rules say which mesh and node id a client may have. */
   readonly rules: boolean;
+  /** The meshes for which every rule limits the node ids of its clients. Absent in earlier versions. */
+  readonly meshesWithNodeRules?: readonly string[] | undefined;
   /** Age at which connections are closed, so that clients are judged again, in seconds; 0 for never. */
   readonly connectionAgeSeconds: number;
   /** Age at which the clients of open streams are judged again, in seconds; 0 for never. Absent in earlier versions. */

@@ -7,6 +7,7 @@ import { followAdminAccess } from './admin-access.ts';
 import type { FileReport } from './file-report.ts';
 import { rotationSamples } from './rotation-samples.ts';
 import { authenticationOf } from './xds-access.ts';
+import type { XdsAccess } from './xds-access.ts';
 
 /** The admin API with its page, and the probe port. */
 export interface AdminServers extends AsyncDisposable {
@@ -22,8 +23,7 @@ export interface AdminServersInput extends Omit<
   readonly options: ServeOptions;
   readonly metrics: Metrics;
   readonly report: FileReport;
-  /** Returns the shortest life of the accepted tokens, in ms, if it is known. */
-  readonly shortestTokenLife: () => number | undefined;
+  readonly xdsAccess: Pick<XdsAccess, 'rules' | 'shortestTokenLife'>;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function startAdminServers({
   options,
   metrics,
   report,
-  shortestTokenLife,
+  xdsAccess,
   ...given
 }: AdminServersInput): Promise<AdminServers> {
   await using stack = new AsyncDisposableStack();
@@ -45,7 +45,12 @@ export async function startAdminServers({
     version: options.version,
     documentation: options.documentation,
     startedAt: performance.timeOrigin,
-    xdsAuthentication: () => authenticationOf(options, shortestTokenLife()),
+    xdsAuthentication: () =>
+      authenticationOf(options, {
+        tokenLifeMs: xdsAccess.shortestTokenLife(),
+        rules: xdsAccess.rules(),
+        meshes: given.view().meshes.keys(),
+      }),
     access: { ...access, failed: metrics.adminAuthFailed },
     page: await loadPage(),
   };

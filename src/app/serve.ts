@@ -84,9 +84,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
 
   // What serves proxies, and what reports on it
   const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
-  const { decide, onReviewed, shortestTokenLife } = cleanup.use(
-    await followXdsAccess(options, { log, report, view, now: systemClock.wall }),
-  );
+  const xdsAccess = cleanup.use(await followXdsAccess(options, { log, report, view, now: systemClock.wall }));
+  const { decide, onReviewed } = xdsAccess;
   const pool =
     options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log, decide }) : undefined;
   const front: ProxyFrontend = pool ?? createFrontend(options, log, decide);
@@ -196,7 +195,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       options,
       metrics,
       report,
-      shortestTokenLife,
+      xdsAccess,
       view,
       log,
       draining: () => signal.aborted,

@@ -9,6 +9,8 @@ import { plainText } from '../text/plain-text.ts';
 import { certificateJudge } from '../access/certificate-judge.ts';
 import type { JudgeInput } from '../access/certificate-judge.ts';
 import { decideAccess } from '../access/decide-access.ts';
+import { nodeRulesOf } from '../access/node-rules.ts';
+import type { AccessRule } from '../access/rules.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
 
@@ -27,6 +29,8 @@ type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
 export interface XdsAccess extends Disposable {
   /** `undefined` if every client may. */
   readonly decide: DecideAccess | undefined;
+  /** Returns the access rules in force; `undefined` without a file. */
+  readonly rules: () => readonly AccessRule[] | undefined;
   /** Returns the life of the accepted token with the shortest one, in ms; `undefined` if none says how long it is valid. */
   readonly shortestTokenLife: () => number | undefined;
   /** Calls the listener after each request to the API server about a token. */
@@ -47,6 +51,7 @@ export async function followXdsAccess(
   if (xdsAuth === undefined || xdsAuth.methods.every((method) => method === 'none'))
     return {
       decide: undefined,
+      rules: () => undefined,
       shortestTokenLife: () => undefined,
       onReviewed: () => undefined,
       [Symbol.dispose]: () => undefined,
@@ -78,16 +83,18 @@ export async function followXdsAccess(
   if (token !== undefined) warnOfLongStreams(options, log);
   let shortestLife = Number.POSITIVE_INFINITY;
   const accepted = (lifeMs: number): void => void (shortestLife = Math.min(shortestLife, lifeMs));
+  const rules = (): readonly AccessRule[] | undefined => file?.rules();
   const decide = decideAccess({
     judge: methods.includes('mtls') ? certificateJudge(clientTrust, input) : undefined,
     tokens: reviewer && token && { reviewer, audience: token.audience, accepted },
-    rules: () => file?.rules(),
+    rules,
     allowsAnonymous: methods.includes('none'),
     now: input.now,
   });
   const owned = stack.move();
   return {
     decide,
+    rules,
     shortestTokenLife: () => (Number.isFinite(shortestLife) ? shortestLife : undefined),
     onReviewed: (listener) => void listeners.push(listener),
     [Symbol.dispose]: () => owned.dispose(),
@@ -169,6 +176,14 @@ function createKeyLog(log: Logger): (problem: string | undefined) => void {
   };
 }
 
+/** What the description of the authentication has besides the options. */
+interface AuthenticationState {
+  /** The life of the accepted token with the shortest one, in ms. */
+  readonly tokenLifeMs: number | undefined;
+  readonly rules: readonly AccessRule[] | undefined;
+  readonly meshes: Iterable<string>;
+}
+
 /** Returns how proxies authenticate, for the admin API. */
 export function authenticationOf(
   {
@@ -178,12 +193,13 @@ export function authenticationOf(
     maxConnectionAge,
     xdsMaxStreamAge = 0,
   }: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsListen' | 'xdsMaxStreamAge'>,
-  tokenLifeMs: number | undefined,
+  { tokenLifeMs, rules, meshes }: AuthenticationState,
 ): XdsAuthenticationDetail {
   return {
     methods: xdsAuth?.methods ?? ['none'],
     beyondHost: !isLoopback(parseListenAddress(xdsListen)),
     rules: xdsAccess !== undefined,
+    meshesWithNodeRules: rules === undefined ? [] : [...meshes].filter(nodeRulesOf(rules)),
     connectionAgeSeconds: maxConnectionAge / 1_000,
     streamAgeSeconds: xdsMaxStreamAge / 1_000,
     tokenLifeSeconds: tokenLifeMs === undefined ? undefined : tokenLifeMs / 1_000,

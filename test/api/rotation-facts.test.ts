@@ -156,6 +156,22 @@ suite('a server, for the gates of a rotation', () => {
       ],
     }));
 
+  test('authentication → whether rules limit the node ids of this mesh', () => {
+    const auth = { methods: ['mtls'], beyondHost: true, connectionAgeSeconds: 0 };
+    for (const [more, limitsNodes] of [
+      [{ rules: false }, false],
+      [{ rules: false, meshesWithNodeRules: ['default'] }, false],
+      [{ rules: true, meshesWithNodeRules: ['default'] }, true],
+      [{ rules: true, meshesWithNodeRules: ['other'] }, false],
+      [{ rules: true }, undefined],
+    ] as const) {
+      const given = answers({});
+      const server = { ...given.server, xdsAuthentication: { ...auth, ...more } };
+      const { authentication } = rotationFacts('one', 'a.test', { ...given, server });
+      assert.deepEqual(authentication, { methods: ['mtls'], beyondHost: true, limitsNodes });
+    }
+  });
+
   // Release 0.1.0 calls a consumer current once the response was written.
   test('a server that does not say when it published the bundle → unknown', () => {
     assert.equal(publication({ at: undefined }), 'unknown');

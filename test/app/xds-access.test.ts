@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
+import { parseRules } from '../../src/access/parse-rules.ts';
 import { authenticationOf, followXdsAccess } from '../../src/app/xds-access.ts';
 import type { XdsAccessInput } from '../../src/app/xds-access.ts';
 import { proxyOptions } from '../kit/proxy-options.ts';
@@ -58,8 +59,32 @@ suite('life of tokens', () => {
     }
     const { tokenLifeSeconds } = authenticationOf(
       { ...proxyOptions, xdsAccess: undefined },
-      shortestTokenLife(),
+      { tokenLifeMs: shortestTokenLife(), rules: undefined, meshes: [] },
     );
     assert.equal(tokenLifeSeconds, 600);
   });
+});
+
+suite('access rules in the description of the server', () => {
+  const describe = (text: string | undefined) => {
+    const parsed = text === undefined ? undefined : parseRules(text);
+    const { rules, meshesWithNodeRules } = authenticationOf(
+      { ...proxyOptions, xdsAccess: text === undefined ? undefined : 'access.yaml' },
+      {
+        tokenLifeMs: undefined,
+        rules: parsed?.kind === 'rules' ? parsed.rules : undefined,
+        meshes: ['own', 'other'],
+      },
+    );
+    return { rules, meshesWithNodeRules };
+  };
+  const from = `from: { spiffeId: 'spiffe://own.test/gateway/{name}' }`;
+  for (const [what, text, expected] of [
+    ['no file', undefined, { rules: false, meshesWithNodeRules: [] }],
+    ['no node', `- { ${from}, mesh: own }`, { rules: true, meshesWithNodeRules: [] }],
+    ['a node', `- { ${from}, mesh: own, node: '{name}' }`, { rules: true, meshesWithNodeRules: ['own'] }],
+  ] as const)
+    test(`${what}: ${expected.meshesWithNodeRules.length} meshes with rules about node ids`, () => {
+      assert.deepEqual(describe(text), expected);
+    });
 });

@@ -1,18 +1,33 @@
-import type { ServerDetail, XdsAuthenticationDetail } from '../../api/server-api-types.ts';
+import type { XdsAuthenticationDetail } from '../../api/server-api-types.ts';
+import { result } from './check-result.ts';
+import type { Answered, CheckResult } from './check-result.ts';
 
-/** The result of the check of a server's authentication of proxies. */
-interface AuthenticationResult {
-  readonly check: 'proxies-judged';
-  readonly verdict: 'ok' | 'warning';
-  readonly details: readonly string[];
+/** Checks how a server authenticates proxies. */
+export function checkAuthentication(facts: Answered): readonly Omit<CheckResult, 'server'>[] {
+  const { xdsAuthentication: auth } = facts.detail;
+  // A stream can last for weeks, and its token for an hour.
+  const problem = auth?.methods.includes('token') === true ? problemOf(auth) : undefined;
+  return [
+    result('proxies-judged', problem === undefined ? [] : [problem], 'warning'),
+    result('proxies-limited', auth === undefined ? [] : unlimited(auth, facts), 'warning'),
+  ];
 }
 
-/** Checks that tokens are judged again: a stream can last for weeks, and its token for an hour. */
-export function checkAuthentication({ xdsAuthentication: auth }: ServerDetail): AuthenticationResult {
-  const problem = auth?.methods.includes('token') === true ? problemOf(auth) : undefined;
-  return problem === undefined
-    ? { check: 'proxies-judged', verdict: 'ok', details: [] }
-    : { check: 'proxies-judged', verdict: 'warning', details: [problem] };
+/** Returns the meshes whose clients can use any node id. Unauthenticated clients were chosen explicitly. */
+function unlimited(
+  { methods, beyondHost, rules, meshesWithNodeRules }: XdsAuthenticationDetail,
+  { meshes }: Pick<Answered, 'meshes'>,
+): readonly string[] {
+  if (!beyondHost || methods.includes('none')) return [];
+  if (!rules)
+    return [
+      'every client with a credential may use any node id of any mesh, with --tls-client-trust also clients of federated trust domains',
+    ];
+  if (meshesWithNodeRules === undefined) return [];
+  const limited = new Set(meshesWithNodeRules);
+  return meshes
+    .filter(({ name }) => !limited.has(name))
+    .map(({ name }) => `mesh ${name}: the access rules do not limit the node ids of every client`);
 }
 
 function problemOf({

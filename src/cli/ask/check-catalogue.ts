@@ -82,6 +82,11 @@ export const checkCatalogue = {
     claim: 'no token counts forever',
     hint: 'start the server with --xds-max-stream-age, for example 30m, of at most the life of the tokens',
   },
+  'proxies-limited': {
+    group: 'proxies',
+    claim: 'cannot acknowledge for another proxy',
+    hint: 'rotations wait at gate R25; limit the node ids of clients: give each rule of --xds-access a node',
+  },
   'replicas-agree': {
     group: 'replicas',
     claim: 'serve the same versions',

@@ -32,7 +32,7 @@ export function checkServer(facts: ServerFacts, context: CheckContext): readonly
     ...checkTrust(facts),
     ...checkDates(facts, context),
     ...checkProxies(facts),
-    checkAuthentication(facts.detail),
+    ...checkAuthentication(facts),
   ];
   return results.map((result) => ({ ...result, server }));
 }

@@ -57,6 +57,15 @@ export interface PublicationFacts {
   readonly consumers: readonly ConsumerFacts[];
 }
 
+/** How proxies prove who they are. */
+export interface AuthenticationFacts {
+  readonly methods: readonly string[];
+  /** True if other machines can reach the xDS port. */
+  readonly beyondHost: boolean;
+  /** True if rules limit the node ids of every client of the mesh; `undefined` if the server does not say. */
+  readonly limitsNodes: boolean | undefined;
+}
+
 /** The answer of one server about a mesh and one of its trust domains. */
 export type ServerFacts =
   { readonly kind: 'unreachable'; readonly server: string; readonly reason: string } | AnsweredFacts;
@@ -95,7 +104,7 @@ export interface AnsweredFacts {
   };
   readonly gone: readonly GoneProxy[];
   /** How proxies prove who they are; `undefined` if the server does not say. */
-  readonly authentication: { readonly methods: readonly string[]; readonly beyondHost: boolean } | undefined;
+  readonly authentication: AuthenticationFacts | undefined;
   /**
    * `undefined`: the server does not publish the trust domain. `unknown`: its release does not say what consumers have
    * confirmed.

@@ -122,25 +122,36 @@ function disconnected(answered: readonly AnsweredFacts[], { options, now }: Gate
   );
 }
 
+/** Returns the gate about who acknowledges: an authenticated client must not be able to acknowledge for another proxy. */
 function unauthenticated(answered: readonly AnsweredFacts[]): Gate {
-  const open = answered.find(
-    ({ authentication: known }) =>
-      known?.beyondHost === true && known.methods.every((name) => name === 'none'),
+  const reachable = answered.flatMap(({ server, authentication }) =>
+    authentication?.beyondHost === true ? [{ server, ...authentication }] : [],
   );
-  const mixed = answered.find(
-    ({ authentication: known }) => known?.beyondHost === true && known.methods.includes('none'),
-  );
-  const bad = open ?? mixed;
-  if (bad !== undefined)
+  const open = reachable.find(({ methods }) => methods.length === 0 || methods.includes('none'));
+  if (open !== undefined)
     return gate(
       'R25',
       false,
-      `${bad.server} accepts proxies of other hosts without authentication, so anyone can acknowledge in the name of a proxy`,
+      `${open.server} accepts proxies of other hosts without authentication, so anyone can acknowledge in the name of a proxy`,
+    );
+  const loose = reachable.find(({ limitsNodes }) => limitsNodes === false);
+  if (loose !== undefined)
+    return gate(
+      'R25',
+      false,
+      `${loose.server} lets an authenticated client use any node id of the mesh, so it can acknowledge in the name of another proxy: give each rule of --xds-access with this mesh a node`,
     );
   const silent = answered.find(({ authentication }) => authentication === undefined);
   if (silent !== undefined)
     return gate('R25', false, `unknown: ${silent.server} does not say how proxies authenticate`);
-  return gate('R25', true, 'proxies are authenticated, or are on the same host');
+  const unsure = reachable.find(({ limitsNodes }) => limitsNodes === undefined);
+  if (unsure !== undefined)
+    return gate('R25', false, `unknown: ${unsure.server} does not say whether its rules limit node ids`);
+  return gate(
+    'R25',
+    true,
+    'proxies authenticate, and rules limit their node ids; or they are on the same host',
+  );
 }
 
 function named(names: readonly string[]): string {

@@ -102,7 +102,13 @@ suite('the checks of a server', () => {
     );
   });
 
-  const tokens = { methods: ['token'], beyondHost: true, rules: false };
+  const tokens = {
+    methods: ['token'],
+    beyondHost: true,
+    rules: true,
+    meshesWithNodeRules: ['default'],
+    connectionAgeSeconds: 60,
+  };
   const table: readonly (readonly [
     what: string,
     over: Partial<Answered>,
@@ -326,6 +332,25 @@ suite('the checks of a server', () => {
       'warning',
       /^a proxy keeps its stream after its token has expired or its pod was deleted$/,
     ],
+    [
+      'authenticated clients without rules',
+      {
+        detail: {
+          ...well.detail,
+          xdsAuthentication: { ...tokens, rules: false, meshesWithNodeRules: [] },
+        },
+      },
+      'proxies-limited',
+      'warning',
+      /^every client with a credential may use any node id of any mesh, .* federated trust domains$/,
+    ],
+    [
+      'rules without a node',
+      { detail: { ...well.detail, xdsAuthentication: { ...tokens, meshesWithNodeRules: ['other'] } } },
+      'proxies-limited',
+      'warning',
+      /^mesh default: the access rules do not limit the node ids of every client$/,
+    ],
     ...[
       { connectionAgeSeconds: 14_400, streamAgeSeconds: 7_200 },
       { connectionAgeSeconds: 7_200, streamAgeSeconds: 0 },
@@ -338,6 +363,20 @@ suite('the checks of a server', () => {
       /^a proxy is judged again after 7200 s, but tokens are valid for 3600 s: /,
     ]),
   ];
+  test('proxies of the same host, without credentials, or of an older server: node ids are not checked', () => {
+    for (const more of [
+      { beyondHost: false, rules: false },
+      { methods: ['token', 'none'], rules: false },
+      { meshesWithNodeRules: undefined },
+    ]) {
+      const detail = { ...well.detail, xdsAuthentication: { ...tokens, ...more } };
+      assert.deepEqual(
+        checkServer({ ...well, detail }, context).filter(({ verdict }) => verdict !== 'ok'),
+        [],
+      );
+    }
+  });
+
   test('tokens that live at least as long as streams, or of an unknown life: nothing is wrong', () => {
     for (const ages of [
       { connectionAgeSeconds: 3_600, tokenLifeSeconds: 3_600 },

@@ -93,6 +93,7 @@ suite('clients that the served trust verifies', () => {
         methods: ['mtls'],
         beyondHost: false,
         rules: true,
+        meshesWithNodeRules: ['default'],
         connectionAgeSeconds: 0,
         streamAgeSeconds: 1,
       });

@@ -53,7 +53,7 @@ export function server(more: Partial<AnsweredFacts> = {}): AnsweredFacts {
       lagging: [],
     },
     gone: [],
-    authentication: { methods: ['mtls'], beyondHost: true },
+    authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true },
     publication: undefined,
     ...more,
   };

@@ -5,6 +5,7 @@ import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type {
+  AuthenticationFacts,
   GateInput,
   PublicationFacts,
   RotatingResource,
@@ -57,6 +58,12 @@ const published = (...bundles: readonly Partial<PublicationFacts>[]): Pick<GateI
   servers: (bundles.length === 0 ? [{}] : bundles).map((bundle) =>
     server({ publication: publication(bundle) }),
   ),
+});
+/** A server whose proxies authenticate so. By default, they have certificates, and rules limit their node ids. */
+const authenticating = (
+  more: Partial<AuthenticationFacts>,
+): { readonly servers: readonly ServerFacts[] } => ({
+  servers: [server({ authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true, ...more } })],
 });
 const consumerWindow = (consumerWindowMs: number): Pick<GateInput, 'options'> => ({
   options: { ...usualGateOptions, consumerWindowMs },
@@ -234,22 +241,45 @@ const table: readonly (readonly [
     'R25',
     'switch',
     'anyone can acknowledge',
-    introduced({ servers: [server({ authentication: { methods: ['none'], beyondHost: true } })] }),
-    introduced({ servers: [server({ authentication: { methods: ['none'], beyondHost: false } })] }),
+    introduced(authenticating({ methods: ['none'] })),
+    introduced(authenticating({ methods: ['none'], beyondHost: false, limitsNodes: false })),
   ],
   [
     'R25',
     'finish',
     'anyone can acknowledge, besides proxies with a certificate',
-    drained({ servers: [server({ authentication: { methods: ['mtls', 'none'], beyondHost: true } })] }),
-    drained({ servers: [server({ authentication: { methods: ['mtls'], beyondHost: true } })] }),
+    drained(authenticating({ methods: ['mtls', 'none'] })),
+    drained(authenticating({})),
+  ],
+  [
+    'R25',
+    'switch',
+    'a client with a certificate can acknowledge for every proxy',
+    introduced(authenticating({ limitsNodes: false })),
+    introduced(authenticating({})),
+  ],
+  [
+    'R25',
+    'finish',
+    'a client with a token can acknowledge for every proxy at one of two servers',
+    drained({
+      servers: [server(), ...authenticating({ methods: ['token'], limitsNodes: false }).servers],
+    }),
+    drained({ servers: [server(), ...authenticating({ methods: ['token'] }).servers] }),
+  ],
+  [
+    'R25',
+    'finish',
+    'the server does not say whether rules limit node ids',
+    drained(authenticating({ limitsNodes: undefined })),
+    drained(authenticating({ limitsNodes: undefined, beyondHost: false })),
   ],
   [
     'R25',
     'finish',
     'the server does not say how proxies authenticate',
     drained({ servers: [server({ authentication: undefined })] }),
-    drained({ servers: [server({ authentication: { methods: ['mtls'], beyondHost: true } })] }),
+    drained(authenticating({})),
   ],
   [
     'R30',

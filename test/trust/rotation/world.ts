@@ -116,7 +116,7 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
         goneAt,
         hasServed: had === version,
       })),
-      authentication: { methods: ['mtls'], beyondHost: true },
+      authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true },
       publication: publishes ? consumer.factsAt(index, publicationOf(server), now) : undefined,
       observed: {
         since: server.startedAt,
