@@ -20,7 +20,7 @@ suite('check', () => {
   test('healthy server: exit 0, with a line for each check', async () => {
     await using server = await wholeServer([resource], version);
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [0, '16 checks passed, 0 warnings, 0 failed\n']);
+    assert.deepEqual([code, stderr], [0, '17 checks passed, 0 warnings, 0 failed\n']);
     const [title, line, ...checks] = stdout.trimEnd().split('\n');
     assert.deepEqual([title, line], [server.url, '-'.repeat(server.url.length)]);
     assert.equal(
@@ -39,7 +39,7 @@ suite('check', () => {
     server.proxies.sent(proxy, 'v2');
     server.proxies.refuses(proxy, 'v2', 'Failed to load');
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [1, '15 checks passed, 0 warnings, 1 failed\n']);
+    assert.deepEqual([code, stderr], [1, '16 checks passed, 0 warnings, 1 failed\n']);
     assert.match(
       stdout,
       /^\[fail\] proxies: none rejected a response\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*\(https:\/\/\S+\/v[^/]+\/docs\/checks\.md#proxies-accept\)$/m,
@@ -56,7 +56,7 @@ suite('check', () => {
     assert.equal((await run(['check', `--server=${server.url}`])).code, 0);
     server.proxies.publish(statesOf({ ALL: 'v2' }));
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [1, '15 checks passed, 0 warnings, 1 failed\n']);
+    assert.deepEqual([code, stderr], [1, '16 checks passed, 0 warnings, 1 failed\n']);
     assert.match(stdout, /\n {4}lost-one, mesh default: lost for 0ms, last acknowledged v1\n/);
     const listed = await run(['proxy-status', `--server=${server.url}`]);
     assert.match(listed.stdout, /\nlost-one +default +lost +v1 /);
@@ -86,7 +86,7 @@ suite('check', () => {
   test('warnings: exit 0, with --strict exit 1', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [0, '15 checks passed, 1 warning, 0 failed\n']);
+    assert.deepEqual([code, stderr], [0, '16 checks passed, 1 warning, 0 failed\n']);
     assert.equal((await run(['check', '--strict', `--server=${server.url}`])).code, 1);
   });
 
@@ -97,7 +97,7 @@ suite('check', () => {
     );
     const report = JSON.parse(json?.stdout ?? '') as CheckReport;
     assert.deepEqual(load(yaml?.stdout ?? ''), report);
-    assert.deepEqual(report.counts, { ok: 16, warning: 0, failed: 0 });
+    assert.deepEqual(report.counts, { ok: 17, warning: 0, failed: 0 });
   });
 
   test('one server does not answer: exit 3, and the other servers are checked', async () => {
@@ -109,7 +109,7 @@ suite('check', () => {
       stdout,
       /^\[fail\] server: answers\n {4}\S+: the server does not answer: connection refused/m,
     );
-    assert.equal(stdout.match(/^\[ok\]/gm)?.length, 16);
+    assert.equal(stdout.match(/^\[ok\]/gm)?.length, 17);
   });
 
   test('replicas: are compared', async () => {
