@@ -21,9 +21,8 @@ export interface AccessLogInput {
 }
 
 /** The listener for access logs, and the issuers that it has seen. */
-export interface AccessLogs {
+export interface AccessLogs extends AsyncDisposable {
   readonly issuers: (mesh: string) => IssuerList;
-  close(): Promise<void>;
 }
 
 /**
@@ -72,6 +71,6 @@ export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs
   return {
     issuers: (mesh) =>
       presentIssuers(mesh, { since, streams: endpoint.streams(), sightings: sightings.of(mesh, now()) }),
-    close: () => endpoint.close(),
+    [Symbol.asyncDispose]: () => endpoint.close(),
   };
 }

@@ -34,10 +34,9 @@ export interface BundleEndpointInput {
 const keysPerTurn = 50;
 
 /** The running bundle endpoint. */
-export interface BundleEndpoint {
+export interface BundleEndpoint extends AsyncDisposable {
   /** Returns the published bundles and their consumers. */
   readonly consumers: () => ConsumerList;
-  close(): Promise<void>;
 }
 
 /**
@@ -185,5 +184,5 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     `the bundle endpoint listens on ${address}`,
   );
   const owned = cleanup.move();
-  return { consumers: listed, close: () => owned.disposeAsync() };
+  return { consumers: listed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

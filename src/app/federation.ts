@@ -40,13 +40,13 @@ export interface FederationInput {
 }
 
 /** The relationships of the server. */
-export interface Federation {
+export interface Federation extends AsyncDisposable {
   statuses(): readonly RelationshipStatus[];
   /** Returns the path of the file or object that a relationship follows from, by its key. */
   pathOf(key: string): string | undefined;
   refresh: FederationPoller['refresh'];
   /** Ends all polls, and resolves once their bundles are kept. */
-  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -162,7 +162,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     statuses: () => poller.statuses(),
     pathOf: (key) => relationships.get(key)?.place.file,
     refresh: (isSelected) => poller.refresh(isSelected),
-    async close() {
+    async [Symbol.asyncDispose]() {
       poller.close();
       await store?.flush();
       await owned.disposeAsync();

@@ -1,7 +1,37 @@
 import type { Logger } from '../observe/log/log.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
+import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
+import type { AnchorReader } from '../trust/x509/anchor-reader.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
+
+interface LastGoodInput {
+  readonly pipeline: Pipeline;
+  readonly reader: AnchorReader;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Opens the store of the state directory; `undefined` if the options have none. */
+export function openLastGood(
+  { stateDir }: ServeOptions,
+  { pipeline, reader, metrics, log }: LastGoodInput,
+): LastGoodStore | undefined {
+  if (stateDir === undefined) return undefined;
+  const store = createLastGoodStore({
+    directory: stateDir,
+    reader,
+    clock: systemClock,
+    mayWrite: () => pipeline.held().length === 0,
+    onError: (message) => log.error({ event: 'state-dir' }, message),
+    onWrite: metrics.stateWrite,
+  });
+  metrics.followSnapshotAge(() => store.behindMs() / 1000);
+  return store;
+}
 
 /** Saves what the paths give now, for the next start. */
 export function keep(

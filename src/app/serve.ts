@@ -1,7 +1,4 @@
 import type { Writable } from 'node:stream';
-import { createIdentityStage } from '../trust/identity/identity-stage.ts';
-import { createLedger } from '../trust/ledger/ledger.ts';
-import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
 import { createLogger } from '../observe/log/log.ts';
 import { createChangeLog } from '../fleet/change-log.ts';
@@ -9,22 +6,18 @@ import { countStates } from '../fleet/rollout.ts';
 import type { TracingEnvironment } from '../observe/tracing/tracing-environment.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
-import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { startAdminServers } from './admin-servers.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createFileReport, reportXdsFiles } from './file-report.ts';
 import { createFrontend } from '../frontend/proxy-frontend.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
-import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import { createFindingTimes } from '../runtime/finding-times.ts';
-import { createPipeline } from '../runtime/pipeline.ts';
 import type { PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
-import { keep, restore } from './last-good.ts';
+import { keep, openLastGood, restore } from './last-good.ts';
 import { startIdentityFiles } from './identity-files.ts';
-import { openImports } from './imports.ts';
 import { createLiveEvents } from './live-events.ts';
 import {
   startAccessLogs,
@@ -32,9 +25,9 @@ import {
   startBundleEndpoint,
   startFederation,
 } from './optional-parts.ts';
-import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
+import { planSources, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
-import { createTrustPolicy } from './trust-policy.ts';
+import { createTrustPath } from './trust-path.ts';
 import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
@@ -60,26 +53,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const sources = await planSources(options, log);
   const names = sourceNames(sources, options);
 
-  // The path of trust
-  const reader = createAnchorReader({ maxBytes: options.cacheBytes });
-  const policy = createTrustPolicy(options);
-  const parse = {
-    defaultMesh: options.defaultMesh,
-    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
-    identities: options.identities !== undefined,
-    federation: options.federation !== undefined,
-  };
-  const { imports, followVouchers } = await openImports(options, log);
-  const pipeline = createPipeline({
-    ledger: createLedger(names.ledger, { holdMs: options.guardHold }),
-    builder: createMeshBuilder(policy.current(), { rootTrustDomain: options.rootTrustDomain }),
-    parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
-    identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
-    imports,
-    optional: optionalSources(options),
-    guardHoldMs: options.guardHold,
-    clock: systemClock,
-  });
+  const { reader, policy, parse, pipeline, followVouchers } = await createTrustPath(options, names, log);
   const view = (): PipelineView => pipeline.view();
 
   // What serves proxies, and what reports on it
@@ -123,18 +97,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   });
 
   // The state of an earlier run
-  const lastGood =
-    options.stateDir === undefined
-      ? undefined
-      : createLastGoodStore({
-          directory: options.stateDir,
-          reader,
-          clock: systemClock,
-          mayWrite: () => pipeline.held().length === 0,
-          onError: (message) => log.error({ event: 'state-dir' }, message),
-          onWrite: metrics.stateWrite,
-        });
-  if (lastGood !== undefined) metrics.followSnapshotAge(() => lastGood.behindMs() / 1000);
+  const lastGood = openLastGood(options, { pipeline, reader, metrics, log });
   cleanup.defer(() => lastGood?.flush());
 
   pipeline.subscribe((event) => {
@@ -155,9 +118,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
 
   await policy.follow(pipeline, log);
   cleanup.use(policy);
-  const xdsFiles = await reportXdsFiles(options.tls, report);
-  cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
-  const federation = cleanup.adopt(
+  cleanup.use(await reportXdsFiles(options.tls, report));
+  const federation = cleanup.use(
     await startFederation({
       options,
       pipeline,
@@ -168,11 +130,10 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       metrics,
       report,
     }),
-    (started) => started?.close(),
   );
   await restore(lastGood, pipeline, names.isKnown, log);
 
-  const bundles = cleanup.adopt(
+  const bundles = cleanup.use(
     await startBundleEndpoint({
       options,
       pipeline,
@@ -181,12 +142,10 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       log,
       report,
     }),
-    (started) => started?.close(),
   );
 
-  const accessLogs = cleanup.adopt(
+  const accessLogs = cleanup.use(
     await startAccessLogs({ options, pipeline, decide, metrics: metrics.accessLogs, log }),
-    (started) => started?.close(),
   );
 
   // The admin API and the probes
@@ -229,7 +188,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   );
 
   // The cluster
-  const status = cleanup.adopt(
+  const status = cleanup.use(
     await startKubernetesStatus({
       options: options.kubernetes,
       pipeline,
@@ -237,10 +196,9 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       metrics: metrics.status,
       log,
     }),
-    (started) => started?.close(),
   );
   pipeline.subscribe((event) => status?.state(event));
-  const webhook = cleanup.adopt(
+  const webhook = cleanup.use(
     await startAdmissionWebhook({
       options: options.webhook,
       kubeconfig: options.kubernetes?.kubeconfig,
@@ -253,7 +211,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       federation,
       federationOptions: options.federation,
     }),
-    (started) => started?.close(),
   );
 
   // Sources last: everything that they call exists now.

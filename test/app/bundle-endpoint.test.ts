@@ -78,7 +78,7 @@ async function start({ dir, leaf = webLeaf, rig = makeRig(() => undefined), ...o
       fetchBundle(address as string, path, { ca, headers }),
     codes: () =>
       [...new Set(view().findings.map(({ code }) => code))].filter((code) => code.startsWith('MT08')),
-    [Symbol.asyncDispose]: () => endpoint.close(),
+    [Symbol.asyncDispose]: () => endpoint[Symbol.asyncDispose](),
   };
 }
 

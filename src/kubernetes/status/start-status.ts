@@ -33,7 +33,7 @@ export interface StatusOptions
 }
 
 /** Writes the status and the Events of the cluster's objects while this replica holds the Lease. */
-export interface StatusEdge {
+export interface StatusEdge extends AsyncDisposable {
   /** Receives the changes of MeshIdentities. */
   identityHeads(change: HeadChange): void;
   heads(change: HeadChange): void;
@@ -43,7 +43,6 @@ export interface StatusEdge {
   readonly others: SharedCounts['others'];
   /** Releases the leader's Lease, so that another replica can lead at once. This replica still reports its proxies. */
   stepDown(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /**
@@ -91,7 +90,7 @@ export function startStatus(options: StatusOptions): StatusEdge {
       await election.close();
       onAttempt();
     },
-    async close() {
+    async [Symbol.asyncDispose]() {
       closed.abort();
       await Promise.all([reporter.close(), identityEvents.close(), election.close(), counts.close()]);
       client.close();

@@ -27,10 +27,8 @@ export interface WebhookOptions {
   readonly retryMs?: number | undefined;
 }
 
-/** A webhook that runs until it is closed. */
-export interface Webhook {
-  close(): Promise<void>;
-}
+/** A webhook that runs until it is disposed of. */
+export type Webhook = AsyncDisposable;
 
 /**
  * Starts the webhook. It answers reviews as soon as it has a certificate and can listen. Never throws, because serving
@@ -74,7 +72,7 @@ export function runWebhook({
   const source = certificate({ loaded, refused: events.refused });
 
   return {
-    async close() {
+    async [Symbol.asyncDispose]() {
       closed.abort();
       await source.close();
       await starting;

@@ -34,7 +34,7 @@ function listen(t: TestContext, address: string, certificate: string, key: strin
       request: () => undefined,
     },
   });
-  t.after(() => webhook.close());
+  t.after(() => webhook[Symbol.asyncDispose]());
   const next = (what: string) => new Promise<string>((resolve) => waiting.set(what, resolve));
   return { events, next, webhook };
 }
@@ -80,6 +80,6 @@ suite('webhook', () => {
     await using dir = await makeTempDir();
     const { webhook, next } = listen(t, '127.0.0.1:0', dir.join('none'), dir.join('none'));
     await next('refused');
-    await webhook.close();
+    await webhook[Symbol.asyncDispose]();
   });
 });
