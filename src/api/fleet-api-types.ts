@@ -109,6 +109,11 @@ export interface RolloutDetail {
   readonly changedAt: string;
   readonly servedAt: string;
   readonly proxies: ProxyCounts;
+  /**
+   * Proxies that left within the last hour, perhaps without the served version, and that the server does not list any
+   * more. No roll-out waits for them, but a rotation does. Absent in answers of release 0.1.0.
+   */
+  readonly unlisted?: UnlistedProxies | undefined;
   /** False: a worker did not answer in time, and its proxies are missing. */
   readonly complete: boolean;
   /**
@@ -140,6 +145,13 @@ interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
    * has converged.
    */
   readonly forgotten: number;
+}
+
+interface UnlistedProxies {
+  /** At most so many. */
+  readonly proxies: number;
+  /** When the last of them left. Present if there are any. */
+  readonly lastDisconnectedAt?: string | undefined;
 }
 
 interface VersionCount {

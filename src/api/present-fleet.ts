@@ -96,14 +96,18 @@ export function presentProxyDetail(proxy: ProxyRecord | GoneRecord, context: Fle
 
 /** Returns the progress of a roll-out. */
 export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
-  const { mesh, current, connected, states, complete, forgotten, convergedAt, versions, lagging, asked } =
-    rollout;
+  const { mesh, current, connected, states, complete, forgotten, unlisted, convergedAt } = rollout;
+  const { versions, lagging, asked } = rollout;
   return {
     mesh,
     version: current.version,
     changedAt: presentTime(current.since),
     servedAt: presentTime(current.servedAt),
     proxies: { connected, ...states, forgotten },
+    unlisted: {
+      proxies: unlisted.count,
+      ...(unlisted.count > 0 && { lastDisconnectedAt: presentTime(unlisted.lastAt) }),
+    },
     complete,
     converged: convergedAt !== undefined,
     convergedAt: presentTime(convergedAt),

@@ -57,6 +57,10 @@ export function rotationFacts(
       goneAt: timeOf(disconnectedAt) ?? 0,
       hasServed: version !== undefined && version === servedVersion,
     })),
+    unlisted: rollout?.unlisted && {
+      count: rollout.unlisted.proxies,
+      lastAt: timeOf(rollout.unlisted.lastDisconnectedAt) ?? 0,
+    },
     authentication: xdsAuthentication && authenticationFacts(xdsAuthentication, mesh?.name),
     publication: mesh && consumers && publicationOf(consumers, mesh.name, trustDomain),
     observed: issuers && observationOfServer(issuers),

@@ -3,6 +3,7 @@ import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
 import { proxyKey } from './proxy-name.ts';
+import type { Unlisted } from './unlisted.ts';
 
 /** The proxies at one moment. The records change later: read them before you await anything. */
 export interface FleetLook {
@@ -12,6 +13,8 @@ export interface FleetLook {
   readonly complete: boolean;
   /** The number of lost proxies beyond those that are kept in `gone`. Their names and meshes are not known. */
   readonly forgotten: number;
+  /** Proxies that left and that are not in `gone`, of all meshes. No roll-out waits for them. */
+  readonly unlisted: readonly Unlisted[];
 }
 
 /** All proxies of this server, in all its processes, and the versions that they are served. */
@@ -29,8 +32,14 @@ export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet
 }
 
 /** Returns the proxies of this process: of a mesh, or of all meshes. */
-export function localLook({ connected, gone, forgotten }: FleetTracker, mesh?: string): FleetLook {
-  return { connected: connected(mesh), gone: gone(mesh), complete: true, forgotten: forgotten().count };
+export function localLook({ connected, gone, forgotten, unlisted }: FleetTracker, mesh?: string): FleetLook {
+  return {
+    connected: connected(mesh),
+    gone: gone(mesh),
+    complete: true,
+    forgotten: forgotten().count,
+    unlisted: unlisted(),
+  };
 }
 
 /** Merges the proxies of several processes. A proxy with streams to two processes is one proxy. */
@@ -63,6 +72,7 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
     gone: [...gone.values()],
     complete: looks.every(({ complete }) => complete),
     forgotten: looks.reduce((sum, { forgotten }) => sum + forgotten, 0),
+    unlisted: looks.flatMap(({ unlisted }) => unlisted),
   };
 }
 

@@ -61,11 +61,11 @@ export function followRollouts({
     cancel = undefined;
     isLooking = true;
     // Workers take a moment to answer. A new version may be published in the meantime.
-    const { connected, gone, complete, forgotten } = await fleet.look();
+    const { connected, gone, ...rest } = await fleet.look();
     isLooking = false;
     if (closed) return;
     const now = clock.wall();
-    const proxies = { connected: [...connected], gone: [...gone], complete, forgotten };
+    const proxies = { connected: [...connected], gone: [...gone], ...rest };
     for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
       const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
       if (rollout === undefined) continue;

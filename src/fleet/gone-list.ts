@@ -1,5 +1,10 @@
+import { heldVersion } from './assess.ts';
 import { proxyKey } from './proxy-name.ts';
+import { hasAcknowledged } from './records.ts';
 import type { GoneRecord } from './records.ts';
+import type { ServedHistory } from './served-history.ts';
+import { countUnlisted } from './unlisted.ts';
+import type { Unlisted } from './unlisted.ts';
 
 /** Limits of the list of proxies without a connection. Times are in ms. */
 export interface GoneLimits {
@@ -45,18 +50,34 @@ export interface GoneList {
   forgotten(now: number): Forgotten;
   /** Adds proxies that another list has forgotten. `now`: epoch milliseconds. */
   addForgotten(forgotten: Forgotten, now: number): void;
+  /** Returns the proxies that left, but are not in the list: it has no place, or they have no node id. */
+  unlisted(now: number): readonly Unlisted[];
+  /** Returns these proxies and all others that no roll-out waits for. */
+  settled(now: number): readonly Unlisted[];
+  /** Adds proxies that another list has settled. */
+  addUnlisted(rows: readonly Unlisted[]): void;
+}
+
+/** A proxy that no roll-out waits for, and the version that it had. */
+interface Left {
+  readonly record: GoneRecord;
+  readonly version: string | undefined;
 }
 
 const noneForgotten: Forgotten = { count: 0, until: 0 };
 
 /**
  * Creates an empty list. Beyond its limits, it forgets the oldest records. It counts the forgotten proxies that a
- * roll-out may have to wait for, because it is unknown whether they have the served version.
+ * roll-out may have to wait for, because it is unknown whether they have the served version. It counts all others by
+ * the version that they had: a rotation asks for them. Without a history, no version is known.
  */
-export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
+export function createGoneList(limits: Partial<GoneLimits> = {}, history?: ServedHistory): GoneList {
   const { entries, keepMs, counted: most, countedBytes: mostBytes } = { ...defaultLimits, ...limits };
   const counted = new Map<string, GoneRecord>();
-  const left = new Map<string, GoneRecord>();
+  /** Those that had the served version when they left are the first to go. */
+  const synced = new Map<string, Left>();
+  const behind = new Map<string, Left>();
+  const unlisted = countUnlisted(keepMs);
   let bytes = 0;
   let forgotten = noneForgotten;
 
@@ -69,14 +90,36 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   }
 
   function keep(key: string, record: GoneRecord): void {
-    if (record.node !== '') left.set(key, record);
+    const version = versionOf(record);
+    if (record.node === '') {
+      // A client that acknowledged nothing, such as a diagnostic tool, has nothing that could be out of date.
+      if (record.streams.size === 0 || record.streams.values().some(hasAcknowledged))
+        drop({ record, version });
+      return;
+    }
+    const served = history?.versions(record.mesh)?.[0]?.version;
+    (version !== undefined && version === served ? synced : behind).set(key, { record, version });
+  }
+
+  function versionOf(record: GoneRecord): string | undefined {
+    // Without its streams, it is not known what the proxy had.
+    if (history === undefined || record.streams.size === 0) return undefined;
+    return heldVersion(record, history)?.version;
+  }
+
+  function drop(left: Left): void {
+    unlisted.add(rowOf(left));
   }
 
   function forget(now: number): void {
     for (const [key, record] of counted) if (now >= record.countedUntil) settle(key, record);
-    for (const [key, { goneAt }] of left) {
-      if (left.size <= entries && now - goneAt < keepMs) break;
-      left.delete(key);
+    for (const list of [synced, behind]) {
+      for (const [key, left] of list) {
+        const isOver = now - left.record.goneAt >= keepMs;
+        if (!isOver && synced.size + behind.size <= entries) break;
+        list.delete(key);
+        if (!isOver) drop(left);
+      }
     }
   }
 
@@ -107,14 +150,15 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
         shorten(record.goneAt);
       } else {
         keep(full, record);
-        if (left.size > entries) forget(record.goneAt);
+        if (synced.size + behind.size > entries) forget(record.goneAt);
       }
     },
     take(mesh, key) {
       const full = proxyKey({ mesh, node: key });
-      const record = counted.get(full) ?? left.get(full);
+      const record = counted.get(full) ?? (behind.get(full) ?? synced.get(full))?.record;
       if (record !== undefined && counted.delete(full)) bytes -= sizeOf(record);
-      left.delete(full);
+      synced.delete(full);
+      behind.delete(full);
       return record;
     },
     release(mesh, key, goneAt) {
@@ -125,11 +169,26 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
     },
     list(now) {
       forget(now);
-      return [...left.values(), ...counted.values()];
+      return [...[...synced.values(), ...behind.values()].map(({ record }) => record), ...counted.values()];
     },
     forgotten: forgottenAt,
     addForgotten,
+    unlisted: (now) => unlisted.list(now),
+    settled(now) {
+      forget(now);
+      const all = countUnlisted(keepMs);
+      for (const row of unlisted.list(now)) all.add(row);
+      for (const left of [...synced.values(), ...behind.values()]) all.add(rowOf(left));
+      return all.list(now);
+    },
+    addUnlisted(rows) {
+      for (const row of rows) unlisted.add(row);
+    },
   };
+}
+
+function rowOf({ record: { mesh, goneAt }, version }: Left): Unlisted {
+  return { mesh, version, count: 1, lastAt: goneAt };
 }
 
 /** The measured bytes that a record and each of its secrets take, without their names. */

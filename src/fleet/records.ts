@@ -75,6 +75,11 @@ export interface GoneRecord extends ProxyMemory {
   readonly streams: ReadonlySet<StreamRecord>;
 }
 
+/** Returns whether a proxy has acknowledged a secret of the stream. */
+export function hasAcknowledged({ secrets }: StreamRecord): boolean {
+  return secrets.values().some(({ acked }) => acked !== undefined);
+}
+
 /** Returns the authenticated identity of a proxy; `undefined` if it has none, or its streams are no longer known. */
 export function identityOf({ streams }: ProxyRecord | GoneRecord): string | undefined {
   for (const { info } of streams) return info.identity;

@@ -3,6 +3,8 @@ import type { Assessment, ProxyState } from './assess.ts';
 import type { FleetLook } from './fleet.ts';
 import type { GoneRecord, ProxyRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
+import { unlistedWithout } from './unlisted.ts';
+import type { Unlisted } from './unlisted.ts';
 
 /** The number of proxies of a mesh in each state. */
 export type StateCounts = Readonly<Record<ProxyState, number>>;
@@ -33,6 +35,8 @@ export interface Rollout {
   readonly complete: boolean;
   /** The number of lost proxies, of all meshes, beyond those that are kept by name. */
   readonly forgotten: number;
+  /** Proxies that left, perhaps without the served version, and that are not listed. No roll-out waits for them. */
+  readonly unlisted: Pick<Unlisted, 'count' | 'lastAt'>;
   /**
    * When the last connected proxy acknowledged the served version, in epoch milliseconds. `undefined` if a proxy has
    * not acknowledged it, is lost, or is not known.
@@ -69,7 +73,7 @@ export interface RolloutQuestion {
 
 /** Assesses all proxies of a mesh. Returns `undefined` for a mesh that never had a listed MeshTrust. */
 export function assessRollout(
-  { connected: proxies, gone, complete, forgotten }: FleetLook,
+  { connected: proxies, gone, complete, forgotten, unlisted }: FleetLook,
   history: ServedHistory,
   { mesh, version, mostLagging, now }: RolloutQuestion,
 ): Rollout | undefined {
@@ -116,6 +120,7 @@ export function assessRollout(
     states,
     complete,
     forgotten,
+    unlisted: unlistedWithout(unlisted, mesh, current.version),
     convergedAt: isDone ? convergedAt : undefined,
     versions: versions.map((served) => ({ served, proxies: holding.get(served) ?? 0 })),
     lagging: [...lost, ...lagging].slice(0, mostLagging),

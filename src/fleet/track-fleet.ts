@@ -3,9 +3,11 @@ import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xd
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused } from './refused-versions.ts';
 import { returnWithinMs } from './assess.ts';
+import { endings, worstOf } from './endings.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
+import { hasAcknowledged } from './records.ts';
 import type {
   Ending,
   GoneRecord,
@@ -14,6 +16,8 @@ import type {
   SecretRecord,
   StreamRecord,
 } from './records.ts';
+import type { ServedHistory } from './served-history.ts';
+import type { Unlisted } from './unlisted.ts';
 
 /** Tracks the connected proxies, and what each was sent and has acknowledged. */
 export interface FleetTracker {
@@ -28,6 +32,10 @@ export interface FleetTracker {
   readonly gone: (mesh?: string) => Iterable<GoneRecord>;
   /** Returns the number of lost proxies beyond those that are kept by name. */
   readonly forgotten: () => Forgotten;
+  /** Returns the number of proxies that left and that are not in `gone`. */
+  readonly unlisted: () => readonly Unlisted[];
+  /** Returns the number of these proxies and of all others that no roll-out waits for. */
+  readonly settled: () => readonly Unlisted[];
   /** Stops waiting for these proxies: they are connected to another server. */
   readonly release: (proxies: readonly LostProxyKey[]) => void;
 }
@@ -69,6 +77,8 @@ export interface TrackerOptions {
   /** The time for which roll-outs count a lost proxy, in ms; 0: not at all. Default: 10 minutes. */
   readonly lostWindowMs?: number | undefined;
   readonly limits?: Partial<GoneLimits> | undefined;
+  /** The served versions, to know which version a proxy had when it left. */
+  readonly history?: ServedHistory | undefined;
 }
 
 /**
@@ -79,10 +89,11 @@ export function createFleetTracker({
   now,
   lostWindowMs = defaultLostWindowMs,
   limits,
+  history,
 }: TrackerOptions): FleetTracker {
   const streams = new Map<StreamInfo, Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
-  const left = createGoneList(limits);
+  const left = createGoneList(limits, history);
 
   function join(info: StreamInfo): Stream {
     const mesh = info.group ?? '';
@@ -265,25 +276,12 @@ export function createFleetTracker({
       return mesh === undefined ? all : Iterator.from(all).filter((gone) => gone.mesh === mesh);
     },
     forgotten: () => left.forgotten(now()),
+    unlisted: () => left.unlisted(now()),
+    settled: () => left.settled(now()),
     release: (proxies) => {
       for (const { mesh, node, goneAt } of proxies) left.release(mesh, node, goneAt);
     },
   };
-}
-
-const endings = { client: 'closed', silence: 'silence', server: 'server' } as const satisfies Record<
-  StreamEnd['by'],
-  Ending
->;
-
-function hasAcknowledged({ secrets }: StreamRecord): boolean {
-  return secrets.values().some(({ acked }) => acked !== undefined);
-}
-
-/** Returns the ending with the most uncertainty: a proxy counts as closed only if it closed all its streams. */
-function worstOf(ended: readonly EndedStream[]): Ending {
-  if (ended.some(({ ending }) => ending === 'silence')) return 'silence';
-  return ended.some(({ ending }) => ending === 'server') ? 'server' : 'closed';
 }
 
 function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {

@@ -46,8 +46,8 @@ interface StreamObservers {
 /** Creates a front end that serves proxies in this process. It has no proxies before it listens. */
 export function createFrontend(options: ProxyOptions, log: Logger, decide?: DecideAccess): ProxyFrontend {
   const now = (): number => systemClock.wall();
-  const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
+  const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow, history });
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   let endpoint: XdsEndpoint | undefined;

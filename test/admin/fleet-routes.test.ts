@@ -153,7 +153,7 @@ suite('the list of proxies', () => {
         ['b1', 'pending', undefined],
       ],
     );
-    assert.equal(body.converged, false);
+    assert.deepEqual([body.converged, body.unlisted], [false, { proxies: 0 }]);
     assert.equal(await status('/api/v1/meshes/nowhere/rollout'), 404);
   });
 });

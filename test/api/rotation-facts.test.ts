@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { presentAny } from '../../src/api/present-fleet.ts';
-import type { ProxySummary } from '../../src/api/fleet-api-types.ts';
+import { presentAny, presentRollout } from '../../src/api/present-fleet.ts';
+import type { ProxySummary, RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { rotationFacts } from '../../src/api/rotation-facts.ts';
 import type { RotationAnswers } from '../../src/api/rotation-facts.ts';
+import { assessRollout } from '../../src/fleet/rollout.ts';
 import { scene, statesOf, streamOf } from '../fleet/scene.ts';
 
 const minute = 60_000;
@@ -78,6 +79,40 @@ suite('proxies that left, for the gates of a rotation', () => {
     all.leaves(who);
     all.pass(30 * minute);
     assert.deepEqual(hasServed(all), { 'node-1': false });
+  });
+});
+
+suite('proxies that left and are not listed', () => {
+  const unlistedOf = (all: ReturnType<typeof scene>, rollout?: RolloutDetail) => {
+    const answers = {
+      server: { version: '1', readiness: { status: 'ready' }, sources: [] },
+      mesh: undefined,
+      rollout,
+      gone: goneOf(all),
+      rotations: [],
+      consumers: undefined,
+    } as unknown as RotationAnswers;
+    return rotationFacts('one', 'a.test', answers).unlisted;
+  };
+
+  test('number and time come from the roll-out; a server that does not say them → unknown', () => {
+    const all = scene({ entries: 0 });
+    all.publish(statesOf({ ALL: 'v1' }));
+    const rollout = (): RolloutDetail => {
+      const question = { mesh: 'default', mostLagging: 0, now: all.now() };
+      const found = assessRollout(all.look(), all.history, question);
+      assert.ok(found);
+      return presentRollout(found, all.now());
+    };
+    assert.deepEqual(unlistedOf(all, rollout()), { count: 0, lastAt: 0 });
+    const who = streamOf(1);
+    all.asks(who);
+    all.leaves(who);
+    const leftAt = all.now();
+    all.pass(minute);
+    assert.deepEqual(unlistedOf(all, rollout()), { count: 1, lastAt: leftAt });
+    assert.equal(unlistedOf(all, { ...rollout(), unlisted: undefined }), undefined);
+    assert.equal(unlistedOf(all), undefined);
   });
 });
 

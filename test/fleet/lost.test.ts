@@ -339,7 +339,13 @@ suite('several processes', () => {
   });
 
   test('forgotten proxies are added up', () => {
-    const looks = [1, 2].map((forgotten) => ({ connected: [], gone: [], complete: true, forgotten }));
+    const looks = [1, 2].map((forgotten) => ({
+      connected: [],
+      gone: [],
+      complete: true,
+      forgotten,
+      unlisted: [],
+    }));
     assert.equal(mergeLooks(looks).forgotten, 3);
   });
 });

@@ -34,8 +34,8 @@ export function statesOf(
 /** A tracker and a history with a fake clock, and functions named after events. */
 export function scene(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
   let time = 1_000_000;
-  const tracker = createFleetTracker({ now: () => time, limits, lostWindowMs });
   const history = createServedHistory();
+  const tracker = createFleetTracker({ now: () => time, limits, lostWindowMs, history });
   const { observer } = tracker;
   return {
     tracker,

@@ -96,7 +96,8 @@ async function goneProxies(
   signal: AbortSignal,
 ): Promise<readonly ProxySummary[]> {
   const gone: ProxySummary[] = [];
-  for (const state of ['disconnected', 'reconnecting', 'lost'] as const)
+  // In the order in which a proxy that is away goes from one to the next, so that it is missed by none of the lists.
+  for (const state of ['reconnecting', 'lost', 'disconnected'] as const)
     for await (const { proxies } of proxyPages(server, { mesh, state }, signal)) gone.push(...proxies);
   return gone;
 }

@@ -39,9 +39,9 @@ const collectMs = 2_000;
 const exitTimeoutMs = 3_000;
 
 /** The proxies of a worker that ended: its connections ended with it. */
-const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
+const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0, unlisted: [] };
 /** The proxies of a worker that does not answer: they may still be connected. */
-const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0 };
+const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0, unlisted: [] };
 
 /** Returns the member for a process that was started just now. */
 export function createMember(id: number, process: Worker): Member {

@@ -2,6 +2,7 @@ import type { AccessDecision, ClientClaim } from '../../access/claim.ts';
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { ProxyOptions, ServeOptions } from '../../runtime/serve-options.ts';
 import type { Forgotten } from '../../fleet/gone-list.ts';
+import type { Unlisted } from '../../fleet/unlisted.ts';
 import type { GoneRecord, ProxyRecord } from '../../fleet/records.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
@@ -49,6 +50,8 @@ export interface RosterChange {
   readonly settled: readonly string[];
   /** All such proxies beyond those that the worker keeps by name. */
   readonly forgotten: Forgotten;
+  /** All proxies without a connection that no roll-out waits for. */
+  readonly unlisted: readonly Unlisted[];
 }
 
 /** A stream of a worker: its first request (`began`), or its end. `id`: unique in the worker. */
@@ -98,4 +101,5 @@ export type FromWorker =
       readonly connected: readonly ProxyRecord[];
       readonly gone: readonly GoneRecord[];
       readonly forgotten: number;
+      readonly unlisted: readonly Unlisted[];
     };

@@ -4,6 +4,7 @@ import { createGoneList } from '../../fleet/gone-list.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { GoneRecord } from '../../fleet/records.ts';
+import type { ServedHistory } from '../../fleet/served-history.ts';
 import type { Roster } from './roster.ts';
 
 /** The proxies of workers that died. */
@@ -20,8 +21,8 @@ export interface Orphans {
 }
 
 /** Creates an empty list. `now`: epoch milliseconds; `windowMs`: the time that roll-outs wait for a lost proxy. */
-export function createOrphans(now: () => number, windowMs: number): Orphans {
-  const gone = createGoneList();
+export function createOrphans(now: () => number, windowMs: number, history?: ServedHistory): Orphans {
+  const gone = createGoneList({}, history);
   let nameless = 0;
 
   function addRecord(record: GoneRecord): void {
@@ -40,6 +41,7 @@ export function createOrphans(now: () => number, windowMs: number): Orphans {
       for (const record of roster.gone()) addRecord(record);
       for (const name of roster.connected()) addRecord(orphanOf(name, at, windowMs));
       gone.addForgotten(roster.forgotten(), at);
+      gone.addUnlisted(roster.unlisted());
     },
     back(proxies) {
       for (const { mesh, node } of proxies) gone.take(mesh, node);
@@ -57,7 +59,13 @@ export function createOrphans(now: () => number, windowMs: number): Orphans {
     look(mesh) {
       const at = now();
       const records = [...gone.list(at)].filter((record) => mesh === undefined || record.mesh === mesh);
-      return { connected: [], gone: records, complete: true, forgotten: gone.forgotten(at).count };
+      return {
+        connected: [],
+        gone: records,
+        complete: true,
+        forgotten: gone.forgotten(at).count,
+        unlisted: gone.unlisted(at),
+      };
     },
   };
 }

@@ -3,6 +3,7 @@ import type { LostProxyKey } from '../../fleet/moved.ts';
 import { proxyKey } from '../../fleet/proxy-name.ts';
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { GoneRecord } from '../../fleet/records.ts';
+import type { Unlisted } from '../../fleet/unlisted.ts';
 import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import type { RosterChange } from './messages.ts';
 
@@ -19,6 +20,8 @@ export interface Roster {
   /** Returns the proxies without a connection that roll-outs may wait for, in the order of disconnection. */
   gone(): Iterable<GoneRecord>;
   forgotten(): Forgotten;
+  /** Returns the proxies without a connection that no roll-out waits for. */
+  unlisted(): readonly Unlisted[];
 }
 
 /** Creates a roster without proxies. */
@@ -26,13 +29,14 @@ export function createRoster(): Roster {
   const names = new Map<string, ProxyName>();
   const records = new Map<string, GoneRecord>();
   let forgotten: Forgotten = { count: 0, until: 0 };
+  let unlisted: readonly Unlisted[] = [];
   return {
     apply(change) {
       for (const name of change.left) names.delete(proxyKey(name));
       for (const name of change.came) names.set(proxyKey(name), name);
       for (const key of change.settled) records.delete(key);
       for (const [key, record] of change.gone) records.set(key, record);
-      ({ forgotten } = change);
+      ({ forgotten, unlisted } = change);
     },
     release(proxies) {
       for (const { mesh, node, goneAt } of proxies) {
@@ -44,6 +48,7 @@ export function createRoster(): Roster {
     connected: () => names.values(),
     gone: () => [...records.values()].sort((a, b) => a.goneAt - b.goneAt),
     forgotten: () => forgotten,
+    unlisted: () => unlisted,
   };
 }
 
@@ -62,6 +67,7 @@ export function createCensus(tracker: FleetTracker): (now: number) => RosterChan
       gone: [...records].filter(([key, record]) => recordsBefore.get(key) !== record),
       settled: [...recordsBefore.keys()].filter((key) => !records.has(key)),
       forgotten: tracker.forgotten(),
+      unlisted: tracker.settled(),
     };
   };
 }

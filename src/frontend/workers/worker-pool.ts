@@ -73,7 +73,7 @@ export async function startWorkerPool({
   let draining = false;
   const now = (): number => systemClock.wall();
   const windowMs = options.lostWindow ?? defaultLostWindowMs;
-  const orphans = createOrphans(now, windowMs);
+  const orphans = createOrphans(now, windowMs, history);
   const fleet: Fleet = {
     history,
     release: (proxies) => {

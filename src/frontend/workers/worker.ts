@@ -80,8 +80,8 @@ async function startServing(
   });
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
-  const tracker = createFleetTracker({ now: () => Date.now(), lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
+  const tracker = createFleetTracker({ now: () => Date.now(), lostWindowMs: options.lostWindow, history });
   const reporter = reportCounts(parent, tracker, () => countsOf(tracker, history));
   const convergence = createConvergence();
   const registry = new Registry();
@@ -129,8 +129,14 @@ async function startServing(
       case 'collect':
         return void registry.getMetricsAsJSON().then((all) => parent.send({ kind: 'metrics', metrics: all }));
       case 'look': {
-        const { connected, gone, forgotten } = localLook(tracker, message.mesh);
-        return parent.send({ kind: 'fleet', connected: [...connected], gone: [...gone], forgotten });
+        const { connected, gone, forgotten, unlisted } = localLook(tracker, message.mesh);
+        return parent.send({
+          kind: 'fleet',
+          connected: [...connected],
+          gone: [...gone],
+          forgotten,
+          unlisted,
+        });
       }
       case 'release':
         tracker.release(message.proxies);

@@ -103,6 +103,11 @@ export interface AnsweredFacts {
     readonly lagging: readonly string[];
   };
   readonly gone: readonly GoneProxy[];
+  /**
+   * Proxies that left, perhaps without the served version, and that the server does not list any more. `undefined`: the
+   * server does not say.
+   */
+  readonly unlisted: { readonly count: number; readonly lastAt: number } | undefined;
   /** How proxies prove who they are; `undefined` if the server does not say. */
   readonly authentication: AuthenticationFacts | undefined;
   /**

@@ -113,12 +113,31 @@ function disconnected(answered: readonly AnsweredFacts[], { options, now }: Gate
   const left = answered
     .flatMap(({ gone }) => gone)
     .filter(({ goneAt, hasServed }) => !hasServed && goneAt > since);
+  const silent = answered.find(({ unlisted }) => unlisted === undefined);
+  if (silent !== undefined)
+    return gate(
+      'R24',
+      false,
+      `unknown: ${silent.server} does not say whether proxies left that it no longer lists`,
+    );
+  const unlisted = sum(answered, (one) =>
+    one.unlisted !== undefined && one.unlisted.lastAt > since ? one.unlisted.count : 0,
+  );
+  if (left.length + unlisted === 0)
+    return gate('R24', true, `no proxy left in the last ${window} without the version`);
+  const when = `left in the last ${window}, perhaps without the version`;
+  const known =
+    left.length === 0
+      ? ''
+      : `${counted(left.length, 'proxy')} ${when}: ${named(left.map(({ node }) => node))}`;
+  if (unlisted === 0) return gate('R24', false, known);
+  const lost = 'that the server no longer lists';
   return gate(
     'R24',
-    left.length === 0,
-    left.length === 0
-      ? `no proxy left in the last ${window} without the version`
-      : `${counted(left.length, 'proxy')} left in the last ${window}, perhaps without the version: ${named(left.map(({ node }) => node))}`,
+    false,
+    known === ''
+      ? `up to ${counted(unlisted, 'proxy')} ${lost} ${when}`
+      : `${known}; and up to ${unlisted.toLocaleString('en')} more ${lost}`,
   );
 }
 

@@ -83,6 +83,39 @@ suite('proxy of a worker that died', () => {
   });
 });
 
+suite('proxy that had left a worker when it died', () => {
+  const left = ({ asks, quotes, leaves, pass }: Worker) => {
+    asks(a);
+    quotes(a, 'v1');
+    leaves(a);
+    pass(returnWithinMs);
+  };
+
+  test('is counted by the version that it had, for an hour after it left', () => {
+    const { rollout, publish, pass } = died(left);
+    assert.equal(rollout().unlisted.count, 0);
+    publish(statesOf({ ALL: 'v2' }));
+    assert.deepEqual([rollout().unlisted.count, rollout().convergedAt !== undefined], [1, true]);
+    pass(3_600_000 - returnWithinMs - 1);
+    assert.equal(rollout().unlisted.count, 1);
+    pass(1);
+    assert.equal(rollout().unlisted.count, 0);
+  });
+
+  test('had no place in the list of the worker → is counted as well', () => {
+    const many = (worker: Worker) => {
+      for (const id of [11, 12, 13]) {
+        const proxy = streamOf(id);
+        worker.asks(proxy);
+        worker.quotes(proxy, 'v0');
+        worker.leaves(proxy);
+      }
+      worker.pass(returnWithinMs);
+    };
+    assert.equal(died(many, { entries: 1 }).rollout().unlisted.count, 3);
+  });
+});
+
 suite('proxy that a worker had lost when it died', () => {
   /** `a` has `v1` and its connection breaks; then `v2` is served. */
   const lost = ({ asks, quotes, leaves, pass }: Worker) => {

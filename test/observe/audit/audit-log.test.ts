@@ -161,6 +161,7 @@ suite('audit log', () => {
       states: { synced: 3, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 },
       complete: true,
       forgotten: 0,
+      unlisted: { count: 0, lastAt: 0 },
       convergedAt: 1250,
       versions: [],
       lagging: [],

@@ -52,6 +52,7 @@ function setup(): Setup {
         states: { synced: 5, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 },
         complete: true,
         forgotten: 0,
+        unlisted: { count: 0, lastAt: 0 },
         convergedAt: rig.clock.wall(),
         versions: [],
         lagging: [],

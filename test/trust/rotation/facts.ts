@@ -53,6 +53,7 @@ export function server(more: Partial<AnsweredFacts> = {}): AnsweredFacts {
       lagging: [],
     },
     gone: [],
+    unlisted: { count: 0, lastAt: 0 },
     authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true },
     publication: undefined,
     ...more,

@@ -222,6 +222,20 @@ const table: readonly (readonly [
   ],
   [
     'R24',
+    'finish',
+    'a proxy left without the version that the server no longer lists',
+    drained({ servers: [server({ unlisted: { count: 1, lastAt: now - hour + 1 } })] }),
+    drained({ servers: [server({ unlisted: { count: 1, lastAt: now - hour } })] }),
+  ],
+  [
+    'R24',
+    'switch',
+    'a server does not say whether it lists all proxies that left',
+    introduced({ servers: [server(), server({ server: 'two', unlisted: undefined })] }),
+    introduced({ servers: [server(), server({ server: 'two' })] }),
+  ],
+  [
+    'R24',
     'switch',
     'the server does not know which proxies left',
     introduced({ servers: [server({ startedAt: now - hour + 1 })] }),

@@ -116,6 +116,7 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
         goneAt,
         hasServed: had === version,
       })),
+      unlisted: { count: 0, lastAt: 0 },
       authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true },
       publication: publishes ? consumer.factsAt(index, publicationOf(server), now) : undefined,
       observed: {
