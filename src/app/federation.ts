@@ -15,7 +15,6 @@ import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../trust/x509/read-certificate.ts';
 import { createRelationshipCollector } from '../trust/federation/collect-relationships.ts';
 import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
-import { isPublished } from '../trust/federation/publication-rule.ts';
 import { federationPath, federationSource, relationshipKey } from '../trust/federation/relationship.ts';
 import type { Relationship } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
@@ -24,12 +23,15 @@ import type { TrustDomain } from '../trust/model/mesh-trust.ts';
 import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import type { FileReport } from './file-report.ts';
-import { federatedTrustDomains, files, kubernetes } from './sources.ts';
+import type { OwnTrustDomains } from './own-trust-domains.ts';
+import { federatedTrustDomains, files, identities, kubernetes } from './sources.ts';
 import { followWebCas } from './web-cas.ts';
 
 export interface FederationInput {
   readonly options: ServeOptions;
   readonly pipeline: Pipeline;
+  /** The trust domains that are never taken from a peer. */
+  readonly own: OwnTrustDomains | undefined;
   /** The names of the sources of the server. */
   readonly sources: readonly string[];
   readonly policy: () => BundlePolicy;
@@ -54,7 +56,7 @@ export interface Federation extends AsyncDisposable {
  * @throws {Error} if a file or the state directory cannot be used.
  */
 export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
-  const { options, pipeline, policy, clock, log, metrics, report } = input;
+  const { options, pipeline, own, policy, clock, log, metrics, report } = input;
   const { federation: settings, stateDir, maxDocumentBytes, version } = options;
   if (settings === undefined) return undefined;
   const instance = hostname();
@@ -71,12 +73,8 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     className: settings.className,
     classless: settings.classless,
     isPublished: (mesh, trustDomain, isListed) =>
-      isPublished(
-        options.bundleEndpoint?.rules ?? [],
-        mesh,
-        trustDomain,
-        () => isListed() || hasOtherSource(pipeline, mesh, trustDomain),
-      ),
+      own?.yields(mesh, trustDomain, () => isListed() || hasOtherSource(pipeline, mesh, trustDomain)) ===
+      true,
   });
   let collected: readonly Finding[] = [];
   let relationships: ReadonlyMap<string, Relationship> = new Map();
@@ -135,6 +133,14 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   // Without these, nothing is served at all. Others do not delay the wait for bundles.
   const unread = new Set<string>(input.sources.filter((name) => name === files || name === kubernetes));
   const unsynced = new Set(origins);
+  // The sources of the trust domains that are never taken from a peer.
+  const unknown = new Set<string>(
+    own === undefined
+      ? []
+      : input.sources.filter((name) => name === files || name === kubernetes || name === identities),
+  );
+  /** The trust domains of MeshIdentities. */
+  let derived: ReadonlySet<string> = new Set();
   const updateAll = (): void => {
     const { all, findings: found } = collector.view();
     collected = found;
@@ -143,19 +149,25 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   };
   const observe = (source: string, events: readonly LedgerEvent[]): void => {
     if (source === federationSource) return;
-    if (collector.apply(source, events)) updateAll();
+    const derivedBefore = derived;
+    derived = own?.derived() ?? derived;
+    const hasChanged = collector.apply(source, events) || derived.symmetricDifference(derivedBefore).size > 0;
+    const wasUnknown = unknown.size > 0;
     for (const { kind } of events) {
+      // A source that fails is not waited for: what it has later is not taken from a peer from then on.
+      if (kind === 'synced' || kind === 'restored' || kind === 'failed') unknown.delete(source);
       if (kind === 'synced' || kind === 'restored') unread.delete(source);
       if (kind === 'synced') unsynced.delete(source);
     }
+    if (unknown.size === 0 && (hasChanged || wasUnknown)) updateAll();
     if (unread.size === 0) poller.beginWait();
-    if (unsynced.size === 0) poller.allKnown();
+    if (unsynced.size === 0 && unknown.size === 0) poller.allKnown();
   };
   pipeline.observeInput(observe);
-  // What a MeshIdentity gives is known only after it is built.
-  if (options.bundleEndpoint !== undefined)
+  // What a MeshIdentity had stays in force for a while.
+  if (own !== undefined)
     pipeline.subscribe(({ kind }) => {
-      if (kind === 'served') updateAll();
+      if (kind === 'served' && unknown.size === 0) updateAll();
     });
   const owned = cleanup.move();
   return {

@@ -31,9 +31,7 @@ export async function openImports(
     imports,
     followVouchers(pipeline) {
       pipeline.observeInput((source) => {
-        // The stage receives the events after the observers.
-        if (source === importIdentities && imports !== undefined)
-          queueMicrotask(() => file?.save(imports.vouchers()));
+        if (source === importIdentities && imports !== undefined) file?.save(imports.vouchers());
       });
       return { [Symbol.asyncDispose]: async () => file?.flush() };
     },

@@ -53,7 +53,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const sources = await planSources(options, log);
   const names = sourceNames(sources, options);
 
-  const { reader, policy, parse, pipeline, followVouchers } = await createTrustPath(options, names, log);
+  const { reader, policy, parse, pipeline, own, followVouchers } = await createTrustPath(options, names, log);
   const view = (): PipelineView => pipeline.view();
 
   // What serves proxies, and what reports on it
@@ -123,6 +123,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     await startFederation({
       options,
       pipeline,
+      own,
       sources: names.local,
       policy: policy.current,
       clock: systemClock,

@@ -21,7 +21,7 @@ import type { ImportApi, ImportCluster, KubernetesOptions, ServeOptions } from '
 // The names of the sources in findings, metrics and the last good store.
 export const files = 'files';
 export const kubernetes = 'kubernetes';
-const identities = 'kubernetes identities';
+export const identities = 'kubernetes identities';
 export const federatedTrustDomains = 'kubernetes federation';
 
 /** Returns the name of the source that has one Secret. */

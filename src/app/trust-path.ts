@@ -11,6 +11,8 @@ import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import type { AnchorReader } from '../trust/x509/anchor-reader.ts';
 import { openImports } from './imports.ts';
 import type { Imports } from './imports.ts';
+import { ownTrustDomains } from './own-trust-domains.ts';
+import type { OwnTrustDomains } from './own-trust-domains.ts';
 import { optionalSources, readsIdentities } from './sources.ts';
 import type { SourceNames } from './sources.ts';
 import { createTrustPolicy } from './trust-policy.ts';
@@ -23,6 +25,8 @@ export interface TrustPath extends Pick<Imports, 'followVouchers'> {
   /** The options of the parser, without the cache of certificates. */
   readonly parse: Omit<ParseOptions, 'reader'>;
   readonly pipeline: Pipeline;
+  /** The trust domains that are never taken from a peer. */
+  readonly own: OwnTrustDomains | undefined;
 }
 
 /**
@@ -43,15 +47,18 @@ export async function createTrustPath(
     federation: options.federation !== undefined,
   };
   const { imports, followVouchers } = await openImports(options, log);
+  const identities =
+    options.identities && createIdentityStage({ ...options.identities, limits: parse.limits });
+  const own = ownTrustDomains(options, identities);
   const pipeline = createPipeline({
-    ledger: createLedger(names.ledger, { holdMs: options.guardHold }),
+    ledger: createLedger(names.ledger, { holdMs: options.guardHold, yielding: own }),
     builder: createMeshBuilder(policy.current(), { rootTrustDomain: options.rootTrustDomain }),
     parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
-    identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
+    identities,
     imports,
     optional: optionalSources(options),
     guardHoldMs: options.guardHold,
     clock: systemClock,
   });
-  return { reader, policy, parse, pipeline, followVouchers };
+  return { reader, policy, parse, pipeline, own, followVouchers };
 }

@@ -46,7 +46,7 @@ export interface PipelineOptions {
   readonly clock: Clock;
 }
 
-/** Receives the parsed events of a source, before they are applied. */
+/** Receives the parsed events of a source, after the stages before the ledger and before the ledger. */
 type InputObserver = (source: string, events: readonly LedgerEvent[]) => void;
 
 export interface Pipeline {
@@ -125,8 +125,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const takeQueued = (): void => {
     for (const [source, events] of queued) {
       queued.delete(source);
+      const staged = stages.apply(source, events, clock.wall());
       for (const observer of inputObservers) observer(source, events);
-      applyAll(stages.apply(source, events, clock.wall()));
+      applyAll(staged);
     }
     applyAll(stages.tick(clock.wall()));
   };
@@ -201,9 +202,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     observeInput: (observer) => void inputObservers.push(observer),
     deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
+      const staged = stages.apply(source, events, clock.wall());
       for (const observer of inputObservers) observer(source, events);
-      for (const [to, ofSource] of stages.apply(source, events, clock.wall()))
-        ledger.apply(to, ofSource, clock.monotonic());
+      for (const [to, ofSource] of staged) ledger.apply(to, ofSource, clock.monotonic());
       timer.request();
     },
     setPolicy(policy) {

@@ -7,7 +7,7 @@ import { allFindings } from '../../trust/snapshot/all-findings.ts';
 import { federatedKind } from '../../trust/model/parse-federated-trust-domain.ts';
 import { counted } from '../../text/counted.ts';
 import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
-import type { SourceStatus } from '../../trust/ledger/ledger.ts';
+import type { SourceStatus } from '../../trust/ledger/source-status.ts';
 import { exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { writeOutput } from '../terminal/output.ts';

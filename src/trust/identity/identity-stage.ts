@@ -70,6 +70,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   const paths = new Map<string, PathState>();
   const superseded = new SupersededCas(options.linger);
   let index: ReturnType<typeof indexDocuments> | undefined;
+  /** The trust domains of all MeshIdentities; `undefined` after a change. */
+  let domains: ReadonlySet<string> | undefined;
 
   const indexAll = (): ReturnType<typeof indexDocuments> => {
     const sorted = [...paths.values()].toSorted((a, b) => compareText(a.path, b.path));
@@ -196,6 +198,14 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return derivePath(state, version, now);
     });
 
+  const collectDomains = (): ReadonlySet<string> => {
+    const names = new Set<string>();
+    for (const { outcomes } of paths.values())
+      for (const [identity, { trustDomains }] of outcomes)
+        for (const name of trustDomains) names.add(`${meshOf(identity)}/${name}`);
+    return names;
+  };
+
   /** Drops the superseded CA certificates that their MeshIdentity has again. */
   const dropCurrent = (): void => {
     for (const [identity] of superseded.entries()) {
@@ -219,6 +229,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
         superseded.remove(({ until }) => until !== undefined && until <= now);
         return new Map([[source, [...events, ...superseded.takeEvents()]]]);
       }
+      domains = undefined;
       const isMaterial = updateStates(source, events, now);
       const all = new Map<string, readonly LedgerEvent[]>([[source, deriveEvents(source, events, now)]]);
       const updated = new Set(events.flatMap((event) => ('path' in event ? keyOf(source, event.path) : [])));
@@ -240,13 +251,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return { events: supersededEvents(), released };
     },
     nextEnd: () => superseded.nextEnd(),
-    trustDomains() {
-      const names = new Set<string>();
-      for (const { outcomes } of paths.values())
-        for (const [identity, { trustDomains }] of outcomes)
-          for (const name of trustDomains) names.add(`${meshOf(identity)}/${name}`);
-      return names;
-    },
+    trustDomains: () => (domains ??= collectDomains()),
     view() {
       const views: IdentityView[] = [];
       for (const { path, outcomes, given } of paths.values())

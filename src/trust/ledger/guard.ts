@@ -112,6 +112,22 @@ export function guard(state: GuardState, input: GuardInput): GuardResult {
   return render(next, input.holdings);
 }
 
+/** Returns the state as if these trust domains had never been there. */
+export function forgetDomains(
+  state: GuardState,
+  isForgotten: ((mesh: string, trustDomain: TrustDomain) => boolean) | undefined,
+): GuardState {
+  if (isForgotten === undefined) return state;
+  return new Map(
+    [...state].map(([mesh, before]) => {
+      const rest = <T>(all: ReadonlyMap<TrustDomain, T>): ReadonlyMap<TrustDomain, T> =>
+        new Map([...all].filter(([name]) => !isForgotten(mesh, name)));
+      const [current, losses, held] = [rest(before.current), rest(before.losses), rest(before.held)];
+      return [mesh, { ...before, current, losses, held, addedDomains: rest(before.addedDomains) }];
+    }),
+  );
+}
+
 /** Ends the holds of the trust domains that `selects` accepts, by default all. */
 export function release(
   state: GuardState,

@@ -1,17 +1,20 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
-import type { MeshTrust } from '../model/mesh-trust.ts';
+import type { MeshTrust, TrustDomain } from '../model/mesh-trust.ts';
 import type { GoneEvidence } from '../source.ts';
 import { collectShares } from './collect.ts';
-import { countKinds } from './describe-kinds.ts';
 import { emptyEntry, keepAll, readVersion } from './entry.ts';
 import type { Entry, Grant } from './entry.ts';
-import { guard, initialGuard, release } from './guard.ts';
+import { forgetDomains, guard, initialGuard, release } from './guard.ts';
 import type { GuardInput, GuardResult, GuardState } from './guard.ts';
 import { failureFinding, isImportSource } from './import-sources.ts';
 import { joinHoldings } from './share.ts';
 import type { Holdings } from './share.ts';
+import { statusOf } from './source-status.ts';
+import type { SourceStatus } from './source-status.ts';
+import { withoutDomains } from './yield.ts';
+import type { IsYielded, YieldRule } from './yield.ts';
 
 /** One event of a source. `path` is a file, or an object of the API server. */
 export type LedgerEvent =
@@ -31,29 +34,6 @@ export type LedgerEvent =
   /** Last good resources of an earlier run; delivered before the source itself is read. */
   | { readonly kind: 'restored'; readonly path: string; readonly grants: readonly Grant[] };
 
-/** The state of one source, for readiness, status and metrics. */
-export interface SourceStatus {
-  readonly name: string;
-  readonly synced: boolean;
-  /** Whether it was restored from an earlier run: its earlier trust is served until its first complete read. */
-  readonly restored: boolean;
-  readonly accepted: number;
-  /** The number of files or objects whose newest version is not served. */
-  readonly rejected: number;
-  /** The number of documents of other kinds, by kind. */
-  readonly otherKinds: ReadonlyMap<string, number>;
-  /** The accepted and rejected counts by mesh; the mesh is `''` where it is unknown. */
-  readonly meshes: ReadonlyMap<string, ObjectCounts>;
-  /** The first path that cannot be read, with the reason. */
-  readonly failure?: string;
-}
-
-/** The number of resources in force, and of files or objects whose newest version is not in force. */
-interface ObjectCounts {
-  readonly accepted: number;
-  readonly rejected: number;
-}
-
 /** The trust in force, with the findings, holds and sources behind it. */
 export interface LedgerView {
   readonly holdings: Holdings;
@@ -71,6 +51,12 @@ export interface LedgerView {
 export interface HoldSelection {
   readonly mesh?: string | undefined;
   readonly trustDomain?: string | undefined;
+}
+
+export interface LedgerOptions {
+  /** The duration of a hold of the mass-loss guard in milliseconds; 0 switches the guard off. */
+  readonly holdMs: number;
+  readonly yielding?: YieldRule | undefined;
 }
 
 /** The last good version of every resource of every source. */
@@ -93,6 +79,8 @@ interface SourceState {
   readonly failures: Map<string, string>;
   /** Restored entries that the source has not confirmed yet. */
   readonly unconfirmed: Set<string>;
+  /** Whether it gives a trust domain up; `undefined` if it never does. */
+  readonly isYielded: IsYielded | undefined;
   synced: boolean;
   restored: boolean;
   /** The shares of the entries, and the findings about definitions that are not used. */
@@ -105,8 +93,18 @@ interface SourceState {
  * Creates the ledger, which decides which version of each resource is in force. It has state but neither a clock nor
  * I/O: the caller passes the time as monotonic milliseconds. Sources of imports are added when they first deliver.
  */
-export function createLedger(sourceNames: readonly string[], options: { readonly holdMs: number }): Ledger {
-  const sources = new Map(sourceNames.map((name) => [name, emptySource(name)]));
+export function createLedger(sourceNames: readonly string[], options: LedgerOptions): Ledger {
+  const { holdMs, yielding } = options;
+  /** Returns whether another source than the one that yields has a trust domain in force. */
+  const isListed = (mesh: string, trustDomain: TrustDomain): boolean =>
+    [...sources.values()].some(
+      ({ name, held }) => name !== yielding?.source && held.holdings.get(mesh)?.has(trustDomain) === true,
+    );
+  const isYielded: IsYielded = (mesh, trustDomain) =>
+    yielding?.yields(mesh, trustDomain, () => isListed(mesh, trustDomain)) === true;
+  const sources = new Map(
+    sourceNames.map((name) => [name, emptySource(name, name === yielding?.source ? isYielded : undefined)]),
+  );
   const sourceOf = (name: string): SourceState => {
     const source = sources.get(name);
     if (source === undefined && isImportSource(name)) {
@@ -118,9 +116,15 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
     return source;
   };
   const applyGuard = (source: SourceState, removals: GuardInput['removals'], now: number): void => {
-    const { holdings } = source.collected;
-    source.held = guard(source.guard, { holdings, removals, now, holdMs: options.holdMs });
+    // To the guard, a trust domain that is given up was never there: its removal is no loss.
+    const before = forgetDomains(source.guard, source.isYielded);
+    source.held = guard(before, { holdings: admitted(source), removals, now, holdMs });
     source.guard = source.held.state;
+  };
+  /** Decides again what is given up, after the other sources have changed. */
+  const applyYield = (now: number): void => {
+    const source = yielding && sources.get(yielding.source);
+    if (source !== undefined) applyGuard(source, new Map(), now);
   };
   const heldNow = (): GuardResult['held'] => [...sources.values()].flatMap((source) => source.held.held);
   return {
@@ -130,17 +134,19 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
       const changed = events.flatMap((event) => applyEvent(source, event, removals));
       source.collected = collectShares(source.entries);
       applyGuard(source, removals, now);
+      if (name !== yielding?.source) applyYield(now);
       return changed;
     },
     tick(now) {
       for (const source of sources.values()) applyGuard(source, new Map(), now);
+      applyYield(now);
     },
     release(selection = {}) {
       const isSelected = (mesh: string, trustDomain: string): boolean =>
         (selection.mesh ?? mesh) === mesh && (selection.trustDomain ?? trustDomain) === trustDomain;
       const held = heldNow().filter(({ mesh, trustDomain }) => isSelected(mesh, trustDomain));
       for (const source of sources.values()) {
-        source.held = release(source.guard, source.collected.holdings, isSelected);
+        source.held = release(source.guard, admitted(source), isSelected);
         source.guard = source.held.state;
       }
       return held;
@@ -214,7 +220,9 @@ function remove(
   const entry = source.entries.get(path);
   if (entry === undefined) return [];
   source.entries.delete(path);
-  const meshes = new Set(entry.grants.flatMap((grant) => grant.shares.map((share) => share.mesh)));
+  const shares = entry.grants.flatMap((grant) => grant.shares);
+  const removed = shares.filter((share) => source.isYielded?.(share.mesh, share.trustDomain) !== true);
+  const meshes = new Set(removed.map(({ mesh }) => mesh));
   for (const mesh of meshes) {
     const others = removals.get(mesh);
     if (others === undefined) removals.set(mesh, [evidence]);
@@ -241,43 +249,16 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
   };
 }
 
-function statusOf(source: SourceState): SourceStatus {
-  let accepted = 0;
-  let rejected = 0;
-  const meshes = new Map<string, { accepted: number; rejected: number }>();
-  const countsOf = (mesh: string): { accepted: number; rejected: number } => {
-    let counts = meshes.get(mesh);
-    if (counts === undefined) meshes.set(mesh, (counts = { accepted: 0, rejected: 0 }));
-    return counts;
-  };
-  for (const entry of source.entries.values()) {
-    accepted += entry.grants.length;
-    for (const { resource } of entry.grants) countsOf(resource.mesh).accepted += 1;
-    if (entry.invalid) {
-      rejected += 1;
-      // The mesh of a file that never had a valid resource is unknown.
-      countsOf(entry.grants[0]?.resource.mesh ?? '').rejected += 1;
-    }
-  }
-  const { name, synced, restored, failures } = source;
-  const [failure] = [...failures].map(([path, reason]) => `${path}: ${reason}`);
-  return {
-    name,
-    synced,
-    restored,
-    accepted,
-    rejected,
-    otherKinds: countKinds([...source.entries.values()].flatMap(({ others }) => others)),
-    meshes,
-    ...(failure === undefined ? {} : { failure }),
-  };
+/** Returns what a source may contribute. */
+function admitted({ collected, isYielded }: SourceState): Holdings {
+  return withoutDomains(collected.holdings, isYielded);
 }
 
 function entryOf(source: SourceState, path: string): Entry {
   return source.entries.get(path) ?? emptyEntry;
 }
 
-function emptySource(name: string): SourceState {
+function emptySource(name: string, isYielded?: IsYielded): SourceState {
   const held: GuardResult = {
     state: initialGuard,
     holdings: new Map(),
@@ -290,6 +271,7 @@ function emptySource(name: string): SourceState {
     entries: new Map(),
     failures: new Map(),
     unconfirmed: new Set(),
+    isYielded,
     synced: false,
     restored: false,
     collected: { holdings: new Map(), conflicts: [], rotating: [] },

@@ -1,5 +1,5 @@
 import { isImportSource } from './import-sources.ts';
-import type { SourceStatus } from './ledger.ts';
+import type { SourceStatus } from './source-status.ts';
 
 /** The input of `readinessOf`. Times are monotonic milliseconds. */
 export interface ReadinessInput {
