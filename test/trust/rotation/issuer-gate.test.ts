@@ -5,7 +5,7 @@ import type { Gate, RotationStep } from '../../../src/trust/rotation/gate-catalo
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import * as fc from '../../kit/fast-check.ts';
 import { drained, hour, newHash, now, oldHash, server, servedCa } from './facts.ts';
-import { withoutObservation } from './world.ts';
+import { withoutObservation } from './world-parts.ts';
 
 /** A server that has observed everything for a day, and has just seen a client of the new CA. */
 const observed = (more: Partial<ServerObservation> = {}): ServerFacts =>

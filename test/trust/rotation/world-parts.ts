@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { GateInput } from '../../../src/trust/rotation/facts.ts';
 import type { Certificate } from '../../../src/trust/x509/certificate.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { reader } from '../../kit/resources.ts';
@@ -16,6 +17,17 @@ function certificateOf(which: Which): Certificate {
 }
 /** The two CAs as a server reads them. */
 export const cas = { old: certificateOf('old'), new: certificateOf('new') };
+
+/** Returns the input without what access logs say. */
+export function withoutObservation(input: GateInput): GateInput {
+  return {
+    ...input,
+    observation: undefined,
+    servers: input.servers.map((server) =>
+      server.kind === 'answered' ? { ...server, observed: undefined } : server,
+    ),
+  };
+}
 
 /** A proxy, and what is true about it. */
 export interface Proxy {

@@ -6,32 +6,27 @@ import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
 import { editText } from '../../../src/trust/rotation/edit-text.ts';
 import { skewMs, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type { AnsweredFacts, GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
+import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { assessRotation } from '../../../src/trust/rotation/state.ts';
 import { hintMs, makeWorldConsumer } from './world-consumer.ts';
-import { cas, pems } from './world-parts.ts';
+import { cas, pems, withoutObservation } from './world-parts.ts';
 import type { Proxy, Server, Which } from './world-parts.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { parse, reader } from '../../kit/resources.ts';
 
 export const minute = 60_000;
 export const ttlMs = 60 * minute;
-/** Returns the input without what access logs say. */
-export function withoutObservation(input: GateInput): GateInput {
-  return {
-    ...input,
-    observation: undefined,
-    servers: input.servers.map((server) =>
-      server.kind === 'answered' ? { ...server, observed: undefined } : server,
-    ),
-  };
-}
 
 /**
  * A file with a MeshTrust, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
  * what the servers know: only the latter is given to the gates. With `publishes`, the servers publish the bundle, and a
- * consumer fetches it.
+ * consumer fetches it. Every command is forced through the gate `without`.
  */
-export function makeWorld({ publishes = false }: { readonly publishes?: boolean } = {}) {
+export function makeWorld({
+  publishes = false,
+  without,
+}: { readonly publishes?: boolean; readonly without?: GateId | undefined } = {}) {
+  const force = new Set(without === undefined ? [] : [without]);
   let now = Date.now();
   let file = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [pems.old] });
   let issuer: Which = 'old';
@@ -148,23 +143,28 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
     };
   };
 
-  /** What must be true when the old CA is removed. It does not use the gates. */
-  const assertSafe = (): void => {
-    assert.ok(lastOldLeaf + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
+  /** What must be true from the switch of the issuer on. It does not use the gates. */
+  const assertIntroduced = (): void => {
     for (const { name, at, leftAt, held } of proxies)
       if (at !== undefined || now - leftAt < usualGateOptions.disconnectWindowMs)
         assert.ok(held.has(cas.new.fingerprint), `${name} lacks the new CA`);
-    for (const { seen } of servers)
-      assert.ok(
-        now - (seen.get(cas.old.fingerprint) ?? -Infinity) >= usualGateOptions.quietMs,
-        'a client of the old CA was seen',
-      );
     assert.ok(
       servers.every(({ isUp }) => isUp),
       'a server is down',
     );
     if (publishes && now - consumer.polledAt() < 3 * hintMs)
       assert.ok(consumer.held().includes(cas.new.fingerprint), 'the consumer lacks the new CA');
+  };
+
+  /** What must be true when the old CA is removed. */
+  const assertSafe = (): void => {
+    assertIntroduced();
+    assert.ok(lastOldLeaf + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
+    for (const { seen } of servers)
+      assert.ok(
+        now - (seen.get(cas.old.fingerprint) ?? -Infinity) >= usualGateOptions.quietMs,
+        'a client of the old CA was seen',
+      );
   };
 
   /**
@@ -174,10 +174,10 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
     const before = file;
     const input = inputOf(before, command.kind);
     if (input === undefined) return false;
-    const decision = decide(command, input);
+    const decision = decide(command, input, force);
     if (decision.kind === 'refused') return false;
     // What is seen may only refuse.
-    assert.equal(decide(command, withoutObservation(input)).kind, 'allowed');
+    assert.equal(decide(command, withoutObservation(input), force).kind, 'allowed');
     const trust = trustOf(before);
     const edited = editText(before, trust, decision.edits, { defaultMesh: 'default', reader });
     if (edited.kind === 'refused') return false;
@@ -199,6 +199,10 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
   };
   const proxyAt = (index: number): Proxy => proxies[index % proxies.length] ?? assert.fail();
 
+  const switchedNow = (): RotationCommand => {
+    const at = new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+    return { kind: 'switched', at, leafTtl: undefined };
+  };
   const world = {
     finished: () => finished,
     listed: () => listed(file),
@@ -214,15 +218,16 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
     start: (meanwhile?: () => void) => run({ kind: 'start', pem: pems.new, leafTtl: '60m' }, meanwhile),
     /** An operator switches the issuer when the gates are open, and then says so. */
     switchIssuer: (): boolean => {
-      if (world.state() !== 'introduced') return false;
+      const input = inputOf(file, 'switched');
+      if (input === undefined || decide(switchedNow(), input, force).kind === 'refused') return false;
+      assertIntroduced();
       issuer = 'new';
       return world.switched();
     },
     /** Also runs if the issuer was switched without the gates: the command refuses. */
     switched: (): boolean => {
       if (issuer !== 'new') return false;
-      const at = new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
-      return run({ kind: 'switched', at, leafTtl: undefined });
+      return run(switchedNow());
     },
     /** The issuer signs with the old CA again, before the command says so. */
     back: (): boolean => {
@@ -264,6 +269,11 @@ export function makeWorld({ publishes = false }: { readonly publishes?: boolean 
       leave(proxy);
       server.gone.delete(proxy);
       proxy.at = to % 2;
+    },
+    /** A proxy comes to a server, and leaves before it has acknowledged what the server has. */
+    visit: (index: number, to: number): void => {
+      world.connect(index, to);
+      world.leave(index);
     },
     /** The consumer polls a server. It receives the response, or the response is lost. */
     poll: (index: number, isReceived: boolean): void => {
