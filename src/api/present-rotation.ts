@@ -3,7 +3,7 @@ import type { RotationMarks } from '../trust/model/read-rotation.ts';
 import { formatTime } from '../text/format-time.ts';
 import { usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
-import { earliestFinish } from '../trust/rotation/finish-gates.ts';
+import { earliestAbort, earliestFinish } from '../trust/rotation/finish-gates.ts';
 import { issuerEvidence } from '../trust/rotation/issuer-gate.ts';
 import type { IssuerEvidence } from '../trust/rotation/issuer-gate.ts';
 import { assessRotation } from '../trust/rotation/state.ts';
@@ -46,6 +46,7 @@ export function presentRotation(
   const { marks, resource } = input;
   const { state, gates } = assessRotation(input);
   const end = earliestFinish(marks);
+  const abort = earliestAbort(marks);
   return {
     mesh,
     trustDomain,
@@ -55,8 +56,10 @@ export function presentRotation(
     old: marks.old,
     new: marks.new,
     switchedAt: marks.switchedAt === undefined ? undefined : formatTime(marks.switchedAt),
+    backAt: typeof marks.backAt === 'number' ? formatTime(marks.backAt) : marks.backAt,
     leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
     earliestFinish: end === undefined ? undefined : formatTime(end),
+    earliestAbort: abort === undefined ? undefined : formatTime(abort),
     seen: seenClients(input),
     gates: gates.map(({ id, code, open, detail }) => ({ id, code, open, detail })),
     next: { command: nextCommand[state], allowed: gates.every(({ open }) => open) },

@@ -19,9 +19,13 @@ export interface RotationDetail {
   readonly old: string;
   readonly new: string;
   readonly switchedAt?: string | undefined;
+  /** When the issuer was switched back; `unknown` if the annotation cannot be read. */
+  readonly backAt?: string | undefined;
   readonly leafTtlSeconds?: number | undefined;
   /** When no leaf of the old CA can be valid any more, as far as the annotations say. */
   readonly earliestFinish?: string | undefined;
+  /** After `back`: when no leaf of the new CA can be valid any more, as far as the annotations say. */
+  readonly earliestAbort?: string | undefined;
   /** What access logs say about clients; absent if there are none. It can refuse a step, and never allow one. */
   readonly seen?: SeenClients | undefined;
   readonly gates: readonly GateDetail[];

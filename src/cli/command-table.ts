@@ -360,8 +360,8 @@ export const commandTable: readonly CommandDefinition[] = [
     group: 'Operate',
     summary: 'record that the issuer signs with the old CA again',
     operands: [{ name: '[path...]', description: rotationFiles }],
-    flags: [...changeFlags, ...rotationFlags],
-    examples: [['rotate back --write trust/', 'the issuer was switched back']],
+    flags: ['leafTtl', ...changeFlags, ...rotationFlags],
+    examples: [['rotate back --write trust/', 'the issuer was switched back just now']],
     load: async () => (await import('./commands/rotate-command.ts')).backRotation,
   }),
   define({

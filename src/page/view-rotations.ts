@@ -42,7 +42,7 @@ export function viewRotations(
 }
 
 function viewRotation(rotation: RotationDetail, state: PageState, actions: Actions): TemplateResult {
-  const { trustDomain, next, earliestFinish, switchedAt, seen } = rotation;
+  const { trustDomain, next, earliestFinish, earliestAbort, switchedAt, seen } = rotation;
   const { now } = state;
   const [tone, text] = states[rotation.state];
   return html`<div class="rotation">
@@ -51,7 +51,7 @@ function viewRotation(rotation: RotationDetail, state: PageState, actions: Actio
       ${viewCa(rotation, rotation.old)} →
       ${viewCa(rotation, rotation.new)}${
         switchedAt === undefined ? nothing : html` · issuer switched ${viewTime(switchedAt, now)}`
-      }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}${viewSeen(seen, now)}
+      }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}${earliestAbort === undefined ? nothing : html` · last leaf of the new CA ends ${viewTime(earliestAbort, now)}`}${viewSeen(seen, now)}
     </p>
     ${viewSteps(rotation)}
     <p>

@@ -10,6 +10,8 @@ export const rotationKeys = {
   switchedAt: `${prefix}switched-at`,
   /** The longest lifetime of a leaf, such as `24h`. */
   leafTtl: `${prefix}leaf-ttl`,
+  /** When the issuer began to sign with the old CA again, after a switch (RFC 3339). */
+  backAt: `${prefix}back-at`,
 } as const;
 
 /** The name of an annotation of a rotation. */
@@ -21,6 +23,7 @@ export const rotationKeyNames: readonly RotationKey[] = [
   rotationKeys.new,
   rotationKeys.leafTtl,
   rotationKeys.switchedAt,
+  rotationKeys.backAt,
 ];
 
 /** Returns the annotations of a rotation without all others; `undefined` if the resource has no annotation of a rotation. */

@@ -27,6 +27,7 @@ type ChangeOptions = RotationOptions & TargetOptions & FlagOptions<'force'>;
 type StartOptions = ChangeOptions & FlagOptions<'old' | 'new' | 'leafTtl'>;
 type PlanOptions = RotationOptions & FlagOptions<'old' | 'new' | 'leafTtl' | 'output'>;
 type SwitchedOptions = ChangeOptions & FlagOptions<'at' | 'leafTtl'>;
+type BackOptions = ChangeOptions & FlagOptions<'leafTtl'>;
 type FinishOptions = ChangeOptions & FlagOptions<'clean'>;
 
 /** Shows the gates of the start and the steps of a rotation. Changes nothing. */
@@ -85,18 +86,27 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
   const { target, input } = await prepare(operands, options, io);
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
-  // Rounded up: leaves that the old CA issued in this second count.
-  const now = formatTime(Math.ceil(input.now / 1000) * 1000);
-  const at = isOnlyTtl ? undefined : (options.at ?? now);
+  const at = isOnlyTtl ? undefined : (options.at ?? nextSecond(input));
   if (at !== undefined && Date.parse(at) > input.now + 1000)
     throw new CommandError(exitCode.usage, `--at ${at} is in the future`);
   return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
 };
 
-/** Removes the time of the switch. */
-export const backRotation: Action<ChangeOptions> = async ({ operands, options, io }) => {
+/** Returns the present time, rounded up: leaves that a CA issued in this second count. */
+function nextSecond({ now }: GateInput): string {
+  return formatTime(Math.ceil(now / 1000) * 1000);
+}
+
+/** Removes the time of the switch, and records that the issuer signs with the old CA again. */
+export const backRotation: Action<BackOptions> = async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
-  return change(target, { kind: 'back' }, input, options, io);
+  return change(
+    target,
+    { kind: 'back', at: nextSecond(input), leafTtl: options.leafTtl },
+    input,
+    options,
+    io,
+  );
 };
 
 /** Removes the old CA, or the annotations after it is removed. */

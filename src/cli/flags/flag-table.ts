@@ -388,7 +388,7 @@ export const flagsOfCommandLine = {
   timeout: ['--timeout <duration>', 'maximum time to wait', '5m'],
   old: ['--old <certificate>', 'CA to replace: its SHA-256 (at least 16 hex digits), or a file with it'],
   new: ['--new <file>', 'CA certificate that replaces it (PEM or DER)'],
-  leafTtl: ['--leaf-ttl <duration>', 'longest lifetime of a leaf that the old CA issues, such as 24h'],
+  leafTtl: ['--leaf-ttl <duration>', 'longest lifetime of a leaf, of either CA, such as 24h'],
   at: ['--at <time>', 'when the issuer began to sign with the new CA (RFC 3339); default: now'],
   for: ['--for <state>', 'state to wait for: introduced, removable or steady', 'removable'],
   force: [

@@ -102,7 +102,7 @@ export function onlyOne<Item>(found: readonly Item[], nameOf: (item: Item) => st
 }
 
 function subjectOfDetail(detail: RotationDetail): Subject {
-  const { mesh, trustDomain, place, resource, old, switchedAt, leafTtlSeconds, listed } = detail;
+  const { mesh, trustDomain, place, resource, old, switchedAt, backAt, leafTtlSeconds, listed } = detail;
   return {
     mesh,
     trustDomain,
@@ -112,6 +112,7 @@ function subjectOfDetail(detail: RotationDetail): Subject {
       old,
       new: detail.new,
       switchedAt: switchedAt === undefined ? undefined : Date.parse(switchedAt),
+      backAt: backAt === undefined || backAt === 'unknown' ? backAt : Date.parse(backAt),
       leafTtlMs: leafTtlSeconds === undefined ? undefined : leafTtlSeconds * 1000,
     },
   };

@@ -15,6 +15,11 @@ export interface RotationMarks {
   readonly new: string;
   /** When the issuer began to sign with the new CA, in epoch milliseconds; `undefined` before. */
   readonly switchedAt: number | undefined;
+  /**
+   * When the issuer began to sign with the old CA again, in epoch milliseconds. `unknown` if this or the time of the
+   * switch cannot be read: leaves of the new CA may be valid.
+   */
+  readonly backAt?: number | 'unknown' | undefined;
   /** The longest lifetime of a leaf in milliseconds; `undefined` if it is not given. */
   readonly leafTtlMs: number | undefined;
 }
@@ -58,11 +63,23 @@ export function readRotation(
   const hash = 'must be a SHA-256 fingerprint: 64 lower-case hex digits';
   const old = read(rotationKeys.old, parseFingerprint, hash);
   const next = read(rotationKeys.new, parseFingerprint, hash);
-  const switchedAt = read(rotationKeys.switchedAt, parseTime, 'must be a time such as 2026-11-28T03:00:00Z');
+  const time = 'must be a time such as 2026-11-28T03:00:00Z';
+  const switchedAt = read(rotationKeys.switchedAt, parseTime, time);
+  const back = read(rotationKeys.backAt, parseTime, time);
+  const isUnreadable = (key: RotationKey, value: number | undefined): boolean =>
+    annotations[key] != null && value === undefined;
+  // If the time of the switch cannot be read, the new CA may have issued leaves as well.
+  const backAt =
+    isUnreadable(rotationKeys.backAt, back) || isUnreadable(rotationKeys.switchedAt, switchedAt)
+      ? 'unknown'
+      : back;
   const leafTtlMs = read(rotationKeys.leafTtl, parseTtl, 'must be a duration such as 24h');
   if (old !== undefined && old === next) report(rotationKeys.new, `must differ from ${rotationKeys.old}`);
   else if (old !== undefined && next !== undefined)
-    return { marks: { old, new: next, switchedAt, leafTtlMs }, findings };
+    return {
+      marks: { old, new: next, switchedAt, leafTtlMs, ...(backAt !== undefined && { backAt }) },
+      findings,
+    };
   else if (findings.length === 0) {
     const [first] = rotationKeyNames.filter((key) => annotations[key] != null);
     if (first !== undefined) report(first, `needs both ${rotationKeys.old} and ${rotationKeys.new}`);

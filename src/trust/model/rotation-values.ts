@@ -12,6 +12,7 @@ export function parseMark(key: RotationKey, text: string): string | number | und
     case rotationKeys.new:
       return parseFingerprint(text);
     case rotationKeys.switchedAt:
+    case rotationKeys.backAt:
       return parseTime(text);
     case rotationKeys.leafTtl:
       return parseTtl(text);

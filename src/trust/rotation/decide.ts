@@ -11,7 +11,8 @@ export type RotationCommand =
   | { readonly kind: 'start'; readonly pem: string; readonly leafTtl: string | undefined }
   /** `at`: RFC 3339; `undefined` to set only the lifetime of leaves. */
   | { readonly kind: 'switched'; readonly at: string | undefined; readonly leafTtl: string | undefined }
-  | { readonly kind: 'back' }
+  /** `at`: RFC 3339. */
+  | { readonly kind: 'back'; readonly at: string; readonly leafTtl: string | undefined }
   | { readonly kind: 'finish' }
   /** Removes the annotations, after all proxies have acknowledged the removal of the old CA. */
   | { readonly kind: 'clean' }
@@ -89,9 +90,18 @@ function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[
       return [
         ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
         ...(command.at === undefined ? [] : [annotate(rotationKeys.switchedAt, command.at)]),
+        // The next `back` records a later time.
+        ...(command.at === undefined || marks.backAt === undefined
+          ? []
+          : [annotate(rotationKeys.backAt, undefined)]),
       ];
     case 'back':
-      return [annotate(rotationKeys.switchedAt, undefined)];
+      // Until their end, leaves that the new CA issued keep it from being removed.
+      return [
+        ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
+        annotate(rotationKeys.switchedAt, undefined),
+        annotate(rotationKeys.backAt, command.at),
+      ];
     case 'finish':
       return [{ kind: 'remove', fingerprint: marks.old }];
     case 'clean':

@@ -135,6 +135,7 @@ function meaningOf({ resource, remarks }: ReadResource): Meaning {
       [rotationKeys.new]: rotation?.new,
       [rotationKeys.switchedAt]: rotation?.switchedAt,
       [rotationKeys.leafTtl]: rotation?.leafTtlMs,
+      [rotationKeys.backAt]: rotation?.backAt,
     },
     remarks: remarks.filter(({ code }) => code !== 'MT100').map(({ code, message }) => `${code} ${message}`),
   };

@@ -9,7 +9,8 @@ import { issuerGate } from './issuer-gate.ts';
 
 /**
  * Returns the gates of a step that removes a CA certificate, without the gates of the servers and proxies. `finish`
- * removes the old one. `abort` removes the new one, which no leaf needs before the switch.
+ * removes the old one. `abort` removes the new one, which no leaf needs before the switch. After `back`, it
+ * waits for the leaves from between the switch and `back`.
  */
 export function finishGates(input: GateInput & { readonly isAbort?: boolean }): readonly Gate[] {
   const { marks, servers, now, resource, isAbort = false } = input;
@@ -27,6 +28,7 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   if (isAbort)
     return [
       ...gates.filter(({ id }) => id === 'R42' || id === 'R51'),
+      newLeavesGate(input, ca),
       gate(
         'R60',
         marks.switchedAt === undefined,
@@ -70,6 +72,36 @@ function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): read
  */
 export function earliestFinish({ switchedAt, leafTtlMs }: GateInput['marks']): number | undefined {
   return switchedAt === undefined || leafTtlMs === undefined ? undefined : switchedAt + leafTtlMs + skewMs;
+}
+
+/**
+ * Returns the time from which on no leaf of the new CA can be valid after `back`, in epoch milliseconds; `undefined` if
+ * it is unknown, or if `back` did not run.
+ */
+export function earliestAbort({ backAt, leafTtlMs }: GateInput['marks']): number | undefined {
+  return typeof backAt !== 'number' || leafTtlMs === undefined ? undefined : backAt + leafTtlMs + skewMs;
+}
+
+/** Returns the gate of `abort` about the leaves that the new CA issued before `back`. */
+function newLeavesGate({ marks, now }: GateInput, ca: CaFacts | undefined): Gate {
+  const { backAt } = marks;
+  if (backAt === undefined) return gate('R61', true, 'the issuer has not been switched back');
+  if (ca !== undefined && ca.notAfter <= now)
+    return gate('R61', true, `the new CA expired on ${formatDate(ca.notAfter)}, so Envoy refuses its leaves`);
+  const end = earliestAbort(marks);
+  if (end === undefined || backAt === 'unknown')
+    return gate(
+      'R61',
+      false,
+      'leaves of the new CA may be valid: the time of back or the longest lifetime of a leaf is unknown; give both with meshtrust rotate back --leaf-ttl',
+    );
+  return now < end
+    ? gate(
+        'R61',
+        false,
+        `a leaf that the new CA issued before ${formatTime(backAt)} may be valid for ${describeTime(end - now)}, until ${formatTime(end)}`,
+      )
+    : gate('R61', true, `every leaf that the new CA issued has expired by ${formatTime(end)}`);
 }
 
 function timeGates({ marks, now }: GateInput): readonly Gate[] {

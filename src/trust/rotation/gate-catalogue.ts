@@ -35,6 +35,7 @@ export const gateCatalogue = {
   R54: 'owned-by',
   R55: 'conflict',
   R60: 'already-switched',
+  R61: 'new-leaves-may-live',
 } as const;
 
 export type GateId = keyof typeof gateCatalogue;

@@ -109,6 +109,9 @@ suite('meshtrust rotate', () => {
     );
 
     await expect(0, rotate('back', '--write', file));
+    const fresh = await expect(1, rotate('abort', '--write', file));
+    assert.match(fresh.stderr, /^refused: R61 new-leaves-may-live: a leaf that the new CA issued before /);
+    assert.match((await expect(0, rotate('status', file))).stdout, /^abort {5}not before \d{4}-/m);
     await expect(0, rotate('switched', `--at=${longAgo}`, '--write', file));
     await expect(0, rotate('wait', '--for=removable'));
     await expect(0, rotate('finish', '--write', file));

@@ -36,6 +36,13 @@ suite('annotations of a rotation', () => {
     });
   });
 
+  test('a time of back, or a time that cannot be read → leaves of the new CA are not forgotten', () => {
+    const at = '2026-11-28T03:00:00Z';
+    assert.equal(read({ old, new: next, 'back-at': at }).rotation?.backAt, Date.parse(at));
+    assert.equal(read({ old, new: next, 'back-at': 'x' }).rotation?.backAt, 'unknown');
+    assert.equal(read({ old, new: next, 'switched-at': 'x' }).rotation?.backAt, 'unknown');
+  });
+
   const broken: Readonly<
     Record<string, readonly [annotations: Readonly<Record<string, unknown>>, key: string, reason: RegExp]>
   > = {

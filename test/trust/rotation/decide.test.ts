@@ -11,6 +11,7 @@ import { before, ca, drained, newHash, now, oldHash, server, servedCa } from './
 const at = '2026-11-28T03:00:00Z';
 const start: RotationCommand = { kind: 'start', pem: 'PEM', leafTtl: '24h' };
 const switched: RotationCommand = { kind: 'switched', at, leafTtl: undefined };
+const back: RotationCommand = { kind: 'back', at, leafTtl: undefined };
 const introduced = drained({}, { switchedAt: undefined });
 const settled = drained({
   resource: { ...drained().resource, listed: [ca('b')] },
@@ -43,7 +44,21 @@ suite('commands of a rotation', () => {
       drained(),
       [set(rotationKeys.leafTtl, '1h')],
     ],
-    back: [{ kind: 'back' }, drained(), [set(rotationKeys.switchedAt, undefined)]],
+    back: [back, drained(), [set(rotationKeys.switchedAt, undefined), set(rotationKeys.backAt, at)]],
+    'back, with the lifetime': [
+      { ...back, leafTtl: '1h' },
+      drained(),
+      [
+        set(rotationKeys.leafTtl, '1h'),
+        set(rotationKeys.switchedAt, undefined),
+        set(rotationKeys.backAt, at),
+      ],
+    ],
+    'switched after back': [
+      switched,
+      drained({}, { switchedAt: undefined, backAt: now }),
+      [set(rotationKeys.switchedAt, at), set(rotationKeys.backAt, undefined)],
+    ],
     finish: [{ kind: 'finish' }, drained(), [{ kind: 'remove', fingerprint: oldHash }]],
     clean: [{ kind: 'clean' }, settled, clean],
     abort: [{ kind: 'abort' }, introduced, [{ kind: 'remove', fingerprint: newHash }, ...clean]],
@@ -57,10 +72,11 @@ suite('commands of a rotation', () => {
   > = {
     'start again': [start, before({ before: introduced.marks }), ['R17']],
     'switched again': [switched, drained(), ['R60']],
-    'back after the end': [{ kind: 'back' }, settled, ['R10']],
+    'back after the end': [back, settled, ['R10']],
     'finish again': [{ kind: 'finish' }, settled, ['R10', 'R20']],
     'clean before the end': [{ kind: 'clean' }, drained(), ['R20']],
     'abort after the switch': [{ kind: 'abort' }, drained(), ['R60']],
+    'abort after back': [{ kind: 'abort' }, drained({}, { switchedAt: undefined, backAt: now }), ['R61']],
     'another gate is forced': [{ kind: 'finish' }, introduced, ['R41'], ['R40']],
     'a gate that cannot be forced': [{ kind: 'abort' }, drained(), ['R60'], ['R60']],
   };

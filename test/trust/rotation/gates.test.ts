@@ -499,6 +499,30 @@ const table: readonly (readonly [
   ],
   ['R54', 'finish', 'Kuma owns the resource', drained(resource({ ownedBy: 'kri_mid_default' })), drained()],
   ['R60', 'abort', 'the issuer was switched', drained(), introduced()],
+  [
+    'R61',
+    'abort',
+    'a leaf of the new CA may be valid',
+    drained({}, { switchedAt: undefined, backAt: now - 24 * hour - 300_000 + 1 }),
+    drained({}, { switchedAt: undefined, backAt: now - 24 * hour - 300_000 }),
+  ],
+  [
+    'R61',
+    'abort',
+    'the longest lifetime of a leaf is unknown',
+    drained({}, { switchedAt: undefined, backAt: now - 24 * hour - 300_000, leafTtlMs: undefined }),
+    introduced(),
+  ],
+  [
+    'R61',
+    'abort',
+    'the time of back cannot be read, and the new CA is valid',
+    drained({}, { switchedAt: undefined, backAt: 'unknown' }),
+    drained(resource({ listed: [ca('a'), ca('b', { notAfter: now })] }), {
+      switchedAt: undefined,
+      backAt: 'unknown',
+    }),
+  ],
 ];
 
 suite('gates of a rotation', () => {

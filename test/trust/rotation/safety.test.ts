@@ -96,7 +96,7 @@ const sequences = (without?: GateId) =>
   );
 
 suite('safety of a rotation', () => {
-  test('any sequence of commands, crashes and restarts → the issuer is switched only if each proxy and consumer has the new CA, and finish prints a file only if no leaf needs the old one', () => {
+  test('any sequence of commands, crashes and restarts → the issuer is switched only if each proxy and consumer has the new CA, and finish and abort print a file only if no leaf needs the CA that they remove', () => {
     fc.assert(sequences(), { numRuns: 500 });
   });
 
@@ -107,6 +107,7 @@ suite('safety of a rotation', () => {
     R30: 'the consumer lacks the new CA',
     R41: 'a leaf of the old CA is valid',
     R42: 'a client of the old CA was seen',
+    R61: 'a leaf of the new CA is valid',
   } as const;
   for (const [without, what] of Object.entries(harm))
     test(`the same sequences without gate ${without} → ${what.replace('^[pqr]', 'a proxy')}`, () => {
@@ -156,6 +157,25 @@ suite('safety of a rotation', () => {
     assert.deepEqual(states, ['introducing', 'introduced', 'draining', 'removable', 'finishing', 'steady']);
     assert.equal(world.listed().size, 1);
     assert.equal(world.finished(), 2);
+  });
+
+  test('back, then abort → refused until the leaves of the new CA have expired', () => {
+    const world = makeWorld();
+    world.pass(61 * minute);
+    assert.ok(world.start());
+    settle(world);
+    assert.ok(world.switchIssuer());
+    world.pass(30 * minute);
+    assert.ok(!world.abort());
+    assert.ok(world.back());
+    assert.ok(!world.abort());
+    world.pass(65 * minute - 1);
+    assert.ok(!world.abort());
+    // The time of `back` is rounded up to a second.
+    world.pass(1000);
+    assert.ok(world.abort());
+    assert.equal(world.state(), 'steady');
+    assert.equal(world.listed().size, 1);
   });
 
   test('a proxy that is away during the introduction → nothing goes on until an hour after it left', () => {

@@ -30,8 +30,8 @@ export function makeWorld({
   let now = Date.now();
   let file = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [pems.old] });
   let issuer: Which = 'old';
-  /** When the issuer last issued a leaf of the old CA. */
-  let lastOldLeaf = now;
+  /** When the issuer last issued a leaf of each CA. */
+  const lastLeaf = { old: now, new: -Infinity };
   let finished = 0;
   const known = new Map<string, MeshTrust>();
   const trustOf = (text: string): MeshTrust => {
@@ -159,7 +159,7 @@ export function makeWorld({
   /** What must be true when the old CA is removed. */
   const assertSafe = (): void => {
     assertIntroduced();
-    assert.ok(lastOldLeaf + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
+    assert.ok(lastLeaf.old + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
     for (const { seen } of servers)
       assert.ok(
         now - (seen.get(cas.old.fingerprint) ?? -Infinity) >= usualGateOptions.quietMs,
@@ -185,6 +185,8 @@ export function makeWorld({
       assertSafe();
       finished += 1;
     }
+    if (command.kind === 'abort')
+      assert.ok(lastLeaf.new + ttlMs + skewMs <= now, 'a leaf of the new CA is valid');
     meanwhile();
     if (file !== before) return false;
     file = edited.text;
@@ -197,12 +199,10 @@ export function makeWorld({
     proxy.at = undefined;
     proxy.leftAt = now;
   };
+  const nextSecond = (): string => new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
   const proxyAt = (index: number): Proxy => proxies[index % proxies.length] ?? assert.fail();
 
-  const switchedNow = (): RotationCommand => {
-    const at = new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
-    return { kind: 'switched', at, leafTtl: undefined };
-  };
+  const switchedNow = (): RotationCommand => ({ kind: 'switched', at: nextSecond(), leafTtl: undefined });
   const world = {
     finished: () => finished,
     listed: () => listed(file),
@@ -212,7 +212,7 @@ export function makeWorld({
     },
     pass: (milliseconds: number): void => {
       // The issuer renews leaves all the time.
-      if (issuer === 'old') lastOldLeaf = now + milliseconds;
+      lastLeaf[issuer] = now + milliseconds;
       now += milliseconds;
     },
     start: (meanwhile?: () => void) => run({ kind: 'start', pem: pems.new, leafTtl: '60m' }, meanwhile),
@@ -222,6 +222,7 @@ export function makeWorld({
       if (input === undefined || decide(switchedNow(), input, force).kind === 'refused') return false;
       assertIntroduced();
       issuer = 'new';
+      lastLeaf.new = now;
       return world.switched();
     },
     /** Also runs if the issuer was switched without the gates: the command refuses. */
@@ -233,8 +234,8 @@ export function makeWorld({
     back: (): boolean => {
       if (!listed(file).has(cas.old.fingerprint)) return false;
       issuer = 'old';
-      lastOldLeaf = now;
-      return run({ kind: 'back' });
+      lastLeaf.old = now;
+      return run({ kind: 'back', at: nextSecond(), leafTtl: undefined });
     },
     finish: (meanwhile?: () => void) => run({ kind: 'finish' }, meanwhile),
     clean: () => run({ kind: 'clean' }),
