@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, relative } from 'node:path';
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pureRooms, rooms } from '../../scripts/lint/rooms.ts';
@@ -100,6 +100,23 @@ suite('rooms', () => {
     const folders = await foldersWithModules();
     assert.deepEqual(
       names.filter((name) => name !== '' && !folders.includes(name)),
+      [],
+    );
+  });
+
+  test('the matrix: lists no permission that no import uses', async () => {
+    const roomOf = (folder: string): string =>
+      folder === '.' ? '' : folder in rooms ? folder : roomOf(dirname(folder));
+    const used = new Set<string>();
+    const entries = await readdir(new URL('src/', root), { recursive: true });
+    for (const name of entries.filter((entry) => entry.endsWith('.ts'))) {
+      const text = await readFile(new URL(`src/${name}`, root), 'utf8');
+      for (const [, to = ''] of text.matchAll(/(?:\bfrom|\bimport\(|\bimport)\s*'(\.[^']+)'/g))
+        used.add(`${roomOf(dirname(name))} → ${roomOf(dirname(join(dirname(name), to)))}`);
+    }
+    const permissions = names.flatMap((from) => (rooms[from] ?? []).map((to) => `${from} → ${to}`));
+    assert.deepEqual(
+      permissions.filter((permission) => !used.has(permission)),
       [],
     );
   });

@@ -1,4 +1,4 @@
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 
 /** Maximum number of concurrent requests to one server. A server accepts 256 connections in total. */
 const atOnce = 8;

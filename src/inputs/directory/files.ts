@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import type { SourceEvent } from '../../trust/source.ts';
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 import { sameVersion, stepFile, unseen } from './file-state.ts';
 import type { ContentSighting, FileState, Sighting } from './file-state.ts';
 import { identityOf, isSwapping } from './folder.ts';

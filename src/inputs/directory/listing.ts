@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { hasLostBytes, isFolderName, isInputName } from './names.ts';

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 
 import type { SourceEvent } from '../../trust/source.ts';
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 import type { Failures } from './failures.ts';
 import type { Files } from './files.ts';
 import { createFolder, identityOf, isLinked, labelOf } from './folder.ts';

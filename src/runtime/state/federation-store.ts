@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { relationshipKey } from '../../trust/federation/relationship.ts';

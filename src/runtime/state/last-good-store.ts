@@ -10,7 +10,7 @@ import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
 import { openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
-import { mapBounded } from '../../async/map-bounded.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
 import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
 export interface LastGoodOptions {
