@@ -42,6 +42,8 @@ export interface RefusedClient {
   readonly reason: AccessRefusal;
   /** A sentence for the client. It quotes no token. */
   readonly message: string;
+  /** The authenticated identity, which has no right to what its node claims. */
+  readonly identity?: string | undefined;
 }
 
 /** Decides about a client, at once if it can. */

@@ -41,7 +41,7 @@ export function decideAccess({ judge, tokens, rules, allowsAnonymous, now }: Dec
     const decision = inForce === undefined ? 'allowed' : checkRules(inForce, identity, { mesh, nodeId });
     if (decision === 'allowed') return { kind: 'allowed', identity: name };
     const what = decision === 'mesh' ? 'the mesh that its node names' : 'its node id';
-    return refuse(decision, `${name} has no right to ${what}`);
+    return { ...refuse(decision, `${name} has no right to ${what}`), identity: name };
   }
 
   function byCertificate(claim: ClientClaim): AccessDecision | undefined {

@@ -73,7 +73,14 @@ function claimedCertificate({ raw, chain, isVerified }: PeerCertificate): Claime
 
 function authorizationOf(decision: AccessDecision, { mesh }: ClientClaim): Authorization {
   if (decision.kind === 'allowed') return { kind: 'allowed', group: mesh, identity: decision.identity };
-  const { reason, message } = decision;
-  const retiresConnection = reason === 'certificate';
-  return { kind: 'refused', code: statusOfRefusal[reason], reason, message, retiresConnection };
+  const { reason, message, identity } = decision;
+  return {
+    kind: 'refused',
+    code: statusOfRefusal[reason],
+    reason,
+    message,
+    group: mesh,
+    identity,
+    retiresConnection: reason === 'certificate',
+  };
 }

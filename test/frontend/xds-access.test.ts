@@ -122,6 +122,13 @@ for (const xdsTransport of xdsTransports) {
           ['node', 10],
         ],
       );
+      // All kinds of streams, and the unary request, name the identity, and the mesh that they claim.
+      assert.equal(new Set(rig.denied.map(({ identity }) => identity)).size, 1);
+      for (const { reason, group, identity } of rig.denied)
+        assert.ok(
+          identity !== undefined && (reason === 'mesh') === (group !== 'mesh-a'),
+          `${reason} ${group}`,
+        );
       const fetched = await client.fetch(sds.fetch, sotwOf('gateway.edge', 'mesh-a'));
       assert.equal(fetched.resources.length, 1);
     });

@@ -26,6 +26,10 @@ const unprotectedLog =
 const unprotectedXds =
   'others could reach the xDS port there: give it TLS (--tls-cert and --tls-key) and --xds-auth mtls or token, or a loopback address; --xds-auth none lets every client subscribe, and acknowledge under any node id';
 
+/** The error for credentials that everyone on the way could read. */
+const readableCredentials =
+  'tokens could be read on the way there, and used by others: give it TLS (--tls-cert and --tls-key), or a loopback address, or --xds-auth none alone';
+
 /**
  * Returns how proxies authenticate.
  * @throws {CommandError} (usage) if flags contradict each other, or if other machines could reach the port although no
@@ -39,7 +43,8 @@ export function xdsAuthOf(flags: XdsAuthFlags): ServeOptions['xdsAuth'] {
   const isLocal = isLoopback(parseListenAddress(xdsListen));
   const { accessLogListen } = flags;
   const isLogLocal = accessLogListen === undefined || isLoopback(parseListenAddress(accessLogListen));
-  const isLogOpen = methods === undefined || (tlsCert === undefined && !methods.includes('none'));
+  const isPlain = tlsCert === undefined;
+  const isLogOpen = methods === undefined || (isPlain && !methods.includes('none'));
   if (!isLogLocal && isLogOpen) throw usage(`${accessLogListen}: ${unprotectedLog}`);
   if (methods === undefined) {
     if (!isLocal) throw usage(`${xdsListen}: ${unprotectedXds}`);
@@ -55,7 +60,9 @@ export function xdsAuthOf(flags: XdsAuthFlags): ServeOptions['xdsAuth'] {
   if (tlsClientCa !== undefined && clientTrust !== undefined)
     throw usage('give either --tls-client-ca or --tls-client-trust');
   if (!methods.includes('none')) {
-    if (!isLocal && tlsCert === undefined) throw usage(`${xdsListen}: ${unprotectedXds}`);
+    if (!isLocal && isPlain) throw usage(`${xdsListen}: ${unprotectedXds}`);
+  } else if (isPlain && methods.includes('token') && !(isLocal && isLogLocal)) {
+    throw usage(`${isLocal ? accessLogListen : xdsListen}: ${readableCredentials}`);
   } else if (xdsAccess !== undefined)
     throw usage(
       '--xds-access cannot be combined with --xds-auth none: a client without credentials fits no rule',

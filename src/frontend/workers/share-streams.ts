@@ -18,8 +18,8 @@ export function collectStreams(): StreamCollector {
       request(stream) {
         if (named.has(stream)) return;
         named.add(stream);
-        const { id, nodeId, group, address, transport, protocol } = stream;
-        events.push({ id, began: { nodeId, group, address, transport, protocol } });
+        const { id, nodeId, group, identity, address, transport, protocol } = stream;
+        events.push({ id, began: { nodeId, group, identity, address, transport, protocol } });
       },
       streamClosed(stream) {
         if (named.has(stream)) events.push({ id: stream.id });

@@ -48,12 +48,12 @@ export function createEventLog({
 }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
-  const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
   const named = new Set<StreamInfo>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
   const denials = createLineLimit(refusalsInWindow, windowMs, now);
   // Who was refused belongs to the record, at any level of the log.
   const audit = log.child({ audit: true }, { level: 'info' });
+  const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
     for (const change of changes) {
@@ -149,13 +149,17 @@ export function createEventLog({
           plainText(`stream closed: ${code} ${message}`),
         );
       },
-      denied({ transport, address, nodeId, code, reason, message, isJudgedAgain }) {
+      denied({ transport, address, nodeId, group, identity, code, reason, message, isJudgedAgain }) {
         const { admitted, suppressed } = denials.admit();
         if (!admitted) return;
-        const node = plainText(nodeId, 200);
+        const client = {
+          node: plainText(nodeId, 200),
+          mesh: group === undefined ? undefined : plainText(group, 200),
+          identity: identity === undefined ? undefined : plainText(identity, 300),
+        };
         const more = { ...(isJudgedAgain && { judgedAgain: true }), ...(suppressed > 0 && { suppressed }) };
         audit.warn(
-          { event: 'xds-denied', transport, address, node, code, reason, ...more },
+          { event: 'xds-denied', transport, address, ...client, code, reason, ...more },
           plainText(`client ${address} was refused (${reason}): ${message}`),
         );
       },

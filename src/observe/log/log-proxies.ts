@@ -4,7 +4,10 @@ import type { StreamInfo } from '../../xds/index.ts';
 import type { Logger } from './log.ts';
 
 /** A stream that has sent its first request. */
-export type NamedStream = Pick<StreamInfo, 'nodeId' | 'group' | 'address' | 'transport' | 'protocol'>;
+export type NamedStream = Pick<
+  StreamInfo,
+  'nodeId' | 'group' | 'identity' | 'address' | 'transport' | 'protocol'
+>;
 
 /** Logs which proxies connect and disconnect, from their streams. */
 export interface ProxyLog {
@@ -15,7 +18,7 @@ export interface ProxyLog {
 }
 
 export interface ProxyLogOptions {
-  readonly log: Pick<Logger, 'info'>;
+  readonly log: Pick<Logger, 'info' | 'child'>;
   /** Calls a function once at the end of a window. Default: a timer that does not keep the process alive. */
   readonly schedule?: ((work: () => void) => void) | undefined;
 }
@@ -27,6 +30,7 @@ const proxyWindowMs = 10_000;
 const mostNames = 10_000;
 /** Maximum length of a node id or mesh in a line. */
 const nameLength = 200;
+const identityLength = 300;
 
 const kinds = {
   connected: 'proxy-connected',
@@ -38,7 +42,8 @@ type Kind = keyof typeof kinds;
 
 /**
  * Logs when a proxy connects for the first time, disconnects, or reconnects. A proxy is identified by its node id and
- * its mesh, which the first request of a stream contains. It may have several streams.
+ * its mesh, which the first request of a stream contains, and by its identity. It may have several streams. The lines of
+ * authenticated proxies belong to the audit record: they say under which identity a proxy acknowledges.
  */
 export function createProxyLog({
   log,
@@ -47,16 +52,19 @@ export function createProxyLog({
   /** The number of streams of each connected proxy. */
   const connected = new Map<string, number>();
   const known = new LRUCache<string, true>({ max: mostNames });
+  const audit = log.child({ audit: true }, { level: 'info' });
   let lines = 0;
   let isOpen = false;
   let suppressed: Partial<Record<Kind, number>> = {};
+  let isAudited = false;
 
   function endWindow(): void {
     const counts = suppressed;
-    [isOpen, lines, suppressed] = [false, 0, {}];
+    const to = isAudited ? audit : log;
+    [isOpen, isAudited, lines, suppressed] = [false, false, 0, {}];
     const parts = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
     if (parts.length === 0) return;
-    log.info(
+    to.info(
       { event: 'proxies', ...counts, seconds: proxyWindowMs / 1000 },
       `more proxies in the last ${proxyWindowMs / 1000} s: ${parts.join(', ')}`,
     );
@@ -69,14 +77,16 @@ export function createProxyLog({
     }
     if (lines >= proxyLinesInWindow) {
       suppressed[kind] = (suppressed[kind] ?? 0) + 1;
+      isAudited ||= stream.identity !== undefined;
       return;
     }
     lines += 1;
-    const { nodeId, group, address, transport, protocol } = stream;
+    const { nodeId, group, identity: name, address, transport, protocol } = stream;
+    const identity = name === undefined ? undefined : plainText(name, identityLength);
     const [node, mesh] = [plainText(nodeId, nameLength), plainText(group ?? '', nameLength)];
     const place = kind === 'disconnected' ? '' : ` from ${address}`;
-    log.info(
-      { event: kinds[kind], node, mesh, address, transport, protocol },
+    (identity === undefined ? log : audit).info(
+      { event: kinds[kind], node, mesh, identity, address, transport, protocol },
       `${nameOf(node)} of mesh ${mesh} ${kind}${place}`,
     );
   }
@@ -102,8 +112,10 @@ export function createProxyLog({
 }
 
 /** Returns the key of a proxy. Proxies without a node id cannot be distinguished: each of their streams is a proxy. */
-function keyOf({ nodeId, group = '' }: NamedStream): string | undefined {
-  return nodeId === '' ? undefined : `${plainText(nodeId, nameLength)}\0${plainText(group, nameLength)}`;
+function keyOf({ nodeId, group = '', identity = '' }: NamedStream): string | undefined {
+  if (nodeId === '') return undefined;
+  const names = [plainText(nodeId, nameLength), plainText(group, nameLength)];
+  return [...names, plainText(identity, identityLength)].join('\0');
 }
 
 /** Returns the name of a proxy in a message. */

@@ -19,6 +19,10 @@ export interface Refused {
   readonly reason: string;
   /** A sentence for the client. */
   readonly message: string;
+  /** The group that the node claims, for observers. */
+  readonly group?: string | undefined;
+  /** The identity of the client, if it was authenticated, for observers. */
+  readonly identity?: string | undefined;
   /** True if a new connection may be allowed, because the client may have a newer certificate by now. */
   readonly retiresConnection?: boolean | undefined;
 }

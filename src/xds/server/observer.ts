@@ -30,7 +30,7 @@ export interface StreamInfo {
 }
 
 /** A client that `authorize` refused. Its node id is only a claim. */
-export interface Denied extends Pick<Refused, 'code' | 'reason' | 'message'> {
+export interface Denied extends Pick<Refused, 'code' | 'reason' | 'message' | 'group' | 'identity'> {
   readonly transport: Transport;
   readonly address: string;
   readonly nodeId: string;

@@ -30,12 +30,12 @@ export function addNode(details: StreamDetails, peer: Peer | undefined): void {
 
 /** Returns what observers learn of a refused client. */
 export function deniedOf(
-  { transport, address }: StreamInfo,
+  { transport, address }: Pick<StreamInfo, 'transport' | 'address'>,
   nodeId: string,
-  { code, reason, message }: Refused,
+  { code, reason, message, group, identity }: Refused,
   isJudgedAgain: boolean,
 ): Denied {
-  return { transport, address, nodeId, code, reason, message, isJudgedAgain };
+  return { transport, address, nodeId, code, reason, message, group, identity, isJudgedAgain };
 }
 
 /** Returns the end of a stream that the server did not end. */

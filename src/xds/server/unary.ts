@@ -10,6 +10,7 @@ import type { DirectReply } from './direct-server.ts';
 import { decodingError } from './entry-limits.ts';
 import type { FullObserver, ObservedFetch } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
+import { deniedOf } from './stream-info.ts';
 
 /** The parameters of a unary method. */
 export interface UnaryParts {
@@ -59,17 +60,9 @@ export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
         process.emitWarning(`authorize threw an error: ${String(outcome.error)}`);
         return failed('INTERNAL', 'internal error');
       case 'refused': {
-        const { code, reason, message } = outcome;
-        const { id: nodeId } = request.node ?? anonymousNode;
-        observer.denied({
-          transport,
-          address: peer.address,
-          nodeId,
-          code,
-          reason,
-          message,
-          isJudgedAgain: false,
-        });
+        const { code, message } = outcome;
+        const { id } = request.node ?? anonymousNode;
+        observer.denied(deniedOf({ transport, address: peer.address }, id, outcome, false));
         observed(peer, 'denied');
         return failed(code, message);
       }

@@ -20,6 +20,12 @@ suite('who may use the xDS port', () => {
       ['every address, with a client CA', { ...everywhere, ...tls, tlsClientCa: 'a' }, ['mtls']],
       ['every address, with the trust of a mesh', { ...everywhere, ...tls, tlsClientTrust: 'm' }, ['mtls']],
       ['every address, with tokens', { ...everywhere, ...tls, xdsAuth: ['token'] }, ['token']],
+      [
+        'every address, with tokens or none, and TLS',
+        { ...everywhere, ...tls, xdsAuth: ['token', 'none'] },
+        ['token', 'none'],
+      ],
+      ['loopback, with tokens or none', { ...local, xdsAuth: ['token', 'none'] }, ['token', 'none']],
       ['loopback, with tokens', { ...local, xdsAuth: ['token'] }, ['token']],
       ['access logs on loopback', { ...local, accessLogListen: '127.0.0.1:1' }, undefined],
       ['access logs on a Unix socket', { ...local, accessLogListen: 'unix:/y' }, undefined],
@@ -40,6 +46,16 @@ suite('who may use the xDS port', () => {
     ['every address', everywhere, /0\.0\.0\.0:5678: others could reach the xDS port there/],
     ['every address, with TLS alone', { ...everywhere, ...tls }, /others could reach/],
     ['every address, tokens without TLS', { ...everywhere, xdsAuth: ['token'] }, /others could reach/],
+    [
+      'every address, tokens or none without TLS',
+      { ...everywhere, xdsAuth: ['token', 'none'] },
+      /0\.0\.0\.0:5678: tokens could be read on the way there/,
+    ],
+    [
+      'access logs of others, tokens or none without TLS',
+      { ...local, accessLogListen: '0.0.0.0:1', xdsAuth: ['none', 'token'] },
+      /0\.0\.0\.0:1: tokens could be read on the way there/,
+    ],
     [
       'access logs of others',
       { ...local, accessLogListen: '0.0.0.0:1' },

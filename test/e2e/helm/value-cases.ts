@@ -259,6 +259,10 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
     'xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key',
   ],
   'tokens without TLS': [{ xds: { auth: 'token' } }, 'xds.auth=token needs xds.tls.secretName'],
+  'tokens or none without TLS': [
+    { xds: { auth: 'token,none' } },
+    'xds.auth=token,none needs xds.tls.secretName',
+  ],
   'mtls without a CA': [
     { xds: { auth: 'mtls', tls: { secretName: 'x' } } },
     'xds.auth=mtls needs xds.tls.requireClientCertificate=true or xds.tls.clientTrust',

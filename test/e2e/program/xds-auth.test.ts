@@ -104,7 +104,15 @@ suite('clients that the served trust verifies', () => {
         'the refusal',
         ({ event, reason }) => event === 'xds-denied' && reason === 'node',
       );
-      assert.deepEqual([denied['node'], denied['audit']], ['core-1', true]);
+      assert.deepEqual(
+        [denied['audit'], denied['node'], denied['mesh'], denied['identity']],
+        [true, 'core-1', 'default', 'spiffe://a.test/client'],
+      );
+      const connected = await program.logged('the proxy', ({ event }) => event === 'proxy-connected');
+      assert.deepEqual(
+        [connected['audit'], connected['node'], connected['mesh'], connected['identity']],
+        [true, 'edge-1', 'default', 'spiffe://a.test/client'],
+      );
       const failures = await poll('both to be counted', async () => {
         const counts = await program.metric('meshtrust_xds_auth_failures_total');
         return counts.get('reason="node"') === 1 && counts.get('reason="certificate"') === 1

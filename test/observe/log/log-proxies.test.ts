@@ -10,7 +10,7 @@ import { streamOf } from '../streams.ts';
 const request = { typeUrl: 't', kind: 'initial' } as const;
 const end = { by: 'client', code: 'CANCELLED', message: '' } as const;
 
-function makeLog(level: 'info' | 'debug' = 'info') {
+function makeLog(level: 'info' | 'debug' | 'warn' = 'info') {
   const out = memoryStream();
   const timers: (() => void)[] = [];
   const { observer } = createEventLog({
@@ -76,6 +76,31 @@ suite('log of proxies', () => {
       log.lines().map(({ mesh }) => mesh),
       ['default', 'blue'],
     );
+  });
+
+  test('authenticated proxy: its lines have the identity, and belong to the audit record at every level', () => {
+    const log = makeLog('warn');
+    const [one, other] = ['spiffe://a.test/one', 'spiffe://a.test/\u001bother'].map((identity, id) => ({
+      ...proxy(id, 'edge-7'),
+      identity,
+    }));
+    assert.ok(one !== undefined && other !== undefined);
+    log.open(proxy(7, 'anonymous'));
+    log.open(one);
+    log.open(other);
+    log.close(one);
+    assert.deepEqual(
+      log.lines().map(({ event, audit, node, mesh, identity }) => [event, audit, node, mesh, identity]),
+      [
+        ['proxy-connected', true, 'edge-7', 'default', 'spiffe://a.test/one'],
+        ['proxy-connected', true, 'edge-7', 'default', 'spiffe://a.test/ other'],
+        ['proxy-disconnected', true, 'edge-7', 'default', 'spiffe://a.test/one'],
+      ],
+    );
+    for (let id = 0; id <= proxyLinesInWindow; id += 1) log.open({ ...one, id, nodeId: `n${id}` });
+    log.timers.shift()?.();
+    const { event, audit, connected } = log.lines().at(-1) ?? {};
+    assert.deepEqual([event, audit, connected], ['proxies', true, 5]);
   });
 
   test('a stream that ends before its first request: no line', () => {

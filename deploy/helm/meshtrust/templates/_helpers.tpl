@@ -47,7 +47,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- with .Values.xds -}}
 {{- $auth := include "meshtrust.xdsAuth" $ -}}
-{{- if and (not (contains "none" $auth)) (not .tls.secretName) (not .tls.requireClientCertificate) -}}
+{{- if and (ne "none" $auth) (not .tls.secretName) (not .tls.requireClientCertificate) -}}
 {{- fail (printf "xds.auth=%s needs xds.tls.secretName: without TLS, credentials could be read and trust changed on the way" $auth) -}}
 {{- end -}}
 {{- if and .tls.requireClientCertificate .tls.clientTrust -}}
