@@ -326,6 +326,35 @@ suite('chart', { skip }, () => {
     assert.deepEqual(JSON.parse(named), JSON.parse(said(other.flat())));
   });
 
+  for (const auth of ['token', 'mtls,token', 'mtls', undefined])
+    test(`xds.auth ${auth ?? 'by default'}: the right to review tokens exists only with tokens`, async () => {
+      const clientTrust = auth?.includes('mtls') === true ? { clientTrust: 'default' } : {};
+      const xds = auth === undefined ? {} : { auth, tls: { secretName: 'tls', ...clientTrust } };
+      const objects = await render({ xds });
+      const reviews = objects.filter((object) => JSON.stringify(object['rules'])?.includes('tokenreviews'));
+      const bindings = objects.filter(({ kind }) => kind === 'ClusterRoleBinding');
+      if (auth?.includes('token') !== true) {
+        assert.deepEqual([reviews, bindings], [[], []]);
+        return;
+      }
+      const [role, ...others] = reviews;
+      assert.ok(role !== undefined && others.length === 0);
+      assert.equal(role.kind, 'ClusterRole');
+      assert.deepEqual(role['rules'], [
+        { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+      ]);
+      const { metadata } = only(objects, 'ServiceAccount');
+      const bound = bindings.find(({ roleRef }) => (roleRef as { name: string }).name === role.metadata.name);
+      assert.deepEqual(bound?.['subjects'], [
+        { kind: 'ServiceAccount', name: metadata.name, namespace: 'meshtrust-system' },
+      ]);
+      assert.deepEqual(bound['roleRef'], {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'ClusterRole',
+        name: role.metadata.name,
+      });
+    });
+
   test('alerts: are the ones used outside of the chart, and those of the values', async () => {
     const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
     const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
