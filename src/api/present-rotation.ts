@@ -1,7 +1,7 @@
 import type { MeshTrust } from '../trust/model/mesh-trust.ts';
 import type { RotationMarks } from '../trust/model/read-rotation.ts';
 import { formatTime } from '../text/format-time.ts';
-import { usualGateOptions } from '../trust/rotation/facts.ts';
+import { unknownOwner, usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
 import { earliestAbort, earliestFinish } from '../trust/rotation/finish-gates.ts';
 import { issuerEvidence } from '../trust/rotation/issuer-gate.ts';
@@ -52,6 +52,7 @@ export function presentRotation(
     trustDomain,
     resource: resource.identity,
     place,
+    owned: resource.ownedBy === unknownOwner ? undefined : resource.ownedBy !== undefined,
     state,
     old: marks.old,
     new: marks.new,

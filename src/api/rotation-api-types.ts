@@ -14,6 +14,8 @@ export interface RotationDetail {
   readonly resource: string;
   /** The file or object with the MeshTrust. */
   readonly place?: string | undefined;
+  /** True if Kuma owns the MeshTrust, and would list a removed CA again. Absent in earlier versions. */
+  readonly owned?: boolean | undefined;
   readonly state: RotationState;
   /** SHA-256 of the certificate that is replaced, and of the one that replaces it. */
   readonly old: string;

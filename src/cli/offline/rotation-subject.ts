@@ -2,6 +2,7 @@ import type { RotationDetail } from '../../api/rotation-api-types.ts';
 import { rotatingResource } from '../../api/present-rotation.ts';
 import { caFacts } from '../../api/rotation-facts.ts';
 import type { RotationMarks } from '../../trust/model/read-rotation.ts';
+import { unknownOwner } from '../../trust/rotation/facts.ts';
 import type { RotatingResource } from '../../trust/rotation/facts.ts';
 import { askRotations } from '../ask/rotation-answers.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
@@ -78,7 +79,7 @@ export async function listedSubjects(
             mesh: detail.name,
             trustDomain: domain.name,
             place: undefined,
-            resource: { identity, listed: anchors.map(caFacts), ownedBy: undefined },
+            resource: { identity, listed: anchors.map(caFacts), ownedBy: unknownOwner },
             marks: undefined,
           });
         }
@@ -101,13 +102,14 @@ export function onlyOne<Item>(found: readonly Item[], nameOf: (item: Item) => st
   );
 }
 
-function subjectOfDetail(detail: RotationDetail): Subject {
+/** Returns the subject of a rotation that a server knows. */
+export function subjectOfDetail(detail: RotationDetail): Subject {
   const { mesh, trustDomain, place, resource, old, switchedAt, backAt, leafTtlSeconds, listed } = detail;
   return {
     mesh,
     trustDomain,
     place,
-    resource: { identity: resource, listed: listed.map(caFacts), ownedBy: undefined },
+    resource: { identity: resource, listed: listed.map(caFacts), ownedBy: ownerOf(detail) },
     marks: {
       old,
       new: detail.new,
@@ -116,4 +118,10 @@ function subjectOfDetail(detail: RotationDetail): Subject {
       leafTtlMs: leafTtlSeconds === undefined ? undefined : leafTtlSeconds * 1000,
     },
   };
+}
+
+/** Returns who would list a removed CA again, as far as the server says. */
+function ownerOf({ owned }: RotationDetail): string | undefined {
+  if (owned === undefined) return unknownOwner;
+  return owned ? 'Kuma' : undefined;
 }

@@ -15,13 +15,16 @@ export interface ServedCa extends CaFacts {
   readonly resources: readonly string[];
 }
 
+/** The owner of a resource if it is not known whether it has one. It shuts the gate about owners. */
+export const unknownOwner = 'unknown';
+
 /** The resource with the CA that is replaced. */
 export interface RotatingResource {
   /** `mesh/namespace/name`. */
   readonly identity: string;
   /** The usable CA certificates that it lists. */
   readonly listed: readonly CaFacts[];
-  /** The owner that would list a removed CA again, if there is one. */
+  /** The owner that would list a removed CA again, if there is one; `unknownOwner` if the server does not say. */
   readonly ownedBy: string | undefined;
 }
 

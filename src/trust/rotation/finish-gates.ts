@@ -1,7 +1,7 @@
 import { formatDate } from '../findings/finding.ts';
 import { formatTime } from '../../text/format-time.ts';
 import { describeTime } from './describe-time.ts';
-import { skewMs } from './facts.ts';
+import { skewMs, unknownOwner } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
@@ -146,7 +146,9 @@ function removalGates(
     resource.ownedBy === undefined,
     resource.ownedBy === undefined
       ? 'no other control plane owns the resource'
-      : 'Kuma owns the resource (status.origin.kri), and would list the CA again',
+      : resource.ownedBy === unknownOwner
+        ? 'unknown: no server says whether Kuma owns the resource; give the file, or update the servers'
+        : 'Kuma owns the resource (status.origin.kri), and would list the CA again',
   );
   if (answered.length === 0)
     return [

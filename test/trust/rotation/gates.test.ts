@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
-import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
+import { unknownOwner, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type {
   AuthenticationFacts,
   GateInput,
@@ -497,6 +497,7 @@ const table: readonly (readonly [
     }),
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { resources: ['default//x'] })] })] }),
   ],
+  ['R54', 'finish', 'the owner is unknown', drained(resource({ ownedBy: unknownOwner })), drained()],
   ['R54', 'finish', 'Kuma owns the resource', drained(resource({ ownedBy: 'kri_mid_default' })), drained()],
   ['R60', 'abort', 'the issuer was switched', drained(), introduced()],
   [
