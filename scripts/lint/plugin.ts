@@ -1,6 +1,6 @@
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pureModules, pureRooms, rooms } from './rooms.ts';
+import { pureFiles, pureModules, pureNames, pureRooms, rooms } from './rooms.ts';
 
 /** The fields of a node of the syntax tree (ESTree) that these rules read. */
 interface SyntaxNode {
@@ -9,9 +9,13 @@ interface SyntaxNode {
   readonly value?: unknown;
   readonly computed?: boolean;
   readonly parent?: SyntaxNode;
+  readonly importKind?: string;
+  readonly exportKind?: string;
   readonly source?: SyntaxNode | null;
   readonly specifiers?: readonly SyntaxNode[];
   readonly imported?: SyntaxNode;
+  readonly local?: SyntaxNode;
+  readonly operator?: string;
   readonly object?: SyntaxNode;
   readonly property?: SyntaxNode;
   readonly callee?: SyntaxNode;
@@ -82,9 +86,21 @@ const roomsRule = {
 };
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];
-const surroundings = ['console', 'process', 'performance', 'fetch', 'WebSocket', 'crypto', 'globalThis'];
+const surroundings = [
+  'console',
+  'process',
+  'performance',
+  'fetch',
+  'WebSocket',
+  'crypto',
+  'global',
+  'globalThis',
+  'require',
+];
 const impureGlobals = new Set([...timers, ...surroundings]);
-const impureMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout']);
+const impureMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout', 'Temporal.Now']);
+/** The globals with such members. Under another name, their members could not be told apart. */
+const partlyPureGlobals = new Set([...impureMembers].map((member) => member.replace(/\..*/, '')));
 
 /** True if an identifier refers to a variable, and is not the name of a property, field or type. */
 function isReference(node: SyntaxNode): boolean {
@@ -95,25 +111,57 @@ function isReference(node: SyntaxNode): boolean {
   return !/^(TS|Import|Export|MethodDefinition|PropertyDefinition)/.test(parent.type);
 }
 
+/** True for a global that is used only by the name of a member, by `new` or by `instanceof`. */
+function isUsedByMember(node: SyntaxNode): boolean {
+  const { parent } = node;
+  if (parent?.type === 'MemberExpression') return parent.object === node && parent.computed !== true;
+  if (parent?.type === 'BinaryExpression') return parent.operator === 'instanceof';
+  return parent?.type === 'NewExpression' && parent.callee === node;
+}
+
+/** True for a file of a pure room, or a listed one. */
+function isPure(file: string): boolean {
+  return pureRooms.includes(roomOf(file) ?? '') || pureFiles.includes(relative(source, file));
+}
+
+/** Returns what an import takes from a module that a pure room may import in part, and must not. */
+function refusedNames(specifier: string, node: SyntaxNode): readonly string[] {
+  const allowed = pureNames[specifier];
+  if (allowed === undefined) return [];
+  if (node.type === 'ExportAllDeclaration') return ['all'];
+  return (node.specifiers ?? []).flatMap((part) => {
+    const taken = part.type === 'ExportSpecifier' ? part.local : part.imported;
+    const name = taken === undefined ? 'all' : (taken.name ?? String(taken.value));
+    return part.importKind === 'type' || allowed.includes(name) ? [] : [name];
+  });
+}
+
 /** Rule `meshtrust/pure`: a pure room does no I/O and reads no clock, timer, randomness or environment. */
 const pureRule = {
   create(context: RuleContext): Visitor {
-    if (!pureRooms.includes(roomOf(context.filename) ?? '')) return {};
+    if (!isPure(context.filename)) return {};
     const refuse = (node: SyntaxNode, name: string): void => {
       const message = `a pure room (${matrix}) may not use ${name}: pass what it gives as an argument`;
       context.report({ node, message });
     };
     return {
       ...eachImport((specifier, node) => {
-        if (specifier.startsWith('.')) return;
+        if (node.importKind === 'type' || node.exportKind === 'type') return;
+        if (specifier.startsWith('.')) {
+          const isImpure = !isPure(resolve(dirname(context.filename), specifier));
+          if (isImpure) refuse(node, `${specifier}, which is not pure`);
+          return;
+        }
         if (!pureModules.includes(specifier)) refuse(node, specifier);
-        for (const { imported } of node.specifiers ?? [])
-          if (/^(random|generate)/.test(imported?.name ?? ''))
-            refuse(node, `${imported?.name} of ${specifier}`);
+        for (const name of refusedNames(specifier, node)) refuse(node, `${name} of ${specifier}`);
       }),
       Identifier(node) {
         if (impureGlobals.has(node.name ?? '') && isReference(node)) refuse(node, node.name ?? '');
+        if (partlyPureGlobals.has(node.name ?? '') && isReference(node) && !isUsedByMember(node))
+          refuse(node, `${node.name} as a value`);
       },
+      // Loading a module is I/O.
+      ImportExpression: (node) => refuse(node, 'import()'),
       MemberExpression(node) {
         const name = `${node.object?.name}.${node.property?.name}`;
         if (impureMembers.has(name)) refuse(node, name);

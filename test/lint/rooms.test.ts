@@ -21,6 +21,22 @@ const impure = [
   "export * as log from 'pino';",
   "export const files2 = import('node:fs');",
   "import { randomBytes } from 'node:crypto'; export const key = randomBytes(1);",
+  "export { randomUUID } from 'node:crypto';",
+  "export * from 'node:crypto';",
+  "import * as c1 from 'node:crypto'; export const key1 = c1.randomBytes(1);",
+  "import c2 from 'node:crypto'; export const key2 = c2.randomBytes(1);",
+  "import { getRandomValues } from 'node:crypto'; export const key3 = getRandomValues;",
+  "import { webcrypto } from 'node:crypto'; export const key4 = webcrypto;",
+  "export const key5 = import('node:crypto');",
+  "import forge from 'node-forge'; export const key6 = forge.random;",
+  "export const files3 = require('node:fs');",
+  'const { now: now2 } = Date; export const time2 = now2();',
+  'const { random } = Math; export const dice2 = random();',
+  'const Day = Date; export const time3 = Day.now();',
+  "export const time4 = Date['now']();",
+  'export const time5 = Temporal.Now.instant();',
+  'const { Now } = Temporal; export const time6 = Now.instant();',
+  'export const environment2 = global.process.env;',
   'export const now = new Date();',
   'export const nowText = Date();',
   'export const time = Date.now();',
@@ -35,6 +51,10 @@ const impure = [
 ];
 const pure = [
   "import { createHash } from 'node:crypto'; export const hash = createHash('sha256');",
+  "import type { KeyObject } from 'node:crypto'; export type Key = KeyObject;",
+  "import { X509Certificate, verify } from 'node:crypto'; export const uses = [X509Certificate, verify];",
+  'export const isDate = (value: unknown): value is Date => value instanceof Date;',
+  'export const largest = Math.max(1, 2);',
   'export const then = new Date(0);',
   'export const parsed = Date.parse("2026-01-01");',
   'export const field = { process: 1, fetch: 2 };',
@@ -179,5 +199,23 @@ suite('rooms', () => {
     const expected = new Set(impure.keys());
     for (const room of pureRooms) assert.deepEqual(refused.get(`${room}/probe.ts`), expected, room);
     assert.deepEqual(refused.get('app/probe.ts'), new Set());
+  });
+
+  test('purity: a pure room imports values only from pure rooms and listed pure files', async () => {
+    const lines = [
+      "import { callApi } from '../../client/call-api.ts'; export const call = callApi;",
+      "export { addXdsServices } from '../../../xds/index.ts';",
+      "export * from '../../../net/follow-file.ts';",
+      "import type { CallApi } from '../../client/call-api.ts'; export type Call = CallApi;",
+      "import { resource } from '../../client/api-object.ts'; export const kind = resource;",
+      "export * from '../../../trust/pem/read-pem.ts';",
+    ];
+    const files = new Map([
+      ['kubernetes/status/core/probe.ts', lines],
+      ['api/present-time.ts', ["export * from './other.ts';", 'export const now = Date.now();']],
+    ]);
+    const refused = await refusedLines('pure', files);
+    assert.deepEqual(refused.get('kubernetes/status/core/probe.ts'), new Set([0, 1, 2]));
+    assert.deepEqual(refused.get('api/present-time.ts'), new Set([0, 1]));
   });
 });
