@@ -16,6 +16,8 @@ export interface ServerInput extends ConsumerInput {
   /** When the process started, in epoch milliseconds. */
   readonly startedAt?: number | undefined;
   readonly view: () => StateView;
+  /** Epoch milliseconds. */
+  readonly wall: () => number;
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
@@ -27,7 +29,7 @@ export interface ServerInput extends ConsumerInput {
 
 /** Returns the answer of `/api/v1/server`. */
 export function serverDetail(input: ServerInput): ServerDetail {
-  const { version, documentation, startedAt, view, draining, now, bundleConsumers } = input;
+  const { version, documentation, startedAt, view, wall, draining, now, bundleConsumers } = input;
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   const state = view();
   const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
@@ -41,7 +43,8 @@ export function serverDetail(input: ServerInput): ServerDetail {
   const readiness = presentReadiness(state, draining(), now());
   const publishesBundles = bundleConsumers === undefined ? undefined : true;
   const xdsAuthentication = input.xdsAuthentication?.();
-  return { version, documentation, ...started, publishesBundles, readiness, sources, xdsAuthentication };
+  const at = new Date(wall()).toISOString();
+  return { version, documentation, at, ...started, publishesBundles, readiness, sources, xdsAuthentication };
 }
 
 /** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */

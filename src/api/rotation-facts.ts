@@ -42,6 +42,7 @@ export function rotationFacts(
     server: name,
     notReady: notReady(server, mesh),
     startedAt: timeOf(server.startedAt),
+    ...(server.at !== undefined && { at: Date.parse(server.at) }),
     served: rollout && { version: rollout.version, since: Date.parse(rollout.servedAt) },
     cas: (domain?.anchors ?? []).map((anchor) => ({
       ...caFacts(anchor),

@@ -6,6 +6,8 @@ export interface ServerDetail {
   readonly version: string;
   /** Address of the documentation of this version, with a slash at its end. */
   readonly documentation?: string | undefined;
+  /** The time of the answer, by the clock of the server. Absent in earlier versions. */
+  readonly at?: string | undefined;
   /** When the process started. */
   readonly startedAt?: string | undefined;
   /** True if the server has a bundle endpoint (`--bundle-listen`). */

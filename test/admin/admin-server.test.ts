@@ -132,6 +132,7 @@ suite('the admin server', () => {
   test('GET /api/v1/server: has version, start and sources', async () => {
     assert.deepEqual(parsed((await ask(address, '/api/v1/server')).body), {
       version: '1.2.3',
+      at: '1970-01-01T00:00:00.000Z',
       startedAt: '2026-01-02T00:00:00.000Z',
       readiness: { status: 'ready' },
       sources: [{ name: 'files', synced: true, restored: false, accepted: 1, rejected: 0 }],

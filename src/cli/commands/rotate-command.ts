@@ -87,14 +87,14 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
   const at = isOnlyTtl ? undefined : (options.at ?? nextSecond(input));
-  if (at !== undefined && Date.parse(at) > input.now + 1000)
+  if (at !== undefined && Date.parse(at) > (input.latest ?? input.now) + 1000)
     throw new CommandError(exitCode.usage, `--at ${at} is in the future`);
   return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
 };
 
 /** Returns the present time, rounded up: leaves that a CA issued in this second count. */
-function nextSecond({ now }: GateInput): string {
-  return formatTime(Math.ceil(now / 1000) * 1000);
+function nextSecond({ now, latest = now }: GateInput): string {
+  return formatTime(Math.ceil(latest / 1000) * 1000);
 }
 
 /** Removes the time of the switch, and records that the issuer signs with the old CA again. */

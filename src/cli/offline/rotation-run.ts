@@ -4,6 +4,7 @@ import type { RotationMarks } from '../../trust/model/read-rotation.ts';
 import type { CaFacts, GateInput, ServerFacts } from '../../trust/rotation/facts.ts';
 import { parseHash } from '../../trust/policy/distrust.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
+import { readClocks } from '../../trust/rotation/clocks.ts';
 import { askRotationFacts } from '../ask/rotation-answers.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
@@ -52,6 +53,7 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
     servers,
     async facts({ mesh, trustDomain, resource }) {
       const facts = await askRotationFacts(servers, mesh, trustDomain, io.signal);
+      const { earliest, latest } = readClocks(Date.now(), facts);
       const { accessLog } = options;
       return {
         resource,
@@ -70,7 +72,8 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
           consumerWindowMs: options.consumerWindow,
           quietMs: options.quiet,
         },
-        now: Date.now(),
+        now: earliest,
+        latest,
       };
     },
   };

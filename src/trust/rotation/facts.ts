@@ -79,6 +79,8 @@ export interface AnsweredFacts {
   readonly server: string;
   /** Why it is not ready; `undefined` if it is. */
   readonly notReady: string | undefined;
+  /** The time of the answer by the clock of the server; `undefined` if it does not say. */
+  readonly at?: number | undefined;
   /** When the server started; `undefined` if it does not say. */
   readonly startedAt: number | undefined;
   /** The served version of the mesh, and when it was published; `undefined` for an unknown mesh. */
@@ -189,6 +191,8 @@ export interface GateInput {
   readonly servers: readonly ServerFacts[];
   readonly observation?: Observation | undefined;
   readonly options: GateOptions;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds: the earliest of the clocks that are known. */
   readonly now: number;
+  /** The latest of them; absent if only one is known. */
+  readonly latest?: number | undefined;
 }
