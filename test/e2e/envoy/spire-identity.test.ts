@@ -18,9 +18,11 @@ import { watchedDir } from '../../kit/watched-dir.ts';
 import { playSpireAgent } from '../recipes/play-spire-agent.ts';
 
 const spiffeId = 'spiffe://a.test/ns/edge/sa/envoy';
-/** Long enough for an Envoy to start and to connect with the certificate. */
-const lifeMs = 12_000;
-const timeout = 120_000;
+/** Long enough for an Envoy to start and to connect with the first SVID. */
+const firstLifeMs = 12_000;
+/** The second SVID is made while the first is valid, and must be valid when the Envoy connects after the end of that. */
+const secondLifeMs = 28_000;
+const timeout = 180_000;
 
 async function files(dir: TempDir, name: string, { certPem, keyPem }: Certificate) {
   const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
@@ -68,8 +70,8 @@ suite('Envoy whose certificate for the control plane is an SVID of a SPIRE agent
           }),
         );
         const socket = dir.join('agent.sock');
-        const short = () => domain.leaf({ spiffeId, notAfter: new Date(Date.now() + lifeMs) });
-        const agent = stack.use(await playSpireAgent(socket, 'default', short()));
+        const short = (lifeMs: number) => domain.leaf({ spiffeId, notAfter: new Date(Date.now() + lifeMs) });
+        const agent = stack.use(await playSpireAgent(socket, 'default', short(firstLifeMs)));
         const [port, adminPort] = [await freePort(), await freePort()];
         const bootstrap = await run([
           'bootstrap',
@@ -93,7 +95,7 @@ suite('Envoy whose certificate for the control plane is an SVID of a SPIRE agent
         assert.match(body, new RegExp(`"identity":\\s*"${spiffeId}"`));
 
         // The agent replaces the SVID. The connection still has the first one, until that has expired.
-        await agent.rotate(short());
+        await agent.rotate(short(secondLifeMs));
         await control.logged('the end of the first SVID', (line) => isRefusal(line, /expired/), 40_000);
         const [first, second] = ['b.test', 'c.test'].map((other) => makeDomain(other));
         assert.ok(first !== undefined && second !== undefined);
@@ -106,7 +108,7 @@ suite('Envoy whose certificate for the control plane is an SVID of a SPIRE agent
         await control.logged(
           'the refusal of the wrong SVID',
           (line) => isRefusal(line, /^(?!.*expired)/),
-          40_000,
+          60_000,
         );
         await put('c.yaml', second.yaml());
         await agent.rotate(domain.leaf({ spiffeId }));
