@@ -87,7 +87,7 @@ suite('views of the page, in Chromium', { skip }, () => {
     await browser.screenshot('proxy');
     proxies[Symbol.dispose]();
     await browser.page.goto(browser.page.url().replace('node-1', 'nobody'));
-    await says(/Not found\s+no proxy nobody/);
+    await says(/Not found\s+proxy nobody is not connected/);
   });
 
   test('CA: who trusts it, and files of it', async () => {

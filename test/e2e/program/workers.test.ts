@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import type { MeshDetail } from '../../../src/api/api-types.ts';
+import type { MeshDetail, MeshList } from '../../../src/api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -54,7 +54,11 @@ function connect(
       return { name, version, bytes: JSON.stringify(resource) };
     },
     answer: request,
-    [Symbol.dispose]: () => client[Symbol.dispose](),
+    [Symbol.dispose]() {
+      // Without this, the stream stays open: a client that is closed only opens no more streams.
+      stream.cancel();
+      client[Symbol.dispose]();
+    },
   };
 }
 
@@ -135,6 +139,12 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
         (await sum(server, 'meshtrust_xds_streams')) === expected ? true : undefined,
       );
     };
+    const reported = async (expected: number): Promise<void> => {
+      await poll(`${expected} reported proxies`, async () => {
+        const { meshes } = JSON.parse((await server.admin('/api/v1/meshes')).body) as MeshList;
+        return meshes[0]?.proxies === expected ? true : undefined;
+      });
+    };
     const events = () =>
       server
         .logs()
@@ -146,6 +156,8 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     await first.next();
     using second = connect(server, 'n');
     await second.next();
+    // The parent logs what the workers report, and each reports at its own time.
+    await reported(2);
     first[Symbol.dispose]();
     await streams(1);
     using third = connect(server, 'n');
