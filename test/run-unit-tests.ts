@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { argv, execPath } from 'node:process';
 
 const patterns = [
-  'test/{access,trust,text,lint,fleet,runtime,api,page}/**/*.test.ts',
+  'test/{access,access-log,trust,text,lint,fleet,runtime,api,page}/**/*.test.ts',
   'test/bundle-endpoint/core/*.test.ts',
   'test/xds/{core,rate,small,timers,wire}/*.test.ts',
   'test/kubernetes/*/core/*.test.ts',

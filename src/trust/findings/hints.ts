@@ -70,7 +70,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT008: {
     name: 'trust-domain-name',
     about:
-      'Spec.trustDomain is not a SPIFFE trust domain name (at most 253 of a-z 0-9 . - _), or is the reserved deny-all.invalid. Nothing is normalised: Example.org and spiffe://example.org are refused rather than guessed at.',
+      'The name in spec.trustDomain is not a SPIFFE trust domain name (at most 253 of a-z 0-9 . - _), or is the reserved deny-all.invalid. Nothing is normalised: Example.org and spiffe://example.org are refused rather than guessed at.',
     served: 'The last good version of this resource.',
     remedy: 'Write the name exactly as in the SPIFFE IDs of the workloads.',
   },
