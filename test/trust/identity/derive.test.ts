@@ -30,6 +30,8 @@ interface Case {
   /** Other files beside the one with the MeshIdentity. */
   readonly files?: Readonly<Record<string, string>>;
   readonly options?: Partial<IdentityStageOptions>;
+  /** The spec of an earlier version. What it gave stays in force, because the row gives nothing that is certain. */
+  readonly before?: unknown;
   readonly inForce: readonly string[];
   readonly codes: readonly string[];
 }
@@ -38,44 +40,65 @@ const one = ['default/a.example: A'];
 const fromCa = (certificate: unknown, bundle: Readonly<Record<string, unknown>> = {}): unknown =>
   bundled(certificate, { bundled: { ca: { certificate }, ...bundle } });
 
+/** The spec of an earlier version, with another CA than those of the rows. */
+const given = bundled(inline(other.certPem));
+const givenInForce = 'default/a.example: B';
+
 const cases: readonly Case[] = [
   { name: 'a CA in the resource: is derived', spec: bundled(usable), inForce: one, codes: [] },
   // Invalid resources
-  { name: 'no type of provider', spec: { provider: {} }, inForce: [], codes: ['MT003'] },
-  { name: 'provider is a text', spec: { provider: 'Bundled' }, inForce: [], codes: ['MT003'] },
-  { name: 'spec is a list', spec: [], inForce: [], codes: ['MT003'] },
-  { name: 'Bundled without bundled', spec: { provider: { type: 'Bundled' } }, inForce: [], codes: ['MT003'] },
+  { name: 'no type of provider', spec: { provider: {} }, inForce: [], before: given, codes: ['MT003'] },
+  { name: 'provider is a text', spec: { provider: 'Bundled' }, inForce: [], before: given, codes: ['MT003'] },
+  { name: 'spec is a list', spec: [], inForce: [], before: given, codes: ['MT003'] },
+  {
+    name: 'Bundled without bundled',
+    spec: { provider: { type: 'Bundled' } },
+    inForce: [],
+    before: given,
+    codes: ['MT003'],
+  },
   {
     name: 'unknown meshTrustCreation',
     spec: bundled(usable, { bundled: { meshTrustCreation: 'Maybe' } }),
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
   {
     name: 'ca and autogenerate',
     spec: bundled(usable, { bundled: { autogenerate: { enabled: true } } }),
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
   {
     name: 'neither ca nor autogenerate',
     spec: { provider: { type: 'Bundled', bundled: { autogenerate: { enabled: false } } } },
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
-  { name: 'no certificate', spec: bundled(undefined), inForce: [], codes: ['MT003'] },
-  { name: 'unknown data source', spec: bundled({ type: 'Vault' }), inForce: [], codes: ['MT003'] },
-  { name: 'empty text of a CA', spec: bundled(inline('')), inForce: [], codes: ['MT003'] },
+  { name: 'no certificate', spec: bundled(undefined), inForce: [], before: given, codes: ['MT003'] },
+  {
+    name: 'unknown data source',
+    spec: bundled({ type: 'Vault' }),
+    inForce: [],
+    before: given,
+    codes: ['MT003'],
+  },
+  { name: 'empty text of a CA', spec: bundled(inline('')), inForce: [], before: given, codes: ['MT003'] },
   {
     name: 'negative expiry',
     spec: bundled(usable, { bundled: { certificateParameters: { expiry: '-1h' } } }),
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
   {
     name: 'expiry is no duration',
     spec: bundled(usable, { bundled: { certificateParameters: { expiry: '1d' } } }),
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
   {
@@ -83,6 +106,7 @@ const cases: readonly Case[] = [
     spec: bundled(usable),
     more: { name: 'a b' },
     inForce: [],
+    before: given,
     codes: ['MT003'],
   },
   // The private key
@@ -97,6 +121,7 @@ const cases: readonly Case[] = [
     spec: bundled(secretRef('both'), { privateKey: secretRef('both') }),
     files: { 's.yaml': secretText('both', ca.certPem) },
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -106,6 +131,7 @@ const cases: readonly Case[] = [
       { privateKey: { type: 'File', file: { path: '/a' } } },
     ),
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   // Resources that give no trust
@@ -144,6 +170,7 @@ const cases: readonly Case[] = [
       status: { conditions: [{ type: 'Provider', status: 'False', reason: 'ProviderInitializationError' }] },
     },
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -179,6 +206,7 @@ const cases: readonly Case[] = [
     spec: bundled(usable),
     more: { status: { trustDomain: 'A/b' } },
     inForce: [],
+    before: given,
     codes: ['MT008'],
   },
   // The template
@@ -186,12 +214,14 @@ const cases: readonly Case[] = [
     name: 'a template that is not understood',
     spec: bundled(usable, { trustDomain: '{{ upper .Mesh }}' }),
     inForce: [],
+    before: given,
     codes: ['MT072'],
   },
   {
     name: 'the zone is not known: no guess',
     spec: bundled(usable, { trustDomain: '{{ .Mesh }}.{{ .Zone }}.x' }),
     inForce: [],
+    before: given,
     codes: ['MT073'],
   },
   {
@@ -222,6 +252,7 @@ const cases: readonly Case[] = [
     name: 'an empty template: no default',
     spec: bundled(usable, { trustDomain: '' }),
     inForce: [],
+    before: given,
     codes: ['MT008'],
   },
   {
@@ -229,6 +260,7 @@ const cases: readonly Case[] = [
     spec: bundled(usable, { trustDomain: '{{ label "team" }}.x' }),
     more: { labels: { team: 'Pay' } },
     inForce: [],
+    before: given,
     codes: ['MT008'],
   },
   {
@@ -258,12 +290,14 @@ const cases: readonly Case[] = [
     name: 'autogenerate without insecureAllowSelfSigned',
     spec: autogenerate(false),
     inForce: [],
+    before: given,
     codes: ['MT074'],
   },
   {
     name: 'autogenerate, and no CA certificate is known',
     spec: autogenerate(),
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -306,6 +340,7 @@ const cases: readonly Case[] = [
       't.yaml': meshTrustYaml({ name: 'identity', mesh: 'b', trustDomain: 'a.example', pems: [ca.certPem] }),
     },
     inForce: ['b/a.example: A'],
+    before: given,
     codes: ['MT071'],
   },
   // Where the certificate is
@@ -316,12 +351,19 @@ const cases: readonly Case[] = [
     inForce: one,
     codes: [],
   },
-  { name: 'a Secret that is absent', spec: bundled(secretRef('ca')), inForce: [], codes: ['MT071'] },
+  {
+    name: 'a Secret that is absent',
+    spec: bundled(secretRef('ca')),
+    inForce: [],
+    before: given,
+    codes: ['MT071'],
+  },
   {
     name: 'a Secret of another mesh',
     spec: bundled(secretRef('ca')),
     files: { 's.yaml': secretText('ca', ca.certPem, 'b') },
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -329,6 +371,7 @@ const cases: readonly Case[] = [
     spec: bundled(secretRef('ca')),
     files: { 's.yaml': secretText('ca', ca.certPem + ca.keyPem) },
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -343,18 +386,21 @@ const cases: readonly Case[] = [
     spec: bundled(secretRef('ca')),
     files: { 's.yaml': kubernetesSecret('Opaque') },
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
     name: 'a file that is not read here',
     spec: bundled({ type: 'File', file: { path: '/etc/ca.pem' } }),
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
     name: 'an environment variable: is never read',
     spec: bundled({ type: 'EnvVar', envVar: { name: 'HOME' } }),
     inForce: [],
+    before: given,
     codes: ['MT071'],
   },
   {
@@ -369,6 +415,7 @@ const cases: readonly Case[] = [
     name: 'a self-signed CA that is not allowed',
     spec: bundled(usable, { bundled: { insecureAllowSelfSigned: false } }),
     inForce: [],
+    before: given,
     codes: ['MT074'],
   },
   {
@@ -377,7 +424,13 @@ const cases: readonly Case[] = [
     inForce: ['default/a.example: A I'],
     codes: [],
   },
-  { name: 'no CA certificate', spec: bundled(inline(leaf.certPem)), inForce: [], codes: ['MT005', 'MT015'] },
+  {
+    name: 'no CA certificate',
+    spec: bundled(inline(leaf.certPem)),
+    inForce: [],
+    before: given,
+    codes: ['MT005', 'MT015'],
+  },
   {
     name: 'a CA certificate beside a leaf: the CA is served',
     spec: bundled(inline(ca.certPem + leaf.certPem)),
@@ -435,6 +488,21 @@ suite('trust of a MeshIdentity', () => {
       assert.deepEqual(rig.inForce(), inForce);
       assert.deepEqual(rig.codes(), codes);
     });
+
+  for (const { name, files = {}, options, before, inForce, codes, ...parts } of cases)
+    if (before !== undefined)
+      test(`${name}; an earlier version gave a CA: it stays in force, without an end`, () => {
+        const rig = makeRig(options);
+        rig.apply({ 'identity.yaml': identityText({ spec: before }) });
+        assert.deepEqual([rig.inForce(), rig.codes()], [[givenInForce], []]);
+        rig.apply({ 'identity.yaml': identityText(parts), ...files }, 1000);
+        const kept = [...inForce, givenInForce].sort();
+        assert.deepEqual(rig.inForce(), kept);
+        assert.deepEqual(rig.codes(), [...codes, 'MT040'].sort());
+        assert.equal(rig.stage.nextEnd(), undefined);
+        rig.tick(Number.MAX_SAFE_INTEGER);
+        assert.deepEqual(rig.inForce(), kept);
+      });
 
   test('the Kubernetes form: label of the mesh, namespace, display name in the KRI', () => {
     const rig = makeRig({ zone: 'zone-1' });
