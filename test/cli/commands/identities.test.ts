@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
+import { runProgram } from '../../../src/cli/program.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
@@ -8,6 +10,7 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
 import { run } from '../run.ts';
+import type { Outcome } from '../run.ts';
 
 const a = makeCa({ commonName: 'A' });
 const b = makeCa({ commonName: 'B' });
@@ -91,6 +94,46 @@ suite('meshtrust derive', () => {
     const without = await run(['validate', dir.path, '--identities']);
     assert.match(without.stdout, /MT071/);
     assert.equal((await run(['derive', dir.path])).code, 1);
+  });
+
+  test('the list that kubectl prints, on the standard input: MeshTrusts of all its MeshIdentities', async () => {
+    const of = (name: string, certificate: unknown): unknown => ({
+      apiVersion: 'kuma.io/v1alpha1',
+      kind: 'MeshIdentity',
+      metadata: { name, namespace: 'kuma-system', labels: { 'kuma.io/mesh': 'payments' } },
+      spec: bundled(certificate, { trustDomain: `${name}.{{ .Zone }}.example` }),
+    });
+    const named = { type: 'Secret', secretRef: { kind: 'Secret', name: 'identity-ca' } };
+    const items = [of('first', inline(a.certPem)), of('second', named)];
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items });
+    const secret = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'system.kuma.io/secret',
+      metadata: {
+        name: 'identity-ca',
+        namespace: 'kuma-system',
+        labels: { 'kuma.io/mesh': 'payments' },
+      },
+      data: { value: Buffer.from(b.certPem).toString('base64') },
+    });
+    const derive = (text: string): Promise<Outcome> =>
+      run(['derive', '-', '--zone', 'east'], {}, undefined, (io) =>
+        runProgram({ ...io, stdin: Readable.from([text]) }),
+      );
+
+    const alone = await derive(list);
+    assert.equal(alone.code, 1);
+    assert.match(alone.stdout, /^ {2}trustDomain: first\.east\.example$/m);
+    assert.match(alone.stderr, /MT071/);
+
+    const { code, stdout, stderr } = await derive(`${list}\n---\n${secret}\n`);
+    assert.deepEqual([code, stderr], [0, '2 MeshTrusts of 2 MeshIdentities\n']);
+    assert.deepEqual(stdout.match(/^ {2}trustDomain: .*$/gm), [
+      '  trustDomain: first.east.example',
+      '  trustDomain: second.east.example',
+    ]);
+    assert.ok(stdout.includes(b.certPem.split('\n')[1] ?? assert.fail()));
   });
 
   test('no MeshIdentity: exit code 1', async () => {
