@@ -37,7 +37,7 @@ function unknownIn(words: readonly string[]): string | undefined {
   };
   let command: Command = createProgram(io, io, undefined, () => undefined);
   for (const word of words) {
-    if (word.startsWith('-')) {
+    if (word.startsWith('-') && word !== '-') {
       const name = word.split('=', 1)[0] ?? '';
       const known = command.options.some(({ long, short }) => long === name || short === name);
       const isOfKubectl = ['--namespace', '-n', '--context'].includes(name);
@@ -79,6 +79,7 @@ suite('fenced blocks of the documentation', () => {
     assert.equal(unknownIn(['wiat', '--mesh', 'a']), 'wiat');
     assert.equal(unknownIn(['wait', '--mseh', 'a']), '--mseh');
     assert.equal(unknownIn(['wait', '--mesh', 'a']), undefined);
+    assert.equal(unknownIn(['derive', '-']), undefined, 'the standard input is no flag');
     assert.deepEqual(commandLines({ language: 'sh', text: 'a=$(meshtrust bundle x | jq) # meshtrust no' }), [
       ['bundle', 'x'],
     ]);
