@@ -99,7 +99,7 @@ const surroundings = [
 ];
 const impureGlobals = new Set([...timers, ...surroundings]);
 const impureMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout', 'Temporal.Now']);
-/** The globals with such members. Under another name, their members could not be told apart. */
+/** The globals with impure members. They must keep their names, because the rule finds those members by name. */
 const partlyPureGlobals = new Set([...impureMembers].map((member) => member.replace(/\..*/, '')));
 
 /** True if an identifier refers to a variable, and is not the name of a property, field or type. */

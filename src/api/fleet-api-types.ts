@@ -148,7 +148,7 @@ interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
 }
 
 interface UnlistedProxies {
-  /** At most so many. */
+  /** Maximum of their number; the true number may be lower. */
   readonly proxies: number;
   /** When the last of them left. Present if there are any. */
   readonly lastDisconnectedAt?: string | undefined;

@@ -4,7 +4,7 @@ export interface Unlisted {
   readonly mesh: string | undefined;
   /** The newest version of the mesh that they had when they left; `undefined` if it is unknown. */
   readonly version: string | undefined;
-  /** At most so many: some of them may have left earlier than the list goes back, or may have returned. */
+  /** Maximum of their number: some may have left before the period of the list, or may have returned. */
   readonly count: number;
   /** When the last of them left, in epoch milliseconds. */
   readonly lastAt: number;

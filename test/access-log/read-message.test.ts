@@ -107,7 +107,7 @@ suite('messages of access logs', () => {
     );
   });
 
-  test('a truncated message: is none', () => {
+  test('a truncated message: is refused', () => {
     const bytes = encodeLogMessage({
       identifier: identifierOf('node', 'default'),
       ...tcp(entryOf({ issuer: a })),

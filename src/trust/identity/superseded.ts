@@ -69,7 +69,7 @@ export class SupersededCas {
 
   /**
    * Restores the CA certificates that an earlier run kept. A fixed time that is shorter now counts from `now`, because
-   * nobody knows any more when they were superseded.
+   * the time at which they were superseded is not stored.
    */
   restore(resource: MeshTrust, now: number): void {
     const identity = meshIdentityOfSuperseded(resource.identity);

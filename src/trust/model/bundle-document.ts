@@ -8,7 +8,7 @@ import { hasDuplicateNames } from './duplicate-names.ts';
 
 /** The parts of a SPIFFE bundle that matter (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface BundleDocument {
-  /** The certificates of the keys for X.509-SVIDs, in order. At least one is a usable CA, or there is none at all. */
+  /** The certificates of the keys for X.509-SVIDs, in order. Empty, or with at least one usable CA. */
   readonly certificates: readonly BundleCertificate[];
   /** Keys that are not used, and keys that break a rule for publishers. */
   readonly remarks: readonly KeyRemark[];

@@ -73,8 +73,8 @@ export class StreamAccess<Request extends XdsRequest> {
   }
 
   /**
-   * Asks about the client again if the stream has reached its age. The stream stays open while there is no answer, and if
-   * there is none: an API server that is away must not cut off proxies.
+   * Asks about the client again if the stream has reached its age. The stream stays open until a refusal arrives: if the
+   * API server cannot be reached, proxies must not be disconnected.
    */
   judgeAgain(now: number): void {
     if (now < this.#dueAt || this.#judged === undefined) return;

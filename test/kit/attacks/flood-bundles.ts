@@ -70,7 +70,7 @@ const attacks: Readonly<Record<string, () => void>> = {
   // Headers that are longer than the limit.
   'big-headers': () =>
     keep(32, () => secure((socket) => socket.write(`${requestHead}X-Big: ${'x'.repeat(64 * 1024)}\r\n\r\n`))),
-  // Responses that nobody reads.
+  // The client does not read the responses.
   unread: () =>
     keep(64, () =>
       secure((socket) => {

@@ -34,7 +34,7 @@ export const hello: Buffer = Buffer.concat([
   frame('settings', 0, 0, Buffer.alloc(0)),
 ]);
 
-/** The first bytes of a connection whose streams have a window of so many bytes. */
+/** Returns the first bytes of a connection whose streams have a window of `bytes` bytes. */
 export function helloWithWindow(bytes: number): Buffer {
   const setting = Buffer.alloc(6);
   setting.writeUInt16BE(initialWindow, 0);
@@ -49,7 +49,7 @@ export function windowUpdate(stream: number, bytes: number): Buffer {
   return frame('windowUpdate', 0, stream, payload);
 }
 
-/** Returns fields of a header block that stay out of the HPACK table, with a value of so many bytes each. */
+/** Returns fields of a header block that stay out of the HPACK table, with a value of `valueBytes` bytes each. */
 export function plainFields(count: number, valueBytes: number): Buffer {
   const value = Buffer.concat([Buffer.from([valueBytes]), Buffer.alloc(valueBytes, 'v')]);
   return Buffer.concat(
