@@ -26,13 +26,12 @@ export interface AccessLogs extends AsyncDisposable {
 }
 
 /**
- * Starts the listener for access logs; `undefined` if the options have none. It runs in this process, also with workers.
+ * Starts the listener for access logs at an address. It runs in this process, also with workers.
  * What it counts is in memory only: after a restart, the past is unknown.
  * @throws {Error} if the address or a file cannot be used.
  */
-export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs | undefined> {
+export async function startAccessLogs(listen: string, input: AccessLogInput): Promise<AccessLogs> {
   const { options, pipeline, decide, metrics, log } = input;
-  if (options.accessLogListen === undefined) return undefined;
   const sightings = createIssuerSightings();
   const served = servedIssuers(() => pipeline.view());
   const now = systemClock.wall;
@@ -42,7 +41,7 @@ export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs
     if (pipeline.view().readiness.kind === 'ready') since ??= now();
   };
   const endpoint = await startAccessLogEndpoint({
-    listen: options.accessLogListen,
+    listen,
     options,
     log,
     decide,

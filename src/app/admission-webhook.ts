@@ -21,7 +21,6 @@ import type { WebhookCertificate, WebhookOptions } from '../runtime/serve-option
 import { webhookEvents } from './webhook-events.ts';
 
 export interface AdmissionWebhookInput {
-  readonly options: WebhookOptions | undefined;
   readonly kubeconfig: string | undefined;
   readonly pipeline: Pick<Pipeline, 'view'>;
   /** The options of the pipeline's parser. The certificate reader is the webhook's own. */
@@ -38,12 +37,14 @@ export interface AdmissionWebhookInput {
 const cacheBytes = 8 * 2 ** 20;
 
 /**
- * Starts the admission webhook, if the options have one. Later failures are logged, and do not affect served trust.
+ * Starts the admission webhook. Later failures are logged, and do not affect served trust.
  * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
-export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
-  const { options, kubeconfig, pipeline, policy, metrics, log, report } = input;
-  if (options === undefined) return undefined;
+export async function startAdmissionWebhook(
+  options: WebhookOptions,
+  input: AdmissionWebhookInput,
+): Promise<Webhook> {
+  const { kubeconfig, pipeline, policy, metrics, log, report } = input;
   const { federation: started, federationOptions } = input;
   const federation = started &&
     federationOptions && {

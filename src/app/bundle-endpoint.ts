@@ -14,13 +14,13 @@ import type { Logger } from '../observe/log/log.ts';
 import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
-import type { ServeOptions } from '../runtime/serve-options.ts';
+import type { BundleEndpointOptions, ServeOptions } from '../runtime/serve-options.ts';
 import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
 
 export interface BundleEndpointInput {
-  readonly options: Pick<ServeOptions, 'bundleEndpoint' | 'defaultMesh' | 'stateDir'>;
+  readonly options: Pick<ServeOptions, 'defaultMesh' | 'stateDir'>;
   readonly pipeline: Pick<Pipeline, 'view' | 'setFindings'>;
   readonly draining: () => boolean;
   readonly metrics: BundleMetrics;
@@ -40,14 +40,16 @@ export interface BundleEndpoint extends AsyncDisposable {
 }
 
 /**
- * Starts the SPIFFE bundle endpoint; undefined if the options have none. It runs in this process, also with workers.
+ * Starts the SPIFFE bundle endpoint. It runs in this process, also with workers.
  * @throws {Error} if the address or a file cannot be used.
  */
-export async function startBundleEndpoint(input: BundleEndpointInput): Promise<BundleEndpoint | undefined> {
+export async function startBundleEndpoint(
+  settings: BundleEndpointOptions,
+  input: BundleEndpointInput,
+): Promise<BundleEndpoint> {
   const { options, pipeline, draining, metrics, log, report, now = systemClock.wall } = input;
-  const { bundleEndpoint, defaultMesh, stateDir } = options;
-  if (bundleEndpoint === undefined) return undefined;
-  const { listen, profile, certificate, key, rules, refreshSeconds, perSecond } = bundleEndpoint;
+  const { defaultMesh, stateDir } = options;
+  const { listen, profile, certificate, key, rules, refreshSeconds, perSecond } = settings;
   await using cleanup = new AsyncDisposableStack();
 
   const sequences =

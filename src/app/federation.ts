@@ -8,7 +8,7 @@ import { createLanes } from '../inputs/federation/poll-lanes.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
-import type { ServeOptions } from '../runtime/serve-options.ts';
+import type { FederationOptions, ServeOptions } from '../runtime/serve-options.ts';
 import { openFederationStore } from '../runtime/state/federation-store.ts';
 import { isDistrusted } from '../trust/bundle/trust-bundle.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
@@ -55,10 +55,12 @@ export interface Federation extends AsyncDisposable {
  * Starts to follow the relationships among the inputs, and to fetch their bundles.
  * @throws {Error} if a file or the state directory cannot be used.
  */
-export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
+export async function startFederation(
+  settings: FederationOptions,
+  input: FederationInput,
+): Promise<Federation> {
   const { options, pipeline, own, policy, clock, log, metrics, report } = input;
-  const { federation: settings, stateDir, maxDocumentBytes, version } = options;
-  if (settings === undefined) return undefined;
+  const { stateDir, maxDocumentBytes, version } = options;
   const instance = hostname();
   await using cleanup = new AsyncDisposableStack();
   const webCas = await followWebCas(settings.webCa, log, report);

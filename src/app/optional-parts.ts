@@ -1,4 +1,5 @@
 import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
+import type { BundleEndpointOptions, WebhookOptions } from '../runtime/serve-options.ts';
 import type { AccessLogInput, AccessLogs } from './access-log.ts';
 import type { AdmissionWebhookInput } from './admission-webhook.ts';
 import type { BundleEndpoint, BundleEndpointInput } from './bundle-endpoint.ts';
@@ -9,24 +10,29 @@ import type { Federation, FederationInput } from './federation.ts';
 
 /** Starts to read the bundles of other trust domains, if the options have a federation. */
 export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
-  if (input.options.federation === undefined) return undefined;
-  return (await import('./federation.ts')).startFederation(input);
+  const { federation } = input.options;
+  return federation && (await import('./federation.ts')).startFederation(federation, input);
 }
 
 /** Starts the bundle endpoint, if the options have one. */
-export async function startBundleEndpoint(input: BundleEndpointInput): Promise<BundleEndpoint | undefined> {
-  if (input.options.bundleEndpoint === undefined) return undefined;
-  return (await import('./bundle-endpoint.ts')).startBundleEndpoint(input);
+export async function startBundleEndpoint(
+  settings: BundleEndpointOptions | undefined,
+  input: BundleEndpointInput,
+): Promise<BundleEndpoint | undefined> {
+  return settings && (await import('./bundle-endpoint.ts')).startBundleEndpoint(settings, input);
 }
 
 /** Starts the listener for access logs, if the options have one. */
 export async function startAccessLogs(input: AccessLogInput): Promise<AccessLogs | undefined> {
-  if (input.options.accessLogListen === undefined) return undefined;
-  return (await import('./access-log.ts')).startAccessLogs(input);
+  const { accessLogListen } = input.options;
+  if (accessLogListen === undefined) return undefined;
+  return (await import('./access-log.ts')).startAccessLogs(accessLogListen, input);
 }
 
 /** Starts the admission webhook, if the options have one. */
-export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
-  if (input.options === undefined) return undefined;
-  return (await import('./admission-webhook.ts')).startAdmissionWebhook(input);
+export async function startAdmissionWebhook(
+  options: WebhookOptions | undefined,
+  input: AdmissionWebhookInput,
+): Promise<Webhook | undefined> {
+  return options && (await import('./admission-webhook.ts')).startAdmissionWebhook(options, input);
 }

@@ -135,7 +135,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   await restore(lastGood, pipeline, names.isKnown, log);
 
   const bundles = cleanup.use(
-    await startBundleEndpoint({
+    await startBundleEndpoint(options.bundleEndpoint, {
       options,
       pipeline,
       draining: () => signal.aborted,
@@ -200,8 +200,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   );
   pipeline.subscribe((event) => status?.state(event));
   const webhook = cleanup.use(
-    await startAdmissionWebhook({
-      options: options.webhook,
+    await startAdmissionWebhook(options.webhook, {
       kubeconfig: options.kubernetes?.kubeconfig,
       pipeline,
       parse,

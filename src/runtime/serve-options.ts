@@ -113,7 +113,7 @@ export interface NamespacedName {
 }
 
 /** How the bundles of ClusterFederatedTrustDomains are fetched. */
-interface FederationOptions {
+export interface FederationOptions {
   /** The class of those that are read. */
   readonly className: string | undefined;
   /** Whether those without a class are read. */

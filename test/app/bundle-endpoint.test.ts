@@ -41,29 +41,25 @@ async function start({ dir, leaf = webLeaf, rig = makeRig(() => undefined), ...o
   const view = () => rig.pipeline.view();
   const metrics = createMetrics({ version: '0', view, cache: rig.reader.stats, caMetrics: false });
   const log = memoryStream();
-  const endpoint =
-    (await startBundleEndpoint({
-      options: {
-        defaultMesh: 'default',
-        stateDir: dir.path,
-        bundleEndpoint: {
-          listen: '127.0.0.1:0',
-          profile: 'web',
-          certificate,
-          key,
-          rules: [{ mesh: 'default', trustDomain: '*' }],
-          refreshSeconds: 300,
-          perSecond: 1000,
-          ...options,
-        },
-      },
-      pipeline: rig.pipeline,
-      draining: () => isDraining,
-      metrics: metrics.bundles,
-      log: createLogger({ format: 'json', level: 'info', stream: log.stream }),
-      report: createFileReport((findings) => refused.resolve(findings.map(({ message }) => message))),
-      now: rig.clock.wall,
-    })) ?? assert.fail();
+  const settings = {
+    listen: '127.0.0.1:0',
+    profile: 'web',
+    certificate,
+    key,
+    rules: [{ mesh: 'default', trustDomain: '*' }],
+    refreshSeconds: 300,
+    perSecond: 1000,
+    ...options,
+  } as const;
+  const endpoint = await startBundleEndpoint(settings, {
+    options: { defaultMesh: 'default', stateDir: dir.path },
+    pipeline: rig.pipeline,
+    draining: () => isDraining,
+    metrics: metrics.bundles,
+    log: createLogger({ format: 'json', level: 'info', stream: log.stream }),
+    report: createFileReport((findings) => refused.resolve(findings.map(({ message }) => message))),
+    now: rig.clock.wall,
+  });
   const { address } = log.lines().find(({ event }) => event === 'bundle-endpoint') ?? assert.fail();
   const ca = options.profile === 'spiffe' ? one.certPem : web.certPem;
   return {
