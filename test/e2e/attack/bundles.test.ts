@@ -2,18 +2,16 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { startChild } from '../../kit/child.ts';
+import { mostMemory } from '../../kit/most-memory.ts';
 import { poll } from '../../kit/poll.ts';
-import { createClient } from '../../xds/client.ts';
 import { startBundleStage } from '../federation/bundle-stage.ts';
-import { mostMemory, skip } from './under-attack.ts';
+import { connectProxy, skip } from './under-attack.ts';
 
 const program = fileURLToPath(new URL('../../kit/attacks/flood-bundles.ts', import.meta.url));
-const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const kinds = [
   'connections',
   'handshakes',
@@ -56,14 +54,8 @@ for (const profile of ['web', 'spiffe'] as const)
         });
         const { server } = stage;
         const port = new URL(stage.url).port;
-        using client = createClient(`127.0.0.1:${server.xdsPort}`);
-        using proxy = client.delta(ads);
-        proxy.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'honest' } });
-        const next = async (): Promise<void> => {
-          const { nonce } = await proxy.next();
-          proxy.send({ type_url: secretTypeUrl, response_nonce: nonce });
-        };
-        await next();
+        using proxy = connectProxy(`127.0.0.1:${server.xdsPort}`, 'honest');
+        await proxy.next();
         const before = await mostMemory(server);
         await using attacker = await startChild(process.execPath, [program, port, kind, '/many.test']);
         await poll('the attack', () => attacker.stdout().includes('attacking') || undefined);
@@ -71,12 +63,12 @@ for (const profile of ['web', 'spiffe'] as const)
         const attempts: number[] = [];
         for (let change = 1; change <= changes; change += 1) {
           const listed = change % 2 === 1 ? [first, second] : [first];
-          const changed = next();
+          const changed = proxy.next();
           await stage.list('a.test', listed);
           await changed;
           attempts.push(await attemptsUntil(port, ca, listed.length));
         }
-        const grown = Math.round((await mostMemory(server)) - before);
+        const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
         assert.equal(attacker.exited(), undefined);
         if (process.env['ATTACK_REPORT'] !== undefined)
           process.stdout.write(`${profile} ${kind}: attempts ${attempts.join()} grown ${grown} MiB\n`);

@@ -6,6 +6,7 @@ import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { startChild } from '../../kit/child.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { mostMemory } from '../../kit/most-memory.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createTokenIssuer, fakeToken, startTokenReviews } from '../../kit/token-reviews.ts';
@@ -13,7 +14,7 @@ import { xdsTransports } from '../../kit/xds-transports.ts';
 import { ads } from '../../xds/loopback/serving.ts';
 import { createClient } from '../../xds/client.ts';
 import { Metadata, credentials } from '@grpc/grpc-js';
-import { mostMemory, skip } from './under-attack.ts';
+import { skip } from './under-attack.ts';
 
 const attack = fileURLToPath(new URL('../../kit/attacks/flood-tokens.ts', import.meta.url));
 
@@ -111,7 +112,7 @@ for (const transport of xdsTransports)
         assert.ok(served > 0);
         assert.ok(bad <= allowed && bad > 0 === burst > 0, `${bad} reviews of bad tokens in ${seconds} s`);
         assert.ok(reviews.most.atOnce <= 16);
-        const grown = Math.round((await mostMemory(server)) - before);
+        const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
         assert.ok(grown < 256, `${grown} MiB more`);
         if (process.env['ATTACK_REPORT'] !== undefined)
           process.stdout.write(

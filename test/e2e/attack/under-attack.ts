@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -7,6 +7,7 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startChild } from '../../kit/child.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { mostMemory } from '../../kit/most-memory.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -33,16 +34,10 @@ export interface Seen {
 
 export const skip = process.platform !== 'linux' && 'reads /proc';
 
-/** Returns the peak of resident memory of the process, in MiB. */
-export async function mostMemory({ pid }: Meshtrust): Promise<number> {
-  const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
-  return Number(found?.[1] ?? assert.fail('no VmHWM')) / 1024;
-}
-
 const named = { 'grpc.ssl_target_name_override': 'localhost' };
 
 /** A proxy that acknowledges each response. */
-function connectProxy(address: string, id: string, channel?: ChannelCredentials) {
+export function connectProxy(address: string, id: string, channel?: ChannelCredentials) {
   const client = createClient(address, named, channel);
   const stream = client.delta(ads);
   stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id } });
@@ -108,7 +103,7 @@ export async function underAttack(
     newcomers.push(Math.round(performance.now() - came));
     await delay(100);
   }
-  const grown = Math.round((await mostMemory(server)) - before);
+  const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
   await attacker.exit;
   const { metric } = server;
   if (process.env['ATTACK_REPORT'] !== undefined) {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
-import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { mostMemory } from '../../kit/most-memory.ts';
 import { randomBytes } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
@@ -32,12 +32,6 @@ const requests: readonly Uint8Array[] = [
   randomBytes(3_000_000),
 ];
 const sent = requests.reduce((sum, { length }) => sum + length, 0);
-
-/** Returns the peak of resident memory of the process, in bytes. */
-async function mostMemory({ pid }: Meshtrust): Promise<number> {
-  const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
-  return Number(found?.[1] ?? assert.fail('no VmHWM')) * 1024;
-}
 
 test(
   'requests of several megabytes: are refused in bounded memory',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -8,27 +8,19 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startChild } from '../../kit/child.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
-import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { mostMemory } from '../../kit/most-memory.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { createClient } from '../../xds/client.ts';
+import { connectProxy } from '../attack/under-attack.ts';
 
 const attack = fileURLToPath(new URL('../../kit/attacks/flood-reviews.ts', import.meta.url));
-const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const floodMs = 5_000;
 const cas = [makeCa(), makeCa()] as const;
-
-/** Returns the peak of resident memory of the process, in bytes. */
-async function mostMemory({ pid }: Meshtrust): Promise<number> {
-  const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
-  return Number(found?.[1] ?? assert.fail('no VmHWM')) * 1024;
-}
 
 /** Sends a review of a new MeshTrust with one CA, as the API server does. Returns the HTTP status. */
 function honestReview(port: number): Promise<number> {
@@ -115,14 +107,8 @@ test(
     });
     await server.logged('the webhook', ({ msg }) => String(msg).includes('webhook listens'));
     assert.equal(await honestReview(port), 200);
-    using client = createClient(`127.0.0.1:${server.xdsPort}`);
-    using proxy = client.delta(ads);
-    proxy.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'honest' } });
-    const next = async (): Promise<void> => {
-      const { nonce } = await proxy.next();
-      proxy.send({ type_url: secretTypeUrl, response_nonce: nonce });
-    };
-    await next();
+    using proxy = connectProxy(`127.0.0.1:${server.xdsPort}`, 'honest');
+    await proxy.next();
     const before = await mostMemory(server);
     await using attacker = await startChild(process.execPath, [attack, String(port), '8', '20000']);
     await poll('the flood', () => attacker.stdout().includes('flooding') || undefined);
@@ -130,7 +116,7 @@ test(
     const [changes, reviews]: [number[], number[]] = [[], []];
     for (let count = 1; performance.now() < end; count += 1) {
       const start = performance.now();
-      const changed = next();
+      const changed = proxy.next();
       await change(count);
       await changed;
       changes.push(performance.now() - start);
