@@ -66,7 +66,7 @@ function viewHeader({ connection, server, theme }: PageState, actions: Actions):
             >${server.readiness}</span
           >`
     }
-    <span class="badge ${connection}" role="status">${connections[connection]}</span>
+    <span class="badge ${connection}" role="status" aria-live="polite">${connections[connection]}</span>
     <button
       type="button"
       class="quiet"

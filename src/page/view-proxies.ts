@@ -53,7 +53,7 @@ export function viewProxies({ about, proxies, route, now }: PageState, actions: 
           ? html`<button type="button" @click=${() => actions.filter(noFilter)}>Show all</button>`
           : nothing
       }
-      <span class="faint" role="status"
+      <span class="faint" role="status" aria-live="polite"
         >${proxies === undefined ? '' : count(proxies.total, 'proxy', 'proxies')}${
           proxies?.complete === false ? ', and those of a worker that does not answer' : ''
         }</span

@@ -30,6 +30,7 @@ async function openFullPage() {
   await browser.page.goto(`${origin}/#/mesh/default`);
   await browser.page.waitForSelector('.proxies tbody tr');
   await browser.page.waitForSelector('.findings summary');
+  await browser.page.waitForSelector('.rollout');
   const owned = stack.move();
   return { ...browser, origin, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -151,6 +152,10 @@ suite('page: security, accessibility and small screens', { skip }, () => {
         ...all('th:not([scope])').map((cell) => `no scope: ${cell.innerText}`),
         ...all('svg:not([aria-hidden]):not([role])').map(() => 'a drawing without a meaning'),
         ...(all('[aria-live]').length > 0 ? [] : ['nothing is announced']),
+        // A status is announced by itself in theory; some screen readers need both attributes.
+        ...all('[role=status]:not([aria-live])').map(
+          (one) => `status that is not announced: ${one.outerHTML}`,
+        ),
       ];
     });
     assert.deepEqual(problems, []);
