@@ -19,7 +19,7 @@ export const clientOf = (ca: Certificate, trustDomain: string): Certificate =>
 export const endpointOf = (ca: Certificate): Certificate => makeLeaf(ca, { spiffeId: endpointId });
 export const caOf = (commonName: string): Certificate => makeCa({ commonName });
 
-/** Two servers that trust each other's trust domain, with an Envoy each. Each polls the other one every second. */
+/** Two servers that trust each other's trust domain, with an Envoy each. */
 export interface Sides extends AsyncDisposable {
   /** Has a.test, and publishes it over https_web. */
   readonly a: BundleStage;
@@ -29,14 +29,16 @@ export interface Sides extends AsyncDisposable {
   readonly envoyOfB: Envoy;
 }
 
-export async function federate(ofA: Certificate, ofB: Certificate): Promise<Sides> {
+/** Starts both sides. Each polls the other one every second by default. */
+export async function federate(ofA: Certificate, ofB: Certificate, intervalSeconds = 1): Promise<Sides> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   await writeFile(dir.join('web-ca.pem'), web.certPem);
   const reading = [
     '--federation',
-    '--federation-min-interval=1s',
-    '--federation-max-interval=1s',
+    `--federation-min-interval=${intervalSeconds}s`,
+    `--federation-max-interval=${intervalSeconds}s`,
+    '--log-level=debug',
     `--federation-web-ca=${dir.join('web-ca.pem')}`,
   ];
   const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
@@ -85,11 +87,31 @@ function relationship(
   });
 }
 
+const consumersOf = async ({ server }: BundleStage): Promise<ConsumerList> =>
+  JSON.parse((await server.admin('/api/v1/federation/consumers')).body) as ConsumerList;
+
+/** Waits until the peer has just fetched the bundle, so that its next fetch is a whole interval away. */
+export async function untilFetched(side: BundleStage, trustDomain: string): Promise<void> {
+  const fetches = async (): Promise<string> =>
+    JSON.stringify(
+      (await consumersOf(side)).consumers
+        .filter((one) => one.trustDomain === trustDomain)
+        .map(({ lastFetchAt }) => lastFetchAt),
+    );
+  const before = await fetches();
+  await poll(`the next fetch of ${trustDomain}`, async () => (await fetches()) !== before || undefined);
+}
+
+/** Returns when the side published the present bundle of a trust domain, in epoch milliseconds. */
+export async function publishedAt(side: BundleStage, trustDomain: string): Promise<number> {
+  const { published } = await consumersOf(side);
+  return Date.parse(published.find((one) => one.trustDomain === trustDomain)?.publishedAt ?? '');
+}
+
 /** Waits until the peer holds the bundle that the side publishes, with this number of CA certificates. */
-export async function untilHeld({ server }: BundleStage, trustDomain: string, keys: number): Promise<void> {
+export async function untilHeld(side: BundleStage, trustDomain: string, keys: number): Promise<void> {
   await poll(`the peer to hold the bundle of ${trustDomain}`, async () => {
-    const { body } = await server.admin('/api/v1/federation/consumers');
-    const { published, consumers } = JSON.parse(body) as ConsumerList;
+    const { published, consumers } = await consumersOf(side);
     const isOf = (one: { readonly trustDomain: string }): boolean => one.trustDomain === trustDomain;
     const isPublished = published.find(isOf)?.keys === keys;
     return isPublished && consumers.filter(isOf).every(({ state }) => state === 'current') ? true : undefined;
