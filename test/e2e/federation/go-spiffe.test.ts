@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { bundleDocument } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
+import { poll } from '../../kit/poll.ts';
 import { fetchAsPeer, skipSpiffePeer, watchAsPeer } from '../../kit/spiffe-peer.ts';
 import type { PeerTarget } from '../../kit/spiffe-peer.ts';
 import { keepFile, startBundleStage } from './bundle-stage.ts';
@@ -65,7 +67,7 @@ suite('go-spiffe as a consumer', { skip: skipSpiffePeer }, () => {
     }
   });
 
-  test('removal of all CA certificates: is an empty bundle', async () => {
+  test('https_web, removal of all CA certificates: is an empty bundle', async () => {
     await using stage = await startBundleStage({
       profile: 'web',
       leaf: webLeaf,
@@ -80,6 +82,38 @@ suite('go-spiffe as a consumer', { skip: skipSpiffePeer }, () => {
     const after = await watch.next(0);
     assert.ok(Number(after.sequence) > Number(before.sequence));
     assert.deepEqual(watch.errors(), []);
+  });
+
+  test('https_spiffe, removal of all CA certificates: is an empty bundle, after which the endpoint is not verifiable', async () => {
+    const [ca, other] = [makeCa({ commonName: 'one' }), makeCa({ commonName: 'other' })];
+    const endpointId = 'spiffe://a.test/meshtrust';
+    await using stage = await startBundleStage({
+      profile: 'spiffe',
+      leaf: makeLeaf(ca, { spiffeId: endpointId }),
+      trust: { 'a.test': [ca], 'b.test': [other] },
+    });
+    const bundleFile = await keepFile(stage, 'first.json', JSON.stringify(bundleDocument([ca])));
+    const target: PeerTarget = {
+      trustDomain: 'a.test',
+      url: `${stage.url}a.test`,
+      authentication: { kind: 'https_spiffe', endpointId, bundleFile },
+    };
+    await using watch = await watchAsPeer(target);
+    const before = await watch.next(1);
+    assert.deepEqual(watch.errors(), []);
+    await stage.list('a.test', []);
+    const after = await watch.next(0);
+    assert.ok(Number(after.sequence) > Number(before.sequence));
+    // The consumer has no CA left by which it could fetch again, as MT080 and MT081 say.
+    const [error = ''] = await poll('the refusal of go-spiffe', () => {
+      const errors = watch.errors();
+      return errors.length > 0 ? errors : undefined;
+    });
+    assert.match(error, /certificate/);
+    for (const code of ['MT080', 'MT081'])
+      await stage.server.logged('the finding', (line) => line['code'] === code);
+    // A consumer that has the first bundle reads the empty one.
+    assert.deepEqual(await fetchAsPeer(target), after);
   });
 
   test('https_spiffe: a rotation in the documented order locks no consumer out', async () => {
