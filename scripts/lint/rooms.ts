@@ -331,7 +331,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/rotation',
     'trust/secret',
     'trust/snapshot',
-    'trust/verify',
     'trust/x509',
   ],
   'cli/cluster': ['cli/terminal', 'kubernetes/client', 'text', 'trust/model', 'trust/rotation'],

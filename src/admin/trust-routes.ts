@@ -1,14 +1,14 @@
 import { presentCertificates } from '../api/present-certificates.ts';
 import { presentCertificate, presentCertificateList } from '../api/present-certificate-list.ts';
-import { presentChange } from '../api/present-change.ts';
 import type { CertificateList } from '../api/certificate-api-types.ts';
-import type { ChangeList } from '../api/change-api-types.ts';
+import type { ChangeList, ChangeDetail } from '../api/change-api-types.ts';
 import { spiffeBundle } from '../api/spiffe-bundle.ts';
-import type { ChangeLog } from '../fleet/change-log.ts';
+import type { ChangeLog, LoggedChange } from '../fleet/change-log.ts';
 import type { StateView } from '../runtime/state-view.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
+import { presentTime } from '../api/present-time.ts';
 
 /** The sources of the responses about certificates and changes. */
 export interface TrustInput {
@@ -100,4 +100,23 @@ function unknownCertificate(fingerprint: string): Reply {
 function fileReply(name: string, contentType: string, body: string): Reply {
   const headers = { 'Content-Disposition': `attachment; filename="${name}"` };
   return { status: 200, contentType, body, headers };
+}
+
+/** Returns a change as it appears in a list. */
+function presentChange({ since, servedAt, converged, ...change }: LoggedChange): ChangeDetail {
+  const { mesh, version, first, denyAll, trustDomains } = change;
+  return {
+    mesh,
+    version,
+    changedAt: presentTime(since),
+    servedAt: presentTime(servedAt),
+    first,
+    denyAll,
+    trustDomains,
+    ...(converged && {
+      convergedAt: presentTime(converged.at),
+      proxies: converged.proxies,
+      gaveUp: converged.gaveUp,
+    }),
+  };
 }

@@ -1,4 +1,4 @@
-import { countFindings } from '../trust/findings/count-findings.ts';
+import { countFindings } from '../trust/findings/finding.ts';
 import type { ServedAnchor, TrustBundle } from '../trust/bundle/trust-bundle.ts';
 import { catalogue } from '../trust/findings/catalogue.ts';
 import type { Finding } from '../trust/findings/finding.ts';

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { createIssuerSightings } from '../access-log/sightings.ts';
 import type { ServedIssuers } from '../access-log/sightings.ts';
 import type { DecideAccess } from '../access/claim.ts';
@@ -7,10 +8,10 @@ import { startAccessLogEndpoint } from '../frontend/access-log-endpoint.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { AccessLogMetrics } from '../observe/metrics/access-log-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
-import type { Pipeline } from '../runtime/pipeline.ts';
+import type { Pipeline, PipelineView } from '../runtime/pipeline.ts';
 import { plainText } from '../text/plain-text.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
-import { servedIssuers } from './served-issuers.ts';
+import type { MeshState } from '../trust/snapshot/mesh-builder.ts';
 
 export interface AccessLogInput {
   readonly options: ServeOptions;
@@ -72,4 +73,32 @@ export async function startAccessLogs(listen: string, input: AccessLogInput): Pr
       presentIssuers(mesh, { since, streams: endpoint.streams(), sightings: sightings.of(mesh, now()) }),
     [Symbol.asyncDispose]: () => endpoint.close(),
   };
+}
+
+/**
+ * Returns a function that returns the CA certificates of a mesh, by the fingerprint that Envoy logs: a certificate may be
+ * served in another form than it is listed. They are computed once for each state of a mesh.
+ */
+export function servedIssuers(
+  view: () => Pick<PipelineView, 'meshes'>,
+): (mesh: string) => ServedIssuers | undefined {
+  const known = new WeakMap<MeshState, ServedIssuers>();
+  return (mesh) => {
+    const state = view().meshes.get(mesh);
+    if (state === undefined) return undefined;
+    let issuers = known.get(state);
+    if (issuers === undefined) known.set(state, (issuers = issuersOf(state)));
+    return issuers;
+  };
+}
+
+function issuersOf({ bundle }: MeshState): ServedIssuers {
+  return new Map(
+    bundle.bundles.flatMap(({ anchors }) =>
+      anchors.map(({ certificate, der, rooting }) => [
+        rooting === 'as-listed' ? certificate.fingerprint : hash('sha256', der),
+        certificate.fingerprint,
+      ]),
+    ),
+  );
 }

@@ -5,9 +5,13 @@ import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { followAdminAccess } from './admin-access.ts';
 import type { FileReport } from './file-report.ts';
-import { rotationSamples } from './rotation-samples.ts';
 import { authenticationOf } from './xds-access.ts';
 import type { XdsAccess } from './xds-access.ts';
+import { rotationsOf } from '../admin/rotation-routes.ts';
+import type { RotationInput } from '../admin/rotation-routes.ts';
+import type { RotationDetail } from '../api/rotation-api-types.ts';
+import type { RotationSample } from '../observe/metrics/rotation-metrics.ts';
+import { skewMs } from '../trust/rotation/facts.ts';
 
 /** The admin API with its page, and the probe port. */
 export interface AdminServers extends AsyncDisposable {
@@ -65,4 +69,35 @@ export async function startAdminServers({
   }
   const owned = stack.move();
   return { adminAddress, probeAddress, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Returns the address of the page as a link, or the socket on which it is served. */
+export function pageAddress(address: string, isTls: boolean): string {
+  if (address.startsWith('unix:')) return address;
+  // Browsers do not connect to the unspecified address.
+  return `http${isTls ? 's' : ''}://${address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost')}/`;
+}
+
+/** Returns all rotations for the metrics. Without a rotation, no proxy is looked at. */
+async function rotationSamples(input: RotationInput): Promise<readonly RotationSample[]> {
+  const meshes = new Set((input.view().ledger.rotating ?? []).map(({ mesh }) => mesh));
+  const all = await Promise.all([...meshes].map((mesh) => rotationsOf(input, mesh)));
+  return all.flat().map((rotation) => sampleOf(rotation, input.wall()));
+}
+
+function sampleOf(
+  { mesh, trustDomain, state, old, earliestFinish, leafTtlSeconds, switchedAt, listed, seen }: RotationDetail,
+  now: number,
+): RotationSample {
+  const ca = listed.find(({ fingerprint }) => fingerprint === old);
+  const ifNow = leafTtlSeconds === undefined ? undefined : now + leafTtlSeconds * 1000 + skewMs;
+  const finish = earliestFinish === undefined ? undefined : Date.parse(earliestFinish);
+  return {
+    mesh,
+    trustDomain,
+    state,
+    earliestFinish: switchedAt === undefined ? ifNow : finish,
+    oldNotAfter: ca && Date.parse(ca.notAfter),
+    oldLastSeen: seen?.old === undefined ? undefined : Date.parse(seen.old),
+  };
 }

@@ -1,10 +1,13 @@
 import { createBundleServer } from '../bundle-endpoint/bundle-server.ts';
 import type { ConsumerList } from '../api/consumer-api-types.ts';
 import { createConsumerList } from '../bundle-endpoint/core/consumers.ts';
-import { endpointFindings, readEndpointSvid } from '../bundle-endpoint/core/endpoint-certificate.ts';
+import {
+  endpointFindings,
+  readEndpointSvid,
+  publicationFindings,
+} from '../bundle-endpoint/core/endpoint-certificate.ts';
 import { consumersOf } from '../bundle-endpoint/core/observe-fetch.ts';
 import { presentConsumers } from '../bundle-endpoint/core/present-consumers.ts';
-import { publicationFindings } from '../bundle-endpoint/core/publication-findings.ts';
 import { createPublishedBundles } from '../bundle-endpoint/core/published-bundles.ts';
 import { openSequenceFile } from '../bundle-endpoint/sequence-file.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';

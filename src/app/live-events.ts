@@ -2,7 +2,7 @@ import { createEventHub } from '../admin/event-hub.ts';
 import type { EventHub } from '../admin/event-hub.ts';
 import { presentRollout } from '../api/present-fleet.ts';
 import type { ServerEvent } from '../api/event-types.ts';
-import { countFindings } from '../trust/findings/count-findings.ts';
+import { countFindings } from '../trust/findings/finding.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Rollout } from '../fleet/rollout.ts';
 import type { StateEvent, StateView } from '../runtime/state-view.ts';

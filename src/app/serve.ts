@@ -6,13 +6,13 @@ import { countStates } from '../fleet/rollout.ts';
 import type { TracingEnvironment } from '../observe/tracing/tracing-environment.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
-import { startAdminServers } from './admin-servers.ts';
+import { startAdminServers, pageAddress } from './admin-servers.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createFileReport, reportXdsFiles } from './file-report.ts';
 import { createFrontend } from '../frontend/proxy-frontend.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
-import { createFindingTimes } from '../runtime/finding-times.ts';
+import { createFindingTimes } from '../runtime/finding-changes.ts';
 import type { PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
@@ -26,7 +26,6 @@ import {
   startFederation,
 } from './optional-parts.ts';
 import { planSources, sourceNames } from './sources.ts';
-import { pageAddress } from './page-address.ts';
 import { createTrustPath } from './trust-path.ts';
 import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';

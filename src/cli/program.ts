@@ -1,14 +1,20 @@
 import { Command, CommanderError, Help } from 'commander';
+import type { Option } from 'commander';
 import { commandGroupSummaries, commandTable } from './command-table.ts';
 import type { CommandDefinition } from './command-table.ts';
 import type { Invocation } from './commands/command.ts';
 import { byGroup } from './flags/flag-groups.ts';
 import { flag, readEnvironment, withoutWide } from './flags/flags.ts';
-import { describeOption, footerOf, programFooter } from './help.ts';
 import { CommandError, exitCode } from './terminal/exit-code.ts';
 import type { CommandIo } from './terminal/io.ts';
 import { guardTerminal, sayError } from './terminal/terminal.ts';
-import { version } from './terminal/version.ts';
+import { version, documentation } from './terminal/version.ts';
+
+/** The end of the program's help. */
+const programFooter: string = `
+Help of a command: meshtrust COMMAND --help
+Documentation: ${documentation('README.md')}
+`;
 
 /** Changes to the help if another program, such as kubectl, runs this one. */
 export interface Host {
@@ -123,4 +129,21 @@ function parentOf(program: Command, name: string | undefined, group = ''): Comma
     .helpOption('-h, --help', 'show this help')
     .helpGroup(`${group}:`)
     .addHelpText('after', () => footerOf({ name, group, examples }));
+}
+
+/** Describes an option for the help: its description names the choices, so they are not listed again. */
+export function describeOption(option: Option): string {
+  const [, text = option.description, variable] = /^(.*) \((env: \w+)\)$/s.exec(option.description) ?? [];
+  const { defaultValueDescription: fallback } = option;
+  const notes = [fallback === undefined ? [] : `default: ${fallback}`, variable ?? []].flat();
+  return notes.length === 0 ? text : `${text} (${notes.join(', ')})`;
+}
+
+/** Returns the examples of a command and the link to its documentation. */
+function footerOf({ name, group, examples }: Pick<CommandDefinition, 'name' | 'group' | 'examples'>): string {
+  if (group === undefined) return '';
+  const lines = examples.map(([line, purpose]) => `  # ${purpose}\n  $ meshtrust ${line}\n`);
+  const [page] = name.split(' ');
+  const heading = examples.length === 1 ? 'Example' : 'Examples';
+  return `\n${heading}:\n${lines.join('')}\nDocumentation: ${documentation(`commands.md#${page}`)}\n`;
 }

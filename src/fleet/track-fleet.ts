@@ -1,13 +1,11 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
 import { plainText } from '../text/plain-text.ts';
-import { forgetRefused, noRefused, noteRefused } from './refused-versions.ts';
+import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
-import { endings, worstOf } from './endings.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
-import { hasAcknowledged } from './records.ts';
 import type {
   Ending,
   GoneRecord,

@@ -14,8 +14,6 @@ import type { Rate, TokenBucket } from '../xds/rate/token-bucket.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 import { claimOfCall } from './client-claim.ts';
 import { createOwnServer } from './own-server.ts';
-import { createByteRate } from './byte-rate.ts';
-import type { ByteRate } from './byte-rate.ts';
 
 /** The limits of the listener for access logs. */
 export interface AccessLogLimits {
@@ -241,4 +239,23 @@ class LogStream {
     if (this.#sender !== undefined || reason === 'too-long') this.#input.lost(this.#sender?.mesh);
     this.#call.end({ code, message });
   }
+}
+
+/** A rate of bytes: as many per second on average, and as many at once after a pause. */
+interface ByteRate {
+  /** Takes bytes, and returns the milliseconds until the rate is kept again. `now` is in ms, of a monotonic clock. */
+  spend(bytes: number, now: number): number;
+}
+
+/** Creates a rate that nothing was taken from. */
+function createByteRate(perSecond: number): ByteRate {
+  let left = perSecond;
+  let at: number | undefined;
+  return {
+    spend(bytes, now) {
+      left = Math.min(perSecond, left + ((now - (at ?? now)) * perSecond) / 1000) - bytes;
+      at = now;
+      return left >= 0 ? 0 : Math.ceil((-left * 1000) / perSecond);
+    },
+  };
 }

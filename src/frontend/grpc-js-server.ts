@@ -1,9 +1,8 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { endHalfClosed } from '../grpc/half-closed.ts';
+import { endHalfClosed, watchHandshakes } from '../grpc/listeners.ts';
 import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
-import { watchHandshakes } from '../grpc/watch-handshakes.ts';
 import { xdsServerOptions } from '../xds/index.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';

@@ -1,8 +1,9 @@
+import { format } from 'node:util';
 import type { Server } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { setLogger } from '@grpc/grpc-js';
 import type { DecideAccess } from '../access/claim.ts';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
-import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
@@ -127,4 +128,13 @@ function servicesOf(options: ProxyOptions): AddServices {
  */
 function connectionShare({ openRate, openBurst }: ProxyOptions): { perSecond: number; burst: number } {
   return { perSecond: Math.max(1, openRate / 5), burst: Math.max(1, openBurst / 50) };
+}
+
+/**
+ * Sends the messages of grpc-js to the log, at level `debug`. Those that matter are also errors of a call, and are
+ * reported there.
+ */
+function logGrpcMessages(log: Logger): void {
+  const take = (...parts: readonly unknown[]): void => log.debug({ event: 'grpc' }, format(...parts));
+  setLogger({ error: take, info: take, debug: take });
 }

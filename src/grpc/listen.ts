@@ -2,8 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { createServer } from 'node:net';
 import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
-import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
-import { removeStaleSocket } from '../net/stale-socket.ts';
+import { formatListenAddress, parseListenAddress, removeStaleSocket } from '../net/listen-address.ts';
 import { paceConnections } from './pace-connections.ts';
 import { reasonOf } from '../text/system-error.ts';
 

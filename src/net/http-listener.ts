@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { formatListenAddress } from './listen-address.ts';
+import { formatListenAddress, removeStaleSocket } from './listen-address.ts';
 import type { ListenAddress } from './listen-address.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import { reasonOf } from '../text/system-error.ts';
 
 /** Listens with an HTTP server, keeps the number of its connections down, and closes them at the end. */

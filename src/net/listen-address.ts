@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+import { isIP, connect } from 'node:net';
+import { lstat, unlink } from 'node:fs/promises';
 
 /** An address to listen on. */
 export type ListenAddress =
@@ -38,4 +39,27 @@ export function isLoopback(address: ListenAddress): boolean {
 /** Returns true if a host is this machine: `localhost`, `127.0.0.0/8`, `::1`. */
 export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/**
+ * Removes the socket file that a killed process left at a path, so that another process can listen there. A socket in
+ * use and any other kind of file stay: listening then fails with an error that says so.
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const isSocket = await lstat(path).then(
+    (stats) => stats.isSocket(),
+    () => false,
+  );
+  if (isSocket && (await isRefused(path))) await unlink(path);
+}
+
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
 }

@@ -1,7 +1,7 @@
 import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../api/api-types.ts';
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList } from '../api/change-api-types.ts';
-import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
+import type { ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
 import type { ConsumerList } from '../api/consumer-api-types.ts';
 import type { FederationList } from '../api/federation-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
@@ -11,6 +11,7 @@ import type { Hints } from '../trust/findings/hints.ts';
 import { behindStates } from './route.ts';
 import type { ProxyFilter } from './route.ts';
 import { followServerTime } from './server-time.ts';
+import type { ServerEvent } from '../api/event-types.ts';
 
 /** Number of proxies on a page of the list. */
 const pageSize = 200;
@@ -79,4 +80,32 @@ async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer
   if (!response.ok)
     throw new ApiFailure(response.status, answer.error?.message ?? `${path}: ${response.status}`);
   return answer;
+}
+
+/** Callbacks for the events of the server. */
+interface Listener {
+  readonly state: (event: ServerEvent) => void;
+  readonly rollout: (rollout: RolloutDetail) => void;
+  readonly connected: (isConnected: boolean) => void;
+}
+
+/** Time until a rejected client tries again, in milliseconds. */
+const retryMs = 3_000;
+
+/** Receives events until the page is closed. */
+export function listen(listener: Listener): void {
+  const { state, rollout, connected } = listener;
+  const source = new EventSource('/api/v1/events');
+  source.addEventListener('open', () => connected(true));
+  source.addEventListener('error', () => {
+    connected(false);
+    // The browser reconnects by itself after a broken connection, but not after another response.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), retryMs);
+  });
+  source.addEventListener('state', ({ data }: MessageEvent<string>) =>
+    state(JSON.parse(data) as ServerEvent),
+  );
+  source.addEventListener('rollout', ({ data }: MessageEvent<string>) =>
+    rollout(JSON.parse(data) as RolloutDetail),
+  );
 }

@@ -1,8 +1,7 @@
 import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { askHints, askProxies, releaseGuard } from './ask.ts';
+import { askHints, askProxies, releaseGuard, listen } from './ask.ts';
 import { actionOf, keysAreOn, storeKeys } from './keys.ts';
-import { listen } from './listen.ts';
 import { loadShared, loadView } from './load.ts';
 import { initialState, noData, readinessOf } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';

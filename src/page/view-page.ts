@@ -9,12 +9,12 @@ import { viewAllCertificates } from './view-certificates.ts';
 import { viewCode } from './view-code.ts';
 import { viewCrumbs } from './view-crumbs.ts';
 import { viewFindings } from './view-findings.ts';
-import { viewHelp } from './view-help.ts';
 import { viewMesh } from './view-mesh.ts';
 import { viewOverview } from './view-overview.ts';
 import { viewCommands } from './view-parts.ts';
 import { viewProxyPage } from './view-proxy-page.ts';
 import { viewSearch } from './view-search.ts';
+import { keys } from './keys.ts';
 
 const themeMarks = { system: '◐', light: '○', dark: '●' } as const;
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
@@ -142,4 +142,28 @@ function viewFooter({ about, now }: PageState, { help }: Actions): TemplateResul
     }
     <button type="button" class="link" @click=${help}>Keys</button>
   </footer>`;
+}
+
+/** Shows the keys of the page, in a dialog that `showModal` opens. */
+function viewHelp({ keys: areOn }: PageState, actions: Actions): TemplateResult {
+  return html`<dialog id="help" aria-labelledby="help-title">
+    <h2 id="help-title">Keys</h2>
+    <dl class="keys">
+      ${keys.map(
+        ({ key, meaning }) =>
+          html`<dt><kbd>${key}</kbd></dt>
+            <dd>${meaning}</dd>`,
+      )}
+    </dl>
+    <label
+      ><input
+        type="checkbox"
+        name="keys"
+        .checked=${areOn}
+        @change=${(event: Event) => actions.keys((event.target as HTMLInputElement).checked)}
+      />
+      Use these keys</label
+    >
+    <form method="dialog"><button>Close</button></form>
+  </dialog>`;
 }

@@ -1,6 +1,30 @@
-import { sleepUntilDue, waitForBuild } from './build-times.ts';
-import type { DueTimes } from './build-times.ts';
 import type { Clock } from './clock.ts';
+
+/** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
+const pace = { first: 2, burst: 50 };
+/** The longest sleep, so that a change of the wall clock is noticed. */
+const longestSleep = 3_600_000;
+
+/** Returns how long a change that comes now waits for its build. Times are monotonic milliseconds. */
+export function waitForBuild(now: number, lastBuild: number): number {
+  return Math.max(pace.first, lastBuild + pace.burst - now);
+}
+
+/** The times when the served state may change without an event; `undefined` for "never". */
+export interface DueTimes {
+  /** Monotonic milliseconds. */
+  readonly deadlines: readonly (number | undefined)[];
+  /** Epoch milliseconds. */
+  readonly dates: readonly (number | undefined)[];
+}
+
+/** Returns how long to sleep until the first due time: from 1 ms to an hour. */
+export function sleepUntilDue(now: number, wall: number, { deadlines, dates }: DueTimes): number {
+  let wait = longestSleep;
+  for (const deadline of deadlines) if (deadline !== undefined) wait = Math.min(wait, deadline - now);
+  for (const date of dates) if (date !== undefined) wait = Math.min(wait, date - wall);
+  return Math.max(1, wait);
+}
 
 /** Calls `build` soon after a request, and when something is due. */
 export interface BuildTimer {

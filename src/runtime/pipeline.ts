@@ -16,10 +16,10 @@ import type { MeshBuilder, MeshStates } from '../trust/snapshot/mesh-builder.ts'
 import type { SourceEvent } from '../trust/source.ts';
 import type { StateEvent, StateView } from './state-view.ts';
 import { createBuildTimer } from './build-timer.ts';
-import type { DueTimes } from './build-times.ts';
+import type { DueTimes } from './build-timer.ts';
 import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
-import { createCurrentFindings } from './current-findings.ts';
+import { createCurrentFindings } from './finding-changes.ts';
 import { createParseQueue } from './parse-queue.ts';
 import { createTrustStages } from './trust-stages.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { servedIssuers } from '../../src/app/served-issuers.ts';
+import { servedIssuers } from '../../src/app/access-log.ts';
 import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
 import { bundleOf, shareOf } from '../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../kit/certificates.ts';

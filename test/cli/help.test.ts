@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { commandTable } from '../../src/cli/command-table.ts';
 import { flagGroups, serveFlags } from '../../src/cli/flags/flag-groups.ts';
 import { describeFlags, flag } from '../../src/cli/flags/flags.ts';
-import { describeOption } from '../../src/cli/help.ts';
+import { describeOption } from '../../src/cli/program.ts';
 import { run } from './run.ts';
 
 const visible = commandTable.filter(({ group }) => group !== undefined);

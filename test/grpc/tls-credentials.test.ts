@@ -7,7 +7,7 @@ import { credentials as channel, status } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { createTlsCredentials } from '../../src/grpc/tls-credentials.ts';
 import type { TlsCredentials } from '../../src/grpc/tls-credentials.ts';
-import { watchHandshakes } from '../../src/grpc/watch-handshakes.ts';
+import { watchHandshakes } from '../../src/grpc/listeners.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { access, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { suite, test } from 'node:test';
-import { removeStaleSocket } from '../../src/net/stale-socket.ts';
+import { removeStaleSocket } from '../../src/net/listen-address.ts';
 import { startChild } from '../kit/child.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sleepUntilDue, waitForBuild } from '../../src/runtime/build-times.ts';
+import { sleepUntilDue, waitForBuild } from '../../src/runtime/build-timer.ts';
 
 const hour = 3_600_000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFindingTimes } from '../../src/runtime/finding-times.ts';
+import { createFindingTimes } from '../../src/runtime/finding-changes.ts';
 import { finding } from '../../src/trust/findings/finding.ts';
 
 test('finding: keeps the time of its first report, also when its line moves; a resolved one that returns is new', () => {

@@ -108,3 +108,13 @@ function anchorsOf({ keys }: SpiffeBundle): TrustedDomain['anchors'] {
     return { fingerprint: hash('sha256', der), rooting: 'as-listed', der };
   });
 }
+
+/** Returns a finding MT080 for each published bundle without CA certificates: its consumers refuse every certificate. */
+export function publicationFindings(published: readonly PublishedBundle[]): readonly Finding[] {
+  return published
+    .filter(({ isEmpty }) => isEmpty)
+    .map(({ mesh, trustDomain }) => {
+      const message = `the published bundle of trust domain ${trustDomain} has no CA certificate: its consumers refuse every certificate of the trust domain, and SPIRE cannot fetch over https_spiffe again until its operator sets the bundle by hand`;
+      return finding('MT080', message, { mesh, trustDomain });
+    });
+}

@@ -1,9 +1,8 @@
-import type { ConsumerDetail, ConsumerList } from '../../api/consumer-api-types.ts';
+import type { ConsumerDetail, ConsumerList, ConsumerState } from '../../api/consumer-api-types.ts';
 import { presentTime } from '../../api/present-time.ts';
-import { consumerState } from './consumer-state.ts';
 import type { Consumer, ConsumerList as Consumers } from './consumers.ts';
 import { isOverdue, pollMs } from './follow-consumer.ts';
-import type { PublishedBundles } from './published-bundles.ts';
+import type { PublishedBundles, PublishedBundle } from './published-bundles.ts';
 
 /** Returns the consumers as the admin API shows them. `now` is in epoch milliseconds. */
 export function presentConsumers(
@@ -49,4 +48,14 @@ function presentConsumer(
     pollSeconds: interval === undefined ? undefined : Math.ceil(interval / 1000),
     overdue: isOverdue(consumer, bundle?.document.spiffe_refresh_hint ?? 0, now),
   };
+}
+
+/** Compares what a consumer has with the published bundle; `unknown` if the endpoint has not seen what it has. */
+export function consumerState(
+  { etag, isConfirmed }: Pick<Consumer, 'etag' | 'isConfirmed'>,
+  published: Pick<PublishedBundle, 'etag'> | undefined,
+): ConsumerState {
+  if (etag === undefined || published === undefined) return 'unknown';
+  if (etag !== published.etag) return 'behind';
+  return isConfirmed ? 'current' : 'sent';
 }

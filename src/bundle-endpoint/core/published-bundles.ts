@@ -6,8 +6,9 @@ import type { PublicationRule } from '../../trust/federation/publication-rule.ts
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { Holdings, Share } from '../../trust/ledger/share.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
-import { publishableCertificates } from './publishable-certificates.ts';
 import type { SequenceRecord } from './sequence-record.ts';
+import { federationPath } from '../../trust/federation/relationship.ts';
+import { isImportedPath } from '../../trust/ledger/import-sources.ts';
 
 /** One published bundle. An unchanged bundle keeps its object. */
 export interface PublishedBundle extends SequenceRecord {
@@ -253,4 +254,22 @@ function isSame(a: Source, b: Source): boolean {
 
 function keyOf(mesh: string, trustDomain: string): string {
   return `${mesh}\0${trustDomain}`;
+}
+
+/**
+ * Returns the fingerprints of the CA certificates that may be published. What a peer published is left out: publishing it
+ * again would vouch for the CAs of others. What other zones published is left out unless `imported` is true.
+ */
+function publishableCertificates(
+  shares: readonly Share[],
+  { imported }: { readonly imported: boolean },
+): ReadonlySet<string> {
+  const listed = shares
+    .flatMap(({ anchors }) => anchors)
+    .filter(({ place: { file = '' } }) => !isFederated(file) && (imported || !isImportedPath(file)));
+  return new Set(listed.map(({ certificate }) => certificate.fingerprint));
+}
+
+function isFederated(file: string): boolean {
+  return file.startsWith(federationPath(''));
 }

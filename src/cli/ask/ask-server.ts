@@ -7,6 +7,10 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
 import { parseJson } from '../../text/json.ts';
 import { reasonOf } from '../../text/system-error.ts';
+import { mapBounded } from '../../net/map-bounded.ts';
+
+/** Maximum number of concurrent requests to one server. A server accepts 256 connections in total. */
+const atOnce = 8;
 
 /** Milliseconds after which a server that does not answer counts as unreachable. */
 const patience = 10_000;
@@ -90,4 +94,12 @@ function causeOf(error: unknown): string {
 
 function isApiError(answer: unknown): answer is ApiError {
   return typeof answer === 'object' && answer !== null && 'error' in answer;
+}
+
+/** Calls `work` for all items, at most 8 at a time. Returns the results in the order of the items. */
+export function mapFew<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  return mapBounded(items, atOnce, work);
 }

@@ -1,8 +1,7 @@
 import type { LaggingProxy, ProxyDetail, ProxySummary, RolloutDetail } from '../../api/fleet-api-types.ts';
-import { AnswerError, askServer } from './ask-server.ts';
+import { AnswerError, askServer, mapFew } from './ask-server.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { proxyPages } from './list-proxies.ts';
-import { mapFew } from '../terminal/map-few.ts';
 import type { ServerAccess } from './server-options.ts';
 
 /** A proxy of a list that was filtered by state. */

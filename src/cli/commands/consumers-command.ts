@@ -1,13 +1,12 @@
 import type { Action } from './command.ts';
 import type { ConsumerList } from '../../api/consumer-api-types.ts';
-import { askServer } from '../ask/ask-server.ts';
+import { askServer, mapFew } from '../ask/ask-server.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { renderConsumers } from '../tables/consumer-table.ts';
 import type { ListedConsumer } from '../tables/consumer-table.ts';
 import { exitCode } from '../terminal/exit-code.ts';
-import { mapFew } from '../terminal/map-few.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
 

@@ -1,12 +1,11 @@
 import type { Action } from './command.ts';
 import type { GuardRelease } from '../../api/api-types.ts';
 import { counted } from '../../text/counted.ts';
-import { askServer } from '../ask/ask-server.ts';
+import { askServer, mapFew } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { mapFew } from '../terminal/map-few.ts';
 import { formatDuration, writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';

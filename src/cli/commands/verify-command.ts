@@ -1,6 +1,6 @@
 import type { Action } from './command.ts';
 import { plainText } from '../../text/plain-text.ts';
-import type { OtherVerdict, PathStep, Verdict } from '../../trust/verify/verdict.ts';
+import type { OtherVerdict, PathStep, Verdict, TrustedDomain } from '../../trust/verify/verdict.ts';
 import { verifyLeaf } from '../../trust/verify/verify-leaf.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
@@ -11,8 +11,9 @@ import type { Column, TableStyle } from '../terminal/output.ts';
 import { readPresented } from '../offline/read-presented.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
-import { trustedDomains } from '../offline/trusted-domains.ts';
 import { say } from '../terminal/terminal.ts';
+import type { MeshCertificates } from '../../api/certificate-api-types.ts';
+import { decodePem } from '../../trust/pem/decode-pem.ts';
 
 type VerifyOptions = FlagOptions<'leaf' | 'chain' | 'mesh' | 'output'> & ServingOptions & ServerOptions;
 
@@ -91,4 +92,27 @@ function describeOther(other: OtherVerdict): string {
 
 function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
+}
+
+/**
+ * Returns the trust domains and anchors of the merged secret, by which proxies of a mesh validate clients, from the
+ * answer of the admin API.
+ */
+export function trustedDomains({ trustDomains }: MeshCertificates): readonly TrustedDomain[] {
+  return trustDomains.flatMap(({ name, anchors, inJointSecret }) => {
+    const present = inJointSecret === undefined ? undefined : new Set(inJointSecret);
+    const kept = anchors.filter(({ fingerprint }) => present?.has(fingerprint) !== false);
+    // A trust domain without CA certificates is not in the secret.
+    if (kept.length === 0) return [];
+    return [
+      {
+        name,
+        anchors: kept.flatMap(({ fingerprint, rooting, pem }) =>
+          decodePem(pem).flatMap((block) =>
+            block.kind === 'certificate' ? [{ fingerprint, rooting, der: block.der }] : [],
+          ),
+        ),
+      },
+    ];
+  });
 }

@@ -5,7 +5,7 @@ import type { Holdings, Share } from '../../trust/ledger/share.ts';
 import type { Identity, TrustAnchor, TrustDomain } from '../../trust/model/mesh-trust.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
-import { mapFew } from '../terminal/map-few.ts';
+import { mapFew } from '../ask/ask-server.ts';
 import { askMesh, listedOf } from './served-meshes.ts';
 
 /**

@@ -4,8 +4,7 @@ import type {
   CertificateDetail,
   TrustDomainCertificates,
 } from '../../api/certificate-api-types.ts';
-import { AnswerError, askServer } from '../ask/ask-server.ts';
-import { mapFew } from '../terminal/map-few.ts';
+import { AnswerError, askServer, mapFew } from '../ask/ask-server.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /**

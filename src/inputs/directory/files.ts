@@ -1,15 +1,13 @@
 import { join } from 'node:path';
-
 import type { SourceEvent } from '../../trust/source.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
-import { sameVersion, stepFile, unseen } from './file-state.ts';
+import { sameVersion, stepFile, unseen, isPlaced } from './file-state.ts';
 import type { ContentSighting, FileState, Sighting } from './file-state.ts';
 import { identityOf, isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from '../../text/system-error.ts';
 import { hasLostBytes, isSwapped, notUtf8 } from './names.ts';
-import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';
 import type { Targets } from './targets.ts';
 

@@ -5,13 +5,12 @@ import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { checkServerIdentity, getCACertificates } from 'node:tls';
-import { endpointProblem } from '../../trust/federation/endpoint-identity.ts';
+import { endpointProblem } from '../../trust/federation/endpoint-cas.ts';
 import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
 import { endpointUrlProblem } from '../../trust/model/parse-federated-trust-domain.ts';
 import { after } from '../../xds/timers/timers.ts';
 import { describeFailure, FetchError } from './fetch-failure.ts';
 import { isPrivateAddress } from './private-address.ts';
-import { readBody } from './read-body.ts';
 
 /** How the server is authenticated. */
 export type ServerCheck =
@@ -166,3 +165,30 @@ const lookupPublic: LookupFunction = (hostname, options, callback) => {
     else callback(null, first.address, first.family);
   });
 };
+
+/**
+ * Reads a response of at most `maxBytes` as UTF-8.
+ * @throws {FetchError} if it is longer, compressed, incomplete or not UTF-8.
+ */
+async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
+  const { headers } = response;
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new FetchError('document', 'the response is compressed, which was not asked for');
+  const tooLong = (): FetchError =>
+    new FetchError('document', `the response is longer than ${maxBytes} bytes (--max-document-bytes)`);
+  if (Number(headers['content-length']) > maxBytes) throw tooLong();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) throw tooLong();
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw new FetchError('document', 'the response is incomplete');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new FetchError('document', 'the response is not UTF-8');
+  }
+}

@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, sep } from 'node:path';
 import { reasonOf } from '../../text/system-error.ts';
 import { caFileDocument, caFilePlace } from '../../trust/identity/ca-files.ts';
 import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
-import { readBelow } from './read-below.ts';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+import { blankPrivateKeys } from '../../trust/blank-private-keys.ts';
+
+/** Maximum size of a file in bytes: CA certificates are far shorter. */
+const maxFileBytes = 700_000;
 
 /** A source whose files are known only when MeshIdentities have been read. */
 export interface IdentityFiles extends Source {
@@ -106,4 +112,23 @@ function eventOf(path: string, reading: Reading): SourceEvent {
 /** Reads files with CA certificates that MeshIdentities name, once. */
 export function readIdentityFiles(root: string, paths: ReadonlySet<string>): Promise<readonly SourceEvent[]> {
   return Promise.all([...paths].map(async (path) => eventOf(path, await read(root, path))));
+}
+
+/**
+ * Reads the CA certificates of a file that a MeshIdentity names. A document could name any file of this machine, so only
+ * those below the root are read, after all links are followed.
+ * @throws {Error} if it is outside of the root, cannot be read, is too long or has a private key.
+ */
+export async function readBelow(root: string, path: string): Promise<string> {
+  if (!isAbsolute(path) || path.split('/').includes('..'))
+    throw new Error('the path is not absolute, or contains ..');
+  const [real, realRoot] = [await realpath(path), await realpath(root)];
+  const folder = realRoot.endsWith(sep) ? realRoot : `${realRoot}${sep}`;
+  if (!real.startsWith(folder)) throw new Error('the file is outside of --identity-root');
+  const bytes = await readRegularFile(real);
+  if (bytes.length > maxFileBytes) throw new Error(`the file is longer than ${maxFileBytes} bytes`);
+  blankPrivateKeys(bytes);
+  const text = bytes.toString('utf8');
+  if (text.includes('PRIVATE KEY')) throw new Error('the file has a private key');
+  return text;
 }

@@ -1,5 +1,4 @@
-import { asciiOnly } from '../../text/ascii-only.ts';
-import { asMapping } from '../../text/json.ts';
+import { asciiOnly, asMapping } from '../../text/json.ts';
 import { withoutSecrets } from '../../trust/without-secrets.ts';
 import { onlyRotationKeys } from '../../trust/rotation-keys.ts';
 

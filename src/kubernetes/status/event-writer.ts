@@ -1,6 +1,6 @@
 import { changesToReport } from './core/render-events.ts';
 import type { ObjectStatus } from './core/status.ts';
-import type { StatusSubresource } from './discover-status.ts';
+import type { StatusSubresource } from './status-writer.ts';
 import { createEventQueue } from './event-queue.ts';
 import type { EventQueueOptions } from './event-queue.ts';
 import type { TrackedObject } from './tracked-object.ts';

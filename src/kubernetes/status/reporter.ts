@@ -1,5 +1,4 @@
 import { setImmediate as yieldTurn, setTimeout as delay } from 'node:timers/promises';
-
 import type { ApiClient } from '../client/api-client.ts';
 import type { HeadChange } from '../client/watch-types.ts';
 import { createReport } from './core/report.ts';
@@ -8,9 +7,8 @@ import { conditionOf } from './core/status.ts';
 import type { ObjectStatus, Reason } from './core/status.ts';
 import { createEventWriter } from './event-writer.ts';
 import type { Outcomes } from './outcomes.ts';
-import { defaultPace } from './reporter-pace.ts';
-import type { ReporterPace } from './reporter-pace.ts';
-import { createStatusWriter } from './status-writer.ts';
+import { defaultPace, createStatusWriter } from './status-writer.ts';
+import type { ReporterPace } from './status-writer.ts';
 import { trackObject } from './tracked-object.ts';
 import type { TrackedObject } from './tracked-object.ts';
 import { timerMs } from '../../xds/timers/timers.ts';

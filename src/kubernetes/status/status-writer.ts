@@ -1,13 +1,39 @@
 import type { ApiClient } from '../client/api-client.ts';
 import { isProgress, isSameStatus, progressPauseMs } from './core/status.ts';
 import type { ObjectStatus } from './core/status.ts';
-import { discoverStatus } from './discover-status.ts';
-import type { StatusSubresource } from './discover-status.ts';
 import type { Outcomes } from './outcomes.ts';
-import type { ReporterPace } from './reporter-pace.ts';
 import type { TrackedObject } from './tracked-object.ts';
 import { createWorkQueue } from './work-queue.ts';
 import { writeStatus } from './write-status.ts';
+import { resource } from '../client/api-object.ts';
+import { callApi } from '../client/call-api.ts';
+import { discoveryPath } from './api-paths.ts';
+import { asMapping } from '../../text/json.ts';
+
+/** The times of a reporter, in milliseconds. */
+export interface ReporterPace {
+  /** Pause after a change. Most proxies have acknowledged the change by then. */
+  readonly afterChangeMs: number;
+  /** Pause between two comparisons of all objects. */
+  readonly betweenMs: number;
+  /** Time for which the answer about the status subresource is used before the reporter asks again. */
+  readonly discoverMs: number;
+  /** Pause after a failed write, and after a failed question about the status subresource. */
+  readonly retryMs: number;
+  /** Pause before the same status is written again to an object that does not show it. */
+  readonly rewriteMs: number;
+  /** Pause before new proxy counts of an object are written. It doubles each time that nothing else changed. */
+  readonly progressMs: number;
+}
+
+export const defaultPace: ReporterPace = {
+  afterChangeMs: 150,
+  betweenMs: 1_000,
+  discoverMs: 60_000,
+  retryMs: 5_000,
+  rewriteMs: 5_000,
+  progressMs: 10_000,
+};
 
 /** Writes statuses, if the CRD has the status subresource. */
 export interface StatusWriter {
@@ -132,4 +158,21 @@ function earliestWrite(
   if (isProgress(observed, status))
     return lastWrite.at + progressPauseMs(pace.progressMs, lastWrite.progressWrites);
   return -Infinity;
+}
+
+/** Whether the CRD has the status subresource; `unknown` if the API server did not answer that. */
+export type StatusSubresource = 'present' | 'absent' | 'unknown';
+
+/**
+ * Asks the API server whether the installed CRD has the status subresource. Kuma's CRD has none: to write a status
+ * without it, meshtrust would need the right to change trust.
+ */
+async function discoverStatus(client: ApiClient, signal: AbortSignal): Promise<StatusSubresource> {
+  const reply = await callApi(client, discoveryPath, signal);
+  if (reply.kind !== 'answered' || reply.status !== 200) return 'unknown';
+  const { resources } = reply.object;
+  if (!Array.isArray(resources)) return 'unknown';
+  const names = resources.map((entry) => asMapping(entry)?.['name']);
+  if (!names.includes(resource.plural)) return 'unknown';
+  return names.includes(`${resource.plural}/status`) ? 'present' : 'absent';
 }

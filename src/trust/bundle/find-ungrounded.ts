@@ -1,7 +1,7 @@
 import { formatDate } from '../findings/finding.ts';
 import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { canonicalNameKey } from '../x509/encoded-name.ts';
+import { canonicalNameKey } from '../x509/canonical-name.ts';
 import { signedBy } from '../x509/signed-by.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';

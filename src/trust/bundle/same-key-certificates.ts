@@ -1,5 +1,5 @@
 import type { Certificate } from '../x509/certificate.ts';
-import { canonicalNameKey } from '../x509/encoded-name.ts';
+import { canonicalNameKey } from '../x509/canonical-name.ts';
 import { compareText } from '../../text/compare-text.ts';
 
 /** The result of `chooseSameKeyCertificates`. */

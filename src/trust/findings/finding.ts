@@ -66,3 +66,10 @@ export function formatFinding(f: Finding): string {
 export function formatDate(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }
+
+/** Counts the findings of each severity. */
+export function countFindings(findings: Iterable<Finding>): Readonly<Record<Severity, number>> {
+  const counts = { error: 0, warning: 0, info: 0 };
+  for (const { severity } of findings) counts[severity] += 1;
+  return counts;
+}

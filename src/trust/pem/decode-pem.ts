@@ -2,8 +2,10 @@ import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { isBareBase64, readArmour, trimBlankEnd } from './armour.ts';
 import type { Armour } from './armour.ts';
 import { decodeBody, explainBody } from './base64-body.ts';
-import { labelRefusal, privateKeyReason } from './label-refusal.ts';
 import { decodeUniformBody } from './uniform-body.ts';
+
+/** Why a private key is refused. Includes the remedy: the key must be replaced because it was exposed. */
+const privateKeyReason = 'a private key does not belong in a trust bundle; remove it and replace the key';
 
 /** One block of a PEM text: the unparsed bytes of a certificate, or a refused block with the reason. */
 export type PemBlock =
@@ -219,4 +221,30 @@ export function countLineFeeds(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count++;
   return count;
+}
+
+/** Returns why a well-formed block with this label is refused; `undefined` only for `CERTIFICATE`. */
+function labelRefusal(
+  label: string,
+): { readonly code: BlockRefusalCode; readonly reason: string } | undefined {
+  if (label === 'CERTIFICATE') return undefined;
+  if (label.includes('PRIVATE KEY')) return { code: 'MT011', reason: privateKeyReason };
+  if (label === 'X509 CRL') {
+    return {
+      code: 'MT012',
+      reason: 'a revocation list would enable revocation checks for every CA beside it; it is not served',
+    };
+  }
+  if (label === 'X509 CERTIFICATE' || label === 'TRUSTED CERTIFICATE') {
+    return {
+      code: 'MT010',
+      reason: `a block labelled ${label} is not served; convert it to CERTIFICATE (openssl x509)`,
+    };
+  }
+  return { code: 'MT010', reason: `${describeLabel(label)} is not a certificate` };
+}
+
+/** Describes a label. Quotes it only if it is as short and simple as real labels. */
+function describeLabel(label: string): string {
+  return /^[A-Z0-9 ]{1,32}$/.test(label) ? `a block labelled ${label}` : 'a block with an unusual label';
 }

@@ -1,5 +1,5 @@
 import type { Certificate } from './certificate.ts';
-import { isSameEncodedName } from './encoded-name.ts';
+import { isSameEncodedName } from './canonical-name.ts';
 
 /** The authority key identifier of one certificate, and the fields of another that it is compared with. */
 type Child = Pick<Certificate, 'authorityKeyId' | 'authoritySerial' | 'authorityIssuerDer'>;

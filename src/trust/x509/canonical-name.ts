@@ -1,4 +1,9 @@
 import type { Name, NameAttribute } from './walk-name.ts';
+import { createCursor } from './der-reader.ts';
+import { takeName } from './walk-name.ts';
+
+/** The canonical forms of encoded Names, while their arrays live. */
+const keys = new WeakMap<Uint8Array, string>();
 
 /** A Name in the form in which BoringSSL compares names: one text per relative distinguished name. */
 export type CanonicalName = readonly string[];
@@ -31,4 +36,23 @@ function canonicalText(value: string): string {
     .replaceAll(/[\t-\r ]+/g, ' ')
     .replaceAll(/^ | $/g, '')
     .replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/**
+ * Returns the canonical form of an encoded Name as one string, for use as a map key. The name must have been parsed
+ * before. Two encodings have the same key exactly if BoringSSL considers the names equal. The result is cached while
+ * the array lives.
+ */
+export function canonicalNameKey(der: Uint8Array): string {
+  let key = keys.get(der);
+  if (key === undefined) {
+    const { name } = takeName(createCursor(der, 0, der.length), 'a name');
+    keys.set(der, (key = JSON.stringify(canonicalName(name))));
+  }
+  return key;
+}
+
+/** Returns whether BoringSSL considers two encoded Names equal. Most equal names are the same bytes. */
+export function isSameEncodedName(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0 || canonicalNameKey(one) === canonicalNameKey(other);
 }

@@ -1,7 +1,7 @@
 import { matchesAuthorityKeyId } from './authority-key-id.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
-import { isSameEncodedName } from './encoded-name.ts';
+import { isSameEncodedName } from './canonical-name.ts';
 import { readPublicKey, readSignature, verifySignature } from './signature.ts';
 
 const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();

@@ -7,20 +7,18 @@ import type { Outcome, Refused } from './authorize.ts';
 import type { ClientConnection } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
 import { endSoon } from './end-soon.ts';
-import type { HeldRequests } from './held-requests.ts';
+import type { HeldRequests, AccessOwner } from './stream-access.ts';
 import type { HubStream } from './hub.ts';
 import { reportTo } from './observer.ts';
 import type { StreamEnd } from './observer.ts';
 import { LinkPeer } from './peer-certificate.ts';
 import type { TurnReader } from './read-turns.ts';
-import { RequestTimer } from './request-timer.ts';
+import { RequestTimer, WriteWatch } from './client-pace.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import { StreamAccess } from './stream-access.ts';
-import type { AccessOwner } from './stream-access.ts';
 import { abortedEnd, addNode, createStreamDetails, deniedOf } from './stream-info.ts';
 import type { EndedByServer, StreamDetails } from './stream-info.ts';
 import type { StreamParts } from './stream-parts.ts';
-import { WriteWatch } from './write-watch.ts';
 
 /**
  * Runs the protocol on a stream until the client or the server ends it. One response at a time is passed to the

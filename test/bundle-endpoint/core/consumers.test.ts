@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createConsumerList } from '../../../src/bundle-endpoint/core/consumers.ts';
 import type { Consumer } from '../../../src/bundle-endpoint/core/consumers.ts';
-import { consumerState } from '../../../src/bundle-endpoint/core/consumer-state.ts';
+import { consumerState } from '../../../src/bundle-endpoint/core/present-consumers.ts';
 import { isOverdue, nextConsumer, pollMs } from '../../../src/bundle-endpoint/core/follow-consumer.ts';
 import { consumersOf } from '../../../src/bundle-endpoint/core/observe-fetch.ts';
 import type { ConsumerFetch, Fetch } from '../../../src/bundle-endpoint/core/observe-fetch.ts';

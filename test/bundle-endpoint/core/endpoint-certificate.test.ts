@@ -3,8 +3,8 @@ import { suite, test } from 'node:test';
 import {
   endpointFindings,
   readEndpointSvid,
+  publicationFindings,
 } from '../../../src/bundle-endpoint/core/endpoint-certificate.ts';
-import { publicationFindings } from '../../../src/bundle-endpoint/core/publication-findings.ts';
 import { createPublishedBundles } from '../../../src/bundle-endpoint/core/published-bundles.ts';
 import type { Share } from '../../../src/trust/ledger/share.ts';
 import { shareOf } from '../../kit/bundles.ts';

@@ -3,9 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-
 import type { MeshCertificates } from '../../../src/api/certificate-api-types.ts';
-import { trustedDomains } from '../../../src/cli/offline/trusted-domains.ts';
+import { trustedDomains } from '../../../src/cli/commands/verify-command.ts';
 import type { RefusalCode } from '../../../src/trust/verify/verdict.ts';
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { run } from '../../cli/run.ts';

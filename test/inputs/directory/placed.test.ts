@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-
-import { unseen } from '../../../src/inputs/directory/file-state.ts';
+import { unseen, isPlaced } from '../../../src/inputs/directory/file-state.ts';
 import type { FileState, Version } from '../../../src/inputs/directory/file-state.ts';
-import { isPlaced } from '../../../src/inputs/directory/placed.ts';
 
 const before: Version = { dev: 1n, ino: 1n, size: 3n, mtimeNs: 10n, ctimeNs: 10n };
 const read: FileState = { kind: 'read', version: before, since: 0, hash: 'h', settled: true };

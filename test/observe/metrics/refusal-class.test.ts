@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { classifyRefusal } from '../../../src/observe/metrics/refusal-class.ts';
+import { classifyRefusal } from '../../../src/observe/metrics/xds-metrics.ts';
 
 suite('class of a NACK', () => {
   const table = [

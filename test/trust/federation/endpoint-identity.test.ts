@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { endpointProblem } from '../../../src/trust/federation/endpoint-identity.ts';
+import { endpointProblem } from '../../../src/trust/federation/endpoint-cas.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { LeafOptions } from '../../kit/certificates.ts';
 

@@ -1,4 +1,4 @@
-import { consumerState } from '../../../src/bundle-endpoint/core/consumer-state.ts';
+import { consumerState } from '../../../src/bundle-endpoint/core/present-consumers.ts';
 import type { Consumer } from '../../../src/bundle-endpoint/core/consumers.ts';
 import { nextConsumer } from '../../../src/bundle-endpoint/core/follow-consumer.ts';
 import type { PublicationFacts } from '../../../src/trust/rotation/facts.ts';

@@ -8,7 +8,7 @@ import type { Holdings, Share } from '../../../trust/ledger/share.ts';
 import type { TrustDomain } from '../../../trust/model/mesh-trust.ts';
 import type { MeshStates } from '../../../trust/snapshot/mesh-builder.ts';
 import type { Certificate } from '../../../trust/x509/certificate.ts';
-import { canonicalNameKey } from '../../../trust/x509/encoded-name.ts';
+import { canonicalNameKey } from '../../../trust/x509/canonical-name.ts';
 
 /** The shares that are in force at a server, and the meshes that it serves. */
 export interface InForce {

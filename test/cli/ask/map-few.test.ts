@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { mapFew } from '../../../src/cli/terminal/map-few.ts';
+import { mapFew } from '../../../src/cli/ask/ask-server.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';

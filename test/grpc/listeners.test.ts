@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { endHalfClosed } from '../../src/grpc/half-closed.ts';
+import { endHalfClosed } from '../../src/grpc/listeners.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { startServer } from './server.ts';
 

@@ -1,20 +1,31 @@
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Server } from '@grpc/grpc-js';
+import { handshakeFailureOf } from '../net/handshake-failure.ts';
+import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
 /** How long a client may keep its side open after the server ended the connection, in milliseconds. */
 const lingerMs = 10_000;
 
+/** Reports clients of a bound server whose TLS handshake fails. grpc-js 1.14 drops them silently. */
+export function watchHandshakes(server: Server, failed: (failure: HandshakeFailure) => void): void {
+  for (const listener of listenersOf(server)) {
+    if (!(listener instanceof TlsServer)) continue;
+    listener.on('tlsClientError', (error: Error, socket: TLSSocket) =>
+      failed(handshakeFailureOf(error, socket)),
+    );
+  }
+}
+
 /**
  * Closes connections that the server has ended and the client has not. Without it a silent one would stay for good,
  * such as that of a proxy whose connection reached its age behind a relay that keeps its half open: neither the
- * keepalive nor the grace of the age watches it any more. The listeners of grpc-js 1.14 are not part of its public
- * interface: if they differ from the known ones, this does nothing.
+ * keepalive nor the grace of the age watches it any more.
  */
 export function endHalfClosed(server: Server, afterMs = lingerMs): void {
-  const listeners: unknown = Reflect.get(server, 'http2Servers');
-  if (!(listeners instanceof Map)) return;
-  for (const listener of (listeners as Map<SocketSource, unknown>).keys()) {
+  for (const listener of listenersOf(server)) {
     // Plain connections emit the first event, TLS connections only the second: the socket below TLS never finishes by
     // itself.
     for (const event of ['connection', 'secureConnection'] as const)
@@ -22,8 +33,17 @@ export function endHalfClosed(server: Server, afterMs = lingerMs): void {
   }
 }
 
-interface SocketSource {
+interface Listener {
   on(event: 'connection' | 'secureConnection', listener: (socket: Socket) => void): unknown;
+}
+
+/**
+ * Returns the listeners of a bound server. Those of grpc-js 1.14 are not part of its public interface: if they differ
+ * from the known ones, there are none.
+ */
+function listenersOf(server: Server): Iterable<Listener> {
+  const listeners: unknown = Reflect.get(server, 'http2Servers');
+  return listeners instanceof Map ? (listeners as Map<Listener, unknown>).keys() : [];
 }
 
 function endOnceHalfClosed(socket: Socket, afterMs: number): void {
