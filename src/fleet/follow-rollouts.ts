@@ -4,6 +4,7 @@ import type { Rollout } from './rollout.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { followLosses } from './follow-losses.ts';
 import type { Loss } from './follow-losses.ts';
+import { PollPlan } from './poll-plan.ts';
 
 export interface FollowerOptions {
   readonly fleet: Fleet;
@@ -25,12 +26,10 @@ export interface RolloutFollower {
   close(): void;
 }
 
-/** Intervals of the polls in ms: shortly after a change, and later. A proxy that is behind for hours costs little. */
-const pace = { fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
 /** The most lagging proxies in a progress report. */
 const mostLagging = 20;
 
-/** Creates a follower without roll-outs. */
+/** Creates a follower without roll-outs. `PollPlan` decides; this runs its polls. */
 export function followRollouts({
   fleet,
   clock,
@@ -38,18 +37,15 @@ export function followRollouts({
   onLost,
   onProgress,
 }: FollowerOptions): RolloutFollower {
-  const underWay = new Set<string>();
-  const reported = new Map<string, string>();
+  const plan = new PollPlan();
   const losses = followLosses(fleet.history, onLost);
-  let isWatched = false;
-  let lastChange = -Infinity;
   let cancel: (() => void) | undefined;
   let dueAt = Infinity;
   let isLooking = false;
   let closed = false;
 
-  function schedule(delayMs: number): void {
-    if (closed || (underWay.size === 0 && !isWatched)) return;
+  function schedule(delayMs: number | undefined): void {
+    if (closed || isLooking || delayMs === undefined) return;
     const at = clock.monotonic() + delayMs;
     if (cancel !== undefined && dueAt <= at) return;
     cancel?.();
@@ -66,50 +62,20 @@ export function followRollouts({
     if (closed) return;
     const now = clock.wall();
     const proxies = { connected: [...connected], gone: [...gone], ...rest };
-    for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
+    for (const mesh of plan.meshes(fleet.history.meshes())) {
       const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
       if (rollout === undefined) continue;
-      if (underWay.has(mesh)) losses.see(mesh, proxies, now);
-      report(rollout, now);
+      if (plan.isUnderWay(mesh)) losses.see(mesh, proxies, now);
+      const { ends, isNews } = plan.see(rollout);
+      if (ends) onConverged(rollout, losses.end(mesh));
+      if (isNews) onProgress(rollout, now);
     }
-    const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
-    schedule(isMoving ? pace.fast : pace.slow);
-  }
-
-  function report(rollout: Rollout, now: number): void {
-    const { mesh, current, states, connected, complete, forgotten, lagging } = rollout;
-    if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout, losses.end(mesh));
-    const who = lagging.map(({ proxy, state }) => [proxy.node, state]);
-    const key = JSON.stringify([
-      current.version,
-      current.servedAt,
-      connected,
-      states,
-      complete,
-      forgotten,
-      who,
-    ]);
-    if (!isWatched || reported.get(mesh) === key) return;
-    reported.set(mesh, key);
-    onProgress(rollout, now);
-  }
-
-  /** Schedules the first poll. Right after a change no proxy can have acknowledged it, hence the delay. */
-  function begin(delayMs: number): void {
-    lastChange = clock.monotonic();
-    if (!isLooking) schedule(delayMs);
+    schedule(plan.next(clock.monotonic()));
   }
 
   return {
-    changed(meshes) {
-      for (const mesh of meshes) underWay.add(mesh);
-      begin(pace.fast);
-    },
-    watched(next) {
-      const begins = next && !isWatched;
-      isWatched = next;
-      if (begins) begin(0);
-    },
+    changed: (meshes) => schedule(plan.changed(meshes, clock.monotonic())),
+    watched: (isWatched) => schedule(plan.watched(isWatched, clock.monotonic())),
     close() {
       closed = true;
       cancel?.();
