@@ -6,6 +6,7 @@ import { createFiles } from './files.ts';
 import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
+import { ListingTimes } from './listing-times.ts';
 import { hasLostBytes, isFolderName, isInputName, swapLink } from './names.ts';
 import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
@@ -29,16 +30,6 @@ export interface WatchDirectoryOptions {
   /** The system calls. Tests replace them. */
   readonly io?: DirectoryIo | undefined;
 }
-
-/** Time between two listings of a directory that cannot be watched. */
-const pollMs = 2_000;
-
-/**
- * inotify drops notices that do not fit into its queue (16,384 by default), and Node does not report that. After half
- * that number of notices within `burstMs`, everything is listed once.
- */
-const burstOfNotices = 8_192;
-const burstMs = 1_000;
 
 /**
  * Reads all YAML and JSON files below the roots, and reports every change of them (see `SourceEvent`), at once if the
@@ -66,16 +57,14 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     targets,
   });
   const tree = createTree({ io, roots, files, failures, watches });
+  const listings = new ListingTimes(io.now(), rescanMs, () => io.random());
   let isClosed = false;
   let isSynced = false;
-  let burst = { since: io.now(), notices: 0 };
-  let rescanAt = nextRescan();
-  let pollAt = io.now() + pollMs;
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
   function listener(folder: Folder, kind: 'rename' | 'change', entry: string | undefined): void {
-    countNotice();
+    if (listings.notice(io.now()) && running === undefined) schedule();
     if (entry === undefined) tree.markFolder(folder);
     else if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) {
       // The directory itself was deleted or moved. Or it contains an entry with its own name.
@@ -96,15 +85,6 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     } else if (folder.only === undefined && kind === 'rename' && isFolderName(entry)) {
       tree.markChild(folder, entry);
     }
-  }
-
-  function countNotice(): void {
-    const now = io.now();
-    if (now - burst.since > burstMs) burst = { since: now, notices: 0 };
-    burst.notices += 1;
-    if (burst.notices !== burstOfNotices) return;
-    rescanAt = Math.min(rescanAt, now + burstMs);
-    if (running === undefined) schedule();
   }
 
   function onEnd(folder: Folder): void {
@@ -147,7 +127,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   function schedule(): void {
     if (isClosed) return;
     cancelTimer();
-    const times = [files.next(), failures.next(), rescanAt, watches.polled.size > 0 ? pollAt : undefined];
+    const times = [files.next(), failures.next(), listings.next(watches.polled.size > 0)];
     const at = Math.min(...times.filter((time) => time !== undefined));
     cancelTimer = io.after(Math.max(0, Math.ceil(at - io.now())), onTimer);
   }
@@ -156,20 +136,10 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     const now = io.now();
     files.wake(now);
     tree.retry(failures.due(now));
-    if (now >= rescanAt) {
-      rescanAt = nextRescan();
-      tree.markAll();
-    }
-    if (now >= pollAt) {
-      pollAt = now + pollMs;
-      for (const folder of watches.polled) tree.markFolder(folder);
-    }
+    const { all, polled } = listings.due(now);
+    if (all) tree.markAll();
+    for (const folder of polled ? watches.polled : []) tree.markFolder(folder);
     wake();
-  }
-
-  /** Varies by a fifth each time, so that replicas do not read a shared file system at the same time. */
-  function nextRescan(): number {
-    return io.now() + rescanMs * (0.8 + 0.4 * io.random());
   }
 
   async function close(): Promise<void> {
