@@ -1,105 +1,152 @@
 /**
  * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests of the room
- * against each change. A change that no test notices survives, and is printed with its line:
+ * against each change:
  *
- *     node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
+ *     nice -n 19 node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
  *
- * `--from` skips this number of changes of the seed, so that a long run can be split into parts.
- * Works on a copy of the checkout in a temporary folder. Exits with 1 if a change survived.
+ * `--from` skips this number of changes of the seed, so that a long run can be split into parts. The rooms take turns.
+ * The outcome of a change is one of these:
+ *
+ * - `noticed`: the first failed test follows.
+ * - `SURVIVED`: all tests pass. A test is missing, or the change has no effect.
+ * - `TIMED OUT`: tests took too long, and none failed otherwise. An endless loop, or a slow machine: look at it.
+ * - `no mutant`: the compiler refuses the change. Such a change is not counted.
+ *
+ * Works on a copy of the checkout in a temporary folder, in which the tests must pass before the first change.
+ * Exits with 1 if a change survived or timed out.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
 import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { randomNumbers } from '../test/kit/seed.ts';
 import { pureRooms } from './lint/rooms.ts';
+import { isDecisive, outcomeOf, parseFailures, type Outcome, type TestRun } from './mutation/outcome.ts';
+import { mutate, mutationsOf, shuffle, type Mutation } from './mutation/places.ts';
+import { testsOf } from './mutation/tests-of.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
+const reporter = new URL('mutation/report-failures.ts', import.meta.url).href;
+const compiler = join(root, 'node_modules/.bin/tsc');
+const copied = ['src', 'test', 'scripts', 'bin', 'proto', 'examples', 'docs', 'deploy', 'bench'];
+const copiedFiles = ['package.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md', 'ARCHITECTURE.md'];
 
-/** A place in a file, with its text before and after the change. */
-export interface Mutation {
-  readonly file: string;
-  readonly line: number;
-  readonly index: number;
-  readonly before: string;
-  readonly after: string;
+/** Runs the tests of a pattern until all passed, or one fails for another reason than time. */
+async function runTests(copy: string, pattern: string, limitMs: number): Promise<TestRun> {
+  const args = ['--test', '--test-timeout=60000', `--test-reporter=${reporter}`, pattern];
+  // A process group of its own: a file in an endless loop does not end with the runner.
+  const run = spawn(process.execPath, args, {
+    cwd: copy,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const end = (): void => {
+    if (run.pid === undefined || run.exitCode !== null) return;
+    process.kill(-run.pid, 'SIGKILL');
+  };
+  let output = '';
+  let isOverLimit = false;
+  const timer = setTimeout(() => {
+    isOverLimit = true;
+    end();
+  }, limitMs);
+  run.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    if (parseFailures(output).some(isDecisive)) end();
+  });
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    run.once('error', reject).once('close', resolve);
+  });
+  clearTimeout(timer);
+  return { failures: parseFailures(output), exitCode, isOverLimit };
 }
 
-/** The replacements. Each pattern matches the text that is replaced. */
-const exchanges: readonly (readonly [pattern: RegExp, after: (found: string) => string])[] = [
-  [/(?<= )===(?= )/g, () => '!=='],
-  [/(?<= )!==(?= )/g, () => '==='],
-  [/(?<= )<(?= )/g, () => '<='],
-  [/(?<= )>(?= )/g, () => '>='],
-  [/(?<= )<=(?= )/g, () => '<'],
-  [/(?<= )>=(?= )/g, () => '>'],
-  [/(?<= )&&(?= )/g, () => '||'],
-  [/(?<= )\|\|(?= )/g, () => '&&'],
-  [/(?<= )\+(?= [\w(])/g, () => '-'],
-  [/(?<= )-(?= [\w(])/g, () => '+'],
-  [/(?<=[( ])true(?=[;,) ])/g, () => 'false'],
-  [/(?<=[( ])false(?=[;,) ])/g, () => 'true'],
-  [/(?<=[( ])!(?=[a-z(])/g, () => ''],
-  [/(?<== |[<>] |\()\d+(?=[;,) ])/g, (found) => String(Number(found) + 1)],
-  [/(?<=^ +)return (?!undefined;)[^;\n]+;/gm, () => 'return undefined as never;'],
-];
-
-/** Returns the text with blanks instead of comments and string contents, so that patterns do not match in them. */
-function codeOnly(text: string): string {
-  const blank = (found: string): string => found.replaceAll(/[^\n]/g, '_');
-  return text
-    .replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, blank)
-    .replaceAll(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g, blank);
+/** Returns true if the compiler accepts `src` of the copy. Code and variables without a use are no errors here. */
+async function compiles(copy: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile(compiler, ['-p', 'tsconfig.mutated.json'], { cwd: copy }, (error) => resolve(error === null));
+  });
 }
 
-/** Finds all places of a file that can be changed. Skips lines that only declare types. */
-export function mutationsOf(file: string, text: string): readonly Mutation[] {
-  const code = codeOnly(text);
-  return exchanges.flatMap(([pattern, after]) =>
-    [...code.matchAll(pattern)].flatMap(({ 0: found, index }) => {
-      const before = text.slice(index, index + found.length);
-      const start = text.lastIndexOf('\n', index) + 1;
-      const end = text.indexOf('\n', index);
-      const wholeLine = code.slice(start, end === -1 ? undefined : end);
-      if (/^\s*(?:import|export (?:type|interface)|type|interface|readonly|\|) /.test(wholeLine)) return [];
-      const line = text.slice(0, index).split('\n').length;
-      return [{ file, line, index, before, after: after(before) }];
-    }),
-  );
+async function makeCopy(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'meshtrust-mutate-'));
+  for (const part of [...copied, ...copiedFiles])
+    await cp(join(root, part), join(copy, part), { recursive: true });
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const compilerOptions = {
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    allowUnreachableCode: true,
+    incremental: true,
+    tsBuildInfoFile: 'mutated.tsbuildinfo',
+  };
+  const config = { extends: './tsconfig.json', compilerOptions, include: ['src'] };
+  await writeFile(join(copy, 'tsconfig.mutated.json'), JSON.stringify(config));
+  return copy;
 }
 
-/** Returns the tests that should notice a change in a file of the room, the nearest first: most changes fail there. */
-function testsOf(file: string): readonly string[] {
-  if (file.startsWith('src/xds/core/'))
-    return ['test/xds/core/*.test.ts', 'test/xds/server/*.test.ts', 'test/xds/loopback/*.test.ts'];
-  if (file.startsWith('src/xds/'))
-    return ['test/xds/{core,server,wire,rate}/*.test.ts', 'test/xds/loopback/*.test.ts'];
-  if (file.startsWith('src/http2/')) return ['test/http2/{connection,frame,hpack}.test.ts'];
-  const [, stage] = /^src\/(trust\/[^/]+)\//.exec(file) ?? [];
-  if (stage !== undefined)
-    return [`test/${stage}/**/*.test.ts`, 'test/trust/**/*.test.ts', 'test/runtime/**/*.test.ts'];
-  const [, room = ''] = /^src\/([^/]+(?:\/(?:status|webhook))?)/.exec(file) ?? [];
-  return [`test/${room}/**/*.test.ts`];
+/** Runs the tests of a pattern without a change, once, and returns the limit in milliseconds for runs with one. */
+function makeBaseline(copy: string): (pattern: string) => Promise<number> {
+  const limits = new Map<string, number>();
+  return async (pattern) => {
+    const known = limits.get(pattern);
+    if (known !== undefined) return known;
+    if (globSync(pattern, { cwd: copy }).length === 0) throw new Error(`${pattern}: no test file`);
+    const start = performance.now();
+    const outcome = outcomeOf(await runTests(copy, pattern, 600_000));
+    if (outcome.kind !== 'passed')
+      throw new Error(`${pattern}: fails without a change: ${describe(outcome)}`);
+    // A longer run is no endless loop on a machine with other work.
+    const limitMs = 60_000 + 5 * (performance.now() - start);
+    limits.set(pattern, limitMs);
+    return limitMs;
+  };
 }
 
-/** Returns true if a test fails in the copy. */
-async function isNoticed(copy: string, tests: readonly string[]): Promise<boolean> {
-  for (const pattern of tests) {
-    const passed = await new Promise<boolean>((resolve) => {
-      const args = ['--test', '--test-timeout=60000', '--test-reporter=dot', pattern];
-      execFile(process.execPath, args, { cwd: copy, timeout: 180_000 }, (error) => resolve(error === null));
-    });
-    if (!passed) return true;
+function describe(outcome: Outcome): string {
+  if (outcome.kind === 'noticed') return `${outcome.by.file}: ${outcome.by.name}`;
+  if (outcome.kind === 'passed') return 'passed';
+  return outcome.at === undefined ? 'the limit of the run' : `${outcome.at.file}: ${outcome.at.name}`;
+}
+
+/**
+ * Returns the outcome of the tests of the file, which end at the first pattern that does not pass. `undefined` if the
+ * change does not compile. The file is the old one again afterwards, and whenever a baseline is made.
+ */
+async function tryChange(
+  copy: string,
+  mutation: Mutation,
+  baseline: (pattern: string) => Promise<number>,
+): Promise<Outcome | undefined> {
+  const path = join(copy, mutation.file);
+  const text = await readFile(path, 'utf8');
+  const withChange = async <T>(use: () => Promise<T>): Promise<T> => {
+    await writeFile(path, mutate(text, mutation));
+    try {
+      return await use();
+    } finally {
+      await writeFile(path, text);
+    }
+  };
+  if (!(await withChange(() => compiles(copy)))) return undefined;
+  for (const pattern of testsOf(mutation.file)) {
+    const limitMs = await baseline(pattern);
+    const outcome = outcomeOf(await withChange(() => runTests(copy, pattern, limitMs)));
+    if (outcome.kind !== 'passed') return outcome;
   }
-  return false;
+  return { kind: 'passed' };
 }
 
 async function modulesOf(room: string): Promise<readonly string[]> {
   const folder = join(root, 'src', room);
   const names = await readdir(folder, { recursive: true });
   return names.filter((name) => name.endsWith('.ts')).map((name) => relative(root, join(folder, name)));
+}
+
+function print(label: string, { file, line, before, after }: Mutation, detail = ''): void {
+  console.log(`${label.padEnd(9)} ${file}:${line} ${before} → ${after || '(removed)'}${detail}`);
 }
 
 if (import.meta.main) {
@@ -112,38 +159,40 @@ if (import.meta.main) {
     },
   });
   const rooms = values.room === undefined ? pureRooms : [values.room];
-  const files = new Set((await Promise.all(rooms.map(modulesOf))).flat());
+  const files = [...new Set((await Promise.all(rooms.map(modulesOf))).flat())].sort();
   const all = (
-    await Promise.all(
-      [...files].map(async (file) => mutationsOf(file, await readFile(join(root, file), 'utf8'))),
-    )
+    await Promise.all(files.map(async (file) => mutationsOf(file, await readFile(join(root, file), 'utf8'))))
   ).flat();
-  const random = randomNumbers(Number(values.seed));
-  const chosen = all
-    .map((mutation) => ({ mutation, rank: random() }))
-    .sort((a, b) => a.rank - b.rank)
-    .slice(Number(values.from), Number(values.from) + Number(values.count))
-    .map(({ mutation }) => mutation);
-  const copy = await mkdtemp(join(tmpdir(), 'meshtrust-mutate-'));
-  for (const part of ['src', 'test', 'scripts', 'bin', 'proto', 'examples', 'docs', 'deploy', 'package.json'])
-    await cp(join(root, part), join(copy, part), { recursive: true });
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  let survived = 0;
+  const from = Number(values.from);
+  const chosen = shuffle(all, rooms, Number(values.seed)).slice(from, from + Number(values.count));
+  console.log(`seed ${values.seed}, changes ${from} to ${from + chosen.length} of ${all.length}`);
+  const copy = await makeCopy();
+  const baseline = makeBaseline(copy);
+  const counts = { noticed: 0, survived: 0, timedOut: 0, refused: 0 };
   try {
-    for (const { file, line, index, before, after } of chosen) {
-      const path = join(copy, file);
-      const text = await readFile(path, 'utf8');
-      await writeFile(path, text.slice(0, index) + after + text.slice(index + before.length));
-      const noticed = await isNoticed(copy, testsOf(file));
-      await writeFile(path, text);
-      if (!noticed) survived += 1;
-      console.log(`${noticed ? 'noticed ' : 'SURVIVED'} ${file}:${line} ${before} → ${after || '(removed)'}`);
+    if (!(await compiles(copy))) throw new Error('src does not compile without a change');
+    for (const mutation of chosen) {
+      const outcome = await tryChange(copy, mutation, baseline);
+      if (outcome === undefined) {
+        counts.refused += 1;
+        print('no mutant', mutation);
+      } else if (outcome.kind === 'noticed') {
+        counts.noticed += 1;
+        print('noticed', mutation, ` | ${describe(outcome)}`);
+      } else if (outcome.kind === 'timed-out') {
+        counts.timedOut += 1;
+        print('TIMED OUT', mutation, ` | ${describe(outcome)}`);
+      } else {
+        counts.survived += 1;
+        print('SURVIVED', mutation);
+      }
     }
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
+  const { noticed, survived, timedOut, refused } = counts;
   console.log(
-    `${chosen.length - survived} of ${chosen.length} changes were noticed (of ${all.length} places)`,
+    `${noticed} of ${noticed + survived + timedOut} changes were noticed; ${survived} survived, ${timedOut} timed out; ${refused} more do not compile`,
   );
-  process.exitCode = survived === 0 ? 0 : 1;
+  process.exitCode = survived + timedOut === 0 ? 0 : 1;
 }
