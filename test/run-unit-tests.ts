@@ -4,17 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { argv, execPath } from 'node:process';
-
-const patterns = [
-  'test/{access,access-log,trust,text,lint,fleet,runtime,api,page}/**/*.test.ts',
-  'test/bundle-endpoint/core/*.test.ts',
-  'test/xds/{core,rate,small,timers,wire}/*.test.ts',
-  'test/kubernetes/*/core/*.test.ts',
-  'test/http2/{connection,frame,hpack}.test.ts',
-];
+import { unitTests } from './test-folders.ts';
 
 // Node.js ignores options behind the patterns.
-const { status } = spawnSync(execPath, ['--test', '--test-timeout=60000', ...argv.slice(2), ...patterns], {
+const { status } = spawnSync(execPath, ['--test', '--test-timeout=60000', ...argv.slice(2), ...unitTests], {
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;

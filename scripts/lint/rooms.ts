@@ -389,6 +389,7 @@ export const pureRooms: readonly string[] = [
   'trust/bundle',
   'trust/secret',
   'trust/snapshot',
+  'trust/imports',
   'trust/policy',
   'trust/rotation',
   'trust/verify',

@@ -193,6 +193,15 @@ suite('rooms', () => {
     assert.deepEqual(refused.get('app/probe.ts'), new Set([0, 1]));
   });
 
+  test('purity: each room of the path of trust is pure', () => {
+    const path = names.filter((room) => /^trust(?:\/|$)/.test(room));
+    assert.ok(path.length > 10);
+    assert.deepEqual(
+      path.filter((room) => !pureRooms.includes(room)),
+      [],
+    );
+  });
+
   test('purity: a pure room may use no I/O, clock, timer, randomness or environment, and other rooms may', async () => {
     const texts = pureRooms.map((room) => [`${room}/probe.ts`, [...impure, ...pure]] as const);
     const refused = await refusedLines('pure', new Map([...texts, ['app/probe.ts', impure]]));
