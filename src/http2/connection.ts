@@ -60,7 +60,7 @@ export class ServerConnection implements FrameSink {
   readonly #limits: ConnectionLimits;
   readonly #handler: ConnectionHandler;
   readonly #reader: FrameReader;
-  readonly #counts: EventCounts;
+  readonly counts: EventCounts;
   readonly requests: Requests;
   readonly #blocks: HeaderBlocks;
   readonly #data: IncomingData;
@@ -77,10 +77,10 @@ export class ServerConnection implements FrameSink {
     this.output = new Output(shared.pool, wire);
     this.settings = new ClientSettings(limits.settingsEntries);
     this.#reader = new FrameReader(this);
-    this.#counts = new EventCounts(limits);
+    this.counts = new EventCounts(limits);
     this.requests = new Requests(this, limits, shared.fields, handler);
     this.#blocks = new HeaderBlocks(limits, this.requests);
-    this.#data = new IncomingData(this, this.requests, this.#counts, limits);
+    this.#data = new IncomingData(this, this.requests, limits);
   }
 
   /** Number of open streams. */
@@ -105,7 +105,7 @@ export class ServerConnection implements FrameSink {
   /** Reads `source[from, to)`. `now` is the time in ms of a monotonic clock. */
   receive(source: Buffer, from: number, to: number, now: number): void {
     if (this.#closed) return;
-    this.#counts.now = now;
+    this.counts.now = now;
     this.output.begin();
     try {
       this.#reader.read(source, from, to);
@@ -163,11 +163,6 @@ export class ServerConnection implements FrameSink {
     if (!this.#closed) writeWindowUpdate(this.output, streamId, by);
   }
 
-  /** Counts a stream that ended early. @throws {ConnectionError} if the rate is exceeded. */
-  countReset(): void {
-    this.#counts.reset();
-  }
-
   // Called by the frame reader
 
   preface(): void {
@@ -215,7 +210,7 @@ export class ServerConnection implements FrameSink {
         this.#blocks.continuation(flags, source, from, to);
         break;
       case frameType.priority:
-        this.#counts.controlFrame();
+        this.counts.controlFrame();
         this.requests.priority(streamId, source, from, to);
         break;
       case frameType.rstStream:
@@ -232,19 +227,21 @@ export class ServerConnection implements FrameSink {
       case frameType.goAway:
         if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'GOAWAY is on a stream');
         if (to - from < 8) throw new ConnectionError(errorCode.frameSizeError, 'GOAWAY is too short');
+        this.counts.controlFrame();
         break;
       case frameType.windowUpdate:
         this.#windowUpdate(streamId, source, from, to);
         break;
       default:
-        this.#counts.controlFrame();
+        this.counts.controlFrame();
     }
     return !this.#closed;
   }
 
   #settings(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
-    if (!this.settings.check(flags, streamId, to - from)) return;
-    this.#counts.controlFrame();
+    const hasEntries = this.settings.check(flags, streamId, to - from);
+    this.counts.controlFrame();
+    if (!hasEntries) return;
     this.settings.apply(source, from, to, (by) => {
       for (const stream of this.requests.streams.all())
         if (!stream.widen(by))
@@ -260,7 +257,7 @@ export class ServerConnection implements FrameSink {
     if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'PING is on a stream');
     // grpc-go sends a PING for each response, to measure the bandwidth. Further PINGs are counted.
     if (this.sentSincePing) this.sentSincePing = false;
-    else this.#counts.controlFrame(tooManyPings);
+    else this.counts.controlFrame(tooManyPings);
     if ((flags & flag.ack) === 0) return writePingAck(this.output, source, from);
     const payload = readPingPayload(source, from);
     if (payload !== undefined) this.#handler.pong?.(payload);
@@ -269,6 +266,7 @@ export class ServerConnection implements FrameSink {
   #windowUpdate(streamId: number, source: Buffer, from: number, to: number): void {
     if (to - from !== 4)
       throw new ConnectionError(errorCode.frameSizeError, 'WINDOW_UPDATE is not 4 bytes long');
+    this.counts.windowUpdate();
     const by = readUint32(source, from) & 0x7fffffff;
     if (streamId === 0) {
       if (by === 0) throw new ConnectionError(errorCode.protocolError, 'WINDOW_UPDATE has an increment of 0');

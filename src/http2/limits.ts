@@ -19,7 +19,12 @@ export interface ConnectionLimits {
    * broke a rule. A client above this rate gets GOAWAY with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
    */
   readonly resets: Rate;
-  /** Frames that cause work but carry no data: PING, SETTINGS, PRIORITY, empty DATA and unknown types. */
+  /**
+   * Frames that cause work but carry little or no data (RFC 9113, section 10.5; CVE-2019-9511 to 9518): PING, SETTINGS,
+   * PRIORITY, GOAWAY, unknown types, empty DATA, short DATA that completes nothing, late frames of ended streams, and
+   * WINDOW_UPDATE frames that the sent data does not explain. A client above this rate gets GOAWAY with
+   * ENHANCE_YOUR_CALM.
+   */
   readonly controlFrames: Rate;
 }
 
@@ -45,7 +50,8 @@ export const defaultConnectionLimits: ConnectionLimits = {
 export class Allowance {
   readonly #rate: Rate;
   #left: number;
-  #at = 0;
+  /** Time of the last refill, in ms; at first that of the first event. */
+  #at: number | undefined;
 
   constructor(rate: Rate) {
     this.#rate = rate;
@@ -54,6 +60,7 @@ export class Allowance {
 
   /** Counts one event at the time `now`. Returns false if the event exceeds the rate. */
   take(now: number): boolean {
+    this.#at ??= now;
     if (this.#left < 1) {
       const gained = ((now - this.#at) / 1000) * this.#rate.perSecond;
       this.#left = Math.min(this.#rate.burst, this.#left + Math.max(0, gained));

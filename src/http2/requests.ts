@@ -80,7 +80,7 @@ export class Requests {
     this.#decoder.decode(source, from, to, onField);
     const open = this.streams.find(streamId);
     if (open !== undefined) return this.#trailers(open, head, endsStream);
-    if (this.isIgnored(streamId)) return;
+    if (this.isIgnored(streamId)) return this.#connection.counts.controlFrame();
     if (streamId <= this.lastStreamId)
       throw new ConnectionError(errorCode.streamClosed, 'HEADERS is on a closed stream');
     this.lastStreamId = streamId;
@@ -90,16 +90,24 @@ export class Requests {
     const { initialWindow } = this.#connection.settings;
     const stream = new ServerStream(this.#connection, streamId, initialWindow, head.contentLength);
     this.streams.add(stream);
+    this.#connection.counts.streamOpened();
     stream.handler = this.#handler.request(stream, head);
     if (endsStream) stream.receiveEnd();
   }
 
   /** Resets a stream because of an error of the client. */
   refuse(streamId: number, code: ErrorCode): void {
-    this.#connection.countReset();
+    this.#connection.counts.reset();
     const open = this.streams.find(streamId);
     if (open === undefined) this.#connection.sendReset(streamId, code);
     else open.abort(code);
+  }
+
+  /** Forgets a stream that the server ended before the client. Returns false if it is not remembered. */
+  #forget(streamId: number): boolean {
+    if (!this.#endedEarly.includes(streamId)) return false;
+    this.#endedEarly = this.#endedEarly.filter((id) => id !== streamId);
+    return true;
   }
 
   /** Checks a PRIORITY frame. Priorities have no effect (section 5.3.2). */
@@ -118,8 +126,8 @@ export class Requests {
     if (length !== 4) throw new ConnectionError(errorCode.frameSizeError, 'RST_STREAM is not 4 bytes long');
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'RST_STREAM is on stream 0');
     const stream = this.openOrClosed(streamId, 'RST_STREAM');
-    if (stream === undefined && this.isIgnored(streamId)) return;
-    this.#connection.countReset();
+    if (stream === undefined && this.#forget(streamId)) return;
+    this.#connection.counts.reset();
     stream?.abort();
   }
 

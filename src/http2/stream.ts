@@ -5,6 +5,8 @@ import type { SharedData } from './shared-data.ts';
 
 /** Receives the body of a request. */
 export interface StreamHandler {
+  /** True if the data that has arrived is useless without further data. */
+  readonly isIncomplete?: boolean;
   /** A part of the body has arrived, in `source[from, to)`. The buffer is valid only during the call. */
   data(source: Buffer, from: number, to: number): void;
   /** The client has sent END_STREAM. */
@@ -70,6 +72,11 @@ export class ServerStream {
     return this.#closed;
   }
 
+  /** True if the data that has arrived is useless without further data. */
+  get isIncomplete(): boolean {
+    return !this.#closed && this.handler?.isIncomplete === true;
+  }
+
   /** Bytes of the response that wait for the client's window. */
   get waitingBytes(): number {
     return this.#waiting?.reduce((sum, { bytes, sent }) => sum + bytes.length - sent, 0) ?? 0;
@@ -93,6 +100,7 @@ export class ServerStream {
       this.sendWindow -= length;
       connection.sendWindow -= length;
       connection.sentSincePing = true;
+      connection.counts.dataSent(length, false);
       connection.output.sendData(data, this.id);
       if (whenSent !== undefined) connection.output.whenSent(whenSent);
       return;
@@ -133,6 +141,7 @@ export class ServerStream {
       writeFrameHeader(target, at, length, frameType.data, 0, this.id);
       first.bytes.copy(target, at + frameHeaderLength, first.sent, first.sent + length);
       first.sent += length;
+      connection.counts.dataSent(length, length < left);
       if (length < left) continue;
       this.#waiting.shift();
       if (first.whenSent !== undefined) connection.output.whenSent(first.whenSent);
@@ -175,7 +184,7 @@ export class ServerStream {
     if (this.halfClosedRemote || this.#closed) return;
     this.halfClosedRemote = true;
     if (this.announced !== undefined && this.announced !== this.received) {
-      this.connection.countReset();
+      this.connection.counts.reset();
       return this.abort(errorCode.protocolError);
     }
     if (this.#halfClosedLocal) return this.#close();

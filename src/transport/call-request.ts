@@ -38,7 +38,7 @@ interface CancellableCall {
   cancel(status: GrpcStatus): void;
 }
 
-/** Memory of an incomplete message besides its bytes. */
+/** Memory of an incomplete message, and of each part that waits for a handler, besides its bytes. */
 const partOverhead = 256;
 
 /**
@@ -76,6 +76,11 @@ export class CallRequest implements MessageSink {
   /** Bytes in memory that the handler has not processed. */
   get unreadBytes(): number {
     return this.#earlyBytes + this.#reader.heldBytes + (this.#handler?.unreadBytes ?? 0);
+  }
+
+  /** True if the data that has arrived ends within a message. Unknown without a handler: one frame may be a message. */
+  get isIncomplete(): boolean {
+    return this.#handler === undefined ? (this.#early?.length ?? 0) > 1 : this.#reader.isInside;
   }
 
   /** Passes the bytes that have arrived, and all later ones, to a handler. */
@@ -188,6 +193,8 @@ export class CallRequest implements MessageSink {
       this.#stream.pauseReading();
     }
     this.#early.push(Buffer.from(source.subarray(from, to)));
+    // Each part is an object, however short it is.
+    this.#earlyBytes += partOverhead;
     return true;
   }
 

@@ -56,6 +56,11 @@ export class GrpcCall implements StreamHandler {
     return this.head.method === 'POST' && grpcType.test(this.head.get('content-type') ?? '');
   }
 
+  /** True if further data has to follow, or if data is dropped because the call is over. */
+  get isIncomplete(): boolean {
+    return this.#over || this.#request.isIncomplete;
+  }
+
   /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
   get messageBegunAt(): number | undefined {
     return this.#request.messageBegunAt;

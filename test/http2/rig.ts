@@ -30,6 +30,8 @@ export interface ConnectionRig {
   sent(): readonly SentFrame[];
   /** Runs the work that was deferred to the end of the tick. */
   tick(): void;
+  /** True if the requests of the client are incomplete, so that further data has to follow. */
+  isIncomplete: boolean;
   /** Number of written bytes that the kernel has not accepted. */
   unsent: number;
 }
@@ -92,6 +94,9 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
           streams.push(stream);
           events.push(`request ${stream.id} ${head.method} ${head.path}`);
           return {
+            get isIncomplete() {
+              return rig.isIncomplete;
+            },
             data: (source, from, to) =>
               events.push(`data ${stream.id} ${source.toString('latin1', from, to)}`),
             ended: () => events.push(`ended ${stream.id}`),
@@ -105,6 +110,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
     streams,
     events,
     ended: () => ended,
+    isIncomplete: false,
     unsent: 0,
     feed(bytes, chunk = bytes.length, now = 0) {
       for (let at = 0; at < bytes.length; at += Math.max(1, chunk)) {
