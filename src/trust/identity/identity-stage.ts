@@ -1,14 +1,12 @@
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
-import { compareText } from '../../text/compare-text.ts';
-import { identityFilesSource } from './ca-files.ts';
-import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.ts';
-import type { Documents } from './derivation-index.ts';
+import { needsMaterial } from './derivation-index.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
 import { deriveIdentity } from './derive-identity.ts';
-import type { DerivedIdentity } from './derive-identity.ts';
-import { anchorKeys, nothing, restoredGiven } from './given.ts';
+import { anchorKeys, nothing } from './given.ts';
 import type { Given } from './given.ts';
+import { IdentityPaths } from './identity-paths.ts';
+import type { PathState } from './identity-paths.ts';
 import { SupersededCas, supersededSource } from './superseded.ts';
 import type { Linger, SupersededCa } from './superseded.ts';
 
@@ -51,110 +49,11 @@ export interface IdentityStage {
   trustDomains(): ReadonlySet<string>;
 }
 
-/** One file, or one object of the cluster. */
-interface PathState {
-  readonly source: string;
-  readonly path: string;
-  /** The newest version that could be parsed. */
-  version: { readonly parsed: Documents; readonly settled: boolean } | undefined;
-  /** True if a newer version could not be read or parsed: then `version` is the last good one, and stays in force. */
-  rejected: boolean;
-  /** False while only an earlier run is known to have read it. */
-  confirmed: boolean;
-  /** The MeshTrusts of each MeshIdentity in the last settled version. */
-  given: ReadonlyMap<Identity, Given>;
-  outcomes: ReadonlyMap<Identity, Pick<DerivedIdentity, 'outcome' | 'kri' | 'trustDomains'>>;
-}
-
 export function createIdentityStage(options: IdentityStageOptions): IdentityStage {
-  const paths = new Map<string, PathState>();
+  const paths = new IdentityPaths();
   const superseded = new SupersededCas(options.linger);
-  let index: ReturnType<typeof indexDocuments> | undefined;
   /** The trust domains of all MeshIdentities; `undefined` after a change. */
   let domains: ReadonlySet<string> | undefined;
-
-  const indexAll = (): ReturnType<typeof indexDocuments> => {
-    const sorted = [...paths.values()].toSorted((a, b) => compareText(a.path, b.path));
-    const [files, others] = [true, false].map((isFile) =>
-      sorted
-        .filter(({ source }) => (source === identityFilesSource) === isFile)
-        .flatMap(({ version }) => version?.parsed ?? []),
-    );
-    return indexDocuments(others ?? [], files ?? []);
-  };
-
-  const contextNow = (): DeriveContext => {
-    index ??= indexAll();
-    return { ...options, ...index };
-  };
-
-  const stateOf = (source: string, path: string): PathState => {
-    const key = keyOf(source, path);
-    const known = paths.get(key);
-    if (known !== undefined) return known;
-    const state: PathState = {
-      source,
-      path,
-      version: undefined,
-      rejected: false,
-      confirmed: false,
-      given: new Map(),
-      outcomes: new Map(),
-    };
-    paths.set(key, state);
-    return state;
-  };
-
-  const forget = (state: PathState, now: number): void => {
-    paths.delete(keyOf(state.source, state.path));
-    for (const [identity, given] of state.given) superseded.add(identity, given, new Set(), now);
-  };
-
-  /** Updates the states by the events. Returns whether anything changed that other derivations may need. */
-  const updateStates = (source: string, events: readonly LedgerEvent[], now: number): boolean => {
-    let isMaterial = false;
-    for (const event of events) {
-      switch (event.kind) {
-        case 'version': {
-          const state = stateOf(source, event.path);
-          state.confirmed = true;
-          state.rejected = event.parsed.kind === 'refused';
-          if (event.parsed.kind === 'refused') break;
-          isMaterial ||=
-            hasMaterial(event.parsed) || (state.version && hasMaterial(state.version.parsed)) === true;
-          state.version = { parsed: event.parsed, settled: event.settled };
-          break;
-        }
-        case 'unreadable': {
-          const state = stateOf(source, event.path);
-          state.confirmed = true;
-          state.rejected = true;
-          break;
-        }
-        case 'gone': {
-          const state = paths.get(keyOf(source, event.path));
-          if (state === undefined) break;
-          isMaterial ||= state.version !== undefined && hasMaterial(state.version.parsed);
-          forget(state, now);
-          break;
-        }
-        case 'restored':
-          stateOf(source, event.path).given = restoredGiven(event.grants);
-          break;
-        case 'synced':
-          // The ledger withdraws restored paths that the source no longer has, without an event for each.
-          for (const state of paths.values())
-            if (state.source === source && !state.confirmed) forget(state, now);
-          break;
-        case 'kept':
-        case 'failed':
-        case 'recovered':
-          break;
-      }
-    }
-    if (isMaterial) index = undefined;
-    return isMaterial;
-  };
 
   /** Derives the MeshTrusts of the newest version of a path, and records which CA certificates it supersedes. */
   const derivePath = (
@@ -163,7 +62,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     now: number,
   ): LedgerEvent => {
     const { given: before } = state;
-    const steps = parsed.identities.map((item) => deriveIdentity(item, before, contextNow()));
+    const context: DeriveContext = { ...options, ...paths.index() };
+    const steps = parsed.identities.map((item) => deriveIdentity(item, before, context));
     // A MeshIdentity without a legible name may be any of those that the file had before.
     const isHidden = steps.some(({ identity }) => identity === undefined);
     const given = new Map<Identity, Given>(isHidden ? before : []);
@@ -191,7 +91,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   ): readonly LedgerEvent[] =>
     events.flatMap((event) => {
       if (event.kind !== 'version' || event.parsed.kind === 'refused') return event;
-      const state = paths.get(keyOf(source, event.path));
+      const state = paths.get(source, event.path);
       const { version } = state ?? {};
       if (state === undefined || version?.parsed !== event.parsed || version.settled !== event.settled)
         return [];
@@ -200,7 +100,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
 
   const collectDomains = (): ReadonlySet<string> => {
     const names = new Set<string>();
-    for (const { outcomes } of paths.values())
+    for (const { outcomes } of paths.all())
       for (const [identity, { trustDomains }] of outcomes)
         for (const name of trustDomains) names.add(`${meshOf(identity)}/${name}`);
     return names;
@@ -209,7 +109,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   /** Drops the superseded CA certificates that their MeshIdentity has again. */
   const dropCurrent = (): void => {
     for (const [identity] of superseded.entries()) {
-      const resources = [...paths.values()].flatMap(({ given }) => given.get(identity)?.resources ?? []);
+      const resources = [...paths.all()].flatMap(({ given }) => given.get(identity)?.resources ?? []);
       const current = anchorKeys(resources);
       superseded.remove((_, key, of) => of === identity && current.has(key));
     }
@@ -230,13 +130,18 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
         return new Map([[source, [...events, ...superseded.takeEvents()]]]);
       }
       domains = undefined;
-      const isMaterial = updateStates(source, events, now);
+      const { isMaterial, gone } = paths.update(source, events);
+      for (const { given } of gone)
+        for (const [identity, earlier] of given) superseded.add(identity, earlier, new Set(), now);
       const all = new Map<string, readonly LedgerEvent[]>([[source, deriveEvents(source, events, now)]]);
-      const updated = new Set(events.flatMap((event) => ('path' in event ? keyOf(source, event.path) : [])));
-      for (const [key, state] of isMaterial ? paths : []) {
+      const updated = new Set(
+        events.flatMap((event) => ('path' in event ? (paths.get(source, event.path) ?? []) : [])),
+      );
+      for (const state of isMaterial ? paths.all() : []) {
         const { version, rejected } = state;
         // Deriving an earlier version again would resolve the error about the newest one.
-        if (version === undefined || rejected || updated.has(key) || !needsMaterial(version.parsed)) continue;
+        if (version === undefined || rejected || updated.has(state) || !needsMaterial(version.parsed))
+          continue;
         all.set(state.source, [...(all.get(state.source) ?? []), derivePath(state, version, now)]);
       }
       dropCurrent();
@@ -252,35 +157,34 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     },
     nextEnd: () => superseded.nextEnd(),
     trustDomains: () => (domains ??= collectDomains()),
-    view() {
-      const views: IdentityView[] = [];
-      for (const { path, outcomes, given } of paths.values())
-        for (const [identity, { outcome, kri }] of outcomes) {
-          const { resources } = given.get(identity) ?? nothing;
-          views.push({ identity, path, kri, outcome, resources, superseded: superseded.of(identity) });
-        }
-      const present = new Set(views.map(({ identity }) => identity));
-      for (const [identity, { template, cas }] of superseded.entries()) {
-        if (present.has(identity)) continue;
-        const { originKri: kri, place } = template;
-        views.push({
-          identity,
-          path: place.file ?? '',
-          kri,
-          outcome: 'gone',
-          resources: [],
-          superseded: cas,
-        });
-      }
-      return views;
-    },
+    view: () => viewsOf(paths, superseded),
   };
+}
+
+/** Returns the MeshIdentities of all paths, then those that are gone and whose CA certificates linger. */
+function viewsOf(paths: IdentityPaths, superseded: SupersededCas): readonly IdentityView[] {
+  const views: IdentityView[] = [];
+  for (const { path, outcomes, given } of paths.all())
+    for (const [identity, { outcome, kri }] of outcomes) {
+      const { resources } = given.get(identity) ?? nothing;
+      views.push({ identity, path, kri, outcome, resources, superseded: superseded.of(identity) });
+    }
+  const present = new Set(views.map(({ identity }) => identity));
+  for (const [identity, { template, cas }] of superseded.entries()) {
+    if (present.has(identity)) continue;
+    const { originKri: kri, place } = template;
+    views.push({
+      identity,
+      path: place.file ?? '',
+      kri,
+      outcome: 'gone',
+      resources: [],
+      superseded: cas,
+    });
+  }
+  return views;
 }
 
 function meshOf(identity: Identity): string {
   return identity.split('/', 1)[0] ?? '';
-}
-
-function keyOf(source: string, path: string): string {
-  return `${source}\0${path}`;
 }
