@@ -158,9 +158,14 @@ export const commandTable: readonly CommandDefinition[] = [
   define({
     name: 'derive',
     group: 'Examine trust',
-    summary: 'print the MeshTrusts that follow from the MeshIdentities in files, as YAML',
-    operands: [{ name: '<path...>', description: files }],
+    summary: 'print the MeshTrusts that follow from MeshIdentities in files or a cluster, as YAML',
+    operands: [{ name: '[path...]', description: `${files}; or give --kubernetes` }],
     flags: [
+      'kubernetes',
+      'kubeconfig',
+      'kubeNamespace',
+      'kubeAllNamespaces',
+      'identitySecret',
       'zone',
       'zones',
       'identityRoot',
@@ -172,6 +177,7 @@ export const commandTable: readonly CommandDefinition[] = [
     examples: [
       ['derive identities/ --zone east > trust.yaml', 'MeshTrusts for a repository'],
       ['derive identities/ --zones east,west', 'MeshTrusts of all zones, for another mesh'],
+      ['derive --kubernetes --zone east', 'of the MeshIdentities of a cluster'],
     ],
     load: async () => (await import('./commands/derive-command.ts')).derive,
   }),

@@ -4,9 +4,9 @@ type Flags = Readonly<Record<string, readonly [flag: string, description: string
 /** Flags of `serve`, and those by which commands reach a server. `MESHTRUST_<FLAG>` sets what the command line omits. */
 export const flagsWithVariable = {
   dir: ['--dir <path...>', 'directories or files of MeshTrusts (YAML or JSON) to watch'],
-  kubernetes: ['--kubernetes', 'watch the MeshTrusts of a Kubernetes cluster'],
-  kubeNamespace: ['--kube-namespace <name>', 'namespace to watch', 'kuma-system'],
-  kubeAllNamespaces: ['--kube-all-namespaces', 'watch all namespaces'],
+  kubernetes: ['--kubernetes', 'read the resources of a Kubernetes cluster'],
+  kubeNamespace: ['--kube-namespace <name>', 'namespace to read', 'kuma-system'],
+  kubeAllNamespaces: ['--kube-all-namespaces', 'read all namespaces'],
   kubeconfig: [
     '--kubeconfig <file>',
     'kubeconfig of the cluster; default: KUBECONFIG, the service account of the pod, or ~/.kube/config',

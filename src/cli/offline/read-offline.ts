@@ -22,8 +22,12 @@ export async function readOffline(
   reading: Reading,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<LedgerView> {
+  return evaluateTexts(await readTexts(paths, io), reading);
+}
+
+/** Parses texts, and returns the resources in force. */
+export async function evaluateTexts(events: readonly SourceEvent[], reading: Reading): Promise<LedgerView> {
   const { parse, identities } = reading;
-  const events = await readTexts(paths, io);
   const ledger = createLedger(['files'], { holdMs: 0 });
   const read = events.map((event) => toLedgerEvent(event, parse));
   // Files are read once, so no CA is superseded.

@@ -244,6 +244,8 @@ export function resourceVersionOf(value: unknown): string | undefined {
 }
 
 /** Returns the parameters of a list or a watch that select objects. */
-export function selectorOf({ fieldSelector }: WatchedResource): Readonly<Record<string, string>> {
+export function selectorOf({
+  fieldSelector,
+}: Pick<WatchedResource, 'fieldSelector'>): Readonly<Record<string, string>> {
   return fieldSelector === undefined ? {} : { fieldSelector };
 }

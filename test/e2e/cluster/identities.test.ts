@@ -3,6 +3,8 @@ import { realpath, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { run } from '../../cli/run.ts';
+import type { Outcome } from '../../cli/run.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
@@ -84,6 +86,9 @@ function meshIdentity({ name, ca }: Domain): string {
   });
 }
 
+const derive = (kubeconfig: string, ...args: readonly string[]): Promise<Outcome> =>
+  run(['derive', '--kubernetes', `--kubeconfig=${kubeconfig}`, ...args]);
+
 test('MeshIdentities of a cluster', { skip }, async (t) => {
   await using stage = await startStage(kumaTrustCrd);
   const [listed, first, second] = [
@@ -108,6 +113,15 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
     },
   );
 
+  await t.test('derive --kubernetes without the CRD, and without the right: says so', async () => {
+    const absent = await derive(stage.cluster.kubeconfig);
+    assert.deepEqual([absent.code, absent.stdout], [1, '']);
+    assert.match(absent.stderr, /the API server has no meshidentities\.kuma\.io \(404\); install the CRD/);
+    const forbidden = await derive(stage.account.kubeconfig);
+    assert.deepEqual([forbidden.code, forbidden.stdout], [1, '']);
+    assert.match(forbidden.stderr, /MeshIdentities cannot be listed: 403/);
+  });
+
   await t.test('with the component of the manifests and the CRD: their CAs are trusted', async () => {
     await using overlay = await makeTempDir();
     const folder = relative(await realpath(overlay.path), base);
@@ -121,6 +135,15 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
     await stage.kubectl('apply -f -', stdout);
     await untilAll(envoys, first.client, 'accepted');
     await untilAll(envoys, listed.client, 'accepted');
+  });
+
+  await t.test('derive --kubernetes with the same rights: their MeshTrusts, without the key', async () => {
+    const { code, stdout, stderr } = await derive(stage.account.kubeconfig);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^.*MT075.*\n1 MeshTrust of 1 MeshIdentity\n$/, 'the resource has a private key');
+    assert.match(stdout, /^ {2}trustDomain: identity\.test$/m);
+    assert.ok(stdout.includes(first.ca.certPem.split('\n')[1] ?? assert.fail()));
+    assert.doesNotMatch(stdout, /PRIVATE KEY/);
   });
 
   await t.test('its CA is replaced: the next one is trusted', async () => {
@@ -191,6 +214,19 @@ test('the Secret of a generated CA, by its name', { skip }, async (t) => {
     await untilAll(envoys, first.client, 'refused');
   });
 
+  await t.test('derive --kubernetes: reads the named Secret with the same right', async () => {
+    const secret = '--identity-secret=kuma-system/generated-root-ca';
+    const { code, stdout } = await derive(stage.account.kubeconfig, secret);
+    assert.equal(code, 0);
+    assert.ok(stdout.includes(second.ca.certPem.split('\n')[1] ?? assert.fail()));
+    const other = await derive(
+      stage.account.kubeconfig,
+      '--identity-secret=kuma-system/generated-private-key',
+    );
+    assert.deepEqual([other.code, other.stdout], [1, '']);
+    assert.match(other.stderr, /Secret kuma-system\/generated-private-key cannot be listed: 403/);
+  });
+
   await t.test('the Secret is deleted: the CA stays', async () => {
     await stage.kubectl('delete secret generated-root-ca');
     await meshtrust.logged('the reason', ({ code }) => code === 'MT071');
@@ -208,6 +244,7 @@ test('the Secret of a generated CA, by its name', { skip }, async (t) => {
     await meshtrust.stop();
     const asked = await requestsFor(stage, 'secrets');
     assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));
-    assert.deepEqual(new Set(asked.map(({ name }) => name)), new Set(['generated-root-ca']));
+    const allowed = asked.filter(({ name }) => name !== 'generated-private-key');
+    assert.deepEqual(new Set(allowed.map(({ name }) => name)), new Set(['generated-root-ca']));
   });
 });
