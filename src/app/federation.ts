@@ -15,11 +15,18 @@ import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../trust/x509/read-certificate.ts';
 import { createRelationshipCollector } from '../trust/federation/collect-relationships.ts';
 import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
-import { federationPath, federationSource, relationshipKey } from '../trust/federation/relationship.ts';
+import {
+  federationPath,
+  federationSource,
+  keyOfFederationPath,
+  relationshipKey,
+} from '../trust/federation/relationship.ts';
 import type { Relationship } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import type { TrustDomain } from '../trust/model/mesh-trust.ts';
+import { importIdentities } from '../trust/imports/import-stage.ts';
+import { importSource } from '../trust/ledger/import-sources.ts';
 import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import type { FileReport } from './file-report.ts';
@@ -71,12 +78,21 @@ export async function startFederation(
       : await openFederationStore(stateDir, (message, error) =>
           log.error({ event: 'state-dir', err: error }, message),
         );
+  /** The relationships of which an earlier run had a bundle in force. */
+  const earlier = new Set(store?.stored.keys());
+  /** The sources of trust domains of this server that nothing else waits for, until each is read. */
+  const unreadOwn = new Set<string>(own === undefined ? [] : ownSources(input.sources, options));
   const collector = createRelationshipCollector({
     className: settings.className,
     classless: settings.classless,
     isPublished: (mesh, trustDomain, isListed) =>
       own?.yields(mesh, trustDomain, () => isListed() || hasOtherSource(pipeline, mesh, trustDomain)) ===
       true,
+    // What an earlier run had in force stays: a source that cannot be read takes nothing away.
+    isUndecided: (mesh, trustDomain) =>
+      unreadOwn.size > 0 &&
+      !earlier.has(relationshipKey(mesh, trustDomain)) &&
+      own?.publishesAll(mesh) === true,
   });
   let collected: readonly Finding[] = [];
   let relationships: ReadonlyMap<string, Relationship> = new Map();
@@ -115,7 +131,10 @@ export async function startFederation(
     },
     stored: store?.stored ?? new Map(),
     save: (bundle) => store?.save(bundle),
-    forget: (key) => store?.remove(key),
+    forget(key) {
+      earlier.delete(key);
+      store?.remove(key);
+    },
     sink: deliver,
     onFetch(report) {
       logFetch(log, report);
@@ -150,18 +169,23 @@ export async function startFederation(
     poller.update(all, (path) => collector.evidenceOf(path));
   };
   const observe = (source: string, events: readonly LedgerEvent[]): void => {
-    if (source === federationSource) return;
+    if (source === federationSource) {
+      for (const event of events) if (event.kind === 'restored') earlier.add(keyOfFederationPath(event.path));
+      return;
+    }
     const derivedBefore = derived;
     derived = own?.derived() ?? derived;
     const hasChanged = collector.apply(source, events) || derived.symmetricDifference(derivedBefore).size > 0;
-    const wasUnknown = unknown.size > 0;
+    const wasUnknown = unknown.size + unreadOwn.size;
     for (const { kind } of events) {
-      // A source that fails is not waited for: what it has later is not taken from a peer from then on.
+      if (kind === 'synced') unreadOwn.delete(source);
+      // A source that fails is not waited for: only trust domains that it may have wait, see `isUndecided`.
       if (kind === 'synced' || kind === 'restored' || kind === 'failed') unknown.delete(source);
       if (kind === 'synced' || kind === 'restored') unread.delete(source);
       if (kind === 'synced') unsynced.delete(source);
     }
-    if (unknown.size === 0 && (hasChanged || wasUnknown)) updateAll();
+    const hasLearned = unknown.size + unreadOwn.size < wasUnknown;
+    if (unknown.size === 0 && (hasChanged || hasLearned)) updateAll();
     if (unread.size === 0) poller.beginWait();
     if (unsynced.size === 0 && unknown.size === 0) poller.allKnown();
   };
@@ -182,6 +206,17 @@ export async function startFederation(
       await owned.disposeAsync();
     },
   };
+}
+
+/** Returns the sources that say which trust domains this server has, and that its first answer does not wait for. */
+function ownSources(
+  sources: readonly string[],
+  { imports }: Pick<ServeOptions, 'imports'>,
+): readonly string[] {
+  return [
+    ...sources.filter((name) => name === identities),
+    ...(imports === undefined ? [] : [importSource, importIdentities]),
+  ];
 }
 
 /** Returns whether a source besides federation lists a trust domain. */

@@ -8,6 +8,8 @@ import type { YieldRule } from '../trust/ledger/yield.ts';
 export interface OwnTrustDomains extends YieldRule {
   /** Returns those of MeshIdentities, of which some may not be published, as `mesh/trust domain`. */
   readonly derived: () => ReadonlySet<string>;
+  /** Returns whether it publishes all trust domains of a mesh that it has, whichever they are. */
+  readonly publishesAll: (mesh: string) => boolean;
 }
 
 /**
@@ -30,5 +32,7 @@ export function ownTrustDomains(
         () => isListed() || derived().has(`${mesh}/${trustDomain}`),
       ),
     derived,
+    publishesAll: (mesh) =>
+      bundleEndpoint.rules.some((rule) => rule.mesh === mesh && rule.trustDomain === '*'),
   };
 }

@@ -1,5 +1,6 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
+import { isImportSource } from '../ledger/import-sources.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import { isUnnamed } from '../model/document-kind.ts';
 import type { FederatedTrustDomain } from '../model/federated-trust-domain.ts';
@@ -15,8 +16,10 @@ export interface CollectOptions {
   readonly className: string | undefined;
   /** Whether those without a class are read. */
   readonly classless: boolean;
-  /** Whether this server publishes the trust domain of a mesh itself. `isListed`: a MeshTrust of the inputs lists it. */
+  /** Whether this server publishes the trust domain of a mesh itself. `isListed`: a MeshTrust of this zone lists it. */
   readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: () => boolean) => boolean;
+  /** Whether the trust domain may turn out to be one that this server publishes itself. Default: never. */
+  readonly isUndecided?: ((mesh: string, trustDomain: TrustDomain) => boolean) | undefined;
 }
 
 /** Returns whether the ClusterFederatedTrustDomains of a class, or those without one, are read. */
@@ -83,6 +86,8 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
 
   return {
     apply(source, events) {
+      // What counts of the Global control plane is decided elsewhere: a zone may list any trust domain there.
+      if (isImportSource(source)) return false;
       let hasChanged = false;
       for (const event of events)
         if ('path' in event && applyEvent(`${event.path}\0${source}`, event)) hasChanged = true;
@@ -101,7 +106,8 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
       const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
       for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
         if (!readsClass(options, resource.className)) continue;
-        for (const mesh of resource.meshes) addRelationship(all, findings, resource, mesh, isOwn);
+        for (const mesh of resource.meshes)
+          addRelationship(all, findings, resource, mesh, { isOwn, isUndecided: options.isUndecided });
       }
       return { all, findings };
     },
@@ -109,12 +115,17 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
   };
 }
 
+/** Whether a trust domain of a mesh is one that this server publishes itself, or may be one. */
+interface OwnershipTests extends Pick<CollectOptions, 'isUndecided'> {
+  readonly isOwn: (mesh: string, trustDomain: TrustDomain) => boolean;
+}
+
 function addRelationship(
   all: Map<string, Relationship>,
   findings: Finding[],
   { name, trustDomain, url, profile, bootstrap, place }: FederatedTrustDomain,
   mesh: string,
-  isOwn: (mesh: string, trustDomain: TrustDomain) => boolean,
+  { isOwn, isUndecided }: OwnershipTests,
 ): void {
   const key = relationshipKey(mesh, trustDomain);
   const at = { ...place, mesh, trustDomain };
@@ -122,6 +133,9 @@ function addRelationship(
   if (isOwn(mesh, trustDomain)) {
     const text = `this server publishes trust domain ${trustDomain} of mesh ${mesh} itself; the resource is ignored`;
     findings.push(finding('MT087', text, at));
+  } else if (isUndecided?.(mesh, trustDomain) === true) {
+    const text = `whether this server publishes trust domain ${trustDomain} of mesh ${mesh} itself is not known before its MeshIdentities and the Global control plane are read; the resource waits for them`;
+    findings.push(finding('MT087', text, at, 'warning'));
   } else if (other !== undefined) {
     const text = `mesh ${mesh} already takes trust domain ${trustDomain} from ${other.name} in ${other.place.file ?? ''}, which is first by path; that definition is used`;
     findings.push(finding('MT004', text, at));

@@ -31,6 +31,11 @@ export function federationPath(key: string): string {
   return `${federationSource}:${key}`;
 }
 
+/** Returns the key of the relationship whose bundle a path stands for. */
+export function keyOfFederationPath(path: string): string {
+  return path.slice(federationSource.length + 1);
+}
+
 /** Returns whether both are of one parsed resource, so that nothing has to be compared or encoded. */
 export function isSameResource(a: Relationship, b: Relationship): boolean {
   return a.profile === b.profile && a.bootstrap === b.bootstrap && a.url === b.url && a.name === b.name;

@@ -454,9 +454,10 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT087: {
     name: 'own-trust-domain',
     about:
-      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself, or that another zone of a mesh has which --bundle-serve MESH/* publishes. A peer could add its own CAs to it.',
+      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself, or, with --bundle-serve MESH/*, that another zone of the mesh has. A peer could add its own CAs to it. As a warning: with --bundle-serve MESH/*, it is not known yet whether the trust domain is one of this server, because the MeshIdentities of the cluster or the Global control plane of an import could not be read since the start. The ClusterFederatedTrustDomain waits for them.',
     served: 'Nothing of the ClusterFederatedTrustDomain.',
-    remedy: 'Delete it, or do not publish the trust domain.',
+    remedy:
+      'Delete it, or do not publish the trust domain. For the warning, see the finding about what cannot be read (MT001, MT091), or name the published trust domains in full.',
   },
   MT088: {
     name: 'federated-and-listed',

@@ -13,9 +13,11 @@ export interface BundleStageOptions {
   /** The first certificates, by trust domain. */
   readonly trust: Readonly<Record<string, readonly Certificate[]>>;
   readonly args?: readonly string[];
+  /** The value of `--bundle-serve`; all trust domains of the default mesh if it is absent. */
+  readonly serve?: string;
 }
 
-/** A running meshtrust that publishes all trust domains of the default mesh. */
+/** A running meshtrust that publishes trust domains of the default mesh. */
 export interface BundleStage extends AsyncDisposable {
   /** The running server; another one after a restart. */
   server: Meshtrust;
@@ -26,8 +28,8 @@ export interface BundleStage extends AsyncDisposable {
   readonly put: (name: string, text: string) => Promise<void>;
   /** Lists these certificates of a trust domain, or none. */
   readonly list: (trustDomain: string, certificates: readonly Certificate[]) => Promise<void>;
-  /** Ends the server, and starts it again with the same state directory. */
-  readonly restart: () => Promise<void>;
+  /** Ends the server, and starts it again with the same state directory, and with further arguments if there are any. */
+  readonly restart: (more?: readonly string[]) => Promise<void>;
   /** Replaces the certificate of the endpoint, and waits until it is used. */
   readonly renew: (leaf: Certificate) => Promise<void>;
 }
@@ -37,6 +39,7 @@ export async function startBundleStage({
   leaf,
   trust,
   args = [],
+  serve = 'default/*',
 }: BundleStageOptions): Promise<BundleStage> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
@@ -56,7 +59,7 @@ export async function startBundleStage({
   await put(leaf);
   for (const [trustDomain, certificates] of Object.entries(trust)) await list(trustDomain, certificates);
   const port = await freePort();
-  const start = (): Promise<Meshtrust> =>
+  const start = (more: readonly string[] = []): Promise<Meshtrust> =>
     startMeshtrust({
       dirs: [dir.join('trust')],
       args: [
@@ -64,9 +67,10 @@ export async function startBundleStage({
         `--bundle-profile=${profile}`,
         `--bundle-cert=${dir.join('tls', 'tls.crt')}`,
         `--bundle-key=${dir.join('tls', 'tls.key')}`,
-        '--bundle-serve=default/*',
+        `--bundle-serve=${serve}`,
         `--state-dir=${dir.join('state')}`,
         ...args,
+        ...more,
       ],
     });
   const first = await start();
@@ -78,9 +82,9 @@ export async function startBundleStage({
     join: dir.join,
     put: files.put,
     list,
-    async restart() {
+    async restart(more) {
       await stage.server.stop();
-      stage.server = await start();
+      stage.server = await start(more);
       renewals = 0;
     },
     async renew(next) {

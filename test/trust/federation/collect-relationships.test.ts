@@ -31,6 +31,8 @@ const gone = (path: string, evidence: 'deletion' | 'absence' = 'deletion'): Ledg
 
 interface Case {
   readonly events: readonly LedgerEvent[];
+  /** Events of the Global control plane. */
+  readonly imported?: readonly LedgerEvent[];
   readonly options?: Partial<CollectOptions>;
   /** `mesh/trust domain URL`. */
   readonly all: readonly string[];
@@ -97,6 +99,21 @@ const cases: Readonly<Record<string, Case>> = {
     },
     all: [spire],
   },
+  'a rule for all trust domains: a MeshTrust of the Global control plane that may not count takes nothing away':
+    {
+      events: [version('a', peer())],
+      imported: [version('b', trust('spire.test'))],
+      options: {
+        isPublished: (mesh, trustDomain, isListed) => isPublished(everything, mesh, trustDomain, isListed),
+      },
+      all: [spire],
+    },
+  'it is not known whether this server publishes the trust domain: waits': {
+    events: [version('a', peer()), version('b', peer({ trustDomain: 'b.test', name: 'b' }))],
+    options: { isUndecided: (mesh, trustDomain) => mesh === 'default' && trustDomain === 'spire.test' },
+    all: ['default/b.test https://spire.test/'],
+    codes: ['MT087'],
+  },
   'an invalid version: the last good one stays': {
     events: [version('a', peer()), version('a', invalid)],
     all: [spire],
@@ -133,7 +150,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 test('relationships: follow from the ClusterFederatedTrustDomains in force', async (t) => {
-  for (const [name, { events, options, all, codes = [] }] of Object.entries(cases))
+  for (const [name, { events, imported = [], options, all, codes = [] }] of Object.entries(cases))
     await t.test(name, () => {
       const collector = createRelationshipCollector({
         className: undefined,
@@ -142,6 +159,7 @@ test('relationships: follow from the ClusterFederatedTrustDomains in force', asy
         ...options,
       });
       for (const event of events) collector.apply('files', [event]);
+      for (const event of imported) collector.apply('import', [event]);
       const view = collector.view();
       assert.deepEqual(
         [...view.all].map(([key, { url }]) => `${key} ${url}`),
