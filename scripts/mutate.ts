@@ -20,7 +20,7 @@ import { globSync } from 'node:fs';
 import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pureRooms } from './lint/rooms.ts';
 import { isDecisive, outcomeOf, parseFailures, type Outcome, type TestRun } from './mutation/outcome.ts';
@@ -28,13 +28,13 @@ import { mutate, mutationsOf, shuffle, type Mutation } from './mutation/places.t
 import { testsOf } from './mutation/tests-of.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const reporter = new URL('mutation/report-failures.ts', import.meta.url).href;
 const compiler = join(root, 'node_modules/.bin/tsc');
 const copied = ['src', 'test', 'scripts', 'bin', 'proto', 'examples', 'docs', 'deploy', 'bench'];
 const copiedFiles = ['package.json', 'tsconfig.json', 'README.md', 'CHANGELOG.md', 'ARCHITECTURE.md'];
 
 /** Runs the tests of a pattern until all passed, or one fails for another reason than time. */
 async function runTests(copy: string, pattern: string, limitMs: number): Promise<TestRun> {
+  const reporter = pathToFileURL(join(copy, 'scripts/mutation/report-failures.ts')).href;
   const args = ['--test', '--test-timeout=60000', `--test-reporter=${reporter}`, pattern];
   // A process group of its own: a file in an endless loop does not end with the runner.
   const run = spawn(process.execPath, args, {

@@ -34,6 +34,8 @@ interface Case {
   readonly before?: unknown;
   readonly inForce: readonly string[];
   readonly codes: readonly string[];
+  /** The result if the other files come after the MeshIdentity, where another CA of it stays in force. */
+  readonly afterwards?: Pick<Case, 'inForce' | 'codes'>;
 }
 
 const one = ['default/a.example: A'];
@@ -316,6 +318,7 @@ const cases: readonly Case[] = [
     },
     inForce: one,
     codes: [],
+    afterwards: { inForce: ['default/a.example: A B'], codes: ['MT076'] },
   },
   {
     name: 'autogenerate, and a MeshTrust with another trust domain: a warning',
@@ -485,6 +488,16 @@ suite('trust of a MeshIdentity', () => {
       const rig = makeRig(options);
       for (const [path, text] of Object.entries(files)) rig.apply({ [path]: text });
       rig.apply({ 'identity.yaml': identityText(parts) });
+      assert.deepEqual(rig.inForce(), inForce);
+      assert.deepEqual(rig.codes(), codes);
+    });
+
+  for (const { name, files = {}, options, afterwards, ...parts } of cases.filter(({ files }) => files))
+    test(`${name}; the other files come afterwards, and each alone`, () => {
+      const { inForce, codes } = afterwards ?? parts;
+      const rig = makeRig(options);
+      rig.apply({ 'identity.yaml': identityText(parts) });
+      for (const [path, text] of Object.entries(files)) rig.apply({ [path]: text });
       assert.deepEqual(rig.inForce(), inForce);
       assert.deepEqual(rig.codes(), codes);
     });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
 import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
+import { importSourceOf } from '../../../src/trust/ledger/import-sources.ts';
 import { readinessOf } from '../../../src/trust/ledger/readiness.ts';
 import { makeCaPems } from '../../kit/certificates.ts';
 import { globalIdentity, importedTrust, makeImportRig } from '../../kit/imports.ts';
@@ -268,6 +269,15 @@ suite('import stage', () => {
     assert.deepEqual(rig.codes(), ['MT090 error']);
     rig.identities({ late: globalIdentity('late.test') });
     assert.deepEqual([rig.inForce(), rig.codes()], [['late.test: A'], []]);
+  });
+
+  test('a zone publishes for the first time after the complete read: its source of the ledger is synced', () => {
+    const rig = readRig();
+    const sources = (): readonly string[] =>
+      rig.ledger.view().sources.flatMap(({ name, synced }) => (synced && /^import/.test(name) ? [name] : []));
+    const before = sources();
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    assert.deepEqual(sources(), [...before, importSourceOf('zone-2')]);
   });
 
   test('a MeshTrust changes to a foreign trust domain: what it gave before stays, with both findings', () => {
