@@ -7,8 +7,7 @@ import { supersededSource } from '../trust/identity/superseded.ts';
 import type { ImportStage } from '../trust/imports/import-stage.ts';
 import type { Grant } from '../trust/ledger/entry.ts';
 import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../trust/ledger/ledger.ts';
-import { isFirstReadDone, readinessOf } from '../trust/ledger/readiness.ts';
-import type { Readiness } from '../trust/ledger/readiness.ts';
+import { ReadinessState } from '../trust/ledger/readiness.ts';
 import type { Identity } from '../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
 import { diffMeshes } from '../trust/snapshot/diff.ts';
@@ -92,8 +91,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const account = createChangeAccount(clock);
   const timer = createBuildTimer(clock, run);
   const findings = createCurrentFindings();
-  let syncedAt: number | undefined;
-  let readiness: Readiness = { kind: 'waiting', missing: [] };
+  const readiness = new ReadinessState({ optional, holdMs: guardHoldMs });
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
@@ -138,8 +136,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (ledgerView.deadline !== undefined && ledgerView.deadline <= startedAt) ledger.tick(startedAt);
     ledgerView = ledger.view();
     publication?.update(identities?.view() ?? [], ledgerView.holdings, clock.wall());
-    updateReadiness();
-    if (readiness.kind === 'ready') {
+    if (readiness.update(ledgerView.sources, clock.monotonic()))
+      observe({ kind: 'readiness', readiness: readiness.current });
+    if (readiness.current.kind === 'ready') {
       const before = meshes;
       meshes = builder.build(ledgerView.holdings, clock.wall());
       const changes = diffMeshes(before, meshes);
@@ -152,21 +151,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     timer.sleep(dueTimes());
   }
 
-  const updateReadiness = (): void => {
-    const before = readiness;
-    // After the server was ready once, a failing source does not change that.
-    if (before.kind === 'ready') return;
-    const now = clock.monotonic();
-    if (ledgerView.sources.every((source) => isFirstReadDone(source, optional))) syncedAt ??= now;
-    readiness = readinessOf({ sources: ledgerView.sources, optional, syncedAt, now, holdMs: guardHoldMs });
-    if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
-  };
-
   const dueTimes = (): DueTimes => {
     const wall = clock.wall();
+    const { current } = readiness;
     const domains = [...meshes.values()].flatMap(({ bundle }) => bundle.bundles);
     return {
-      deadlines: [ledgerView.deadline, readiness.kind === 'doubtful' ? readiness.until : undefined],
+      deadlines: [ledgerView.deadline, current.kind === 'doubtful' ? current.until : undefined],
       dates: [
         builder.nextChange(),
         stages.nextEnd(),
@@ -184,7 +174,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   // One object, because each ACK of each proxy reads it.
   const view: PipelineView = {
     get readiness() {
-      return readiness;
+      return readiness.current;
     },
     get ledger() {
       return ledgerView;

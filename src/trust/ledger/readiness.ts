@@ -38,6 +38,31 @@ export function readinessOf({ sources: all, optional, syncedAt, now, holdMs }: R
   return { kind: 'doubtful', reason, until: syncedAt + holdMs };
 }
 
+/** Follows the readiness from the start until trust may be served. A source that fails later does not change it. */
+export class ReadinessState {
+  readonly #rules: Pick<ReadinessInput, 'optional' | 'holdMs'>;
+  #syncedAt: number | undefined;
+  #current: Readiness = { kind: 'waiting', missing: [] };
+
+  constructor(rules: Pick<ReadinessInput, 'optional' | 'holdMs'>) {
+    this.#rules = rules;
+  }
+
+  get current(): Readiness {
+    return this.#current;
+  }
+
+  /** Returns whether the state of the sources at a time (monotonic milliseconds) changes the readiness. */
+  update(sources: readonly SourceStatus[], now: number): boolean {
+    const before = this.#current;
+    if (before.kind === 'ready') return false;
+    const { optional } = this.#rules;
+    if (sources.every((source) => isFirstReadDone(source, optional))) this.#syncedAt ??= now;
+    this.#current = readinessOf({ ...this.#rules, sources, syncedAt: this.#syncedAt, now });
+    return JSON.stringify(this.#current) !== JSON.stringify(before);
+  }
+}
+
 /** Returns whether a source has given what it will give for now. */
 function isRead(
   { name, synced, restored, failure }: SourceStatus,
@@ -49,7 +74,7 @@ function isRead(
 }
 
 /** Returns whether a source has been read completely, or will not be waited for. */
-export function isFirstReadDone(source: SourceStatus, optional: ReadinessInput['optional']): boolean {
+function isFirstReadDone(source: SourceStatus, optional: ReadinessInput['optional']): boolean {
   if (isImportSource(source.name)) return true;
   return source.synced || (!source.restored && isRead(source, optional));
 }
