@@ -129,7 +129,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/pem',
     'trust/policy',
     'trust/x509',
-    'xds/timers',
   ],
   fleet: ['runtime', 'text', 'trust/secret', 'trust/snapshot', 'xds'],
 

@@ -27,7 +27,8 @@ const defaultPollMs = 5_000;
 
 /**
  * Reads a file, and reads it again when it changes. The file is polled, because such files are replaced by renames,
- * switched links or new mounts. `parse` throws if the content cannot be used.
+ * switched links or new mounts. `parse` throws if the content cannot be used. A content is used as soon as it is read:
+ * where one that is written in part would do harm, `watchFile` lets the reader wait until the file is settled.
  * @throws {Error} if it cannot be used at the start.
  */
 export async function followFile<Value>(

@@ -1,11 +1,9 @@
-import { watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { parseRules } from '../../access/parse-rules.ts';
 import type { ParsedRules } from '../../access/parse-rules.ts';
 import type { AccessRule } from '../../access/rules.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { watchFile } from '../../net/watch-file.ts';
 import { reasonOf } from '../../text/system-error.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
 
 /** Followed access rules. */
 export interface AccessFile {
@@ -22,8 +20,6 @@ export interface AccessFileEvents {
   readonly problem: (reason: string | undefined) => void;
 }
 
-/** Interval at which the file is read again without a notification, in ms. */
-const rereadMs = 10_000;
 /** Time for which a changed file must stay the same. A file in the middle of a write may lack the end of a rule. */
 const settleMs = 100;
 /** The most violations in a reason; it has the number of the others. */
@@ -42,7 +38,6 @@ export async function followAccessFile(path: string, events: AccessFileEvents): 
   let { rules } = first;
   let pending: string | undefined;
   let problem: string | undefined;
-  let settling: NodeJS.Timeout | undefined;
   let closed = false;
 
   const report = (reason: string | undefined): void => {
@@ -59,43 +54,30 @@ export async function followAccessFile(path: string, events: AccessFileEvents): 
     report(undefined);
     events.loaded(rules);
   };
-  const readOnce = async (): Promise<void> => {
+  const read = async (): Promise<number | undefined> => {
     const next = await readRegularFile(path).then(String, (error: unknown) => new Error(reasonOf(error)));
-    if (closed) return;
+    if (closed) return undefined;
     if (next instanceof Error) {
       pending = undefined;
-      return report(next.message);
-    }
-    if (next === text) {
+      report(next.message);
+    } else if (next === text) {
       pending = undefined;
       if (problem !== undefined && parseRules(next).kind === 'rules') report(undefined);
     } else if (next === pending) apply(next);
     else {
       pending = next;
-      clearTimeout(settling);
-      settling = setTimeout(reread, timerMs(settleMs));
+      return settleMs;
     }
-  };
-  // One after the other, because an older reading must not arrive after a newer one.
-  let reading = Promise.resolve();
-  const reread = (): void => {
-    reading = reading.then(readOnce);
+    return undefined;
   };
 
-  // The directory is watched, because editors and mounted ConfigMaps replace the file.
-  const watcher = watch(dirname(path), (_, name) => {
-    if (name === null || name === basename(path) || name.startsWith('..')) reread();
-  });
-  // Without notifications, the timer remains.
-  watcher.on('error', () => watcher.close());
-  const timer = setInterval(reread, rereadMs);
+  // Without notifications, the interval remains.
+  const watched = watchFile(path, { read });
   return {
     rules: () => rules,
     close: () => {
       closed = true;
-      watcher.close();
-      clearInterval(timer);
-      clearTimeout(settling);
+      watched.close();
     },
   };
 }

@@ -1,6 +1,5 @@
-import { watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { watchFile } from '../../net/watch-file.ts';
 import type { Logger } from '../../observe/log/log.ts';
 import {
   distrustSettleMs,
@@ -9,7 +8,6 @@ import {
   keepDistrust,
 } from '../../trust/policy/distrust.ts';
 import type { DistrustState } from '../../trust/policy/distrust.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
 export interface DistrustFile {
@@ -17,9 +15,6 @@ export interface DistrustFile {
   readonly state: DistrustState;
   close(): void;
 }
-
-/** Interval at which the list is read again without a notification, in milliseconds. */
-const rereadMs = 10_000;
 
 /**
  * Reads a distrust list and follows its file. A list that cannot be read later changes nothing. `onChange` reports it,
@@ -33,7 +28,6 @@ export async function followDistrustFile(
 ): Promise<DistrustFile> {
   const first = await readDistrustFile(path);
   let state = first;
-  let settling: NodeJS.Timeout | undefined;
   let closed = false;
 
   const take = (next: DistrustState): void => {
@@ -51,36 +45,25 @@ export async function followDistrustFile(
     }
     if (next.hashes !== before.hashes || next.reading !== before.reading || next.refused !== before.refused)
       onChange(next);
-    clearTimeout(settling);
-    if (next.pendingRemoval !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
   };
-  const readOnce = async (): Promise<void> => {
+  const read = async (): Promise<number | undefined> => {
     const text = await readRegularFile(path).catch((error: unknown) => error);
-    if (closed) return;
+    if (closed) return undefined;
     if (Buffer.isBuffer(text)) take(updateDistrust(state, text.toString('utf8'), performance.now()));
     else take(keepDistrust(state, String(text)));
-  };
-  // One after the other, because an older reading must not arrive after a newer one.
-  let reading = Promise.resolve();
-  const reread = (): void => {
-    reading = reading.then(readOnce);
+    return state.pendingRemoval === undefined ? undefined : distrustSettleMs;
   };
 
-  // The directory is watched, because editors and mounted ConfigMaps replace the file.
-  const watcher = watch(dirname(path), (_, name) => {
-    if (name === null || name === basename(path) || name.startsWith('..')) reread();
+  const watched = watchFile(path, {
+    read,
+    unwatched: (error) =>
+      log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
   });
-  watcher.on('error', (error) =>
-    log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
-  );
-  const timer = setInterval(reread, rereadMs);
   return {
     state: first,
     close: () => {
       closed = true;
-      watcher.close();
-      clearInterval(timer);
-      clearTimeout(settling);
+      watched.close();
     },
   };
 }

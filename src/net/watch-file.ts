@@ -1,0 +1,54 @@
+import { watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { timerMs } from '../xds/timers/timers.ts';
+
+/** Interval at which the file is read again without a notification, in milliseconds. */
+const rereadMs = 10_000;
+
+/** The callbacks of a watched file. */
+export interface FileReader {
+  /**
+   * Reads the file. Returns the milliseconds after which it must be read again, because its content is not settled, or
+   * `undefined`. Calls do not overlap: an older reading must not arrive after a newer one.
+   */
+  readonly read: () => Promise<number | undefined>;
+  /** There are no more notifications, only the interval of ten seconds. */
+  readonly unwatched?: (error: unknown) => void;
+}
+
+/**
+ * Calls `read` at each change of a file, and every ten seconds, until it is closed. It is for lists that must not be
+ * used while they are written, because a missing line has an effect. Other files are followed with `followFile`.
+ */
+export function watchFile(path: string, { read, unwatched }: FileReader): { close(): void } {
+  let settling: NodeJS.Timeout | undefined;
+  let closed = false;
+  let reading = Promise.resolve();
+  const readOnce = async (): Promise<void> => {
+    if (closed) return;
+    const againMs = await read();
+    if (closed) return;
+    clearTimeout(settling);
+    if (againMs !== undefined) settling = setTimeout(reread, timerMs(againMs));
+  };
+  const reread = (): void => {
+    reading = reading.then(readOnce);
+  };
+  // The directory is watched, because editors and mounted ConfigMaps replace the file.
+  const watcher = watch(dirname(path), (_, name) => {
+    if (name === null || name === basename(path) || name.startsWith('..')) reread();
+  });
+  watcher.on('error', (error) => {
+    watcher.close();
+    unwatched?.(error);
+  });
+  const timer = setInterval(reread, rereadMs);
+  return {
+    close: () => {
+      closed = true;
+      watcher.close();
+      clearInterval(timer);
+      clearTimeout(settling);
+    },
+  };
+}

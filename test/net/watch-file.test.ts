@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { watchFile } from '../../src/net/watch-file.ts';
+import { poll } from '../kit/poll.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+suite('watched file', () => {
+  test('replaced file: is read, and again as long as the reader asks for it', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await writeFile(path, '');
+    let left = 3;
+    let overlaps = 0;
+    let isReading = false;
+    const read = async (): Promise<number | undefined> => {
+      overlaps += isReading ? 1 : 0;
+      isReading = true;
+      await writeFile(dir.join('other'), '');
+      isReading = false;
+      left -= 1;
+      return left > 0 ? 1 : undefined;
+    };
+    const watched = watchFile(path, { read });
+    using _closing = { [Symbol.dispose]: () => watched.close() };
+    await writeFile(dir.join('next'), 'x');
+    await rename(dir.join('next'), path);
+    await poll('three readings', () => left <= 0 || undefined);
+    assert.equal(overlaps, 0);
+  });
+
+  test('closed during a reading: is not read again', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await writeFile(path, '');
+    let readings = 0;
+    const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const read = async (): Promise<number> => {
+      readings += 1;
+      begun.resolve();
+      await ended.promise;
+      return 1;
+    };
+    const watched = watchFile(path, { read });
+    await writeFile(path, 'x');
+    await begun.promise;
+    watched.close();
+    ended.resolve();
+    await writeFile(path, 'y');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(readings, 1);
+  });
+});
