@@ -1,4 +1,4 @@
-import { isMapping, parseJson } from '../text/json.ts';
+import { asMapping, parseJson } from '../text/json.ts';
 
 /** A token that may be sent to the API server, or why not. */
 export type BearerToken =
@@ -27,8 +27,8 @@ export function readBearerToken(header: string | undefined, audience: string, no
   if (header.length > maxLength + 'Bearer '.length) return invalid('the token is too long');
   const [, token = ''] = /^(?:bearer +)?(\S+)$/i.exec(header) ?? [];
   if (!shape.test(token)) return invalid('the header authorization has no service account token');
-  const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  if (!isMapping(claims)) return invalid('the token is not a JSON web token');
+  const [head, claims] = token.split('.', 2).map(objectOf);
+  if (head === undefined || claims === undefined) return invalid('the token is not a JSON web token');
   const { exp, iat, aud } = claims;
   const expiresAt = typeof exp === 'number' ? exp * 1_000 : undefined;
   if (expiresAt !== undefined && expiresAt <= now) return invalid('the token has expired');
@@ -37,6 +37,10 @@ export function readBearerToken(header: string | undefined, audience: string, no
     return invalid(`the token is not for the audience ${audience}`, 'audience');
   const lifeMs = expiresAt !== undefined && typeof iat === 'number' ? expiresAt - iat * 1_000 : undefined;
   return { kind: 'token', token, expiresAt, lifeMs };
+}
+
+function objectOf(part: string): Readonly<Record<string, unknown>> | undefined {
+  return asMapping(parseJson(Buffer.from(part, 'base64url').toString('utf8')));
 }
 
 function invalid(message: string, reason: 'token' | 'audience' = 'token'): BearerToken {

@@ -9,7 +9,7 @@ export type SettledReview =
 export type ReviewResult = SettledReview | { readonly kind: 'unavailable'; readonly reason: string };
 
 /** The client that sent a token. Addresses take turns, and the connections of an address. */
-export interface TokenClient {
+interface TokenClient {
   /** The address without its port. */
   readonly address: string;
   /** A name of the connection, such as the address with its port. */

@@ -120,7 +120,7 @@ function warnOfLongStreams(
 }
 
 async function tokenReviewer(
-  { audience, cacheMs, kubeconfig }: TokenAuthOptions,
+  { audience, cacheMs, otherIssuer, kubeconfig }: TokenAuthOptions,
   { log, now }: XdsAccessInput,
   reviewed: ReviewListener,
 ): Promise<TokenReviewer> {
@@ -132,6 +132,7 @@ async function tokenReviewer(
     kubeconfig,
     audience,
     cacheMs,
+    otherIssuer,
     now,
     keysRead: keyFailures,
     reviewed: (result, ms) => {

@@ -90,6 +90,8 @@ export interface TokenAuthOptions {
   readonly audience: string;
   /** Time for which an accepted token is not reviewed again, in ms. */
   readonly cacheMs: number;
+  /** An issuer whose tokens the API server accepts, although none of its published keys has signed them. */
+  readonly otherIssuer?: string | undefined;
   /** `undefined`: the usual rules. */
   readonly kubeconfig: string | undefined;
 }

@@ -28,6 +28,8 @@ suite('bearer token', () => {
     ['characters outside of base64url', 'Bearer e30.e+0.c2ln', 'invalid token'],
     ['payload that is not JSON', 'Bearer e30.AAAA.c2ln', 'invalid token'],
     ['payload that is a list', `Bearer ${tokenOf([])}`, 'invalid token'],
+    ['header that is not JSON', good.replace('e30', 'AAAA'), 'invalid token'],
+    ['header that is a list', good.replace('e30', 'W10'), 'invalid token'],
     ['16 KiB', `Bearer ${ofLength(16_384)}`, 'token'],
     ['more than 16 KiB', `Bearer ${ofLength(16_385)}`, 'invalid token'],
     ['expired', `Bearer ${tokenOf({ exp: now / 1_000 })}`, 'invalid token'],

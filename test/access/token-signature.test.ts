@@ -41,13 +41,16 @@ suite('signature of a token', () => {
     ['empty signature', `${head}.${claims}.`, 'forged'],
     ['another key', tokenOf({ alg: 'RS256', kid: 'r' }, otherRsa.privateKey), 'forged'],
     ['another hash', tokenOf({ alg: 'RS256', kid: 'r' }, rsa.privateKey, 'sha512'), 'forged'],
-    ['unknown key', tokenOf({ alg: 'RS256', kid: 'x' }, rsa.privateKey), 'unknown'],
-    ['no key', tokenOf({ alg: 'RS256' }, rsa.privateKey), 'unknown'],
-    ['no algorithm', tokenOf({ alg: 'none', kid: 'r' }, rsa.privateKey), 'unknown'],
-    ['HMAC', tokenOf({ alg: 'HS256', kid: 'r' }, rsa.privateKey), 'unknown'],
-    ['algorithm of another type of key', tokenOf({ alg: 'ES256', kid: 'r' }, rsa.privateKey), 'unknown'],
-    ['header that is no object', `${Buffer.from('[]').toString('base64url')}.e30.${signature}`, 'unknown'],
-    ['header that is not JSON', `AAAA.e30.${signature}`, 'unknown'],
+    ['no algorithm', tokenOf({ alg: 'none', kid: 'r' }, rsa.privateKey), 'forged'],
+    ['HMAC', tokenOf({ alg: 'HS256', kid: 'r' }, rsa.privateKey), 'forged'],
+    ['algorithm of another type of key', tokenOf({ alg: 'ES256', kid: 'r' }, rsa.privateKey), 'forged'],
+    ['no key ID', tokenOf({ alg: 'RS256' }, rsa.privateKey), 'signed'],
+    ['no key ID, another key', tokenOf({ alg: 'RS256' }, otherRsa.privateKey), 'unlisted'],
+    ['unlisted key', tokenOf({ alg: 'RS256', kid: 'x' }, otherRsa.privateKey), 'unlisted'],
+    ['unlisted key ID, known key', tokenOf({ alg: 'RS256', kid: 'x' }, rsa.privateKey), 'unlisted'],
+    ['key ID that is no text', tokenOf({ alg: 'RS256', kid: 1 }, rsa.privateKey), 'unlisted'],
+    ['header that is no object', `${Buffer.from('[]').toString('base64url')}.e30.${signature}`, 'unlisted'],
+    ['header that is not JSON', `AAAA.e30.${signature}`, 'unlisted'],
   ];
   for (const [what, token, expected] of cases)
     test(`${what}: ${expected}`, () => assert.equal(checkSignature(token, keys), expected));
@@ -64,30 +67,69 @@ suite('signature of a token', () => {
 });
 
 suite('signing keys', () => {
-  test('JWK Set: unusable elements are left out, and so is an ID that two keys have', () => {
-    const found = readSigningKeys({
-      keys: [
-        jwkOf(rsa, 'r'),
-        jwkOf(p256, 'twice'),
-        jwkOf(p384, 'twice'),
-        { ...jwkOf(rsa, 'x'), n: 7 },
-        { kty: 'oct', k: 'AAAA', kid: 'secret' },
-        { kty: 'AKP', kid: 'new' },
-        p256.publicKey.export({ format: 'jwk' }),
-        'text',
-        null,
-      ],
+  const ed25519 = generateKeyPairSync('ed25519');
+  const odd: readonly (readonly [what: string, element: unknown])[] = [
+    ['element that cannot be read', { ...jwkOf(rsa, 'x'), n: 7 }],
+    ['element of an unknown type', { kty: 'AKP', kid: 'x' }],
+    ['symmetric key', { kty: 'oct', k: 'AAAA', kid: 'x' }],
+    ['key of another type', jwkOf(ed25519, 'x')],
+    ['key with another algorithm', { ...jwkOf(rsa, 'x'), alg: 'PS256' }],
+    ['key with an algorithm of another type of key', { ...jwkOf(rsa, 'x'), alg: 'ES256' }],
+  ];
+  for (const [what, element] of odd)
+    test(`${what}: only the API server can tell who has signed with it`, () => {
+      const found = readSigningKeys({ keys: [jwkOf(rsa, 'r'), element] });
+      assert.deepEqual([...found.usable.keys()], ['r']);
+      assert.equal(
+        checkSignature(tokenOf({ alg: 'RS256', kid: 'x' }, otherRsa.privateKey), found),
+        'unknown',
+      );
+      assert.equal(
+        checkSignature(tokenOf({ alg: 'RS256', kid: 'y' }, otherRsa.privateKey), found),
+        'unlisted',
+      );
+      assert.equal(checkSignature(tokenOf({ alg: 'RS256' }, otherRsa.privateKey), found), 'unknown');
+      assert.equal(checkSignature(tokenOf({ alg: 'RS256', kid: 'r' }, otherRsa.privateKey), found), 'forged');
     });
-    assert.deepEqual([...found.keys()], ['r']);
+
+  test('two keys with one ID: only the API server can tell who has signed with it', () => {
+    const keys = [jwkOf(rsa, 'r'), jwkOf(p256, 'x'), jwkOf(otherRsa, 'x')];
+    for (const shown of [keys, keys.toReversed(), [...keys, jwkOf(p384, 'x')]]) {
+      const found = readSigningKeys({ keys: shown });
+      assert.deepEqual([...found.usable.keys()], ['r']);
+      assert.equal(
+        checkSignature(tokenOf({ alg: 'RS256', kid: 'x' }, otherRsa.privateKey), found),
+        'unknown',
+      );
+    }
+  });
+
+  const nameless: readonly unknown[] = [p256.publicKey.export({ format: 'jwk' }), jwkOf(p256, ''), 'x', null];
+  for (const element of nameless)
+    test(`element without a key ID (${JSON.stringify(element)?.slice(0, 12)}): no key ID is unlisted`, () => {
+      const found = readSigningKeys({ keys: [jwkOf(rsa, 'r'), element] });
+      assert.equal(
+        checkSignature(tokenOf({ alg: 'RS256', kid: 'y' }, otherRsa.privateKey), found),
+        'unknown',
+      );
+      assert.equal(checkSignature(tokenOf({ alg: 'RS256', kid: 'r' }, otherRsa.privateKey), found), 'forged');
+    });
+
+  test('key with an algorithm: has signed with that one alone', () => {
+    const found = readSigningKeys({ keys: [{ ...jwkOf(rsa, 'r'), alg: 'RS256' }] });
+    assert.equal(checkSignature(tokenOf({ alg: 'RS256', kid: 'r' }, rsa.privateKey), found), 'signed');
+    const other = tokenOf({ alg: 'RS512', kid: 'r' }, rsa.privateKey, 'sha512');
+    assert.equal(checkSignature(other, found), 'forged');
   });
 
   test('private key: is read as its public key', () => {
     const jwk = { ...rsa.privateKey.export({ format: 'jwk' }), kid: 'r' };
-    assert.equal(readSigningKeys({ keys: [jwk] }).get('r')?.type, 'public');
+    assert.equal(readSigningKeys({ keys: [jwk] }).usable.get('r')?.key.type, 'public');
   });
 
-  test('other documents: have no keys', () => {
-    for (const other of [undefined, null, [], {}, { keys: {} }, { keys: null }, 'x'])
-      assert.equal(readSigningKeys(other).size, 0);
+  test('other documents: have no keys, so only the API server can tell', () => {
+    const token = tokenOf({ alg: 'RS256', kid: 'r' }, rsa.privateKey);
+    for (const other of [undefined, null, [], {}, { keys: {} }, { keys: null }, { keys: [] }, 'x'])
+      assert.equal(checkSignature(token, readSigningKeys(other)), 'unknown');
   });
 });

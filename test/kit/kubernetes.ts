@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { auditLog, auditPolicy, readAuditLog } from './audit-log.ts';
+import { auditLog, auditPolicy, readAuditLog, readAuditedPaths } from './audit-log.ts';
 import type { AskedFor } from './audit-log.ts';
 import { makeCa, makeLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
@@ -66,6 +66,8 @@ export interface Kubernetes extends AsyncDisposable {
   readonly tokenOf: (namespace: string, name: string) => Promise<string>;
   /** Returns a token with other claims, which the key of the API server has signed. A claim of `undefined` is removed. */
   readonly changeToken: (token: string, claims: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** Makes the API server sign tokens with a new key from its next start on. It still accepts those of the old keys. */
+  readonly rotateKey: () => Promise<void>;
   /** Stops the API server but not etcd. The port stays reserved. */
   readonly stopServer: () => Promise<void>;
   /** Starts the API server again and waits until it is ready. */
@@ -74,6 +76,8 @@ export interface Kubernetes extends AsyncDisposable {
   readonly compact: () => Promise<number>;
   /** Returns the requests of service accounts so far, in order, and whether each was allowed (the audit log). */
   readonly asked: () => Promise<readonly AskedFor[]>;
+  /** Returns the paths of their requests that are about no object, such as `/openid/v1/jwks`. */
+  readonly askedPaths: () => Promise<readonly string[]>;
 }
 
 export interface KubernetesOptions {
@@ -112,12 +116,13 @@ export async function startKubernetes(
     running.child.stdin?.end(input ?? '');
     return running;
   };
+  const accountsKeys = [files.accountsKey];
   let apiServer: Child | undefined;
   stack.defer(() => apiServer?.[Symbol.asyncDispose]());
   const startServer = async (): Promise<void> => {
     const child = await startChild(
       paths['kube-apiserver'],
-      apiServerArguments(files, etcdUrl, port, dir.path),
+      apiServerArguments({ ...files, accountsKeys }, etcdUrl, port, dir.path),
     );
     apiServer = child;
     await poll(
@@ -152,13 +157,19 @@ export async function startKubernetes(
     tokenOf: async (namespace, name) =>
       (await kubectl(['create', 'token', name, '--namespace', namespace])).stdout.trim(),
     changeToken: async (token, claims) =>
-      changeToken(token, claims, await readFile(files.accountsKey, 'utf8')),
+      changeToken(token, claims, await readFile(accountsKeys[0] ?? '', 'utf8')),
+    rotateKey: async () => {
+      const path = dir.join(`accounts-${accountsKeys.length}.key`);
+      await writeFile(path, accountsKeyPem(), { mode: 0o600 });
+      accountsKeys.unshift(path);
+    },
     stopServer: async () => {
       await apiServer?.stop('SIGKILL');
     },
     startServer,
     compact: () => compactEtcd(etcdUrl),
     asked: async () => readAuditLog(await readFile(join(dir.path, auditLog), 'utf8')),
+    askedPaths: async () => readAuditedPaths(await readFile(join(dir.path, auditLog), 'utf8')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -190,7 +201,6 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
       ['CN', 'admin'],
     ],
   });
-  const accounts = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const write = async (name: string, text: string | Buffer): Promise<string> => {
     await writeFile(join(dir, name), text, { mode: 0o600 });
     return join(dir, name);
@@ -201,9 +211,15 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
     servingKey: await write('serving.key', serving.keyPem),
     adminCert: await write('admin.crt', admin.certPem),
     adminKey: await write('admin.key', admin.keyPem),
-    accountsKey: await write('accounts.key', accounts.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    accountsKey: await write('accounts.key', accountsKeyPem()),
     auditPolicy: await write('audit-policy.json', JSON.stringify(auditPolicy)),
   };
+}
+
+/** Returns a new key for the tokens of service accounts. */
+function accountsKeyPem(): string | Buffer {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }
 
 /** Returns a kubeconfig as JSON, which is also YAML. The API server's certificate has only the name localhost. */
@@ -258,7 +274,7 @@ async function untilHealthy(what: string, child: Child, url: string): Promise<vo
 }
 
 function apiServerArguments(
-  files: CredentialFiles,
+  files: CredentialFiles & { readonly accountsKeys: readonly string[] },
   etcd: string,
   port: number,
   dir: string,
@@ -274,8 +290,8 @@ function apiServerArguments(
     `--tls-private-key-file=${files.servingKey}`,
     `--client-ca-file=${files.ca}`,
     `--service-account-issuer=${issuer}`,
-    `--service-account-key-file=${files.accountsKey}`,
-    `--service-account-signing-key-file=${files.accountsKey}`,
+    ...files.accountsKeys.map((key) => `--service-account-key-file=${key}`),
+    `--service-account-signing-key-file=${files.accountsKeys[0]}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=RBAC',
     // Otherwise the API server would write endpoints for its Service, which it refuses to do for loopback.

@@ -8,14 +8,16 @@ export interface TokenReviews extends AsyncDisposable {
   readonly reviewed: readonly string[];
   /** The largest number of reviews at once: of all tokens, and of one token. */
   readonly most: { readonly atOnce: number; readonly ofOneToken: number };
+  /** The number of requests for the keys. */
+  readonly keyReads: () => number;
   /** The content of a kubeconfig for it. */
   readonly kubeconfig: string;
 }
 
 export interface TokenReviewsOptions {
   readonly accepts: (token: string) => boolean;
-  /** The JWK Set of the keys that sign tokens. By default, the API server does not publish it. */
-  readonly keys?: object;
+  /** Returns the JWK Set of the keys that sign tokens. By default, the API server does not publish it. */
+  readonly keys?: () => object;
   /** User name of accepted tokens. */
   readonly user?: string;
   /** Called at each review, which is answered when the promise resolves. */
@@ -30,14 +32,14 @@ export function fakeToken(claims: object): string {
 /** Signs service account tokens, as an API server does. */
 export interface TokenIssuer {
   readonly keyId: string;
-  readonly keys: object;
+  /** The JWK Set with its key. */
+  readonly keys: { readonly keys: readonly object[] };
   readonly issue: (claims: object) => string;
 }
 
-/** Creates an issuer with a key of its own. */
-export function createTokenIssuer(): TokenIssuer {
+/** Creates an issuer with a key of its own, which has this ID. */
+export function createTokenIssuer(keyId = 'key-1'): TokenIssuer {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const keyId = 'key-1';
   const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid: keyId })).toString('base64url');
   return {
     keyId,
@@ -62,6 +64,7 @@ export async function startTokenReviews({
   const open = new Map<string, number>();
   const most = { atOnce: 0, ofOneToken: 0 };
   let running = 0;
+  let keyReads = 0;
 
   async function review(token: string, audiences: readonly string[]): Promise<object> {
     const ofToken = (open.get(token) ?? 0) + 1;
@@ -81,7 +84,8 @@ export async function startTokenReviews({
 
   const server = createServer((request, response) => {
     if (request.method !== 'POST') {
-      const found = request.url === '/openid/v1/jwks' ? keys : undefined;
+      if (request.url === '/openid/v1/jwks') keyReads += 1;
+      const found = request.url === '/openid/v1/jwks' ? keys?.() : undefined;
       return response.writeHead(found === undefined ? 404 : 200).end(JSON.stringify(found ?? {}));
     }
     const chunks: Buffer[] = [];
@@ -101,6 +105,7 @@ export async function startTokenReviews({
   return {
     reviewed,
     most,
+    keyReads: () => keyReads,
     kubeconfig: JSON.stringify({
       clusters: [{ name: 'a', cluster }],
       contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],

@@ -49,7 +49,7 @@ interface Grouped {
     | 'importCa'
     | 'importTrustDomain';
   tls: 'tlsCert' | 'tlsKey' | 'tlsClientCa';
-  xdsAuth: 'xdsAuth' | 'tlsClientTrust' | 'xdsTokenAudience' | 'xdsTokenCache';
+  xdsAuth: 'xdsAuth' | 'tlsClientTrust' | 'xdsTokenAudience' | 'xdsTokenCache' | 'xdsTokenIssuer';
   adminTls: 'adminCert' | 'adminKey' | 'adminClientCa';
 }
 

@@ -33,6 +33,7 @@ export const serveGroups = {
     'xdsAuth',
     'xdsAccess',
     'xdsTokenAudience',
+    'xdsTokenIssuer',
     'xdsTokenCache',
     'xdsMaxStreamAge',
     'xdsTransport',

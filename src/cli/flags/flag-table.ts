@@ -197,6 +197,10 @@ export const flagsWithVariable = {
     'audience of the service account tokens of proxies, for --xds-auth token',
     'meshtrust',
   ],
+  xdsTokenIssuer: [
+    '--xds-token-issuer <issuer>',
+    'issuer of tokens that the API server accepts although none of its published keys has signed them, such as https://issuer.test; their reviews have a budget. None by default',
+  ],
   xdsTokenCache: [
     '--xds-token-cache <duration>',
     'time for which the API server is not asked again about an accepted token',

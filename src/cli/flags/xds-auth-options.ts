@@ -16,6 +16,7 @@ export type XdsAuthFlags = Pick<
   | 'xdsListen'
   | 'xdsTokenAudience'
   | 'xdsTokenCache'
+  | 'xdsTokenIssuer'
 >;
 
 /** The error for a listener for access logs that anyone could use, although no flag says so. */
@@ -67,8 +68,13 @@ export function xdsAuthOf(flags: XdsAuthFlags): ServeOptions['xdsAuth'] {
     throw usage(
       '--xds-access cannot be combined with --xds-auth none: a client without credentials fits no rule',
     );
-  const { xdsTokenAudience: audience, xdsTokenCache: cacheMs, kubeconfig } = flags;
-  const token = methods.includes('token') ? { audience, cacheMs, kubeconfig } : undefined;
+  const {
+    xdsTokenAudience: audience,
+    xdsTokenCache: cacheMs,
+    xdsTokenIssuer: otherIssuer,
+    kubeconfig,
+  } = flags;
+  const token = methods.includes('token') ? { audience, cacheMs, otherIssuer, kubeconfig } : undefined;
   return { methods, clientTrust, token };
 }
 

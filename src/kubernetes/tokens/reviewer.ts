@@ -1,11 +1,12 @@
 import { createReviewCache } from '../../access/review-cache.ts';
-import type { ReviewResult, ReviewToken, SettledReview, TokenClient } from '../../access/review.ts';
+import type { ReviewResult, ReviewToken, SettledReview } from '../../access/review.ts';
 import type { SignatureVerdict } from '../../access/token-signature.ts';
 import { createFairQueue } from '../../xds/rate/fair-queue.ts';
 import type { Origin } from '../../xds/rate/fair-queue.ts';
 import { after } from '../../xds/timers/timers.ts';
 import { createReviewBudget } from './review-budget.ts';
 import type { ReviewRates } from './review-budget.ts';
+import type { SignatureChecker } from './signing-keys.ts';
 import type { SendReview } from './token-review.ts';
 
 /** Reviews tokens: by the cache, or by the API server. */
@@ -17,8 +18,8 @@ export interface TokenReviewer {
 
 export interface TokenReviewerOptions {
   readonly send: SendReview;
-  /** Checks who has signed a token, without a request. By default, only the API server can tell. */
-  readonly checkSignature?: ((token: string) => SignatureVerdict) | undefined;
+  /** Checks who has signed a token. By default, only the API server can tell. */
+  readonly signatures?: SignatureChecker | undefined;
   readonly audience: string;
   /** Time for which an accepted token is not reviewed again, in ms. */
   readonly cacheMs: number;
@@ -37,6 +38,9 @@ export interface ReviewLimits extends ReviewRates {
   readonly signedWaiting: number;
   readonly waiting: number;
   readonly waitingOfAddress: number;
+  /** The most tokens of unlisted keys that wait for the keys to be read again: of all addresses, and of one. */
+  readonly unlistedWaiting: number;
+  readonly unlistedOfAddress: number;
   /** Time in which a token must be reviewed, in ms. */
   readonly withinMs: number;
 }
@@ -47,21 +51,27 @@ const defaultLimits: ReviewLimits = {
   signedWaiting: 10_000,
   waiting: 10_000,
   waitingOfAddress: 1_000,
+  unlistedWaiting: 1_000,
+  unlistedOfAddress: 100,
   withinMs: 5_000,
   rate: { perSecond: 50, burst: 500 },
   addressRate: { perSecond: 5, burst: 50 },
 };
 
 /** Tokens of the first lane go first, and have no budget: only the API server can make them. */
-type Lane = Exclude<SignatureVerdict, 'forged'>;
+type Lane = Extract<SignatureVerdict, 'signed' | 'unknown'>;
 
-/** A token that is being reviewed, or waits for it. All of its streams share the review. */
-interface Review extends Origin {
-  readonly lane: Lane;
+/** A token, and until when it must be reviewed. */
+interface TokenRequest extends Origin {
   readonly key: string;
   readonly token: string;
   readonly expiresAt: number | undefined;
   readonly deadline: number;
+}
+
+/** A token that is being reviewed, or waits for it. All of its streams share the review. */
+interface Review extends TokenRequest {
+  readonly lane: Lane;
   readonly settle: (result: ReviewResult) => void;
 }
 
@@ -74,16 +84,29 @@ const forged: SettledReview = {
   message: 'the API server has not signed the token',
 };
 
+/** Says "key": the token may be of another cluster. */
+const unlisted: SettledReview = {
+  kind: 'refused',
+  reason: 'token',
+  message: 'no key of the API server has signed the token',
+};
+
+const onlyApiServerKnows: SignatureChecker = {
+  check: () => 'unknown',
+  readAgain: () => Promise.resolve(),
+};
+
 const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the token in time' };
 
 /**
  * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. A token with a forged
- * signature costs no request. If the signature is unknown, requests that end without an accepted token have a budget;
+ * signature costs no request. One of an unlisted key waits until the keys are read again, and is refused if it is still
+ * unlisted: API servers publish the keys of all tokens that they sign. If the signature is unknown, requests that end without an accepted token have a budget;
  * tokens above it wait. Clients take turns by their addresses and connections, so one with thousands of tokens delays
  * another client by one request.
  */
 export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
-  const { send, audience, cacheMs, now, reviewed, checkSignature = () => 'unknown' } = options;
+  const { send, audience, cacheMs, now, reviewed, signatures = onlyApiServerKnows } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const { withinMs } = limits;
   const cache = createReviewCache(audience, cacheMs);
@@ -91,6 +114,8 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
   const open = new Map<string, Promise<ReviewResult>>();
   const queues = { signed: createFairQueue<Review>(), unknown: createFairQueue<Review>() };
   const running = { signed: 0, unknown: 0 };
+  const unlistedBy = new Map<string, number>();
+  let unlistedWaiting = 0;
   const closing = new AbortController();
   let cancelNext: (() => void) | undefined;
 
@@ -146,37 +171,45 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     return unknown.size < limits.waiting && unknown.sizeOf(address) < limits.waitingOfAddress;
   }
 
-  function start(
-    lane: Lane,
-    key: string,
-    token: string,
-    { address, connection }: TokenClient,
-    expiresAt: number | undefined,
-  ): Promise<ReviewResult> {
+  /** Reviews a token that has a verdict. */
+  function start(lane: Lane, request: TokenRequest): Promise<ReviewResult> {
+    const { address } = request;
     if (!hasRoomFor(lane, address)) return Promise.resolve(tooLate);
     const { promise, resolve } = Promise.withResolvers<ReviewResult>();
-    const review: Review = {
-      lane,
-      key,
-      token,
-      expiresAt,
-      address,
-      connection,
-      deadline: performance.now() + withinMs,
-      settle: resolve,
-    };
+    const review: Review = { ...request, lane, settle: resolve };
     queues[lane].add(review);
     // A request that was sent has its own time limit.
-    const cancel = after(withinMs, () => {
+    const cancel = after(request.deadline - performance.now(), () => {
       if (queues[lane].delete(review)) resolve(tooLate);
     });
-    const settled = promise.finally(() => {
-      cancel();
-      open.delete(key);
-    });
-    open.set(key, settled);
     next();
-    return settled;
+    return promise.finally(cancel);
+  }
+
+  /** Reviews a token of an unlisted key, once the keys were read again. */
+  async function startUnlisted(request: TokenRequest): Promise<ReviewResult> {
+    const { address, token, deadline } = request;
+    const ofAddress = unlistedBy.get(address) ?? 0;
+    // The keys were read a moment ago, because others wait already.
+    if (unlistedWaiting >= limits.unlistedWaiting || ofAddress >= limits.unlistedOfAddress) return unlisted;
+    unlistedWaiting += 1;
+    unlistedBy.set(address, ofAddress + 1);
+    const isInTime = await isDoneBefore(deadline, signatures.readAgain());
+    unlistedWaiting -= 1;
+    const left = (unlistedBy.get(address) ?? 1) - 1;
+    if (left === 0) unlistedBy.delete(address);
+    else unlistedBy.set(address, left);
+    if (!isInTime || closing.signal.aborted) return tooLate;
+    const verdict = signatures.check(token);
+    if (verdict === 'signed' || verdict === 'unknown') return start(verdict, request);
+    return verdict === 'forged' ? forged : unlisted;
+  }
+
+  /** Shares the review with all streams that have the token. */
+  function share(key: string, review: Promise<ReviewResult>): Promise<ReviewResult> {
+    const shared = review.finally(() => open.delete(key));
+    open.set(key, shared);
+    return shared;
   }
 
   return {
@@ -184,12 +217,22 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
       const key = cache.keyOf(token);
       const known = cache.get(key, now()) ?? open.get(key);
       if (known !== undefined) return known;
-      const verdict = checkSignature(token);
-      return verdict === 'forged' ? forged : start(verdict, key, token, client, expiresAt);
+      const verdict = signatures.check(token);
+      if (verdict === 'forged') return forged;
+      const request = { key, token, expiresAt, ...client, deadline: performance.now() + withinMs };
+      return share(key, verdict === 'unlisted' ? startUnlisted(request) : start(verdict, request));
     },
     close() {
       closing.abort();
       cancelNext?.();
     },
   };
+}
+
+/** Returns whether the work is done at the deadline, a time of `performance.now()`. */
+async function isDoneBefore(deadline: number, work: Promise<void>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const cancel = after(deadline - performance.now(), () => resolve(false));
+  void work.then(() => resolve(true));
+  return promise.finally(cancel);
 }

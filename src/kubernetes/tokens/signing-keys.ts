@@ -1,11 +1,18 @@
-import { checkSignature, readSigningKeys } from '../../access/token-signature.ts';
-import type { SignatureVerdict, SigningKeys } from '../../access/token-signature.ts';
+import { checkSignature, issuerOf, noKeys, readSigningKeys } from '../../access/token-signature.ts';
+import type { SignatureVerdict } from '../../access/token-signature.ts';
+import { after } from '../../xds/timers/timers.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 
 /** Checks signatures with the keys that the API server publishes. */
 export interface SignatureChecker {
+  /** Returns the verdict by the keys of the last read: never `unlisted` if that failed. */
   check(token: string): SignatureVerdict;
+  /**
+   * Resolves after a read of the keys that began after this call, successful or not. All calls since the last read share
+   * one, and it begins at most once in 2 s.
+   */
+  readAgain(): Promise<void>;
 }
 
 export interface SignatureCheckerOptions {
@@ -13,12 +20,16 @@ export interface SignatureCheckerOptions {
   readonly signal: AbortSignal;
   /** Milliseconds of a monotonic clock. */
   readonly clock: () => number;
+  /** An issuer whose tokens are never `unlisted`. */
+  readonly otherIssuer?: string | undefined;
   /** Called after each attempt to read the keys: with the reason of a failure, or `undefined`. */
   readonly read: (problem: string | undefined) => void;
 }
 
 /** The JWK Set of service account issuer discovery. Every service account may read it by default. */
 const path = '/openid/v1/jwks';
+/** The least time between the beginnings of two reads, in ms: a flood of invented key IDs costs one GET in this time. */
+const leastGapMs = 2_000;
 /** Time after which the keys are read again, in ms: at a token that is not signed with one of them, and at any token. */
 const notSignedMs = 10_000;
 const otherwiseMs = 300_000;
@@ -28,27 +39,63 @@ export function createSignatureChecker({
   client,
   signal,
   clock,
+  otherIssuer,
   read,
 }: SignatureCheckerOptions): SignatureChecker {
-  let keys: SigningKeys = new Map();
-  let attemptedAt = clock();
+  let keys = noKeys;
+  /** False after a read that failed: the keys may be others by now. */
+  let isCurrent = false;
+  let attemptedAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
 
   async function readKeys(): Promise<void> {
     attemptedAt = clock();
     const reply = await callApi(client, path, signal);
     if (signal.aborted) return;
-    if (reply.kind !== 'answered' || reply.status !== 200) return read(refusalOf(reply));
+    isCurrent = reply.kind === 'answered' && reply.status === 200;
+    if (reply.kind !== 'answered' || !isCurrent) return read(refusalOf(reply));
     keys = readSigningKeys(reply.object);
-    read(keys.size === 0 ? `${path} has no usable key` : undefined);
+    read(keys.usable.size === 0 ? `${path} has no usable key` : undefined);
   }
 
-  void readKeys();
+  function begin(): Promise<void> {
+    running = readKeys().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
+  /** Waits for the read that is under way, which may have begun too early, and for the time between two reads. */
+  async function beginLater(): Promise<void> {
+    await running;
+    await pause(attemptedAt + leastGapMs - clock(), signal);
+    next = undefined;
+    if (!signal.aborted) await begin();
+  }
+
+  void begin();
   return {
     check(token) {
       const verdict = checkSignature(token, keys);
       const age = clock() - attemptedAt;
-      if (age >= (verdict === 'signed' ? otherwiseMs : notSignedMs)) void readKeys();
-      return verdict;
+      const mostMs = verdict === 'signed' ? otherwiseMs : isCurrent ? notSignedMs : leastGapMs;
+      if (age >= mostMs && running === undefined) void begin();
+      if (verdict !== 'unlisted') return verdict;
+      return isCurrent && (otherIssuer === undefined || issuerOf(token) !== otherIssuer)
+        ? verdict
+        : 'unknown';
     },
+    readAgain: () => (next ??= beginLater()),
   };
+}
+
+/** Resolves after the time, or at the signal. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = after(ms, resolve);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  cancel();
 }

@@ -42,6 +42,7 @@ const samples = {
   xdsAuth: ['token, mtls', ['mtls', 'token']],
   xdsAccess: ['/x', '/x'],
   xdsTokenAudience: ['aud', 'aud'],
+  xdsTokenIssuer: ['https://i', 'https://i'],
   xdsTokenCache: ['19s', 19_000],
   xdsMaxStreamAge: ['45m', 2_700_000],
   maxDocumentBytes: ['5', 5],

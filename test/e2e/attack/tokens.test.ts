@@ -26,7 +26,7 @@ interface Flood {
   readonly burst: number;
   /** True if the API server publishes its keys, and has signed the tokens of honest proxies. */
   readonly signs?: boolean;
-  /** True if the tokens of the attacker name the key of the API server. */
+  /** Whose key the tokens of the attacker name: by default, each one of its own. */
   readonly namesKey?: boolean;
   /** The number of ended streams of the attacker until which the test lasts. */
   readonly enough: number;
@@ -36,12 +36,19 @@ const floods: Readonly<Record<string, Flood>> = {
   'from another address': { addresses: 1, perSecond: 5, burst: 50, enough: 800 },
   'from the address of the honest proxies': { addresses: 0, perSecond: 5, burst: 50, enough: 800 },
   'from 100 addresses': { addresses: 100, perSecond: 50, burst: 500, enough: 2_000 },
-  'from the address of the honest proxies, beside signed tokens': {
+  'with invented keys, from the address of the honest proxies': {
     addresses: 0,
-    perSecond: 5,
-    burst: 50,
+    perSecond: 0,
+    burst: 0,
     signs: true,
-    enough: 800,
+    enough: 4_000,
+  },
+  'with invented keys, from 100 addresses': {
+    addresses: 100,
+    perSecond: 0,
+    burst: 0,
+    signs: true,
+    enough: 4_000,
   },
   'with the key of the API server': {
     addresses: 0,
@@ -64,12 +71,13 @@ for (const transport of xdsTransports)
         const issuer = createTokenIssuer();
         await using reviews = await startTokenReviews({
           accepts: (token) => good.has(token),
-          ...(signs && { keys: issuer.keys }),
+          ...(signs && { keys: () => issuer.keys }),
         });
         await using dir = await makeTempDir();
         await using trust = await makeTempDir();
         await writeFile(trust.join('a.yaml'), makeDomain('a.test').yaml());
         await writeFile(dir.join('kubeconfig'), reviews.kubeconfig);
+        const serverStartedAt = performance.now();
         await using server = await startMeshtrust({
           dirs: [trust.path],
           args: [
@@ -93,7 +101,7 @@ for (const transport of xdsTransports)
           attack,
           String(server.xdsPort),
           String(addresses),
-          namesKey ? issuer.keyId : 'unknown',
+          namesKey ? issuer.keyId : '-',
         ]);
         const ended = (): number => Number(attacker.stdout().trim().split('\n').at(-1));
         await poll('the attack', () => ended() > 0 || undefined);
@@ -112,11 +120,15 @@ for (const transport of xdsTransports)
         assert.ok(served > 0);
         assert.ok(bad <= allowed && bad > 0 === burst > 0, `${bad} reviews of bad tokens in ${seconds} s`);
         assert.ok(reviews.most.atOnce <= 16);
+        // One at the start, and one in two seconds: of the attack, and of the time before it.
+        const reads = reviews.keyReads();
+        const mostReads = 2 + (performance.now() - serverStartedAt) / 2_000;
+        assert.ok(reads <= mostReads, `${reads} reads of the keys, at most ${mostReads} expected`);
         const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
         assert.ok(grown < 256, `${grown} MiB more`);
         if (process.env['ATTACK_REPORT'] !== undefined)
           process.stdout.write(
-            `${transport}, ${what}: ${ended()} bad streams, ${bad} reviews of them in ${seconds.toFixed(1)} s; ` +
+            `${transport}, ${what}: ${ended()} bad streams, ${bad} reviews of them and ${reads} reads of keys in ${seconds.toFixed(1)} s; ` +
               `${served} proxies served; ${grown} MiB more\n`,
           );
       });

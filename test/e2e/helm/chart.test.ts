@@ -135,6 +135,7 @@ suite('chart', { skip }, () => {
       xdsListen: '0.0.0.0:5678',
       xdsAuth: ['none'],
       xdsTokenAudience: 'trust.test',
+      xdsTokenIssuer: 'https://issuer.test',
       xdsTokenCache: 10_000,
       xdsMaxStreamAge: 1_800_000,
       accessLogListen: '0.0.0.0:5682',

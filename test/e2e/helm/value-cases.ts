@@ -112,6 +112,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     },
     xds: {
       tokenAudience: 'trust.test',
+      tokenIssuer: 'https://issuer.test',
       tokenCache: '10s',
       maxStreamAge: '30m',
       workers: 64,

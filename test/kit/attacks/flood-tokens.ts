@@ -1,6 +1,7 @@
 // Run as a process of its own: PORT ADDRESSES KEY. Opens streams to the xDS listener at PORT, without TLS, until it is
 // killed. ADDRESSES: the number of loopback addresses that it uses (127.0.1.1, 127.0.1.2, …), or 0 for 127.0.0.1. Each has another token, which is well
-// formed, for the right audience, names the key, and has a signature of its own. Prints the number of ended streams four times a second.
+// formed, for the right audience, names the key (`-`: one of its own), and has a signature of its own. Prints the number
+// of ended streams four times a second.
 import { hash } from 'node:crypto';
 import { connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
@@ -15,7 +16,9 @@ const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggrega
 const type = Buffer.from('type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret');
 /** A subscription to the resource `A`. */
 const subscription = message(Buffer.concat([Buffer.of(0x12, type.length), type, Buffer.of(0x1a, 1, 0x41)]));
-const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid })).toString('base64url');
+const headerOf = (keyId: string | undefined): string =>
+  Buffer.from(JSON.stringify({ alg: 'ES256', kid: keyId })).toString('base64url');
+const header = headerOf(kid);
 const claims = Buffer.from(
   JSON.stringify({
     aud: ['meshtrust'],
@@ -26,6 +29,11 @@ const claims = Buffer.from(
 
 let ended = 0;
 let made = 0;
+
+function nextToken(): string {
+  const random = hash('sha512', `${(made += 1)}`, 'base64url');
+  return `${kid === '-' ? headerOf(random) : header}.${claims}.${random}`;
+}
 
 function open(localAddress: string): void {
   const session = connect('http://meshtrust', {
@@ -40,7 +48,7 @@ function open(localAddress: string): void {
       ':path': ads,
       'content-type': 'application/grpc',
       te: 'trailers',
-      authorization: `Bearer ${header}.${claims}.${hash('sha512', `${(made += 1)}`, 'base64url')}`,
+      authorization: `Bearer ${nextToken()}`,
     });
     stream.on('error', () => undefined);
     stream.on('close', () => {

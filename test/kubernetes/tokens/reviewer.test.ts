@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createTokenReviewer } from '../../../src/kubernetes/tokens/reviewer.ts';
 import type { ReviewLimits } from '../../../src/kubernetes/tokens/reviewer.ts';
+import type { SignatureVerdict } from '../../../src/access/token-signature.ts';
 import type { ReviewResult } from '../../../src/access/review.ts';
 
 const accepted: ReviewResult = {
@@ -14,6 +15,8 @@ const unavailable: ReviewResult = { kind: 'unavailable', reason: 'away' };
 /** A reviewer whose API server answers when the test says so. */
 function scene(limits: Partial<ReviewLimits> = {}) {
   let time = 0;
+  let verdict: SignatureVerdict = 'unlisted';
+  const keyReads: PromiseWithResolvers<void>[] = [];
   const sent: { readonly token: string; readonly answer: (result: ReviewResult) => void }[] = [];
   const reviewer = createTokenReviewer({
     send: (token) => {
@@ -22,9 +25,16 @@ function scene(limits: Partial<ReviewLimits> = {}) {
       return promise;
     },
     // The name of a token says who has signed it.
-    checkSignature: (token) => {
-      if (token.startsWith('forged')) return 'forged';
-      return token.startsWith('signed') ? 'signed' : 'unknown';
+    signatures: {
+      check: (token) => {
+        if (token.startsWith('unlisted')) return verdict;
+        if (token.startsWith('forged')) return 'forged';
+        return token.startsWith('signed') ? 'signed' : 'unknown';
+      },
+      readAgain: () => {
+        keyReads.push(Promise.withResolvers<void>());
+        return keyReads.at(-1)?.promise ?? Promise.resolve();
+      },
     },
     audience: 'meshtrust',
     cacheMs: 60_000,
@@ -34,6 +44,13 @@ function scene(limits: Partial<ReviewLimits> = {}) {
   });
   return {
     sent,
+    keyReads,
+    /** Answers all reads of the keys. Unlisted tokens have this verdict then. */
+    keysAre: async (next: SignatureVerdict) => {
+      verdict = next;
+      for (const { resolve } of keyReads.splice(0)) resolve();
+      await new Promise(setImmediate);
+    },
     close: () => reviewer.close(),
     review: (token: string, address = '10.0.0.1', connection = `${address}:1`) =>
       reviewer.review(token, { address, connection }, undefined),
@@ -128,6 +145,61 @@ suite('reviews of tokens', () => {
     const result = review('forged');
     assert.ok(!(result instanceof Promise));
     assert.deepEqual([result.kind, sent.length], ['refused', 0]);
+  });
+
+  test('unlisted key: is refused without a request once the keys were read again', async () => {
+    const { sent, review, keysAre } = scene();
+    const reviews = Array.from({ length: 3 }, async (_, index) => review(`unlisted-${index}`));
+    assert.equal(sent.length, 0);
+    await keysAre('unlisted');
+    for (const result of await Promise.all(reviews))
+      assert.deepEqual([result.kind, 'reason' in result && result.reason], ['refused', 'token']);
+    assert.equal(sent.length, 0);
+  });
+
+  test('unlisted key that is new: the token is reviewed, once for all of its streams', async () => {
+    const { sent, review, keyReads, keysAre } = scene();
+    const reviews = Array.from({ length: 3 }, async () => review('unlisted'));
+    assert.equal(keyReads.length, 1);
+    await keysAre('signed');
+    assert.equal(sent.length, 1);
+    sent[0]?.answer(accepted);
+    assert.deepEqual(await Promise.all(reviews), [accepted, accepted, accepted]);
+  });
+
+  test('unlisted key, and the keys are replaced by another one of its ID: refused', async () => {
+    const { sent, review, keysAre } = scene();
+    const result = review('unlisted');
+    await keysAre('forged');
+    assert.deepEqual([(await result).kind, sent.length], ['refused', 0]);
+  });
+
+  test('unlisted key, and the keys cannot be read: the token is reviewed within the budget', async () => {
+    const limits = { perSecond: 0.001, burst: 2 };
+    const { sent, review, keysAre, close } = scene({ rate: limits, addressRate: limits });
+    for (let index = 0; index < 50; index += 1) void review(`unlisted-${index}`);
+    await keysAre('unknown');
+    assert.equal(sent.length, 2);
+    close();
+  });
+
+  test('unlisted key, and the keys are not read in time: unavailable', async () => {
+    const { sent, review } = scene({ withinMs: 20 });
+    assert.equal((await review('unlisted')).kind, 'unavailable');
+    assert.equal(sent.length, 0);
+  });
+
+  test('many tokens of unlisted keys: few wait, of each address, and the others are refused at once', async () => {
+    const { review, keyReads, keysAre } = scene({ unlistedWaiting: 5, unlistedOfAddress: 3 });
+    const flood = Array.from({ length: 50 }, async (_, index) => review(`unlisted-${index}`, '10.0.0.66'));
+    assert.equal(keyReads.length, 3);
+    const honest = review('unlisted-honest', '10.0.0.7');
+    assert.equal(keyReads.length, 4);
+    await keysAre('unlisted');
+    for (const result of await Promise.all([...flood, honest])) assert.equal(result.kind, 'refused');
+    void review('unlisted-later', '10.0.0.66');
+    assert.equal(keyReads.length, 1, 'those who waited count no longer');
+    await keysAre('unlisted');
   });
 
   test('tokens of unknown signatures: leave requests for others, which go first and have no budget', async () => {

@@ -7,7 +7,7 @@ import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import { createTokenIssuer } from '../../kit/token-reviews.ts';
 
 /** A checker whose API server answers when the test says so. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, otherIssuer?: string) {
   const server = await startFakeApiServer(t);
   const client = createApiClient(() => server.config());
   const closing = new AbortController();
@@ -22,6 +22,7 @@ async function setUp(t: TestContext) {
     client,
     signal: closing.signal,
     clock: () => time,
+    otherIssuer,
     read: (problem) => {
       problems.push(problem);
       isRead.resolve();
@@ -30,6 +31,7 @@ async function setUp(t: TestContext) {
   return {
     checker,
     problems,
+    requests: () => server.requests(),
     pass: (ms: number) => {
       time += ms;
     },
@@ -56,13 +58,13 @@ suite('signing keys of the API server', () => {
     assert.deepEqual(problems, [undefined]);
   });
 
-  test('keys that cannot be read: all signatures are unknown, and the keys are read again after 10 s', async (t) => {
+  test('keys that cannot be read: all signatures are unknown, and the keys are read again after 2 s', async (t) => {
     const { checker, answer, pass, problems } = await setUp(t);
     const issuer = createTokenIssuer();
     const token = issuer.issue({});
     await answer(403, { message: 'no' });
     assert.equal(checker.check(token), 'unknown');
-    pass(10_000);
+    pass(2_000);
     assert.equal(checker.check(token), 'unknown');
     await answer(200, issuer.keys);
     assert.equal(checker.check(token), 'signed');
@@ -83,6 +85,64 @@ suite('signing keys of the API server', () => {
     await answer(200, second.keys);
     assert.deepEqual([checker.check(token), checker.check(later)], ['forged', 'signed']);
     assert.deepEqual(problems, [undefined, '500', undefined]);
+  });
+
+  test('key that was rotated a moment ago: is known once the keys were read again', async (t) => {
+    const { checker, answer, pass } = await setUp(t);
+    const [first, second] = [createTokenIssuer('first'), createTokenIssuer('second')];
+    await answer(200, first.keys);
+    pass(2_000);
+    const token = second.issue({});
+    assert.equal(checker.check(token), 'unlisted');
+    const read = checker.readAgain();
+    assert.equal(checker.readAgain(), read, 'all tokens share the read');
+    await answer(200, { keys: [...first.keys.keys, ...second.keys.keys] });
+    await read;
+    assert.equal(checker.check(token), 'signed');
+    assert.equal(checker.check(createTokenIssuer('invented').issue({})), 'unlisted');
+  });
+
+  test('key that was rotated while the keys are read: another read follows', async (t) => {
+    const { checker, answer, pass, requests } = await setUp(t);
+    const [first, second] = [createTokenIssuer('first'), createTokenIssuer('second')];
+    const read = checker.readAgain();
+    pass(2_000);
+    await answer(200, first.keys);
+    await answer(200, second.keys);
+    await read;
+    assert.equal(checker.check(second.issue({})), 'signed');
+    assert.equal(requests(), 2);
+  });
+
+  test('unlisted key, and the keys cannot be read again: its signature is unknown, and that of a known key is not', async (t) => {
+    const { checker, answer, pass } = await setUp(t);
+    const issuer = createTokenIssuer();
+    await answer(200, issuer.keys);
+    pass(2_000);
+    const [read, token] = [checker.readAgain(), createTokenIssuer('invented').issue({})];
+    await answer(500, {});
+    await read;
+    assert.deepEqual([checker.check(token), checker.check(issuer.issue({}))], ['unknown', 'signed']);
+  });
+
+  test('token of another issuer that the API server accepts: only the API server can tell', async (t) => {
+    const { checker, answer } = await setUp(t, 'https://other.test');
+    await answer(200, createTokenIssuer().keys);
+    const other = createTokenIssuer('other');
+    assert.equal(checker.check(other.issue({ iss: 'https://other.test' })), 'unknown');
+    assert.equal(checker.check(other.issue({ iss: 'https://others.test' })), 'unlisted');
+    assert.equal(checker.check(other.issue({})), 'unlisted');
+  });
+
+  test('reads for unlisted keys: begin at most once in 2 s', async (t) => {
+    const { checker, answer, requests } = await setUp(t);
+    await answer(200, createTokenIssuer().keys);
+    const startedAt = performance.now();
+    const read = checker.readAgain();
+    await answer(200, createTokenIssuer().keys);
+    await read;
+    assert.ok(performance.now() - startedAt > 1_900, 'the clock of the test stands still');
+    assert.equal(requests(), 2);
   });
 
   test('answer without keys: is a problem', async (t) => {

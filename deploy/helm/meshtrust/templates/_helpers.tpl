@@ -216,6 +216,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "max-certificates" .Values.trust.maxCertificates
   "cache-bytes" .Values.trust.cacheBytes
   "xds-token-audience" .Values.xds.tokenAudience
+  "xds-token-issuer" .Values.xds.tokenIssuer
   "xds-token-cache" .Values.xds.tokenCache
   "xds-max-stream-age" .Values.xds.maxStreamAge
   "workers" .Values.xds.workers
