@@ -99,8 +99,9 @@ export class Requests {
   refuse(streamId: number, code: ErrorCode): void {
     this.#connection.counts.reset();
     const open = this.streams.find(streamId);
-    if (open === undefined) this.#connection.sendReset(streamId, code);
-    else open.abort(code);
+    if (open !== undefined) return open.abort(code);
+    this.ignoreLateFrames(streamId);
+    this.#connection.sendReset(streamId, code);
   }
 
   /** Forgets a stream that the server ended before the client. Returns false if it is not remembered. */

@@ -53,6 +53,8 @@ export class ServerStream {
   #halfClosedLocal = false;
   #closed = false;
   #waiting: WaitingData[] | undefined;
+  /** Bytes of the response that wait for the client's window. */
+  waitingBytes = 0;
   /** Encodes the block that ends the stream, once all waiting data has been sent. */
   #trailers: BlockEncoder | undefined;
 
@@ -75,11 +77,6 @@ export class ServerStream {
   /** True if the data that has arrived is useless without further data. */
   get isIncomplete(): boolean {
     return !this.#closed && this.handler?.isIncomplete === true;
-  }
-
-  /** Bytes of the response that wait for the client's window. */
-  get waitingBytes(): number {
-    return this.#waiting?.reduce((sum, { bytes, sent }) => sum + bytes.length - sent, 0) ?? 0;
   }
 
   /** Sends the header block of the response. */
@@ -106,6 +103,7 @@ export class ServerStream {
       return;
     }
     (this.#waiting ??= []).push({ bytes: data.payload, sent: 0, whenSent });
+    this.waitingBytes += length;
     this.resume();
   }
 
@@ -133,7 +131,7 @@ export class ServerStream {
       const left = first.bytes.length - first.sent;
       const allowed = Math.min(this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
       const length = Math.min(left, allowed, maxPart);
-      if (length <= 0) return connection.requests.streams.waitForWindow(this);
+      if (length < left && length <= 0) return connection.requests.streams.waitForWindow(this);
       this.sendWindow -= length;
       connection.sendWindow -= length;
       const target = connection.output.reserve(frameHeaderLength + length);
@@ -141,6 +139,7 @@ export class ServerStream {
       writeFrameHeader(target, at, length, frameType.data, 0, this.id);
       first.bytes.copy(target, at + frameHeaderLength, first.sent, first.sent + length);
       first.sent += length;
+      this.waitingBytes -= length;
       connection.counts.dataSent(length, length < left);
       if (length < left) continue;
       this.#waiting.shift();
@@ -195,7 +194,10 @@ export class ServerStream {
   abort(code?: ErrorCode): void {
     if (this.#closed) return;
     this.#close();
-    if (code !== undefined) this.connection.sendReset(this.id, code);
+    if (code !== undefined) {
+      this.connection.requests.ignoreLateFrames(this.id);
+      this.connection.sendReset(this.id, code);
+    }
     this.handler?.aborted();
   }
 
@@ -234,6 +236,7 @@ export class ServerStream {
   #close(): void {
     this.#closed = true;
     this.#waiting = undefined;
+    this.waitingBytes = 0;
     this.#trailers = undefined;
     this.connection.remove(this);
   }

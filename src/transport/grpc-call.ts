@@ -163,6 +163,13 @@ export class GrpcCall implements StreamHandler {
     this.#request.abort();
   }
 
+  /** Ends the call because its handler threw an error. */
+  fail(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.#over) process.emitWarning(`a handler threw an error after its call: ${message}`);
+    else this.cancel({ code: grpcStatus.UNKNOWN, message });
+  }
+
   // Called by a guard before the call is served
 
   get isGone(): boolean {
@@ -233,11 +240,19 @@ export class GrpcCall implements StreamHandler {
   // Called by the stream
 
   data(source: Buffer, from: number, to: number): void {
-    this.#request.data(source, from, to);
+    try {
+      this.#request.data(source, from, to);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   ended(): void {
-    this.#request.ended();
+    try {
+      this.#request.ended();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   aborted(): void {

@@ -249,7 +249,7 @@ export class GrpcServer {
     }
     const timeoutMs = this.#limitTime(call);
     if (call.isOver) return;
-    if (method.kind === 'stream') return method.handler(call);
+    if (method.kind === 'stream') return startStream(method.handler, call);
     connection.time(call);
     if (method.kind === 'unary') return call.handleWith(new UnaryCall(call, method.handler));
     const deadline = Number.isFinite(timeoutMs) ? new Date(Date.now() + timeoutMs) : timeoutMs;
@@ -271,5 +271,14 @@ export class GrpcServer {
 
   #sweep(now: number): void {
     for (const connection of this.#connections) connection.sweep(now);
+  }
+}
+
+/** Calls the handler of a streaming method. An error that it throws ends the call. */
+function startStream(handler: (call: GrpcCall) => void, call: GrpcCall): void {
+  try {
+    handler(call);
+  } catch (error) {
+    call.fail(error);
   }
 }

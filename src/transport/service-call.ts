@@ -32,6 +32,9 @@ interface ServiceError {
   readonly metadata?: unknown;
 }
 
+/** Memory of a message that waits, besides its bytes: it is decoded, and an empty one is an object, too. */
+const heldOverhead = 256;
+
 /** A message that waits until the handler reads. */
 interface HeldMessage {
   readonly message: unknown;
@@ -131,7 +134,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
   write(message: unknown, callback?: (error?: Error | null) => void): boolean {
     if (this.#call.isOver) return false;
     this.#call.sendData(frameMessage(this.#method.responseSerialize(message)), () => {
-      callback?.();
+      if (callback !== undefined) this.#protect(callback);
       this.emit('drain');
     });
     return this.#call.waitingBytes === 0;
@@ -158,14 +161,19 @@ class ServiceCall extends EventEmitter implements CallHandler {
       return this.#endWith({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });
     }
     if (!this.#method.requestStream) {
-      if (this.#request === undefined) this.#request = { message, bytes: bytes.length };
+      if (this.#request === undefined) this.#request = this.#hold(message, bytes);
       else this.#endWith(notOneRequest);
     } else if (this.#flowing) this.emit('data', message);
     else {
-      this.#held.push({ message, bytes: bytes.length });
-      this.unreadBytes += bytes.length;
+      this.#held.push(this.#hold(message, bytes));
       this.#call.pauseReading();
     }
+  }
+
+  #hold(message: unknown, { length }: Buffer): HeldMessage {
+    const bytes = length + heldOverhead;
+    this.unreadBytes += bytes;
+    return { message, bytes };
   }
 
   halfClosed(): void {
@@ -173,7 +181,10 @@ class ServiceCall extends EventEmitter implements CallHandler {
     if (this.#method.requestStream) {
       if (this.#flowing) this.#emitEnd();
     } else if (this.#request === undefined) this.#endWith(notOneRequest);
-    else this.#run(this.#request.message);
+    else {
+      this.unreadBytes = 0;
+      this.#run(this.#request.message);
+    }
   }
 
   aborted(): void {
@@ -190,11 +201,25 @@ class ServiceCall extends EventEmitter implements CallHandler {
 
   #run(request: unknown): void {
     this.request = request;
-    try {
+    this.#protect(() => {
       if (this.#method.responseStream) this.#implementation(this);
       else this.#implementation(this, this.#respond);
+    });
+  }
+
+  /** Emits an event. An error of a listener ends the call, not the connection or the process. */
+  override emit(event: string, ...values: unknown[]): boolean {
+    return this.#protect(() => super.emit(event, ...values)) ?? true;
+  }
+
+  /** Runs code of the service. An error that it throws is the status of the call. */
+  #protect<Result>(run: () => Result): Result | undefined {
+    try {
+      return run();
     } catch (error) {
-      this.#fail(error as ServiceError);
+      if (this.#call.isOver) process.emitWarning(`a handler threw an error after its call: ${String(error)}`);
+      else this.#fail(error as ServiceError);
+      return undefined;
     }
   }
 
