@@ -1,6 +1,6 @@
 /**
- * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests of the room
- * against each change:
+ * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests that
+ * load the file against each change:
  *
  *     nice -n 19 node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
  *
@@ -16,7 +16,7 @@
  * Exits with 1 if a change survived or timed out.
  */
 import { execFile, spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, rmSync } from 'node:fs';
 import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -24,6 +24,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pureRooms } from './lint/rooms.ts';
 import { isDecisive, outcomeOf, parseFailures, type Outcome, type TestRun } from './mutation/outcome.ts';
+import { filesThatLoad, importsOf } from './mutation/reach.ts';
 import { mutate, mutationsOf, shuffle, type Mutation } from './mutation/places.ts';
 import { testsOf } from './mutation/tests-of.ts';
 
@@ -32,20 +33,25 @@ const compiler = join(root, 'node_modules/.bin/tsc');
 /** Not copied: tests of pure rooms need nothing of it, except for the packages, to which a link leads. */
 const notCopied = new Set(['node_modules', '.git', '.cache', 'dist', 'out']);
 
-/** Runs the tests of a pattern until all passed, or one fails for another reason than time. */
-async function runTests(copy: string, pattern: string, limitMs: number): Promise<TestRun> {
+/** Ends the tests that run. */
+let endRun = (): void => undefined;
+
+/** Runs test files until all passed, or one fails for another reason than time. */
+async function runTests(copy: string, files: readonly string[], limitMs: number): Promise<TestRun> {
   const reporter = pathToFileURL(join(copy, 'scripts/mutation/report-failures.ts')).href;
-  const args = ['--test', '--test-timeout=60000', `--test-reporter=${reporter}`, pattern];
+  const args = ['--test', '--test-timeout=60000', `--test-reporter=${reporter}`, ...files];
   // A process group of its own: a file in an endless loop does not end with the runner.
   const run = spawn(process.execPath, args, {
     cwd: copy,
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
+  let hasEnded = false;
   const end = (): void => {
-    if (run.pid === undefined || run.exitCode !== null) return;
-    process.kill(-run.pid, 'SIGKILL');
+    if (run.pid !== undefined && !hasEnded) process.kill(-run.pid, 'SIGKILL');
+    hasEnded = true;
   };
+  endRun = end;
   let output = '';
   let isOverLimit = false;
   const timer = setTimeout(() => {
@@ -59,6 +65,7 @@ async function runTests(copy: string, pattern: string, limitMs: number): Promise
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     run.once('error', reject).once('close', resolve);
   });
+  hasEnded = true;
   clearTimeout(timer);
   return { failures: parseFailures(output), exitCode, isOverLimit };
 }
@@ -86,21 +93,19 @@ async function makeCopy(): Promise<string> {
   return copy;
 }
 
-/** Runs the tests of a pattern without a change, once, and returns the limit in milliseconds for runs with one. */
-function makeBaseline(copy: string): (pattern: string) => Promise<number> {
-  const limits = new Map<string, number>();
-  return async (pattern) => {
-    const known = limits.get(pattern);
-    if (known !== undefined) return known;
-    if (globSync(pattern, { cwd: copy }).length === 0) throw new Error(`${pattern}: no test file`);
-    const start = performance.now();
-    const outcome = outcomeOf(await runTests(copy, pattern, 600_000));
-    if (outcome.kind !== 'passed')
-      throw new Error(`${pattern}: fails without a change: ${describe(outcome)}`);
+/** Runs test files without a change, each once, and returns the limit in milliseconds for a run with one. */
+function makeBaseline(copy: string): (files: readonly string[]) => Promise<number> {
+  const durations = new Map<string, number>();
+  return async (files) => {
+    const unknown = files.filter((file) => !durations.has(file));
+    if (unknown.length > 0) {
+      const start = performance.now();
+      const outcome = outcomeOf(await runTests(copy, unknown, 1_200_000));
+      if (outcome.kind !== 'passed') throw new Error(`fails without a change: ${describe(outcome)}`);
+      for (const file of unknown) durations.set(file, (performance.now() - start) / unknown.length);
+    }
     // A longer run is no endless loop on a machine with other work.
-    const limitMs = 60_000 + 5 * (performance.now() - start);
-    limits.set(pattern, limitMs);
-    return limitMs;
+    return files.reduce((sum, file) => sum + 5 * (durations.get(file) ?? 0), 60_000);
   };
 }
 
@@ -111,13 +116,13 @@ function describe(outcome: Outcome): string {
 }
 
 /**
- * Returns the outcome of the tests of the file, which end at the first pattern that does not pass. `undefined` if the
+ * Returns the outcome of the tests that load the file, which end at the first group that does not pass. `undefined` if the
  * change does not compile. The file is the old one again afterwards, and whenever a baseline is made.
  */
 async function tryChange(
   copy: string,
   mutation: Mutation,
-  baseline: (pattern: string) => Promise<number>,
+  baseline: (files: readonly string[]) => Promise<number>,
 ): Promise<Outcome | undefined> {
   const path = join(copy, mutation.file);
   const text = await readFile(path, 'utf8');
@@ -130,13 +135,30 @@ async function tryChange(
     }
   };
   if (!(await withChange(() => compiles(copy)))) return undefined;
-  for (const pattern of testsOf(mutation.file)) {
-    const limitMs = await baseline(pattern);
-    const outcome = outcomeOf(await withChange(() => runTests(copy, pattern, limitMs)));
+  const loading = filesThatLoad(mutation.file, await imports);
+  const tried = new Set<string>();
+  for (const patterns of testsOf(mutation.file)) {
+    // Other tests cannot notice the change.
+    const matching = new Set(globSync([...patterns], { cwd: copy }));
+    const files = [...loading].filter((file) => matching.has(file) && !tried.has(file));
+    if (files.length === 0) continue;
+    for (const file of files) tried.add(file);
+    const limitMs = await baseline(files);
+    const outcome = outcomeOf(await withChange(() => runTests(copy, files, limitMs)));
     if (outcome.kind !== 'passed') return outcome;
   }
   return { kind: 'passed' };
 }
+
+/** The imports of all modules and tests. */
+async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const files = globSync('{src,test}/**/*.ts', { cwd: root });
+  const read = async (file: string) =>
+    [file, importsOf(file, await readFile(join(root, file), 'utf8'))] as const;
+  return new Map(await Promise.all(files.map(read)));
+}
+
+const imports = readImports();
 
 async function modulesOf(room: string): Promise<readonly string[]> {
   const folder = join(root, 'src', room);
@@ -166,6 +188,12 @@ if (import.meta.main) {
   const chosen = shuffle(all, rooms, Number(values.seed)).slice(from, from + Number(values.count));
   console.log(`seed ${values.seed}, changes ${from} to ${from + chosen.length} of ${all.length}`);
   const copy = await makeCopy();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      endRun();
+      rmSync(copy, { recursive: true, force: true });
+      process.exit(1);
+    });
   const baseline = makeBaseline(copy);
   const counts = { noticed: 0, survived: 0, timedOut: 0, refused: 0 };
   try {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pureRooms } from '../../scripts/lint/rooms.ts';
@@ -12,6 +11,7 @@ import {
   type TestRun,
 } from '../../scripts/mutation/outcome.ts';
 import { mutate, mutationsOf, roomOf, shuffle } from '../../scripts/mutation/places.ts';
+import { filesThatLoad, importsOf } from '../../scripts/mutation/reach.ts';
 import { testsOf } from '../../scripts/mutation/tests-of.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -80,27 +80,47 @@ suite('choice of places', () => {
 });
 
 suite('tests of a file', () => {
-  test('each file of a pure room: has patterns, and each pattern finds tests', async () => {
-    const patterns = new Set<string>();
-    for (const room of pureRooms)
-      for (const name of await readdir(`${root}src/${room}`, { recursive: true }))
-        if (name.endsWith('.ts')) for (const pattern of testsOf(`src/${room}/${name}`)) patterns.add(pattern);
-    assert.ok(patterns.size > pureRooms.length / 2);
-    for (const pattern of patterns) {
-      const found = globSync(pattern, { cwd: root });
-      assert.notEqual(found.length, 0, pattern);
+  const find = (patterns: readonly string[]): readonly string[] => globSync([...patterns], { cwd: root });
+
+  test('each group of patterns: finds tests, and those of the room come first', () => {
+    for (const room of pureRooms) {
+      const [first = [], ...others] = testsOf(`src/${room}/a.ts`);
+      const found = find(first);
+      assert.ok(found.length > 0 && found.every((file) => file.startsWith(`test/${room}/`)), room);
+      for (const group of others) assert.ok(find(group).length > found.length, room);
     }
   });
 
-  test('each pure room: the first pattern finds a test of the room, not of its neighbours alone', () => {
-    for (const room of pureRooms) {
-      const [first = ''] = testsOf(`src/${room}/a.ts`);
-      const found = globSync(first, { cwd: root });
-      assert.ok(
-        found.some((file) => file.startsWith(`test/${room}/`)),
-        `${room}: ${first}`,
-      );
-    }
+  test('imports: of values by a path, static and dynamic, and no types or packages', () => {
+    const text = [
+      "import { a } from './a.ts';",
+      'import {',
+      '  b,',
+      "} from '../b.ts';",
+      "import type { T } from './types.ts';",
+      "export * from './c.ts';",
+      "export type { U } from './other-types.ts';",
+      "import fs from 'node:fs';",
+      "const late = import('./late.ts');",
+      "const text = 'import x';",
+    ];
+    assert.deepEqual(importsOf('src/room/file.ts', text.join('\n')), [
+      'src/room/a.ts',
+      'src/b.ts',
+      'src/room/c.ts',
+      'src/room/late.ts',
+    ]);
+  });
+
+  test('files that load a file: directly, by others and in a circle, and no others', () => {
+    const imports = new Map([
+      ['a.ts', []],
+      ['b.ts', ['a.ts', 'c.ts']],
+      ['c.ts', ['b.ts']],
+      ['b.test.ts', ['c.ts']],
+      ['other.test.ts', ['d.ts']],
+    ]);
+    assert.deepEqual([...filesThatLoad('a.ts', imports)], ['a.ts', 'b.ts', 'c.ts', 'b.test.ts']);
   });
 });
 
