@@ -4,7 +4,7 @@ import { walkCertificate } from '../x509/certificate-walk.ts';
 import { DerError, encoded } from '../x509/der-reader.ts';
 import { readCertificate } from '../x509/read-certificate.ts';
 import { readPublicKey } from '../x509/signature.ts';
-import { hasDuplicateNames } from './duplicate-names.ts';
+import { duplicateNamesSteps, isDeeperThan } from './json-shape.ts';
 
 /** The parts of a SPIFFE bundle that matter (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface BundleDocument {
@@ -41,6 +41,9 @@ export type BundleReading =
 /** The key types of RFC 7518 and RFC 8037 whose keys can have a certificate. */
 const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 
+/** The deepest nesting of a document. A bundle has four levels; parameters that are not known may have some more. */
+const deepest = 64;
+
 /** The number of keys that are read in one step, which takes a few milliseconds. */
 const keysPerStep = 25;
 
@@ -58,10 +61,11 @@ export function readBundleDocument(text: string): BundleReading {
 
 /** Reads a SPIFFE bundle in steps, between which other work can be done. */
 export function* readBundleSteps(text: string): Generator<undefined, BundleReading> {
+  if (isDeeperThan(deepest, text)) return refused(`is nested more than ${deepest} levels deep`);
   const value = parseJson(text);
   if (value === undefined) return refused('is not JSON');
   if (!isMapping(value)) return refused('is not a JSON object');
-  if (hasDuplicateNames(text)) return refused('has an object with two members of one name');
+  if (yield* duplicateNamesSteps(text)) return refused('has an object with two members of one name');
   const { keys, spiffe_sequence: sequence, spiffe_refresh_hint: hint } = value;
   if (!Array.isArray(keys)) return refused("has no array 'keys'");
   if (sequence !== undefined && !isCount(sequence))

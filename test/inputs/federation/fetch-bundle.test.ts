@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fetchBundle } from '../../../src/inputs/federation/fetch-bundle.ts';
 import type { BundleRequest, ServerCheck } from '../../../src/inputs/federation/fetch-bundle.ts';
@@ -54,6 +54,21 @@ const identities: Readonly<
     result: 'tls: the certificate is not for 127.0.0.1',
   },
   'web: an unknown CA': { check: web(), result: 'tls: the certificate is of a CA that is not trusted' },
+  'web: another CA': {
+    leaf: makeLeaf(other, { dnsNames: ['localhost'] }),
+    check: web(ca),
+    result: 'tls: the certificate is of a CA that is not trusted',
+  },
+  'web: another name': {
+    leaf: makeLeaf(ca, { spiffeId: id, dnsNames: ['other.test'] }),
+    check: web(ca),
+    result: 'tls: the certificate is not for localhost',
+  },
+  'web: an expired certificate': {
+    leaf: makeLeaf(ca, { dnsNames: ['localhost'], notAfter: new Date(Date.now() - 60_000) }),
+    check: web(ca),
+    result: 'tls: the certificate has expired',
+  },
   'spiffe: the expected ID': { check: spiffe(ca), result: 'document' },
   'spiffe: the expected ID at an IP address': { check: spiffe(ca), host: '127.0.0.1', result: 'document' },
   'spiffe: an intermediate is the anchor': {
@@ -155,6 +170,25 @@ const lies: Readonly<
     respond: send(200, { 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(10_000_000))),
     result: 'document: the response is compressed, which was not asked for',
   },
+  'compressed JSON': {
+    respond: send(200, { 'content-encoding': 'deflate' }, deflateSync(JSON.stringify(document))),
+    result: 'document: the response is compressed, which was not asked for',
+  },
+  'no HTTP': {
+    respond: (_request, { socket }) => void socket?.end('220 mail.test ESMTP\r\n'),
+    result: 'document: the response is not HTTP',
+  },
+  'endless headers': {
+    respond: (_request, { socket }) => {
+      socket?.write('HTTP/1.1 200 OK\r\n');
+      const more = (): void => {
+        while (socket?.writable === true && socket.write(`X-More: ${'x'.repeat(8192)}\r\n`));
+      };
+      socket?.on('drain', more);
+      more();
+    },
+    result: 'document: the response is not HTTP',
+  },
   'body that is cut': {
     respond: (_request, response) => {
       response.writeHead(200, { 'content-length': 100 });
@@ -168,50 +202,103 @@ const lies: Readonly<
   },
 };
 
-test('endpoint that lies: its response is refused', async (t) => {
-  for (const [name, { respond, result }] of Object.entries(lies))
-    await t.test(name, async () => {
+const profiles = { https_web: web(ca), https_spiffe: spiffe(ca) };
+
+for (const [profile, check] of Object.entries(profiles))
+  test(`endpoint that lies, ${profile}: its response is refused`, async (t) => {
+    for (const [name, { respond, result }] of Object.entries(lies))
+      await t.test(name, async () => {
+        await using endpoint = await startBundleEndpoint(leaf, document);
+        endpoint.respond(respond);
+        assert.equal(await resultOf(requestOf(endpoint.url, check)), result);
+      });
+  });
+
+/** Starts a server that speaks no TLS: `greet` writes to each connection, or does not. */
+async function startTcpServer(greet: (socket: Socket) => void) {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    greet(socket);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `https://localhost:${port}/`,
+    [Symbol.dispose]: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+for (const [profile, check] of Object.entries(profiles)) {
+  test(`endpoint that is slow, ${profile}: the fetch ends after its time`, async (t) => {
+    const request = (url: string) => requestOf(url, check, { timeoutMs: 300 });
+    const result = 'connect: it did not respond completely within 0.3 s';
+    await t.test('no TLS handshake', async () => {
+      using silent = await startTcpServer(() => undefined);
+      assert.equal(await resultOf(request(silent.url)), result);
+    });
+    await t.test('no response', async () => {
       await using endpoint = await startBundleEndpoint(leaf, document);
-      endpoint.respond(respond);
-      assert.equal(await resultOf(requestOf(endpoint.url, spiffe(ca))), result);
+      endpoint.respond(() => undefined);
+      assert.equal(await resultOf(request(endpoint.url)), result);
     });
-});
-
-test('endpoint that is slow: the fetch ends after its time', async (t) => {
-  const request = (url: string) => requestOf(url, spiffe(ca), { timeoutMs: 300 });
-  const result = 'connect: it did not respond completely within 0.3 s';
-  await t.test('no TLS handshake', async () => {
-    const server = createServer();
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
+    await t.test('a body that stops, and one that trickles', async () => {
+      await using endpoint = await startBundleEndpoint(leaf, document);
+      endpoint.respond((_request, response) => void response.write('{'));
+      assert.equal(await resultOf(request(endpoint.url)), result);
+      endpoint.respond((_request, response) => {
+        const timer = setInterval(() => response.write(' '), 20);
+        response.once('close', () => clearInterval(timer));
+      });
+      assert.equal(await resultOf(request(endpoint.url)), result);
     });
-    const { port } = server.address() as AddressInfo;
-    const sockets = new Set<{ destroy(): void }>();
-    server.on('connection', (socket) => sockets.add(socket));
-    assert.equal(await resultOf(request(`https://127.0.0.1:${port}/`)), result);
-    for (const socket of sockets) socket.destroy();
-    server.close();
+    await t.test('redirects that each take a part of the time', async () => {
+      await using endpoint = await startBundleEndpoint(leaf, document);
+      endpoint.respond((_request, response) => {
+        const timer = setTimeout(() => response.writeHead(307, { location: '/again' }).end(), 100);
+        response.once('close', () => clearTimeout(timer));
+      });
+      assert.equal(await resultOf(request(endpoint.url)), result);
+    });
   });
-  await t.test('no response, then a body that never ends', async () => {
-    await using endpoint = await startBundleEndpoint(leaf, document);
-    endpoint.respond(() => undefined);
-    assert.equal(await resultOf(request(endpoint.url)), result);
-    endpoint.respond((_request, response) => void response.write('{'));
-    assert.equal(await resultOf(request(endpoint.url)), result);
-  });
-});
 
-test('redirect: is followed with the same check of the server', async () => {
-  await using good = await startBundleEndpoint(leaf, document);
-  await using bad = await startBundleEndpoint(makeLeaf(other, { spiffeId: id }), document);
-  await using first = await startBundleEndpoint(leaf, document);
-  for (const status of [301, 302, 303, 307, 308]) {
-    first.respond(send(status, { location: good.url }));
-    assert.equal(await resultOf(requestOf(first.url, spiffe(ca))), 'document');
-  }
-  first.respond(send(302, { location: bad.url }));
-  assert.match(await resultOf(requestOf(first.url, spiffe(ca))), /^identity: /);
-});
+  test(`no TLS, ${profile}: the server is not accepted`, async () => {
+    using plain = await startTcpServer((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\n\r\n${JSON.stringify(document)}`);
+    });
+    assert.match(await resultOf(requestOf(plain.url, check)), /^tls: /);
+  });
+
+  test(`no server, ${profile}: the connection is refused`, async () => {
+    const endpoint = await startBundleEndpoint(leaf, document);
+    await endpoint[Symbol.asyncDispose]();
+    assert.equal(await resultOf(requestOf(endpoint.url, check)), 'connect: connection refused');
+  });
+
+  test(`redirect, ${profile}: is followed with the same check of the server`, async () => {
+    await using good = await startBundleEndpoint(leaf, document);
+    await using first = await startBundleEndpoint(leaf, document);
+    for (const status of [301, 302, 303, 307, 308]) {
+      first.respond(send(status, { location: good.url }));
+      assert.equal(await resultOf(requestOf(first.url, check)), 'document');
+    }
+    // Another CA, and a certificate that is for neither the name nor the SPIFFE ID.
+    const impostors = [
+      makeLeaf(other, { spiffeId: id, dnsNames: ['localhost'] }),
+      makeLeaf(ca, { spiffeId: 'spiffe://spire.test/other', dnsNames: ['other.test'] }),
+    ];
+    for (const impostor of impostors) {
+      await using bad = await startBundleEndpoint(impostor, document);
+      first.respond(send(302, { location: bad.url }));
+      assert.match(await resultOf(requestOf(first.url, check)), /^(?:identity|tls): .*certificate/);
+    }
+  });
+}
 
 test('request: has an ETag, no compression, and the name of this server', async () => {
   await using endpoint = await startBundleEndpoint(leaf, document);
@@ -237,14 +324,10 @@ test('--federation-deny-private: does not connect to loopback, by address or by 
   assert.equal(endpoint.requests.length, 0);
 });
 
-test('no server: the failure says whether the name or the connection is the problem', async () => {
+test('name that does not exist: the failure says so', async () => {
   const name = await resultOf(requestOf('https://does-not-exist.invalid/', spiffe(ca)));
   // A machine without a name server has another message.
   assert.match(name, /^dns: /);
-  const endpoint = await startBundleEndpoint(leaf, document);
-  await endpoint[Symbol.asyncDispose]();
-  const url = `https://127.0.0.1:${endpoint.port}/`;
-  assert.equal(await resultOf(requestOf(url, spiffe(ca))), 'connect: connection refused');
 });
 
 test('abort: ends the fetch', async () => {

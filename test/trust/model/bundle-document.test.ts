@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readBundleDocument } from '../../../src/trust/model/bundle-document.ts';
+import { readBundleDocument, readBundleSteps } from '../../../src/trust/model/bundle-document.ts';
 import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
 
@@ -185,6 +185,39 @@ const refused: Readonly<Record<string, readonly [text: string, reason: string]>>
     'has a spiffe_sequence that is not an integer',
   ],
 };
+
+/** Returns a bundle with an unknown parameter of nested arrays and objects, so that the text has this many levels. */
+const nested = (levels: number): string => {
+  const inner = levels - 1;
+  const [open, close] = [
+    (level: number) => (level % 2 === 0 ? '[' : '{"a":'),
+    (level: number) => (level % 2 === 0 ? ']' : '}'),
+  ];
+  const all = Array.from({ length: inner }, (_, level) => level);
+  return `{"more":${all.map(open).join('')}1${all.toReversed().map(close).join('')},"keys":[]}`;
+};
+
+test('nesting: 64 levels are read, and deeper ones refused before the text is parsed', () => {
+  assert.equal(readBundleDocument(nested(64)).kind, 'bundle');
+  const reason = 'is nested more than 64 levels deep';
+  assert.deepEqual(readBundleDocument(nested(65)), { kind: 'refused', reason });
+  // Not JSON, which the parser would report.
+  assert.deepEqual(readBundleDocument('['.repeat(65)), { kind: 'refused', reason });
+  const brackets = `"${'['.repeat(100)}\\"${'{'.repeat(100)}"`;
+  assert.equal(readBundleDocument(`{"keys":[],"more":${brackets}}`).kind, 'bundle', 'brackets in a text');
+  const beside = Array.from({ length: 100 }, () => '{}').join();
+  assert.equal(readBundleDocument(`{"keys":[],"more":[${beside}]}`).kind, 'bundle', 'objects side by side');
+});
+
+test('long text: is read in steps, between which other work can be done', () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `"n${index}":1`);
+  const text = `{"keys":[],${names.join()}}`;
+  const steps = readBundleSteps(text);
+  let count = 0;
+  while (steps.next().done !== true) count += 1;
+  assert.ok(count >= Math.floor(text.length / 65_536), `${count} steps`);
+  assert.ok(count > 2);
+});
 
 test('no bundle: is refused as a whole, with a reason that quotes nothing', async (t) => {
   for (const [name, [text, reason]] of Object.entries(refused))
