@@ -182,7 +182,7 @@ const lies: Readonly<
     respond: (_request, { socket }) => {
       socket?.write('HTTP/1.1 200 OK\r\n');
       const more = (): void => {
-        while (socket?.writable === true && socket.write(`X-More: ${'x'.repeat(8192)}\r\n`));
+        while (socket?.write(`X-More: ${'x'.repeat(8192)}\r\n`) === true);
       };
       socket?.on('drain', more);
       more();
