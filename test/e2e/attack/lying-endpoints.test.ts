@@ -98,7 +98,13 @@ for (const [index, profile] of (['web', 'spiffe'] as const).entries())
           `--federation-web-ca=${other.join('web-ca.pem')}`,
           '--log-level=debug',
         ],
+        waitUntilReady: false,
       });
+      const isReady = async (): Promise<true | undefined> => {
+        const { status } = await server.admin('/readyz').catch(() => ({ status: 0 }));
+        return status === 200 ? true : undefined;
+      };
+      await poll('the server to be ready', isReady, { timeoutMs: 60_000 });
       const fetches = () => server.logs().filter(({ event }) => event === 'federation');
       /** All trust that must be served, with these CAs in `own.test` and `honest.test`. */
       const expected = (own: string, ofHonest: string): readonly string[] =>
