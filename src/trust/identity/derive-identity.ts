@@ -1,11 +1,11 @@
 import type { Finding } from '../findings/finding.ts';
-import type { ParsedIdentity } from '../model/mesh-identity.ts';
+import type { MeshIdentity, ParsedIdentity } from '../model/mesh-identity.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import { derive } from './derive.ts';
-import type { Derivation, DeriveContext } from './derive.ts';
+import type { Derivation, DeriveContext, Publication } from './derive.ts';
 import { derivedIdentityOf } from './derived-identity.ts';
-import { givenBy, nothing } from './given.ts';
+import { anchorKeys, givenBy, nothing, placeOfCa } from './given.ts';
 import type { Given } from './given.ts';
 
 /** The result of deriving the newest version of a MeshIdentity. */
@@ -19,6 +19,8 @@ export interface DerivedIdentity {
   /** The documents for the ledger in place of the MeshIdentity. */
   readonly documents: readonly ParsedDocument[];
   readonly given: Given;
+  /** False if another document that it depends on may be incomplete. */
+  readonly isSettled: boolean;
 }
 
 /** Derives what follows from a MeshIdentity, after what it and others of its file gave `before`. */
@@ -31,19 +33,20 @@ export function deriveIdentity(
     const { identity, findings } = item;
     const earlier = identity && before.get(identity);
     const documents = keptDocuments(identity, findings, earlier);
-    return {
-      identity,
-      documents,
-      given: earlier ?? nothing,
-      outcome: 'invalid',
-      kri: undefined,
-      trustDomains: [],
-    };
+    const unknown = { kri: undefined, trustDomains: [], isSettled: true };
+    return { identity, documents, given: earlier ?? nothing, outcome: 'invalid', ...unknown };
   }
-  const { identity, leafLifetimeMs } = item.resource;
+  const { identity } = item.resource;
   const earlier = before.get(identity);
   const derivation = derive(item.resource, context);
-  const { kri, kind: outcome, findings, trustDomains } = derivation;
+  const { kri, kind: outcome, findings, trustDomains, isSettled } = derivation;
+  const common = { identity, outcome, kri, trustDomains, isSettled };
+  const kept = (all: readonly Finding[]): DerivedIdentity => ({
+    ...common,
+    outcome: 'keep',
+    documents: keptDocuments(identity, all, earlier),
+    given: earlier ?? nothing,
+  });
   switch (derivation.kind) {
     case 'trust': {
       const { resources } = derivation;
@@ -52,34 +55,33 @@ export function deriveIdentity(
         resource,
         remarks: position === 0 ? findings : [],
       }));
-      return {
-        identity,
-        documents,
-        given: givenBy(resources, leafLifetimeMs, earlier),
-        outcome,
-        kri,
-        trustDomains,
-      };
+      return { ...common, documents, given: givenBy(resources, item.resource, earlier) };
     }
-    case 'none':
-      return {
-        identity,
-        documents: [{ kind: 'without-trust', findings }],
-        given: nothing,
-        outcome,
-        kri,
-        trustDomains,
-      };
+    case 'none': {
+      const { publication } = derivation;
+      const { unavailable } = publication ?? {};
+      if (unavailable !== undefined && earlier !== undefined && isLost(earlier, item.resource, publication))
+        return kept([...findings, unavailable]);
+      const given = { ...nothing, published: publication?.resource };
+      return { ...common, documents: [{ kind: 'without-trust', findings }], given };
+    }
     case 'keep':
-      return {
-        identity,
-        documents: keptDocuments(identity, findings, earlier),
-        given: earlier ?? nothing,
-        outcome,
-        kri,
-        trustDomains,
-      };
+      return kept(findings);
   }
+}
+
+/**
+ * Returns whether CA certificates are in force that were read at the place where the MeshIdentity still has them, that
+ * cannot be read there now, and that no MeshTrust has: their absence is no withdrawal.
+ */
+function isLost(
+  { resources, from }: Given,
+  { provider }: MeshIdentity,
+  publication: Publication | undefined,
+): boolean {
+  if (from !== undefined && from !== placeOfCa(provider)) return false;
+  const published = anchorKeys(publication === undefined ? [] : [publication.resource]);
+  return !anchorKeys(resources).isSubsetOf(published);
 }
 
 /** Returns documents after which the ledger keeps what the MeshIdentity gave before. */

@@ -18,9 +18,12 @@ export interface DeriveContext {
   readonly limits: Limits;
   /** Returns the CA certificates of a file that may be read here. */
   readonly fileOf: (path: string) => CaSecret | undefined;
-  readonly secretOf: (mesh: string, name: string) => CaSecret | undefined;
+  /** Returns the Secret of a name that the control plane would use for a MeshIdentity. */
+  readonly secretOf: (identity: MeshIdentity, name: string) => CaSecret | undefined;
   /** Returns the MeshTrust that a control plane or a person made for the MeshIdentity, if there is one. */
   readonly meshTrustOf: (identity: MeshIdentity, kri: string) => MeshTrust | undefined;
+  /** Returns whether a document may be incomplete, because its file is being written. */
+  readonly isUnsettled: (document: CaSecret | MeshTrust) => boolean;
 }
 
 /** The MeshTrusts that follow from a MeshIdentity. */
@@ -29,13 +32,22 @@ export type Derivation = {
   readonly findings: readonly Finding[];
   /** The trust domains of the MeshIdentity, if they are known. */
   readonly trustDomains: readonly TrustDomain[];
+  /** False if another document that it depends on may be incomplete. */
+  readonly isSettled: boolean;
 } & (
   | { readonly kind: 'trust'; readonly resources: readonly MeshTrust[] }
   /** It gives no trust of its own. */
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly publication?: Publication | undefined }
   /** The MeshTrusts cannot be determined now: the last derivation stays in force. */
   | { readonly kind: 'keep' }
 );
+
+/** The MeshTrust that has the CA certificates of a MeshIdentity. */
+export interface Publication {
+  readonly resource: MeshTrust;
+  /** Why the CA certificates are not read where the MeshIdentity has them; `undefined` if they are not to be read there. */
+  readonly unavailable: Finding | undefined;
+}
 
 /**
  * Derives the MeshTrusts that Kuma's control plane makes of a MeshIdentity: one for each trust domain. It never
@@ -45,10 +57,12 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
   const kri = kriOf(identity, context);
   const { place, provider } = identity;
   let trustDomains: readonly TrustDomain[] = [];
+  let isSettled = true;
   const done = (kind: 'none' | 'keep', ...findings: readonly Finding[]): Derivation => ({
     kind,
     kri,
     trustDomains,
+    isSettled,
     findings: [...identity.remarks, ...findings],
   });
   if (provider.kind === 'none')
@@ -68,11 +82,18 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
     const drifts = domains.names.some(({ name }) => name === material.resource.trustDomain)
       ? []
       : [drift(material.resource.trustDomain, identity)];
-    return done('none', ...domains.findings, ...drifts);
+    isSettled = !context.isUnsettled(material.resource);
+    const { resource, reason } = material;
+    const publication = {
+      resource,
+      unavailable: reason === undefined ? undefined : unavailable(reason, identity),
+    };
+    return { ...done('none', ...domains.findings, ...drifts), kind: 'none', publication };
   }
   if (material.kind === 'unavailable')
     return done('keep', ...domains.findings, unavailable(material.reason, identity));
-  const { blocks } = material;
+  const { blocks, secret } = material;
+  isSettled = secret === undefined || !context.isUnsettled(secret);
   const ofBlocks = blocks.length > context.limits.certificatesPerResource ? [] : blocks.flatMap(blockFinding);
   const problem = checkBlocks(blocks, context.limits, place);
   if (problem !== undefined) return done('keep', ...domains.findings, problem, ...ofBlocks);
@@ -82,6 +103,7 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
     kind: 'trust',
     kri,
     trustDomains,
+    isSettled,
     findings: [...identity.remarks, ...domains.findings],
     resources: domains.names.map(({ name, zone }) => resourceOf(identity, name, zone, blocks, kri)),
   };
@@ -187,9 +209,14 @@ function readName(text: string, { place }: MeshIdentity): TrustDomains {
 }
 
 type Material =
-  | { readonly kind: 'blocks'; readonly blocks: readonly TrustBlock[] }
-  /** A MeshTrust publishes the CA already. */
-  | { readonly kind: 'published'; readonly resource: MeshTrust }
+  /** `secret`: the other document that has them. */
+  | {
+      readonly kind: 'blocks';
+      readonly blocks: readonly TrustBlock[];
+      readonly secret: CaSecret | undefined;
+    }
+  /** A MeshTrust has the CA certificates. `reason`: why they are not read where the MeshIdentity has them. */
+  | { readonly kind: 'published'; readonly resource: MeshTrust; readonly reason: string | undefined }
   | { readonly kind: 'unavailable'; readonly reason: string };
 
 function materialOf(
@@ -199,50 +226,40 @@ function materialOf(
   { fileOf, secretOf, meshTrustOf }: DeriveContext,
 ): Material {
   const { mesh, displayName } = identity;
-  const published = (otherwise: string): Material => {
+  const publishedOr = (reason: string): Material => {
     const resource = meshTrustOf(identity, kri);
-    return resource === undefined
-      ? { kind: 'unavailable', reason: otherwise }
-      : { kind: 'published', resource };
+    return resource === undefined ? { kind: 'unavailable', reason } : { kind: 'published', resource, reason };
   };
+  const blocksOr = (secret: CaSecret | undefined, reason: string): Material =>
+    secret === undefined ? publishedOr(reason) : { kind: 'blocks', blocks: secret.blocks, secret };
   if (provider.kind === 'autogenerate') {
-    const known = published('');
-    if (known.kind === 'published') return known;
-    const secret = secretOf(mesh, `${displayName}-root-ca`);
-    return secret === undefined
-      ? {
-          kind: 'unavailable',
-          reason: `the control plane keeps the CA that it generated; export its MeshTrust, or add the Secret ${displayName}-root-ca`,
-        }
-      : { kind: 'blocks', blocks: secret.blocks };
+    const resource = meshTrustOf(identity, kri);
+    if (resource !== undefined) return { kind: 'published', resource, reason: undefined };
+    return blocksOr(
+      secretOf(identity, `${displayName}-root-ca`),
+      `the control plane keeps the CA that it generated; export its MeshTrust, or add the Secret ${displayName}-root-ca`,
+    );
   }
   const { source } = provider;
   switch (source.kind) {
     case 'inline':
-      return { kind: 'blocks', blocks: source.blocks };
-    case 'secret': {
-      const secret = secretOf(mesh, source.name);
-      return secret === undefined
-        ? published(`no Secret of mesh ${mesh} with the name in certificate.secretRef has a CA certificate`)
-        : { kind: 'blocks', blocks: secret.blocks };
-    }
-    case 'file': {
-      const file = fileOf(source.path);
-      return file === undefined
-        ? published(
-            'its certificate is in a file, which is not read here: it must be below --identity-root; or list its MeshTrust',
-          )
-        : { kind: 'blocks', blocks: file.blocks };
-    }
+      return { kind: 'blocks', blocks: source.blocks, secret: undefined };
+    case 'secret':
+      return blocksOr(
+        secretOf(identity, source.name),
+        `no Secret of mesh ${mesh} with the name in certificate.secretRef has a CA certificate`,
+      );
+    case 'file':
+      return blocksOr(
+        fileOf(source.path),
+        'its certificate is in a file, which is not read here: it must be below --identity-root; or list its MeshTrust',
+      );
     case 'variable':
-      return published(
+      return publishedOr(
         'its certificate is an environment variable of the control plane, which is not read; list its MeshTrust',
       );
     case 'beside-key':
-      return {
-        kind: 'unavailable',
-        reason: 'its certificate is in the same place as its private key, so it is not read',
-      };
+      return publishedOr('its certificate is in the same place as its private key, so it is not read');
   }
 }
 

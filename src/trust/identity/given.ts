@@ -1,4 +1,5 @@
 import type { Grant } from '../ledger/entry.ts';
+import type { IdentityProvider, MeshIdentity } from '../model/mesh-identity.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { meshIdentityOf } from './derived-identity.ts';
 
@@ -10,6 +11,10 @@ export interface Given {
    * fingerprint of the CA.
    */
   readonly lifetimes: ReadonlyMap<string, number>;
+  /** Where the MeshIdentity has its CA certificates; `undefined` if that is not known, as after a restart. */
+  readonly from?: string | undefined;
+  /** A MeshTrust that has the CA certificates of the MeshIdentity instead. */
+  readonly published?: MeshTrust | undefined;
 }
 
 export const nothing: Given = { resources: [], lifetimes: new Map() };
@@ -17,9 +22,25 @@ export const nothing: Given = { resources: [], lifetimes: new Map() };
 /** Returns what a version of a MeshIdentity gives, after `earlier`. */
 export function givenBy(
   resources: readonly MeshTrust[],
-  leafLifetimeMs: number,
+  { leafLifetimeMs, provider }: Pick<MeshIdentity, 'leafLifetimeMs' | 'provider'>,
   earlier: Given | undefined,
 ): Given {
+  return { resources, lifetimes: lifetimesOf(resources, leafLifetimeMs, earlier), from: placeOfCa(provider) };
+}
+
+/** Returns a text that is equal for equal places of CA certificates. */
+export function placeOfCa(provider: IdentityProvider): string {
+  const source = provider.kind === 'ca' ? provider.source : undefined;
+  if (source?.kind === 'secret') return `secret ${source.name}`;
+  if (source?.kind === 'file') return `file ${source.path}`;
+  return source?.kind ?? provider.kind;
+}
+
+function lifetimesOf(
+  resources: readonly MeshTrust[],
+  leafLifetimeMs: number,
+  earlier: Given | undefined,
+): ReadonlyMap<string, number> {
   const lifetimes = new Map<string, number>();
   for (const { blocks } of resources)
     for (const block of blocks) {
@@ -27,7 +48,7 @@ export function givenBy(
       const { fingerprint } = block.certificate;
       lifetimes.set(fingerprint, Math.max(leafLifetimeMs, earlier?.lifetimes.get(fingerprint) ?? 0));
     }
-  return { resources, lifetimes };
+  return lifetimes;
 }
 
 /** Returns what each MeshIdentity of a path gave in an earlier run, by the identity of the MeshIdentity. */
@@ -37,7 +58,7 @@ export function restoredGiven(grants: readonly Grant[]): ReadonlyMap<Identity, G
     const identity = meshIdentityOf(resource.identity);
     if (identity === undefined || resource.derivation?.kind !== 'derived') continue;
     const earlier = given.get(identity) ?? nothing;
-    const { lifetimes } = givenBy([resource], resource.derivation.leafLifetimeMs, earlier);
+    const lifetimes = lifetimesOf([resource], resource.derivation.leafLifetimeMs, earlier);
     given.set(identity, {
       resources: [...earlier.resources, resource],
       lifetimes: new Map([...earlier.lifetimes, ...lifetimes]),

@@ -3,7 +3,7 @@ import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity } from '../model/mesh-trust.ts';
 import { identityFilesSource } from './ca-files.ts';
 import { hasMaterial, indexDocuments } from './derivation-index.ts';
-import type { Documents } from './derivation-index.ts';
+import type { Version } from './derivation-index.ts';
 import type { DerivedIdentity } from './derive-identity.ts';
 import { restoredGiven } from './given.ts';
 import type { Given } from './given.ts';
@@ -13,7 +13,7 @@ export interface PathState {
   readonly source: string;
   readonly path: string;
   /** The newest version that could be parsed. */
-  version: { readonly parsed: Documents; readonly settled: boolean } | undefined;
+  version: Version | undefined;
   /** True if a newer version could not be read or parsed: then `version` is the last good one, and stays in force. */
   rejected: boolean;
   /** False while only an earlier run is known to have read it. */
@@ -74,7 +74,11 @@ export class IdentityPaths {
           // The ledger withdraws restored paths that the source no longer has, without an event for each.
           for (const state of this.all()) if (state.source === source && !state.confirmed) forget(state);
           break;
-        case 'kept':
+        case 'kept': {
+          const state = this.get(source, event.path);
+          if (state !== undefined) state.confirmed = true;
+          break;
+        }
         case 'failed':
         case 'recovered':
           break;
@@ -102,7 +106,7 @@ export class IdentityPaths {
     const [files, others] = [true, false].map((isFile) =>
       sorted
         .filter(({ source }) => (source === identityFilesSource) === isFile)
-        .flatMap(({ version }) => version?.parsed ?? []),
+        .flatMap(({ version }) => version ?? []),
     );
     return indexDocuments(others ?? [], files ?? []);
   }

@@ -1,6 +1,7 @@
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { needsMaterial } from './derivation-index.ts';
+import type { Version } from './derivation-index.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
 import { deriveIdentity } from './derive-identity.ts';
 import { anchorKeys, nothing } from './given.ts';
@@ -58,12 +59,13 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   /** Derives the MeshTrusts of the newest version of a path, and records which CA certificates it supersedes. */
   const derivePath = (
     state: PathState,
-    { parsed, settled }: NonNullable<PathState['version']>,
+    { parsed, settled: isComplete }: Version,
     now: number,
   ): LedgerEvent => {
     const { given: before } = state;
     const context: DeriveContext = { ...options, ...paths.index() };
     const steps = parsed.identities.map((item) => deriveIdentity(item, before, context));
+    const settled = isComplete && steps.every(({ isSettled }) => isSettled);
     // A MeshIdentity without a legible name may be any of those that the file had before.
     const isHidden = steps.some(({ identity }) => identity === undefined);
     const given = new Map<Identity, Given>(isHidden ? before : []);
@@ -76,7 +78,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     );
     if (settled) {
       for (const [identity, earlier] of before)
-        superseded.add(identity, earlier, anchorKeys(given.get(identity)?.resources ?? []), now);
+        superseded.add(identity, earlier, currentKeys(given.get(identity)), now);
       state.given = given;
     }
     const documents = [...parsed.documents, ...steps.flatMap((step) => step.documents)];
@@ -110,8 +112,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   const dropCurrent = (): void => {
     for (const [identity] of superseded.entries()) {
       const resources = [...paths.all()].flatMap(({ given }) => given.get(identity)?.resources ?? []);
-      const current = anchorKeys(resources);
-      superseded.remove((_, key, of) => of === identity && current.has(key));
+      superseded.dropCurrent(identity, anchorKeys(resources));
     }
   };
 
@@ -183,6 +184,11 @@ function viewsOf(paths: IdentityPaths, superseded: SupersededCas): readonly Iden
     });
   }
   return views;
+}
+
+/** Returns the keys of the CA certificates that a MeshIdentity has, also of those that a MeshTrust has for it. */
+function currentKeys({ resources, published }: Given = nothing): ReadonlySet<string> {
+  return anchorKeys([...resources, ...(published === undefined ? [] : [published])]);
 }
 
 function meshOf(identity: Identity): string {

@@ -41,6 +41,8 @@ const clockSkewMs = 10_000;
 export class SupersededCas {
   readonly #linger: Linger;
   readonly #all = new Map<Identity, Superseded>();
+  /** The ends of CA certificates that their MeshIdentity has again, by MeshIdentity and key. */
+  readonly #returned = new Map<Identity, Map<string, number>>();
   /** The MeshIdentities with changes that `takeEvents` has not returned yet. */
   readonly #changed = new Set<Identity>();
 
@@ -59,7 +61,10 @@ export class SupersededCas {
         const { fingerprint } = anchor.certificate;
         const key = anchorKey(trustDomain, fingerprint);
         if (current.has(key)) continue;
-        const until = lingerEnd(this.#linger, lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs, now);
+        const lifetime = lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs;
+        const ofLeaves = lingerEnd(this.#linger, lifetime, now);
+        // Leaves of the time before it came back may live longer.
+        const until = ofLeaves && Math.max(ofLeaves, this.#returned.get(identity)?.get(key) ?? 0);
         added.set(key, { trustDomain, anchor, until });
       }
     if (added.size === 0) return;
@@ -79,6 +84,15 @@ export class SupersededCas {
     const until = earlier(derivation.until, latest);
     const cas = blocks.flatMap((anchor) => (anchor.kind === 'anchor' ? { trustDomain, anchor, until } : []));
     this.#put(identity, { template: resource, cas: [...this.of(identity), ...cas] });
+  }
+
+  /** Drops the CA certificates that a MeshIdentity has again. */
+  dropCurrent(identity: Identity, current: ReadonlySet<string>): void {
+    const ends = this.#returned.get(identity) ?? new Map<string, number>();
+    for (const ca of this.of(identity))
+      if (ca.until !== undefined && current.has(keyOf(ca))) ends.set(keyOf(ca), ca.until);
+    if (ends.size > 0) this.#returned.set(identity, ends);
+    this.remove((_, key, of) => of === identity && current.has(key));
   }
 
   /** Removes the CA certificates for which `isOver` holds. Returns how many there were. */

@@ -156,6 +156,8 @@ export class Vouchers {
     const names = new Set<string>();
     for (const resource of [...this.#all(), ...this.#former.map((former) => former.resource)]) {
       if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
+      // In Kuma the label wins over the zone in which the template is rendered, so it gives other zones no name of theirs.
+      if ((resource.labels['kuma.io/zone'] ?? zone) !== zone) continue;
       const rendering = render(resource, zone);
       if (rendering.kind === 'text') names.add(rendering.text);
     }

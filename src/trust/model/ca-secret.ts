@@ -22,17 +22,19 @@ export function readCaSecret(
 ): CaSecret | undefined {
   const found = body['kind'] === 'Secret' ? ofKubernetes(body, context) : ofUniversal(body, context);
   if (found === undefined) return undefined;
-  const { mesh, name, encoded, path } = found;
+  const { mesh, namespace = '', name, encoded, path } = found;
+  if (typeof namespace !== 'string') return undefined;
   if (typeof mesh !== 'string' || typeof name !== 'string' || typeof encoded !== 'string') return undefined;
   if (encoded.length > maxEncodedLength) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   if (text.includes('PRIVATE KEY')) return undefined;
   const blocks = readBlocks(text, [...root, ...path], undefined, context);
-  return blocks.length === 0 ? undefined : { mesh, name, blocks };
+  return blocks.length === 0 ? undefined : { mesh, namespace, name, blocks };
 }
 
 interface Encoded {
   readonly mesh: unknown;
+  readonly namespace?: unknown;
   readonly name: unknown;
   readonly encoded: unknown;
   readonly path: Path;
@@ -45,6 +47,7 @@ function ofKubernetes(body: Readonly<Record<string, unknown>>, context: ParseCon
   const labels = isMapping(metadata['labels']) ? metadata['labels'] : {};
   return {
     mesh: labels[meshLabel] ?? context.defaultMesh,
+    namespace: metadata['namespace'] ?? '',
     name: metadata['name'],
     encoded: data['value'],
     path: ['data', 'value'],

@@ -62,6 +62,8 @@ export const defaultTrustDomainTemplate = '{{ .Mesh }}.{{ .Zone }}.mesh.local';
 /** A Secret of Kuma (`type: Secret`, or a Kubernetes Secret of the type `system.kuma.io/secret`) with certificates. */
 export interface CaSecret {
   readonly mesh: string;
+  /** Empty in the Universal form, and in the Kubernetes form without a namespace. */
+  readonly namespace: string;
   readonly name: string;
   readonly blocks: readonly TrustBlock[];
 }

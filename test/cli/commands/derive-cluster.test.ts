@@ -160,7 +160,7 @@ suite('meshtrust derive --kubernetes', () => {
     assert.ok(without.requests.every(({ path }) => !path.endsWith('/secrets')));
     const { code, stdout, requests } = await derive(
       t,
-      ['--zone=east', '--identity-secret=other-system/identity-ca'],
+      ['--zone=east', '--identity-secret=kuma-system/identity-ca'],
       cluster(kinds),
     );
     assert.equal(code, 0);
@@ -169,7 +169,7 @@ suite('meshtrust derive --kubernetes', () => {
       requests
         .filter(({ path }) => path.endsWith('/secrets'))
         .map(({ path, query }) => [path, query.get('fieldSelector')]),
-      [['/api/v1/namespaces/other-system/secrets', 'metadata.name=identity-ca']],
+      [['/api/v1/namespaces/kuma-system/secrets', 'metadata.name=identity-ca']],
     );
   });
 

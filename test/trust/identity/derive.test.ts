@@ -337,6 +337,16 @@ const cases: readonly Case[] = [
     codes: [],
   },
   {
+    name: 'autogenerate, and a MeshTrust of its KRI in another mesh: is not its',
+    spec: autogenerate(),
+    files: {
+      't.yaml': `${meshTrustYaml({ name: 'copy', mesh: 'b', trustDomain: 'a.example', pems: [ca.certPem] })}status: { origin: { kri: kri_mid_default___identity_ } }\n`,
+    },
+    inForce: ['b/a.example: A'],
+    before: given,
+    codes: ['MT071'],
+  },
+  {
     name: 'autogenerate, and a MeshTrust of its name in another mesh: is not its',
     spec: autogenerate(),
     files: {
@@ -391,6 +401,42 @@ const cases: readonly Case[] = [
     inForce: [],
     before: given,
     codes: ['MT071'],
+  },
+  {
+    name: 'a Kubernetes Secret without the label of the mesh: is of the default mesh',
+    spec: bundled(secretRef('ca')),
+    files: { 's.yaml': kubernetesSecret('system.kuma.io/secret', { labels: {} }) },
+    inForce: one,
+    codes: [],
+  },
+  {
+    name: 'a Kubernetes Secret without the key value',
+    spec: bundled(secretRef('ca')),
+    files: { 's.yaml': kubernetesSecret('system.kuma.io/secret', { key: 'ca.crt' }) },
+    inForce: [],
+    before: given,
+    codes: ['MT071'],
+  },
+  {
+    name: 'a Secret that is absent, and the MeshTrust that Kuma made: the MeshTrust',
+    spec: bundled(secretRef('ca')),
+    files: { 't.yaml': meshTrustYaml({ name: 'identity', trustDomain: 'a.example', pems: [ca.certPem] }) },
+    inForce: one,
+    codes: [],
+  },
+  {
+    name: 'a file that is not read here, and the MeshTrust that Kuma made: the MeshTrust',
+    spec: bundled({ type: 'File', file: { path: '/etc/ca.pem' } }),
+    files: { 't.yaml': meshTrustYaml({ name: 'identity', trustDomain: 'a.example', pems: [ca.certPem] }) },
+    inForce: one,
+    codes: [],
+  },
+  {
+    name: 'certificate and key in one Secret, and the MeshTrust that Kuma made: the MeshTrust',
+    spec: bundled(secretRef('both'), { privateKey: secretRef('both') }),
+    files: { 't.yaml': meshTrustYaml({ name: 'identity', trustDomain: 'a.example', pems: [ca.certPem] }) },
+    inForce: one,
+    codes: [],
   },
   {
     name: 'a file that is not read here',
@@ -449,6 +495,13 @@ const cases: readonly Case[] = [
     codes: [],
   },
   {
+    name: 'a MeshTrust of the same name with the same CA: once',
+    spec: bundled(usable),
+    files: { 't.yaml': meshTrustYaml({ name: 'identity', trustDomain: 'a.example', pems: [ca.certPem] }) },
+    inForce: one,
+    codes: [],
+  },
+  {
     name: 'two MeshIdentities of one trust domain: both',
     spec: bundled(usable),
     files: { 'b.yaml': identityText({ name: 'second', spec: bundled(inline(other.certPem)) }) },
@@ -464,13 +517,23 @@ const cases: readonly Case[] = [
   },
 ];
 
-function kubernetesSecret(type: string): string {
+function kubernetesSecret(
+  type: string,
+  parts: {
+    readonly namespace?: string | undefined;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly key?: string;
+    readonly pem?: string;
+  } = {},
+): string {
+  const { labels = { 'kuma.io/mesh': 'default' }, key = 'value', pem = ca.certPem } = parts;
+  const namespace = 'namespace' in parts ? parts.namespace : 'kuma-system';
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Secret',
     type,
-    metadata: { name: 'ca', namespace: 'kuma-system', labels: { 'kuma.io/mesh': 'default' } },
-    data: { value: Buffer.from(ca.certPem).toString('base64') },
+    metadata: { name: 'ca', namespace, labels },
+    data: { [key]: Buffer.from(pem).toString('base64') },
   });
 }
 
@@ -538,6 +601,36 @@ suite('trust of a MeshIdentity', () => {
     assert.equal(view?.identity, 'payments/kuma-system/identity-fx89fx8cww447z7x');
     assert.equal(view?.resources[0]?.originKri, view?.kri);
   });
+
+  for (const [name, namespaces, inForce] of [
+    ['its own namespace', ['kuma-system'], ['default/a.example: kuma-system']],
+    ['another namespace: is not read, as in Kuma', ['a-team'], []],
+    ['no namespace', [undefined], ['default/a.example: undefined']],
+    [
+      'several, of which its own counts',
+      ['a-team', undefined, 'kuma-system'],
+      ['default/a.example: kuma-system'],
+    ],
+  ] as const)
+    test(`the Kubernetes form, and a Secret in ${name}`, () => {
+      const rig = makeRig();
+      const files = namespaces.map((namespace): [string, string] => [
+        `${String(namespace)}.yaml`,
+        kubernetesSecret('system.kuma.io/secret', {
+          namespace,
+          pem: makeCa({ commonName: String(namespace) }).certPem,
+        }),
+      ]);
+      const identity = {
+        apiVersion: 'kuma.io/v1alpha1',
+        kind: 'MeshIdentity',
+        metadata: { name: 'identity', namespace: 'kuma-system' },
+        spec: bundled(secretRef('ca')),
+      };
+      rig.apply({ 'identity.yaml': JSON.stringify(identity), ...Object.fromEntries(files) });
+      assert.deepEqual(rig.inForce(), inForce);
+      assert.deepEqual(rig.codes(), inForce.length === 0 ? ['MT071'] : []);
+    });
 
   test('no finding quotes a private key, an environment variable or the configuration of an extension', () => {
     const marker = 'c2VjcmV0LW1hcmtlcg';

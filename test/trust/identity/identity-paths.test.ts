@@ -79,7 +79,16 @@ const cases: readonly Case[] = [
     events: [restored, unreadable, synced],
     state: { version: false, rejected: true, confirmed: true },
   },
+  {
+    name: 'restored and kept by the first read: stays',
+    events: [restored, { kind: 'kept', path: 'a' }, synced],
+    state: { version: false, rejected: false, confirmed: true },
+  },
 ];
+
+const named = parseAll('i', identity);
+assert.ok(named.kind === 'documents' && named.identities[0]?.kind === 'mesh-identity');
+const { resource } = named.identities[0];
 
 suite('paths that MeshIdentities are derived from', () => {
   for (const { name, events, isMaterial = false, gone: expectedGone = [], state } of cases)
@@ -107,7 +116,7 @@ suite('paths that MeshIdentities are derived from', () => {
   test('index: has the Secret of the first path, and follows changes', () => {
     const paths = new IdentityPaths();
     const other = makeCa({ commonName: 'B' }).certPem;
-    const valueOf = (): unknown => paths.index().secretOf('default', 'ca')?.blocks;
+    const valueOf = (): unknown => paths.index().secretOf(resource, 'ca')?.blocks;
     paths.update('files', [version('b', secretText('ca', other))]);
     const ofB = valueOf();
     paths.update('files', [version('a', secret)]);

@@ -6,6 +6,7 @@ import type { Linger } from '../../../src/trust/identity/superseded.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import type { Identity } from '../../../src/trust/model/mesh-trust.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { reader } from '../../kit/resources.ts';
 import {
   bundled,
@@ -109,9 +110,61 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     assertEnds(rig, end, ['default/a.example: A', 'default/b.example: A'], ['default/b.example: A']);
   });
 
+  test('one of several CAs is replaced, whichever it is: it alone lingers', () => {
+    const c = makeCa({ commonName: 'C' });
+    for (const [next, old] of [
+      [b.certPem + c.certPem, 'A'],
+      [a.certPem + c.certPem, 'B'],
+    ] as const) {
+      const rig = makeRig();
+      rig.apply({ [path]: text(a.certPem + b.certPem) });
+      rig.apply({ [path]: text(next) }, 1000);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A B C']);
+      const [view] = rig.stage.view();
+      assert.deepEqual(
+        view?.superseded.map(({ anchor }) => anchor.certificate.subject),
+        [`CN=${old}`],
+      );
+    }
+  });
+
+  test('the text of a CA changes, but not the certificate, and neither does its order: nothing lingers', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem + b.certPem) });
+    rig.apply({ [path]: text(`# comment\n${b.certPem}\n\n${a.certPem}`) }, 1000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [['default/a.example: A B'], []]);
+  });
+
+  test('the file is absent after an empty listing: the guard holds it first, then its CA lingers', () => {
+    for (const linger of [{ kind: 'leaves' }, { kind: 'fixed', ms: 0 }] as const) {
+      const rig = makeRig({ linger });
+      rig.apply({ [path]: text(a.certPem) });
+      rig.deliver('files', [{ kind: 'gone', path, evidence: 'absence' }], 1000);
+      const lingers = linger.kind === 'leaves';
+      assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+      assert.deepEqual(rig.codes(), lingers ? ['MT042', 'MT076'] : ['MT042']);
+      rig.tick(31_001);
+      assert.deepEqual(rig.inForce(), lingers ? ['default/a.example: A'] : []);
+      assert.deepEqual(rig.codes(), lingers ? ['MT076'] : []);
+      rig.tick(end);
+      assert.deepEqual(rig.inForce(), []);
+    }
+  });
+
   for (const [name, next] of [
     ['the file is deleted', undefined],
     ['the provider is SPIRE now', spire],
+    ['it has no spec now', identityText({})],
+    ['it has no provider now', identityText({ spec: {} })],
+    [
+      'the provider is an extension now',
+      identityText({ spec: { provider: { type: 'Extension', extension: { name: 'vault' } } } }),
+    ],
+    ['the provider is of another product now', identityText({ spec: { provider: { type: 'Vault' } } })],
+    [
+      'meshTrustCreation is Disabled now',
+      identityText({ spec: bundled(inline(a.certPem), { bundled: { meshTrustCreation: 'Disabled' } }) }),
+    ],
     ['another document is in the file now', text(b.certPem, { name: 'other', trustDomain: 'b.example' })],
   ] as const)
     test(`${name}: the CA stays until its leaves have ended`, () => {
@@ -209,6 +262,115 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
       rig.apply({ [path]: identityText({ spec }) });
       assert.deepEqual(rig.inForce(), ['default/a.example: A']);
     }
+  });
+
+  /** A MeshIdentity whose CA is in a Secret, and a MeshTrust of its name. */
+  const ofSecret = identityText({
+    spec: bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } }),
+  });
+  const generated = identityText({
+    spec: {
+      spiffeID: { trustDomain: 'a.example' },
+      provider: {
+        type: 'Bundled',
+        bundled: { insecureAllowSelfSigned: true, autogenerate: { enabled: true } },
+      },
+    },
+  });
+  const published = (...pems: readonly string[]): string =>
+    meshTrustYaml({ name: 'identity', trustDomain: 'a.example', pems });
+
+  test('Kuma publishes the generated CA that was known from its Secret: nothing lingers', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: generated, 's.yaml': secretText('identity-root-ca', a.certPem) });
+    rig.apply({ 't.yaml': published(a.certPem) }, 1000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [['default/a.example: A'], []]);
+    assert.equal(rig.stage.nextEnd(), undefined);
+  });
+
+  test('Kuma publishes another CA than the known one: the known one lingers', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: generated, 's.yaml': secretText('identity-root-ca', a.certPem) });
+    rig.apply({ 't.yaml': published(b.certPem) }, 1000);
+    assert.deepEqual(rig.codes(), ['MT076']);
+    assertEnds(rig, 1000 + 120 * hour + skew, ['default/a.example: A B'], ['default/a.example: B']);
+  });
+
+  for (const [name, next] of [
+    ['is gone', undefined],
+    ['is broken', secretText('ca', 'text')],
+  ] as const)
+    test(`the Secret of the CA ${name}, and a MeshTrust has another CA: both stay, without an end`, () => {
+      for (const isRestarted of [false, true]) {
+        const before = makeRig();
+        before.apply({
+          [path]: ofSecret,
+          's.yaml': secretText('ca', a.certPem),
+          't.yaml': published(b.certPem),
+        });
+        const rig = isRestarted ? makeRig() : before;
+        if (isRestarted) {
+          rig.deliver('files', [{ kind: 'restored', path, grants: saved(before, 'files', path) }], 500);
+          rig.apply({ 't.yaml': published(b.certPem) }, 1000);
+          rig.apply({ [path]: ofSecret }, 1000);
+        }
+        rig.apply({ 's.yaml': next }, 1000);
+        assert.deepEqual(rig.inForce(), ['default/a.example: A B'], String(isRestarted));
+        assert.deepEqual(rig.codes(), ['MT040', 'MT071']);
+        assert.equal(rig.stage.nextEnd(), undefined);
+        rig.apply({ 's.yaml': secretText('ca', a.certPem) }, 2000);
+        assert.deepEqual([rig.inForce(), rig.codes()], [['default/a.example: A B'], []]);
+      }
+    });
+
+  test('the Secret of the CA is gone, and the MeshTrust has it: nothing is reported', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: ofSecret, 's.yaml': secretText('ca', a.certPem), 't.yaml': published(a.certPem) });
+    rig.apply({ 's.yaml': undefined }, 1000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [['default/a.example: A'], []]);
+  });
+
+  test('the CA is in another place now, which only Kuma reads: the old one lingers', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem), 't.yaml': published(b.certPem) });
+    rig.apply({ [path]: ofSecret }, 1000);
+    assertEnds(rig, end, ['default/a.example: A B'], ['default/a.example: B']);
+  });
+
+  test('a Secret or MeshTrust that may be incomplete: supersedes nothing until it is settled', () => {
+    for (const [first, next] of [
+      [ofSecret, { 's.yaml': secretText('ca', a.certPem) }],
+      [generated, { 't.yaml': published(a.certPem) }],
+    ] as const) {
+      const rig = makeRig({ linger: { kind: 'fixed', ms: 0 } });
+      const both = a.certPem + b.certPem;
+      rig.apply({
+        [path]: first,
+        's.yaml': secretText(first === ofSecret ? 'ca' : 'identity-root-ca', both),
+      });
+      rig.apply(next, 1000, false);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A B']);
+      rig.apply(next, 1000);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    }
+  });
+
+  test('the CA comes back, its leaves are shorter now, and it is replaced again: the earlier leaves count', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
+    rig.apply({ [path]: text(b.certPem, { expiry: '24h' }) }, 1000);
+    rig.apply({ [path]: text(a.certPem, { expiry: '1h' }) }, 2000);
+    rig.apply({ [path]: text(b.certPem, { expiry: '1h' }) }, 3000);
+    assertEnds(rig, end, ['default/a.example: A B'], ['default/a.example: B']);
+  });
+
+  test('the CA comes back, but not in time: its earlier leaves have ended', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
+    rig.apply({ [path]: text(b.certPem, { expiry: '1h' }) }, 1000);
+    rig.apply({ [path]: text(a.certPem, { expiry: '1h' }) }, 2000);
+    rig.apply({ [path]: text(b.certPem, { expiry: '1h' }) }, end + 1000);
+    assert.equal(rig.stage.nextEnd(), end + 1000 + hour + skew);
   });
 
   test('the CA comes back: it has no end any more', () => {

@@ -112,6 +112,23 @@ const rows: readonly Row[] = [
     codes: ['MT090 error'],
   },
   {
+    row: 'm2',
+    name: 'a MeshIdentity of the Global control plane with the label of a zone: vouches for that zone alone',
+    rig() {
+      const rig = makeImportRig();
+      rig.identities({ identity: globalIdentity(template, { origin: 'global', zone: 'zone-2' }) });
+      rig.synced();
+      return rig;
+    },
+    run: (rig) =>
+      rig.trusts({
+        two: importedTrust(td('zone-2'), [a], of('zone-2')),
+        three: importedTrust(td('zone-3'), [b], of('zone-3')),
+      }),
+    inForce: [`${td('zone-2')}: A`],
+    codes: ['MT090 error'],
+  },
+  {
     row: 'm3',
     name: 'what this zone published itself: ignored',
     run: (rig) => rig.trusts({ t: importedTrust(td('zone-1'), [a], of('zone-1')) }),
@@ -197,6 +214,20 @@ const rows: readonly Row[] = [
     },
     inForce: [`${td('zone-2')}: A`],
     codes: ['MT091 warning', 'MT091 warning'],
+  },
+  {
+    row: 'm7',
+    name: 'the time of the first failure is in the warning, and stays there',
+    run(rig) {
+      for (const [now, reason] of [
+        [1000, 'refused'],
+        [5000, 'timed out'],
+      ] as const)
+        rig.deliver('import', [{ kind: 'failed', path: 'import:kuma-system', reason }], now);
+      assert.match(rig.findings()[0]?.message ?? '', /timed out \(since 1970-01-01T00:00:01Z\)/);
+    },
+    inForce: [],
+    codes: ['MT091 warning'],
   },
   {
     row: 'm8',
