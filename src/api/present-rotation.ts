@@ -1,14 +1,16 @@
 import type { MeshTrust } from '../trust/model/mesh-trust.ts';
+import type { ForcedStep } from '../trust/model/forced-steps.ts';
 import type { RotationMarks } from '../trust/model/read-rotation.ts';
 import { formatTime } from '../text/format-time.ts';
 import { unknownOwner, usualGateOptions } from '../trust/rotation/facts.ts';
 import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
 import { earliestAbort, earliestFinish } from '../trust/rotation/finish-gates.ts';
+import { gateCatalogue, parseGate } from '../trust/rotation/gate-catalogue.ts';
 import { issuerEvidence } from '../trust/rotation/issuer-gate.ts';
 import type { IssuerEvidence } from '../trust/rotation/issuer-gate.ts';
 import { assessRotation } from '../trust/rotation/state.ts';
 import type { RotationState } from '../trust/rotation/state.ts';
-import type { RotationDetail, SeenClients } from './rotation-api-types.ts';
+import type { ForcedDetail, RotationDetail, SeenClients } from './rotation-api-types.ts';
 import { rotationFacts } from './rotation-facts.ts';
 import type { RotationAnswers } from './rotation-facts.ts';
 
@@ -21,13 +23,20 @@ function isRotating(resource: MeshTrust): resource is RotatingTrust {
 }
 
 /** Returns what the gates need of a MeshTrust. */
-export function rotatingResource({ identity, blocks, originKri, place }: MeshTrust): RotatingResource {
+export function rotatingResource({
+  identity,
+  blocks,
+  originKri,
+  place,
+  forcedSteps,
+}: MeshTrust): RotatingResource {
   const isOfCluster = place.file?.startsWith('kubernetes:') === true;
   return {
     identity,
     listed: blocks.flatMap((block) => (block.kind === 'anchor' ? [block.certificate] : [])),
     // In a file, the origin only says where a copy came from.
     ownedBy: isOfCluster ? originKri : undefined,
+    forced: forcedSteps,
   };
 }
 
@@ -45,8 +54,8 @@ export function presentRotation(
 ): RotationDetail {
   const { marks, resource } = input;
   const { state, gates } = assessRotation(input);
-  const end = earliestFinish(marks);
-  const abort = earliestAbort(marks);
+  const end = earliestFinish(input);
+  const abort = earliestAbort(input);
   return {
     mesh,
     trustDomain,
@@ -56,15 +65,32 @@ export function presentRotation(
     state,
     old: marks.old,
     new: marks.new,
+    startedAt: presentMark(marks.startedAt),
     switchedAt: marks.switchedAt === undefined ? undefined : formatTime(marks.switchedAt),
-    backAt: typeof marks.backAt === 'number' ? formatTime(marks.backAt) : marks.backAt,
+    backAt: presentMark(marks.backAt),
     leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
     earliestFinish: end === undefined ? undefined : formatTime(end),
     earliestAbort: abort === undefined ? undefined : formatTime(abort),
+    forced: resource.forced?.map(presentForced),
     seen: seenClients(input),
     gates: gates.map(({ id, code, open, detail }) => ({ id, code, open, detail })),
     next: { command: nextCommand[state], allowed: gates.every(({ open }) => open) },
     listed: resource.listed.map(presentCa),
+  };
+}
+
+function presentMark(time: number | 'unknown' | undefined): string | undefined {
+  return typeof time === 'number' ? formatTime(time) : time;
+}
+
+function presentForced({ at, command, gates }: ForcedStep): ForcedDetail {
+  return {
+    at: formatTime(at),
+    command,
+    gates: gates.map((gate) => {
+      const id = parseGate(gate);
+      return id === undefined ? { id: gate } : { id, code: gateCatalogue[id] };
+    }),
   };
 }
 

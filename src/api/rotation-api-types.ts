@@ -20,6 +20,8 @@ export interface RotationDetail {
   /** SHA-256 of the certificate that is replaced, and of the one that replaces it. */
   readonly old: string;
   readonly new: string;
+  /** When `start` listed the new CA; `unknown` if the annotation cannot be read. */
+  readonly startedAt?: string | undefined;
   readonly switchedAt?: string | undefined;
   /** When the issuer was switched back; `unknown` if the annotation cannot be read. */
   readonly backAt?: string | undefined;
@@ -28,6 +30,8 @@ export interface RotationDetail {
   readonly earliestFinish?: string | undefined;
   /** After `back`: when no leaf of the new CA can be valid any more, as far as the annotations say. */
   readonly earliestAbort?: string | undefined;
+  /** The commands that passed gates by force; absent if there are none. */
+  readonly forced?: readonly ForcedDetail[] | undefined;
   /** What access logs say about clients; absent if there are none. It can refuse a step, and never allow one. */
   readonly seen?: SeenClients | undefined;
   readonly gates: readonly GateDetail[];
@@ -41,6 +45,18 @@ export interface GateDetail {
   readonly code: GateCode;
   readonly open: boolean;
   readonly detail: string;
+}
+
+/** A command that passed gates by force. */
+export interface ForcedDetail {
+  /** RFC 3339 in UTC. */
+  readonly at: string;
+  readonly command: string;
+  readonly gates: readonly {
+    readonly id: string;
+    /** Absent for a gate that this version does not know. */
+    readonly code?: GateCode | undefined;
+  }[];
 }
 
 /** When access logs had clients with leaves of each CA. Times are RFC 3339 in UTC. */

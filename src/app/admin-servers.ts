@@ -11,7 +11,7 @@ import { rotationsOf } from '../admin/rotation-routes.ts';
 import type { RotationInput } from '../admin/rotation-routes.ts';
 import type { RotationDetail } from '../api/rotation-api-types.ts';
 import type { RotationSample } from '../observe/metrics/rotation-metrics.ts';
-import { skewMs } from '../trust/rotation/facts.ts';
+import { usualGateOptions } from '../trust/rotation/facts.ts';
 
 /** The admin API with its page, and the probe port. */
 export interface AdminServers extends AsyncDisposable {
@@ -90,7 +90,8 @@ function sampleOf(
   now: number,
 ): RotationSample {
   const ca = listed.find(({ fingerprint }) => fingerprint === old);
-  const ifNow = leafTtlSeconds === undefined ? undefined : now + leafTtlSeconds * 1000 + skewMs;
+  const ifNow =
+    leafTtlSeconds === undefined ? undefined : now + leafTtlSeconds * 1000 + usualGateOptions.clockSkewMs;
   const finish = earliestFinish === undefined ? undefined : Date.parse(earliestFinish);
   return {
     mesh,

@@ -53,12 +53,21 @@ function viewRotation(rotation: RotationDetail, state: PageState, actions: Actio
         switchedAt === undefined ? nothing : html` · issuer switched ${viewTime(switchedAt, now)}`
       }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}${earliestAbort === undefined ? nothing : html` · last leaf of the new CA ends ${viewTime(earliestAbort, now)}`}${viewSeen(seen, now)}
     </p>
-    ${viewSteps(rotation)}
+    ${viewSteps(rotation)}${viewForced(rotation)}
     <p>
       ${next.allowed ? 'Next:' : 'When every gate is open:'} <code>${next.command}</code>
       ${viewCopy(next.command, 'the command', state, actions)}
     </p>
   </div>`;
+}
+
+/** Shows the commands that passed gates by force. */
+function viewForced({ forced = [] }: RotationDetail): TemplateResult | typeof nothing {
+  if (forced.length === 0) return nothing;
+  const text = forced.map(
+    ({ at, command, gates }) => `${command} ${gates.map(({ id }) => id).join()} (${at})`,
+  );
+  return html`<p class="faint">Passed by force: ${text.join('; ')}</p>`;
 }
 
 /** Shows when access logs last had a client of the old CA. */

@@ -19,6 +19,7 @@ import type { DueTimes } from './build-timer.ts';
 import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
 import { createCurrentFindings } from './finding-changes.ts';
+import { createForcedSteps } from './forced-steps.ts';
 import { createParseQueue } from './parse-queue.ts';
 import { createTrustStages } from './trust-stages.ts';
 
@@ -92,6 +93,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const timer = createBuildTimer(clock, run);
   const findings = createCurrentFindings();
   const readiness = new ReadinessState({ optional, holdMs: guardHoldMs });
+  const forcedSteps = createForcedSteps();
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
@@ -146,6 +148,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since, work });
       hasServed = true;
     }
+    const rotations = forcedSteps.update(ledgerView.rotating);
+    if (rotations.length > 0) observe({ kind: 'forced', rotations });
     const { appeared, resolved } = findings.update(ledgerView.findings, meshes, clock.wall());
     if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
     timer.sleep(dueTimes());

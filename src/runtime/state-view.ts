@@ -1,3 +1,4 @@
+import type { ForcedRotation } from './forced-steps.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import type { LedgerView } from '../trust/ledger/ledger.ts';
 import type { Readiness } from '../trust/ledger/readiness.ts';
@@ -40,5 +41,7 @@ export type StateEvent =
       readonly appeared: readonly Finding[];
       readonly resolved: readonly Finding[];
     }
+  /** Commands of rotations that passed gates by force: at first all that are recorded, and then each new one. */
+  | { readonly kind: 'forced'; readonly rotations: readonly ForcedRotation[] }
   /** The grants of these files or objects changed, so their last good state must be kept. */
   | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };

@@ -6,12 +6,16 @@ export const rotationKeys = {
   /** SHA-256 of the certificate that is replaced, and of the one that replaces it. */
   old: `${prefix}old`,
   new: `${prefix}new`,
+  /** When `start` listed the new CA (RFC 3339). */
+  startedAt: `${prefix}started-at`,
   /** When the issuer began to sign with the new CA (RFC 3339). */
   switchedAt: `${prefix}switched-at`,
   /** The longest lifetime of a leaf, such as `24h`. */
   leafTtl: `${prefix}leaf-ttl`,
   /** When the issuer began to sign with the old CA again, after a switch (RFC 3339). */
   backAt: `${prefix}back-at`,
+  /** The commands that passed gates by force. It stays after the end, until the next rotation starts. */
+  forced: `${prefix}forced`,
 } as const;
 
 /** The name of an annotation of a rotation. */
@@ -22,8 +26,10 @@ export const rotationKeyNames: readonly RotationKey[] = [
   rotationKeys.old,
   rotationKeys.new,
   rotationKeys.leafTtl,
+  rotationKeys.startedAt,
   rotationKeys.switchedAt,
   rotationKeys.backAt,
+  rotationKeys.forced,
 ];
 
 /** Returns the annotations of a rotation without all others; `undefined` if the resource has no annotation of a rotation. */

@@ -7,8 +7,8 @@ import type { Certificate } from './certificates.ts';
 
 const day = 86_400_000;
 
-/** A time of the switch since which all leaves of an hour have expired. */
-export const longAgo: string = new Date(Date.now() - day).toISOString().replace(/\.\d+Z$/, 'Z');
+/** Leaves that expire at once: the old CA can be removed a moment after the switch. */
+export const shortLeaves = '--leaf-ttl=1s';
 
 /** The end of a CA that is replaced: the one that replaces it must not end before. */
 export const endOfOld: Date = new Date(Date.now() + 100 * day);
@@ -27,14 +27,17 @@ export async function expectCode(code: number, outcome: Promise<Outcome>): Promi
 /** Runs `meshtrust rotate COMMAND`. */
 export type Rotate = (command: string, ...args: readonly string[]) => Promise<Outcome>;
 
-/** Returns a function that runs `meshtrust rotate` with these servers, which have just started, and these options. */
+/**
+ * Returns a function that runs `meshtrust rotate` with these servers, which have just started, and these options. All
+ * clocks are the same.
+ */
 export function rotateWith(
   servers: readonly { readonly adminPort: number }[],
   ...options: readonly string[]
 ): Rotate {
   const urls = servers.map(({ adminPort }) => `--server=http://127.0.0.1:${adminPort}`);
   return (command, ...args) =>
-    run(['rotate', command, ...urls, '--disconnect-window=0', ...options, ...args]);
+    run(['rotate', command, ...urls, '--disconnect-window=0', '--clock-skew=0', ...options, ...args]);
 }
 
 /** Returns the ids of the gates that are shut for the next step. */

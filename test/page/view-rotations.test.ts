@@ -49,6 +49,17 @@ suite('a rotation on the page', () => {
     }
   });
 
+  test('gates that were passed by force → are named, with the command and the time', () => {
+    const forced = [{ at: '2026-11-28T11:00:00Z', command: 'finish', gates: [{ id: 'R24' }, { id: 'R30' }] }];
+    const state = initialState({ kind: 'mesh', mesh: 'default' } as never, now);
+    const textWith = (more: Partial<RotationDetail>): string =>
+      plainOf(
+        textOf(viewRotations({ rotations: [{ ...rotation('finishing'), ...more }] }, state, {} as Actions)),
+      );
+    assert.match(textWith({ forced }), /Passed by force: finish R24,R30 \(2026-11-28T11:00:00Z\)/);
+    assert.doesNotMatch(textWith({}), /force/);
+  });
+
   test('gates that are shut → below the next step, and nowhere else', () =>
     assert.deepEqual(stepsOf(rotation('draining', ['a leaf may be valid for 2h'])), [
       ['done', 'All proxies have both CAs'],

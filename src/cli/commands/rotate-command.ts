@@ -1,11 +1,11 @@
-import { decide, gatesOfCommand } from '../../trust/rotation/decide.ts';
+import { decide } from '../../trust/rotation/decide.ts';
 import type { RotationCommand } from '../../trust/rotation/decide.ts';
 import { parseMark } from '../../trust/model/rotation-values.ts';
 import { rotationKeys } from '../../trust/rotation-keys.ts';
-import { skewMs } from '../../trust/rotation/facts.ts';
+import { switchToRecord, timeToRecord } from '../../trust/rotation/clocks.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
-import { formatTime } from '../../text/format-time.ts';
+import { gatesOf } from '../../trust/rotation/gates.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { readResources } from '../offline/rotating-files.ts';
 import { readGiven, rotationRun, startInput } from '../offline/rotation-run.ts';
@@ -40,12 +40,12 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
       : await listedSubjects(run.servers, options, io.signal);
   const { subject, old } = subjectWith(subjects, ({ resource }) => resource.identity, given);
   const input = await startInput(run, subject, old, given.newCa, io);
-  const gates = gatesOfCommand({ kind: 'start', pem: '', leafTtl: options.leafTtl }, input);
+  const gates = gatesOf('start', input);
   const shut = gates.filter(({ open }) => !open);
   const ttl = options.leafTtl === undefined ? undefined : parseMark(rotationKeys.leafTtl, options.leafTtl);
   // If all proxies had both CA certificates, and the issuer were switched, at once.
   const earliestFinish =
-    typeof ttl === 'number' ? new Date(input.now + ttl + skewMs).toISOString() : undefined;
+    typeof ttl === 'number' ? new Date(input.now + ttl + options.clockSkew).toISOString() : undefined;
   const plan = {
     mesh: subject.mesh,
     trustDomain: subject.trustDomain,
@@ -78,7 +78,8 @@ export const startRotation: Action<StartOptions> = async ({ operands, options, i
   const { subject, old } = subjectWith(subjects, ({ target: { path } }) => path, given);
   const input = await startInput(run, subject, old, given.newCa, io);
   const pem = given.newCa.kind === 'anchor' ? given.newCa.pem : '';
-  return change(subject.target, { kind: 'start', pem, leafTtl: options.leafTtl }, input, options, io);
+  const at = timeToRecord(input);
+  return change(subject.target, { kind: 'start', at, pem, leafTtl: options.leafTtl }, input, options, io);
 };
 
 /** Records that the issuer signs with the new CA. */
@@ -86,23 +87,18 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
   const { target, input } = await prepare(operands, options, io);
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
-  const at = isOnlyTtl ? undefined : (options.at ?? nextSecond(input));
-  if (at !== undefined && Date.parse(at) > (input.latest ?? input.now) + 1000)
-    throw new CommandError(exitCode.usage, `--at ${at} is in the future`);
+  if (options.at !== undefined && Date.parse(options.at) > (input.latest ?? input.now) + 1000)
+    throw new CommandError(exitCode.usage, `--at ${options.at} is in the future`);
+  const at = isOnlyTtl ? undefined : (options.at ?? switchToRecord(input));
   return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
 };
-
-/** Returns the present time, rounded up: leaves that a CA issued in this second count. */
-function nextSecond({ now, latest = now }: GateInput): string {
-  return formatTime(Math.ceil(latest / 1000) * 1000);
-}
 
 /** Removes the time of the switch, and records that the issuer signs with the old CA again. */
 export const backRotation: Action<BackOptions> = async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
   return change(
     target,
-    { kind: 'back', at: nextSecond(input), leafTtl: options.leafTtl },
+    { kind: 'back', at: timeToRecord(input), leafTtl: options.leafTtl },
     input,
     options,
     io,

@@ -413,6 +413,7 @@ export const flagsOfCommandLine = {
     'JSON access log of Envoy with the issuers of clients; - for standard input: finish is refused while the old one is seen',
   ],
   quiet: ['--quiet <duration>', 'how long access logs must not have the old issuer', '1h'],
+  clockSkew: ['--clock-skew <duration>', 'how much clocks may differ: added to the lifetime of a leaf', '5m'],
   write: ['--write', 'replace the file instead of printing the new text'],
   apply: [
     '--apply',

@@ -88,6 +88,7 @@ const parsers = {
   disconnectWindow: parseWindow,
   consumerWindow: parseDuration,
   quiet: parseDuration,
+  clockSkew: parseDuration,
   sequence: parseSequence,
   refreshHint: parseDuration,
   workers: parseWorkers,

@@ -26,6 +26,7 @@ export type RotationOptions = FlagOptions<
   | 'consumerWindow'
   | 'accessLog'
   | 'quiet'
+  | 'clockSkew'
   | 'defaultMesh'
   | 'maxDocumentBytes'
   | 'maxCertificates'
@@ -71,6 +72,7 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
           disconnectWindowMs: options.disconnectWindow,
           consumerWindowMs: options.consumerWindow,
           quietMs: options.quiet,
+          clockSkewMs: options.clockSkew,
         },
         now: earliest,
         latest,

@@ -1,12 +1,14 @@
-import type { RotationDetail } from '../../api/rotation-api-types.ts';
+import type { ForcedDetail, RotationDetail } from '../../api/rotation-api-types.ts';
 import { rotatingResource } from '../../api/present-rotation.ts';
 import { caFacts } from '../../api/rotation-facts.ts';
+import type { ForcedStep } from '../../trust/model/forced-steps.ts';
 import type { RotationMarks } from '../../trust/model/read-rotation.ts';
 import { unknownOwner } from '../../trust/rotation/facts.ts';
 import type { RotatingResource } from '../../trust/rotation/facts.ts';
 import { askRotations } from '../ask/rotation-answers.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { mergeSubjects } from './merge-subjects.ts';
 import type { FileResource } from './rotating-files.ts';
 import { meshNames, servedMeshes } from './served-meshes.ts';
 
@@ -44,7 +46,7 @@ export function selected<Item extends Pick<FileResource, 'resource'>>(
   );
 }
 
-/** Returns the rotations that servers know, of which each resource is one. */
+/** Returns the rotations that servers know, of which each resource is one: what all servers say about it is merged. */
 export async function servedSubjects(
   servers: readonly ServerAccess[],
   { mesh, trustDomain }: SubjectFilter,
@@ -55,8 +57,12 @@ export async function servedSubjects(
     const names = mesh === undefined ? await meshNames(server, signal) : [mesh];
     for (const name of names)
       for (const detail of await askRotations(server, name, signal))
-        if (trustDomain === undefined || detail.trustDomain === trustDomain)
-          found.set(`${detail.resource}\0${detail.trustDomain}`, subjectOfDetail(detail));
+        if (trustDomain === undefined || detail.trustDomain === trustDomain) {
+          const key = `${detail.resource}\0${detail.trustDomain}`;
+          const subject = subjectOfDetail(detail);
+          const before = found.get(key);
+          found.set(key, before === undefined ? subject : mergeSubjects(before, subject));
+        }
   }
   return [...found.values()];
 }
@@ -104,20 +110,35 @@ export function onlyOne<Item>(found: readonly Item[], nameOf: (item: Item) => st
 
 /** Returns the subject of a rotation that a server knows. */
 export function subjectOfDetail(detail: RotationDetail): Subject {
-  const { mesh, trustDomain, place, resource, old, switchedAt, backAt, leafTtlSeconds, listed } = detail;
+  const { mesh, trustDomain, place, resource, old, startedAt, switchedAt, backAt } = detail;
+  const { leafTtlSeconds, listed, forced } = detail;
   return {
     mesh,
     trustDomain,
     place,
-    resource: { identity: resource, listed: listed.map(caFacts), ownedBy: ownerOf(detail) },
+    resource: {
+      identity: resource,
+      listed: listed.map(caFacts),
+      ownedBy: ownerOf(detail),
+      forced: forced?.map(forcedStep),
+    },
     marks: {
       old,
       new: detail.new,
+      startedAt: markOf(startedAt),
       switchedAt: switchedAt === undefined ? undefined : Date.parse(switchedAt),
-      backAt: backAt === undefined || backAt === 'unknown' ? backAt : Date.parse(backAt),
+      backAt: markOf(backAt),
       leafTtlMs: leafTtlSeconds === undefined ? undefined : leafTtlSeconds * 1000,
     },
   };
+}
+
+function markOf(time: string | undefined): number | 'unknown' | undefined {
+  return time === undefined || time === 'unknown' ? time : Date.parse(time);
+}
+
+function forcedStep({ at, command, gates }: ForcedDetail): ForcedStep {
+  return { at: Date.parse(at), command, gates: gates.map(({ id }) => id) };
 }
 
 /** Returns who would list a removed CA again, as far as the server says. */

@@ -1,4 +1,4 @@
-import type { GateDetail, RotationDetail, SeenClients } from '../../api/rotation-api-types.ts';
+import type { ForcedDetail, GateDetail, RotationDetail, SeenClients } from '../../api/rotation-api-types.ts';
 import { describeTime } from '../../trust/rotation/describe-time.ts';
 import { renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
@@ -32,6 +32,7 @@ export function renderRotation(rotation: RotationDetail, style: TableStyle, now 
     leafTtlSeconds,
     earliestFinish,
     earliestAbort,
+    forced = [],
     seen,
     next,
   } = rotation;
@@ -45,11 +46,16 @@ export function renderRotation(rotation: RotationDetail, style: TableStyle, now 
     ...(leafTtlSeconds === undefined ? [] : [`leaf TTL  ${leafTtlSeconds}s`]),
     ...(earliestFinish === undefined ? [] : [`finish    not before ${earliestFinish}`]),
     ...(earliestAbort === undefined ? [] : [`abort     not before ${earliestAbort}`]),
+    ...forced.map((step) => `forced    ${describeForced(step)}`),
     ...(seen === undefined ? [] : [`seen      ${describeSeen(seen, now)}`]),
     `next      ${next.command}${next.allowed ? '' : ' (refused while a gate is shut)'}`,
     '',
   ];
   return `${lines.join('\n')}\n${renderGates(rotation.gates, style)}`;
+}
+
+function describeForced({ at, command, gates }: ForcedDetail): string {
+  return `${at}: ${command} passed ${gates.map(({ id, code = '' }) => `${id} ${code}`.trimEnd()).join(', ')}`;
 }
 
 function describeSeen({ old, new: next, complete }: SeenClients, now: number): string {

@@ -5,11 +5,15 @@ import type { Loss } from '../../fleet/follow-losses.ts';
 import type { Rollout } from '../../fleet/rollout.ts';
 import type { Logger } from '../log/log.ts';
 import { plainText } from '../../text/plain-text.ts';
+import type { ForcedRotation } from '../../runtime/forced-steps.ts';
 import type { StateEvent } from '../../runtime/state-view.ts';
 import { trustChanges } from './trust-change.ts';
 import type { TrustChange } from './trust-change.ts';
 
-/** Writes the audit record of trust: one line for each change of a trust domain, without omissions. */
+/**
+ * Writes the audit record of trust: one line for each change of a trust domain, without omissions, and one for each command
+ * of a rotation that passed gates by force.
+ */
 export interface AuditLog {
   readonly state: (event: StateEvent) => void;
   /** All connected proxies of a mesh have the served version; the server gave up waiting for `gaveUp` lost proxies. */
@@ -62,9 +66,28 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
     }
   }
 
+  function forced({ resource, step }: ForcedRotation): void {
+    const { mesh, trustDomain, identity, rotation } = resource;
+    const { at, command, gates } = step;
+    log.warn(
+      {
+        event: 'rotation-forced',
+        mesh,
+        trustDomain,
+        resource: identity,
+        command,
+        gates,
+        ranAt: new Date(at).toISOString(),
+        ...(rotation && { old: rotation.old, new: rotation.new }),
+      },
+      `mesh ${mesh}: rotation of trust domain ${trustDomain}: ${command} passed ${gates.join(', ')} by force`,
+    );
+  }
+
   return {
     state: (event) => {
       if (event.kind === 'served') served(event);
+      if (event.kind === 'forced') for (const rotation of event.rotations) forced(rotation);
     },
     lost: (loss) => {
       for (const [fields, message] of lossLines(loss)) log.warn(fields, message);

@@ -117,6 +117,9 @@ export function createEventLog({
           return logServed(event);
         case 'findings':
           return logFindings(event.appeared, event.resolved);
+        case 'forced':
+          // The audit log has them.
+          return;
         case 'granted': {
           const { source, paths } = event;
           return log.debug(

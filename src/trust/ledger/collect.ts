@@ -20,7 +20,7 @@ interface Definition {
 export function collectShares(entries: ReadonlyMap<string, Entry>): {
   readonly holdings: Holdings;
   readonly conflicts: readonly Finding[];
-  /** The resources in force with the annotations of a rotation. */
+  /** The resources in force with annotations of a rotation, or with the record of forced steps of an earlier one. */
   readonly rotating: readonly MeshTrust[];
 } {
   const definitions = new Map<Identity, Definition[]>();
@@ -40,7 +40,8 @@ export function collectShares(entries: ReadonlyMap<string, Entry>): {
     const end = firstSettled === -1 ? candidates.length : firstSettled + 1;
     for (const { grant } of candidates.slice(0, end)) addShares(holdings, grant.shares);
     const used = candidates[end - 1];
-    if (used?.grant.resource.rotation !== undefined) rotating.push(used.grant.resource);
+    const resource = used?.grant.resource;
+    if (resource?.rotation !== undefined || resource?.forcedSteps !== undefined) rotating.push(resource);
     for (const { grant } of candidates.slice(end)) conflicts.push(conflict(grant, used?.path ?? ''));
   }
   return { holdings, conflicts, rotating };

@@ -43,7 +43,7 @@ export interface LedgerView {
   /** When to call `tick`, on the clock of `now`; `undefined` while nothing is held. */
   readonly deadline: number | undefined;
   readonly sources: readonly SourceStatus[];
-  /** The resources in force with the annotations of a rotation. */
+  /** The resources in force with annotations of a rotation, or with the record of forced steps of an earlier one. */
   readonly rotating: readonly MeshTrust[];
 }
 

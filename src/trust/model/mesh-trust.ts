@@ -1,6 +1,7 @@
 import type { Certificate } from '../x509/certificate.ts';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import type { Place } from '../findings/finding.ts';
+import type { ForcedStep } from './forced-steps.ts';
 import type { RotationMarks } from './read-rotation.ts';
 
 declare const brand: unique symbol;
@@ -52,6 +53,8 @@ export interface MeshTrust {
   readonly derivation?: Derived | Superseded | undefined;
   /** The annotations of a rotation, parsed. They have no effect on the served trust. */
   readonly rotation?: RotationMarks | undefined;
+  /** The commands of its rotation, or of the last one, that passed gates by force. */
+  readonly forcedSteps?: readonly ForcedStep[] | undefined;
 }
 
 /** Where a resource was made, by the labels that Kuma's control planes set. */

@@ -91,6 +91,7 @@ export function parseMeshTrust(
       blocks,
       ...readProvenance(form, body),
       ...(rotation.marks && { rotation: rotation.marks }),
+      ...(rotation.forcedSteps && { forcedSteps: rotation.forcedSteps }),
     },
     remarks: remarks.map((remark) => ({ ...remark, resource: identity })),
   };

@@ -2,6 +2,8 @@ import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { rotationKeyNames, rotationKeys } from '../rotation-keys.ts';
 import type { RotationKey } from '../rotation-keys.ts';
+import { parseForcedSteps } from './forced-steps.ts';
+import type { ForcedStep } from './forced-steps.ts';
 import { placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
@@ -13,6 +15,11 @@ export interface RotationMarks {
   /** SHA-256 of the certificate that is replaced, and of the one that replaces it: lower-case hex. */
   readonly old: string;
   readonly new: string;
+  /**
+   * When `start` listed the new CA, in epoch milliseconds. `unknown` if this cannot be read; `undefined` if an earlier
+   * release started the rotation.
+   */
+  readonly startedAt?: number | 'unknown' | undefined;
   /** When the issuer began to sign with the new CA, in epoch milliseconds; `undefined` before. */
   readonly switchedAt: number | undefined;
   /**
@@ -22,6 +29,14 @@ export interface RotationMarks {
   readonly backAt?: number | 'unknown' | undefined;
   /** The longest lifetime of a leaf in milliseconds; `undefined` if it is not given. */
   readonly leafTtlMs: number | undefined;
+}
+
+/** What the annotations of a rotation say. */
+interface ReadRotation {
+  readonly marks: RotationMarks | undefined;
+  /** The commands that passed gates by force, of this rotation or of the last one. */
+  readonly forcedSteps: readonly ForcedStep[] | undefined;
+  readonly findings: readonly Finding[];
 }
 
 /** Returns the path of the annotations in a document. */
@@ -38,13 +53,13 @@ export function readRotation(
   body: Record<string, unknown>,
   root: Path,
   context: ParseContext,
-): { readonly marks: RotationMarks | undefined; readonly findings: readonly Finding[] } {
+): ReadRotation {
   const path = annotationsPath(form);
   const annotations = path.reduce<unknown>(
     (value, part) => (isMapping(value) ? value[part as string] : undefined),
     body,
   );
-  if (!isMapping(annotations)) return { marks: undefined, findings: [] };
+  if (!isMapping(annotations)) return { marks: undefined, forcedSteps: undefined, findings: [] };
   const findings: Finding[] = [];
   const report = (key: RotationKey, reason: string): undefined => {
     const place = placeOf(context, [...root, ...path, key]);
@@ -64,6 +79,7 @@ export function readRotation(
   const old = read(rotationKeys.old, parseFingerprint, hash);
   const next = read(rotationKeys.new, parseFingerprint, hash);
   const time = 'must be a time such as 2026-11-28T03:00:00Z';
+  const start = read(rotationKeys.startedAt, parseTime, time);
   const switchedAt = read(rotationKeys.switchedAt, parseTime, time);
   const back = read(rotationKeys.backAt, parseTime, time);
   const isUnreadable = (key: RotationKey, value: number | undefined): boolean =>
@@ -73,16 +89,31 @@ export function readRotation(
     isUnreadable(rotationKeys.backAt, back) || isUnreadable(rotationKeys.switchedAt, switchedAt)
       ? 'unknown'
       : back;
+  const startedAt = isUnreadable(rotationKeys.startedAt, start) ? 'unknown' : start;
+  const forcedSteps = read(
+    rotationKeys.forced,
+    parseForcedSteps,
+    'must be a list such as 2026-11-28T03:00:00Z finish R24',
+  );
   const leafTtlMs = read(rotationKeys.leafTtl, parseTtl, 'must be a duration such as 24h');
   if (old !== undefined && old === next) report(rotationKeys.new, `must differ from ${rotationKeys.old}`);
   else if (old !== undefined && next !== undefined)
     return {
-      marks: { old, new: next, switchedAt, leafTtlMs, ...(backAt !== undefined && { backAt }) },
+      marks: {
+        old,
+        new: next,
+        switchedAt,
+        leafTtlMs,
+        ...(startedAt !== undefined && { startedAt }),
+        ...(backAt !== undefined && { backAt }),
+      },
+      forcedSteps,
       findings,
     };
   else if (findings.length === 0) {
-    const [first] = rotationKeyNames.filter((key) => annotations[key] != null);
+    // The record of forced steps stays after the end.
+    const [first] = rotationKeyNames.filter((key) => annotations[key] != null && key !== rotationKeys.forced);
     if (first !== undefined) report(first, `needs both ${rotationKeys.old} and ${rotationKeys.new}`);
   }
-  return { marks: undefined, findings };
+  return { marks: undefined, forcedSteps, findings };
 }

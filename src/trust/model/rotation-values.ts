@@ -1,6 +1,7 @@
 import { rotationKeys } from '../rotation-keys.ts';
 import type { RotationKey } from '../rotation-keys.ts';
 import { parseGoDuration } from './duration.ts';
+import { formatForcedSteps, parseForcedSteps } from './forced-steps.ts';
 
 /** The longest lifetime of a leaf that is accepted, in milliseconds: ten years. */
 const longestTtlMs = 87_600 * 3_600_000;
@@ -11,11 +12,16 @@ export function parseMark(key: RotationKey, text: string): string | number | und
     case rotationKeys.old:
     case rotationKeys.new:
       return parseFingerprint(text);
+    case rotationKeys.startedAt:
     case rotationKeys.switchedAt:
     case rotationKeys.backAt:
       return parseTime(text);
     case rotationKeys.leafTtl:
       return parseTtl(text);
+    case rotationKeys.forced: {
+      const steps = parseForcedSteps(text);
+      return steps && formatForcedSteps(steps);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-import type { ServerFacts } from './facts.ts';
+import { formatTime } from '../../text/format-time.ts';
+import type { GateInput, ServerFacts } from './facts.ts';
 
 /** The present time by the clock of a command and by those of servers, in epoch milliseconds. */
 export interface Clocks {
@@ -14,4 +15,19 @@ export function readClocks(own: number, servers: readonly ServerFacts[]): Clocks
     server.kind === 'answered' && server.at !== undefined && Number.isFinite(server.at) ? [server.at] : [],
   );
   return { earliest: Math.min(own, ...times), latest: Math.max(own, ...times) };
+}
+
+/**
+ * Returns the present time as a command records it (RFC 3339): by the latest clock, and rounded up, so that leaves that a
+ * CA issued in this second count.
+ */
+export function timeToRecord({ now, latest = now }: Pick<GateInput, 'now' | 'latest'>): string {
+  return formatTime(Math.ceil(latest / 1000) * 1000);
+}
+
+/** Returns the present time as the time of the switch: not before the recorded times, which another clock may have set. */
+export function switchToRecord(input: Pick<GateInput, 'now' | 'latest' | 'marks'>): string {
+  const { startedAt, backAt } = input.marks;
+  const recorded = [startedAt, backAt].filter((time) => typeof time === 'number');
+  return formatTime(Math.max(Date.parse(timeToRecord(input)), ...recorded));
 }

@@ -1,14 +1,24 @@
+import { formatForcedSteps, mostForcedSteps } from '../model/forced-steps.ts';
+import { parseTime } from '../model/rotation-values.ts';
 import { rotationKeyNames, rotationKeys } from '../rotation-keys.ts';
 import type { Edit } from './edit-text.ts';
+import { timeToRecord } from './clocks.ts';
 import type { GateInput } from './facts.ts';
 import { gate, neverForced } from './gate-catalogue.ts';
 import type { Gate, GateId } from './gate-catalogue.ts';
 import { oldListedGate } from './finish-gates.ts';
 import { gatesOf } from './gates.ts';
+import { switchTimeGate } from './switch-time.ts';
 
 /** A command that changes a resource. */
 export type RotationCommand =
-  | { readonly kind: 'start'; readonly pem: string; readonly leafTtl: string | undefined }
+  /** `at`: RFC 3339. */
+  | {
+      readonly kind: 'start';
+      readonly at: string;
+      readonly pem: string;
+      readonly leafTtl: string | undefined;
+    }
   /** `at`: RFC 3339; `undefined` to set only the lifetime of leaves. */
   | { readonly kind: 'switched'; readonly at: string | undefined; readonly leafTtl: string | undefined }
   /** `at`: RFC 3339. */
@@ -39,11 +49,27 @@ export function decide(
   const shut = gates.filter(({ open, id }) => !open && (neverForced.has(id) || !force.has(id)));
   if (shut.length > 0) return { kind: 'refused', gates, shut };
   const forced = gates.filter(({ open }) => !open);
-  return { kind: 'allowed', gates, forced, edits: editsOf(command, input) };
+  const edits = [...editsOf(command, input), ...recordOf(command, input, forced)];
+  return { kind: 'allowed', gates, forced, edits };
+}
+
+/**
+ * Returns the edits that record gates that were passed by force. The record outlasts the rotation, until the next one
+ * starts: after an incident, it must be possible to find out which gate did not count.
+ */
+function recordOf({ kind }: RotationCommand, input: GateInput, forced: readonly Gate[]): readonly Edit[] {
+  const record = (value: string | undefined): readonly Edit[] => [
+    { kind: 'annotate', key: rotationKeys.forced, value },
+  ];
+  if (forced.length === 0) return kind === 'start' ? record(undefined) : [];
+  const before = kind === 'start' ? [] : (input.resource.forced ?? []);
+  const at = Date.parse(timeToRecord(input));
+  const step = { at, command: kind, gates: [...new Set(forced.map(({ id }) => id))] };
+  return record(formatForcedSteps([...before, step].slice(-mostForcedSteps)));
 }
 
 /** Returns the gates of a command. */
-export function gatesOfCommand(command: RotationCommand, input: GateInput): readonly Gate[] {
+function gatesOfCommand(command: RotationCommand, input: GateInput): readonly Gate[] {
   const { marks } = input;
   switch (command.kind) {
     case 'start':
@@ -52,6 +78,7 @@ export function gatesOfCommand(command: RotationCommand, input: GateInput): read
       if (command.at === undefined) return [];
       return [
         ...gatesOf('switch', input),
+        switchTimeGate(input, parseTime(command.at)),
         gate(
           'R60',
           marks.switchedAt === undefined,
@@ -77,13 +104,16 @@ function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[
     key,
     value,
   });
-  const clean = rotationKeyNames.map((key) => annotate(key, undefined));
+  const clean = rotationKeyNames.flatMap((key) =>
+    key === rotationKeys.forced ? [] : [annotate(key, undefined)],
+  );
   switch (command.kind) {
     case 'start':
       return [
         annotate(rotationKeys.old, marks.old),
         annotate(rotationKeys.new, marks.new),
         ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
+        annotate(rotationKeys.startedAt, command.at),
         { kind: 'add', fingerprint: marks.new, pem: command.pem },
       ];
     case 'switched':
@@ -94,6 +124,10 @@ function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[
         ...(command.at === undefined || marks.backAt === undefined
           ? []
           : [annotate(rotationKeys.backAt, undefined)]),
+        // The time of the switch is not before the present one, so this time is not needed.
+        ...(command.at !== undefined && marks.startedAt === 'unknown'
+          ? [annotate(rotationKeys.startedAt, undefined)]
+          : []),
       ];
     case 'back':
       // Until their end, leaves that the new CA issued keep it from being removed.

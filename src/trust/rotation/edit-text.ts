@@ -2,6 +2,7 @@ import type { MeshTrust } from '../model/mesh-trust.ts';
 import { parseFile } from '../model/parse-file.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
+import { formatForcedSteps } from '../model/forced-steps.ts';
 import { annotationsPath } from '../model/read-rotation.ts';
 import { parseMark } from '../model/rotation-values.ts';
 import type { Path } from '../model/read-yaml.ts';
@@ -122,7 +123,7 @@ interface Meaning {
 }
 
 function meaningOf({ resource, remarks }: ReadResource): Meaning {
-  const { identity, trustDomain, originKri, blocks, rotation } = resource;
+  const { identity, trustDomain, originKri, blocks, rotation, forcedSteps } = resource;
   return {
     identity,
     trustDomain,
@@ -135,7 +136,9 @@ function meaningOf({ resource, remarks }: ReadResource): Meaning {
       [rotationKeys.new]: rotation?.new,
       [rotationKeys.switchedAt]: rotation?.switchedAt,
       [rotationKeys.leafTtl]: rotation?.leafTtlMs,
+      [rotationKeys.startedAt]: rotation?.startedAt,
       [rotationKeys.backAt]: rotation?.backAt,
+      [rotationKeys.forced]: forcedSteps && formatForcedSteps(forcedSteps),
     },
     remarks: remarks.filter(({ code }) => code !== 'MT100').map(({ code, message }) => `${code} ${message}`),
   };

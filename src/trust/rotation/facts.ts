@@ -1,3 +1,4 @@
+import type { ForcedStep } from '../model/forced-steps.ts';
 import type { RotationMarks } from '../model/read-rotation.ts';
 import type { Certificate } from '../x509/certificate.ts';
 
@@ -26,6 +27,8 @@ export interface RotatingResource {
   readonly listed: readonly CaFacts[];
   /** The owner that would list a removed CA again, if there is one; `unknownOwner` if the server does not say. */
   readonly ownedBy: string | undefined;
+  /** The commands that passed gates by force before. */
+  readonly forced?: readonly ForcedStep[] | undefined;
 }
 
 /** A proxy without a connection. */
@@ -163,6 +166,8 @@ export interface GateOptions {
   readonly consumerWindowMs?: number | undefined;
   /** Milliseconds for which the old issuer must not have been seen. */
   readonly quietMs: number;
+  /** Milliseconds that are added to the lifetime of leaves, for clocks that differ. */
+  readonly clockSkewMs: number;
 }
 
 /** The defaults of `GateOptions`, which the server uses. */
@@ -170,10 +175,8 @@ export const usualGateOptions: GateOptions = {
   proxies: 1,
   disconnectWindowMs: 3_600_000,
   quietMs: 3_600_000,
+  clockSkewMs: 300_000,
 };
-
-/** Milliseconds that are added to the lifetime of leaves, for clocks that differ. */
-export const skewMs = 300_000;
 
 /** The certificate that is to be added, or the reason why it cannot be served. */
 export type NewCa =

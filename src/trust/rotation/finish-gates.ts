@@ -1,11 +1,12 @@
 import { formatDate } from '../findings/finding.ts';
 import { formatTime } from '../../text/format-time.ts';
 import { describeTime } from './describe-time.ts';
-import { skewMs, unknownOwner } from './facts.ts';
+import { unknownOwner } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
 import { issuerGate } from './issuer-gate.ts';
+import { switchTimeGate } from './switch-time.ts';
 
 /**
  * Returns the gates of a step that removes a CA certificate, without the gates of the servers and proxies. `finish`
@@ -20,7 +21,7 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   const known: readonly CaFacts[] = [...resource.listed, ...answered.flatMap(({ cas }) => cas)];
   const ca = known.find(({ fingerprint }) => fingerprint === removed);
   const name = isAbort ? 'new' : 'old';
-  const end = isAbort ? undefined : (earliestFinish(marks) ?? Infinity);
+  const end = isAbort ? undefined : (earliestFinish(input) ?? Infinity);
   const gates = [
     issuerGate(input, { name, fingerprint: removed }, end),
     ...removalGates(input, answered, removed, kept),
@@ -63,32 +64,39 @@ export function oldListedGate({ resource, marks }: GateInput): Gate {
  */
 function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): readonly Gate[] {
   const detail = `the old CA expired on ${formatDate(notAfter)}, so Envoy refuses its leaves`;
-  const passed = (['R40', 'R41', 'R42', 'R43'] as const).map((id) => gate(id, true, detail));
+  const passed = (['R40', 'R41', 'R42', 'R43', 'R44'] as const).map((id) => gate(id, true, detail));
   return [...passed, ...gates.filter(({ id }) => id !== 'R42')];
 }
 
 /**
  * Returns the time from which on no leaf of the old CA can be valid, in epoch milliseconds; `undefined` if it is unknown.
  */
-export function earliestFinish({ switchedAt, leafTtlMs }: GateInput['marks']): number | undefined {
-  return switchedAt === undefined || leafTtlMs === undefined ? undefined : switchedAt + leafTtlMs + skewMs;
+export function earliestFinish({ marks, options }: Pick<GateInput, 'marks' | 'options'>): number | undefined {
+  const { switchedAt, leafTtlMs } = marks;
+  return switchedAt === undefined || leafTtlMs === undefined
+    ? undefined
+    : switchedAt + leafTtlMs + options.clockSkewMs;
 }
 
 /**
  * Returns the time from which on no leaf of the new CA can be valid after `back`, in epoch milliseconds; `undefined` if
  * it is unknown, or if `back` did not run.
  */
-export function earliestAbort({ backAt, leafTtlMs }: GateInput['marks']): number | undefined {
-  return typeof backAt !== 'number' || leafTtlMs === undefined ? undefined : backAt + leafTtlMs + skewMs;
+export function earliestAbort({ marks, options }: Pick<GateInput, 'marks' | 'options'>): number | undefined {
+  const { backAt, leafTtlMs } = marks;
+  return typeof backAt !== 'number' || leafTtlMs === undefined
+    ? undefined
+    : backAt + leafTtlMs + options.clockSkewMs;
 }
 
 /** Returns the gate of `abort` about the leaves that the new CA issued before `back`. */
-function newLeavesGate({ marks, now }: GateInput, ca: CaFacts | undefined): Gate {
+function newLeavesGate(input: GateInput, ca: CaFacts | undefined): Gate {
+  const { marks, now } = input;
   const { backAt } = marks;
   if (backAt === undefined) return gate('R61', true, 'the issuer has not been switched back');
   if (ca !== undefined && ca.notAfter <= now)
     return gate('R61', true, `the new CA expired on ${formatDate(ca.notAfter)}, so Envoy refuses its leaves`);
-  const end = earliestAbort(marks);
+  const end = earliestAbort(input);
   if (end === undefined || backAt === 'unknown')
     return gate(
       'R61',
@@ -104,9 +112,10 @@ function newLeavesGate({ marks, now }: GateInput, ca: CaFacts | undefined): Gate
     : gate('R61', true, `every leaf that the new CA issued has expired by ${formatTime(end)}`);
 }
 
-function timeGates({ marks, now }: GateInput): readonly Gate[] {
+function timeGates(input: GateInput): readonly Gate[] {
+  const { marks, now } = input;
   const { switchedAt, leafTtlMs } = marks;
-  const end = earliestFinish(marks);
+  const end = earliestFinish(input);
   const left = end === undefined ? undefined : end - now;
   return [
     gate(
@@ -132,6 +141,7 @@ function timeGates({ marks, now }: GateInput): readonly Gate[] {
         ? 'the longest lifetime of a leaf is unknown: give it with meshtrust rotate switched --leaf-ttl'
         : `a leaf is valid for at most ${describeTime(leafTtlMs)}`,
     ),
+    switchTimeGate(input, switchedAt),
   ];
 }
 
@@ -157,6 +167,7 @@ function removalGates(
     ];
   const held = answered.filter((server) => server.held).map(({ server }) => server);
   const isValid = (ca: CaFacts): boolean => ca.notBefore <= now && now < ca.notAfter;
+  const isListed = resource.listed.some(({ fingerprint }) => fingerprint === kept);
   const without = answered.find(({ cas }) => !cas.some((ca) => ca.fingerprint === kept && isValid(ca)));
   const cas = answered.flatMap((server) => server.cas);
   const others = new Set(
@@ -175,10 +186,12 @@ function removalGates(
     ),
     gate(
       'R51',
-      without === undefined,
-      without === undefined
-        ? 'the other CA stays, and is valid now'
-        : `${without.server} does not serve the other CA, or it is not valid now: the trust domain might have none left`,
+      isListed && without === undefined,
+      !isListed
+        ? `${resource.identity} does not list the other CA: the trust domain might have none left`
+        : without === undefined
+          ? 'the other CA stays, and is valid now'
+          : `${without.server} does not serve the other CA, or it is not valid now: the trust domain might have none left`,
     ),
     gate(
       'R52',

@@ -28,6 +28,7 @@ export const gateCatalogue = {
   R41: 'leaves-may-live',
   R42: 'old-issuer-seen',
   R43: 'no-leaf-ttl',
+  R44: 'switch-too-early',
   R50: 'guard-hold',
   R51: 'would-empty-domain',
   R52: 'promotes-intermediate',

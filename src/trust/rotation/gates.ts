@@ -1,19 +1,21 @@
 import { counted } from '../../text/counted.ts';
 import { finishGates } from './finish-gates.ts';
-import type { GateInput, ServerFacts } from './facts.ts';
+import type { GateInput } from './facts.ts';
 import { fleetGates } from './fleet-gates.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
-import { startGates } from './start-gates.ts';
+import { newCaGates, startGates } from './start-gates.ts';
 
 /** Returns the gates of a step, open and closed ones, in the order of the catalogue. */
 export function gatesOf(step: RotationStep, input: GateInput): readonly Gate[] {
-  const gates = [...serverGates(input.servers)];
+  const gates = [...serverGates(input)];
   switch (step) {
     case 'start':
       gates.push(...startGates(input));
       break;
     case 'switch':
+      gates.push(...newCaGates(input), ...fleetGates(step, input));
+      break;
     case 'settle':
       gates.push(...fleetGates(step, input));
       break;
@@ -27,11 +29,19 @@ export function gatesOf(step: RotationStep, input: GateInput): readonly Gate[] {
   return gates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function serverGates(servers: readonly ServerFacts[]): readonly Gate[] {
+function serverGates({ servers, resource }: GateInput): readonly Gate[] {
   const answered = servers.filter((server) => server.kind === 'answered');
   const silent = servers.filter((server) => server.kind === 'unreachable');
   const waiting = answered.filter(({ notReady }) => notReady !== undefined);
   const versions = new Set(answered.map(({ served }) => served?.version));
+  const pairs = new Set(
+    answered.flatMap(({ rotations }) =>
+      rotations
+        .filter((rotation) => rotation.resource === resource.identity)
+        .map((rotation) => `${rotation.old} ${rotation.new}`),
+    ),
+  );
+  const isSame = versions.size === 1 && pairs.size <= 1;
   const isReachable = silent.length === 0 && servers.length > 0;
   return [
     gate(
@@ -51,12 +61,14 @@ function serverGates(servers: readonly ServerFacts[]): readonly Gate[] {
     ),
     gate(
       'R03',
-      answered.length > 0 && versions.size === 1,
+      answered.length > 0 && isSame,
       answered.length === 0
         ? 'unknown: no server answered'
-        : versions.size === 1
+        : isSame
           ? `${counted(answered.length, 'server')} with the same version`
-          : `the servers have ${versions.size} different versions of the mesh`,
+          : versions.size === 1
+            ? `the servers have read different annotations of ${resource.identity}`
+            : `the servers have ${versions.size} different versions of the mesh`,
     ),
   ];
 }

@@ -58,13 +58,7 @@ function newGates(
         : `the new CA has the key of ${sameKey.subject}: this is a renewal, not a rotation; replace the certificate`,
     ),
     gate('R13', true, `the new CA ${ca.subject} can be served`),
-    gate(
-      'R14',
-      ca.notBefore <= now,
-      ca.notBefore <= now
-        ? `the new CA is valid since ${formatDate(ca.notBefore)}`
-        : `the new CA is not valid before ${new Date(ca.notBefore).toISOString()}`,
-    ),
+    validityGate(ca, now),
     gate(
       'R15',
       old === undefined || ca.notAfter >= old.notAfter,
@@ -87,6 +81,36 @@ function newGates(
         : 'with the new CA, the names of all CA certificates of the mesh no longer fit into a TLS handshake',
     ),
   ];
+}
+
+/** Returns the gates about the new CA before the issuer signs with it. */
+export function newCaGates({ resource, marks, now }: GateInput): readonly Gate[] {
+  const ca = resource.listed.find(({ fingerprint }) => fingerprint === marks.new);
+  const isUsable = ca !== undefined && now < ca.notAfter;
+  return [
+    gate(
+      'R13',
+      isUsable,
+      ca === undefined
+        ? `${resource.identity} does not list the new CA ${short(marks.new)}`
+        : isUsable
+          ? `${resource.identity} lists the new CA ${ca.subject}`
+          : `the new CA expired on ${formatDate(ca.notAfter)}`,
+    ),
+    validityGate(ca, now),
+  ];
+}
+
+/** Returns the gate about the beginning of the validity of the new CA. One that is not listed is not judged. */
+function validityGate(ca: CaFacts | undefined, now: number): Gate {
+  if (ca === undefined) return gate('R14', true, 'the new CA is not listed');
+  return gate(
+    'R14',
+    ca.notBefore <= now,
+    ca.notBefore <= now
+      ? `the new CA is valid since ${formatDate(ca.notBefore)}`
+      : `the new CA is not valid before ${new Date(ca.notBefore).toISOString()}`,
+  );
 }
 
 /** Returns the part of a fingerprint that identifies it for people. */

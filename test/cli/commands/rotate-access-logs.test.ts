@@ -18,7 +18,11 @@ import type { Outcome } from '../run.ts';
 
 const day = 86_400_000;
 const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 400 * day) });
-const next = makeCa({ commonName: 'New', notAfter: new Date(Date.now() + 800 * day) });
+const next = makeCa({
+  commonName: 'New',
+  notBefore: new Date(Date.now() - 2 * day),
+  notAfter: new Date(Date.now() + 800 * day),
+});
 const fingerprintOf = ({ der }: Pick<Certificate, 'der'>): string => hash('sha256', der);
 
 /** A MeshTrust whose rotation was switched long ago: every gate of the end is open. */

@@ -42,7 +42,7 @@ async function scene(args: readonly string[] = []) {
   const url = `--server=http://127.0.0.1:${server.adminPort}`;
   const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> =>
     // The server has just started, so it does not know which proxies left before.
-    run(['rotate', command, url, '--disconnect-window=0', ...args]);
+    run(['rotate', command, url, '--disconnect-window=0', '--clock-skew=0', ...args]);
   const owned = stack.move();
   return {
     dir,
@@ -105,14 +105,19 @@ suite('meshtrust rotate', () => {
     const valid = await expect(1, rotate('finish', '--write', file));
     assert.match(
       valid.stderr,
-      /^refused: R41 leaves-may-live: a leaf that was issued before the switch may be valid for 24h/,
+      /^refused: R41 leaves-may-live: a leaf that was issued before the switch may be valid for 2[34]h/,
     );
 
     await expect(0, rotate('back', '--write', file));
     const fresh = await expect(1, rotate('abort', '--write', file));
     assert.match(fresh.stderr, /^refused: R61 new-leaves-may-live: a leaf that the new CA issued before /);
     assert.match((await expect(0, rotate('status', file))).stdout, /^abort {5}not before \d{4}-/m);
-    await expect(0, rotate('switched', `--at=${longAgo}`, '--write', file));
+    const invented = await expect(1, rotate('switched', `--at=${longAgo}`, '--write', file));
+    assert.match(
+      invented.stderr,
+      /^refused: R44 switch-too-early: the issuer cannot have been switched at .*, because the issuer was switched back to the old CA at /,
+    );
+    await expect(0, rotate('switched', '--leaf-ttl=1s', '--write', file));
     await expect(0, rotate('wait', '--for=removable'));
     await expect(0, rotate('finish', '--write', file));
     const finished = await it.text();
@@ -155,12 +160,14 @@ suite('meshtrust rotate', () => {
     assert.equal(expiry, Math.floor(a.notAfter.getTime() / 1000));
     // Without the lifetime of a leaf, the end is not known.
     assert.equal((await it.server.metric('meshtrust_rotation_earliest_finish_timestamp_seconds')).size, 0);
-    await expect(0, it.rotate('switched', '--leaf-ttl=1h', `--at=${longAgo}`, '--write', it.file));
+    await expect(0, it.rotate('switched', '--leaf-ttl=1s', '--write', it.file));
     await expect(0, it.rotate('wait', '--for=removable'));
     const [finish] = (
       await it.server.metric('meshtrust_rotation_earliest_finish_timestamp_seconds')
     ).values();
-    assert.equal(finish, Date.parse(longAgo) / 1000 + 3600 + 300);
+    const after = await it.server.admin('/api/v1/meshes/default/rotations');
+    const [switched] = (JSON.parse(after.body) as RotationList).rotations;
+    assert.equal(finish, Date.parse(switched?.switchedAt ?? '') / 1000 + 1 + 300);
   });
 
   test('annotations alone → the version of the mesh is unchanged', async () => {
@@ -194,6 +201,25 @@ suite('meshtrust rotate', () => {
     assert.match(one.stderr, /^refused: R41 leaves-may-live: [^\n]*\n$/);
     const forced = await expect(0, it.rotate('switched', '--force=proxies-behind', '--write', it.file));
     assert.match(forced.stderr, /^passed by force: R20 proxies-behind: /);
+    const status = await expect(0, it.rotate('status', it.file));
+    assert.match(status.stdout, /^forced {4}\d{4}-[^ ]+Z: switched passed R20 proxies-behind$/m);
+    await it.acknowledge();
+    await expect(0, it.rotate('finish', '--force=leaves-may-live', '--write', it.file));
+    const { rotations } = JSON.parse(
+      (await it.server.admin('/api/v1/meshes/default/rotations')).body,
+    ) as RotationList;
+    const [first, ...others] = rotations.flatMap(({ forced: steps = [] }) => steps);
+    assert.deepEqual([first?.command, first?.gates], ['switched', [{ id: 'R20', code: 'proxies-behind' }]]);
+    assert.ok(others.length <= 1);
+    await it.acknowledge();
+    await expect(0, it.rotate('wait', '--for=steady'));
+    await expect(0, it.rotate('finish', '--clean', '--write', it.file));
+    // The record stays after the end.
+    assert.match(
+      await it.text(),
+      /\n {2}meshtrust\.io\/rotation-forced: "\S+Z switched R20; \S+Z finish R41"\n/,
+    );
+    assert.ok(!(await it.text()).includes('rotation-old'));
   });
 
   test('a consumer of the bundle endpoint → the switch waits until it has both CAs', async () => {

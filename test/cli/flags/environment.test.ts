@@ -142,6 +142,7 @@ const samples = {
   consumerWindow: ['5m', 300_000],
   accessLog: ['/access.log', '/access.log'],
   quiet: ['5m', 300_000],
+  clockSkew: ['1m', 60_000],
   write: ['true', true],
   apply: ['true', true],
   clean: ['true', true],

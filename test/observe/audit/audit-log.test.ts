@@ -75,6 +75,34 @@ suite('audit log', () => {
     assert.deepEqual(subjects(lines[0]?.added).toSorted(), ['CN=A', 'CN=B']);
   });
 
+  test('a command of a rotation that passed a gate by force: one line at the start or when it is recorded, and no second one', () => {
+    const { deliver, news } = auditing();
+    const [old, next] = ['a'.repeat(64), 'b'.repeat(64)];
+    const record = (forced: string, marks: Readonly<Record<string, string>> = { old, new: next }) => {
+      const event = content({ trustDomain: 'a.test', pems: [a.certPem] });
+      assert.ok(event.kind === 'content');
+      const annotations = Object.entries({ ...marks, forced }).map(
+        ([key, value]) => `  meshtrust.io/rotation-${key}: "${value}"\n`,
+      );
+      return { ...event, text: event.text.replace('spec:', `annotations:\n${annotations.join('')}spec:`) };
+    };
+    const forcedLines = () =>
+      (news() as unknown as readonly Readonly<Record<string, unknown>>[])
+        .filter(({ event }) => event === 'rotation-forced')
+        .map(({ audit, level, mesh, trustDomain, resource, command, gates, ranAt, old: replaced }) => [
+          [audit, level, mesh, trustDomain, resource].join(' '),
+          [command, gates, ranAt, replaced],
+        ]);
+    const first = '2026-11-28T03:00:00Z switched R20,R24';
+    deliver(record(first), synced);
+    const where = 'true warn default a.test default//a-test';
+    assert.deepEqual(forcedLines(), [[where, ['switched', ['R20', 'R24'], '2026-11-28T03:00:00.000Z', old]]]);
+    deliver(record(`${first}; 2026-11-28T04:00:00Z clean R20`, {}));
+    assert.deepEqual(forcedLines(), [[where, ['clean', ['R20'], '2026-11-28T04:00:00.000Z', undefined]]]);
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }));
+    assert.deepEqual(forcedLines(), []);
+  });
+
   test('change: the line has the added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
     const { clock, deliver, news, pipeline } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);

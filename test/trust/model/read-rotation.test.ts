@@ -18,6 +18,7 @@ function read(annotations: Readonly<Record<string, unknown>>) {
   const { resource, remarks } = document;
   return {
     rotation: resource.rotation,
+    forcedSteps: resource.forcedSteps,
     anchors: resource.blocks.filter(({ kind }) => kind === 'anchor').length,
     remarks: remarks.map(({ code, path, line, message }) => ({ code, path, line, message })),
   };
@@ -25,15 +26,55 @@ function read(annotations: Readonly<Record<string, unknown>>) {
 
 suite('annotations of a rotation', () => {
   test('none → no rotation and no finding', () =>
-    assert.deepEqual(read({}), { rotation: undefined, anchors: 1, remarks: [] }));
+    assert.deepEqual(read({}), {
+      rotation: undefined,
+      forcedSteps: undefined,
+      anchors: 1,
+      remarks: [],
+    }));
 
   test('both fingerprints → a rotation', () => {
     const times = { 'switched-at': '2026-11-28T04:00:00+01:00', 'leaf-ttl': '1h30m' };
     assert.deepEqual(read({ old, new: next, ...times }), {
       rotation: { old, new: next, switchedAt: Date.parse('2026-11-28T03:00:00Z'), leafTtlMs: 5_400_000 },
+      forcedSteps: undefined,
       anchors: 1,
       remarks: [],
     });
+  });
+
+  test('the time of the start, or one that cannot be read → the time of the switch has a bound', () => {
+    const at = '2026-11-28T03:00:00Z';
+    assert.equal(read({ old, new: next, 'started-at': at }).rotation?.startedAt, Date.parse(at));
+    assert.equal(read({ old, new: next, 'started-at': 'x' }).rotation?.startedAt, 'unknown');
+    assert.equal(read({ old, new: next }).rotation?.startedAt, undefined);
+  });
+
+  test('the record of forced gates → is read, also after the end of the rotation', () => {
+    const forced = '2026-11-28T03:00:00Z switched R20,R24; 2026-11-28T04:00:00Z finish R30';
+    const steps = [
+      { at: Date.parse('2026-11-28T03:00:00Z'), command: 'switched', gates: ['R20', 'R24'] },
+      { at: Date.parse('2026-11-28T04:00:00Z'), command: 'finish', gates: ['R30'] },
+    ];
+    for (const annotations of [{ forced }, { old, new: next, forced }]) {
+      const { forcedSteps, remarks } = read(annotations);
+      assert.deepEqual([forcedSteps, remarks], [steps, []]);
+    }
+    for (const broken of [
+      '',
+      'x',
+      `${forced};`,
+      '2026-11-28T03:00:00Z other R20',
+      forced.replace('R30', 'R'),
+    ]) {
+      const { forcedSteps, remarks, rotation } = read({ old, new: next, forced: broken });
+      assert.equal(forcedSteps, undefined);
+      assert.deepEqual(
+        remarks.map(({ code }) => code),
+        ['MT100'],
+      );
+      assert.ok(rotation !== undefined);
+    }
   });
 
   test('a time of back, or a time that cannot be read → leaves of the new CA are not forgotten', () => {

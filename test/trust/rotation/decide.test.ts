@@ -6,10 +6,10 @@ import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
 import { gateCatalogue, neverForced, parseGate } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateInput } from '../../../src/trust/rotation/facts.ts';
-import { before, ca, drained, newHash, now, oldHash, server, servedCa } from './facts.ts';
+import { before, ca, drained, hour, newHash, now, oldHash, server, servedCa } from './facts.ts';
 
 const at = '2026-11-28T03:00:00Z';
-const start: RotationCommand = { kind: 'start', pem: 'PEM', leafTtl: '24h' };
+const start: RotationCommand = { kind: 'start', at, pem: 'PEM', leafTtl: '24h' };
 const switched: RotationCommand = { kind: 'switched', at, leafTtl: undefined };
 const back: RotationCommand = { kind: 'back', at, leafTtl: undefined };
 const introduced = drained({}, { switchedAt: undefined });
@@ -18,13 +18,18 @@ const settled = drained({
   servers: [server({ cas: [servedCa('b')] })],
 });
 
+/** The resource lists the old CA, and these. */
+const listing = (...others: readonly ReturnType<typeof ca>[]): Pick<GateInput, 'resource'> => ({
+  resource: { ...drained().resource, listed: [ca('a'), ...others] },
+});
+
 /** Returns the ids of the gates that keep a command from running, or its edits. */
 function run(command: RotationCommand, input: GateInput, ...force: readonly GateId[]): unknown {
   const decision = decide(command, input, new Set(force));
   return decision.kind === 'refused' ? decision.shut.map(({ id }) => id) : decision.edits;
 }
 const set = (key: string, value: string | undefined): unknown => ({ kind: 'annotate', key, value });
-const clean = rotationKeyNames.map((key) => set(key, undefined));
+const clean = rotationKeyNames.filter((key) => key !== rotationKeys.forced).map((key) => set(key, undefined));
 
 suite('commands of a rotation', () => {
   const allowed: Readonly<Record<string, readonly [RotationCommand, GateInput, edits: unknown]>> = {
@@ -35,7 +40,9 @@ suite('commands of a rotation', () => {
         set(rotationKeys.old, oldHash),
         set(rotationKeys.new, newHash),
         set(rotationKeys.leafTtl, '24h'),
+        set(rotationKeys.startedAt, at),
         { kind: 'add', fingerprint: newHash, pem: 'PEM' },
+        set(rotationKeys.forced, undefined),
       ],
     ],
     switched: [switched, introduced, [set(rotationKeys.switchedAt, at)]],
@@ -56,8 +63,13 @@ suite('commands of a rotation', () => {
     ],
     'switched after back': [
       switched,
-      drained({}, { switchedAt: undefined, backAt: now }),
+      drained({}, { switchedAt: undefined, backAt: Date.parse(at) }),
       [set(rotationKeys.switchedAt, at), set(rotationKeys.backAt, undefined)],
+    ],
+    'switched now, after a start at an unknown time': [
+      { ...switched, at: new Date(now).toISOString() },
+      drained({}, { switchedAt: undefined, startedAt: 'unknown' }),
+      [set(rotationKeys.switchedAt, new Date(now).toISOString()), set(rotationKeys.startedAt, undefined)],
     ],
     finish: [{ kind: 'finish' }, drained(), [{ kind: 'remove', fingerprint: oldHash }]],
     clean: [{ kind: 'clean' }, settled, clean],
@@ -72,6 +84,37 @@ suite('commands of a rotation', () => {
   > = {
     'start again': [start, before({ before: introduced.marks }), ['R17']],
     'switched again': [switched, drained(), ['R60']],
+    'switched before the new CA was valid': [
+      switched,
+      drained(listing(ca('b', { notBefore: Date.parse(at) + 1 })), { switchedAt: undefined }),
+      ['R44'],
+    ],
+    'switched before the start': [
+      switched,
+      drained({}, { switchedAt: undefined, startedAt: Date.parse(at) + 1 }),
+      ['R44'],
+    ],
+    'switched before back': [
+      switched,
+      drained({}, { switchedAt: undefined, backAt: Date.parse(at) + 1 }),
+      ['R44'],
+    ],
+    'switched in the past, and the time of back cannot be read': [
+      switched,
+      drained({}, { switchedAt: undefined, backAt: 'unknown' }),
+      ['R44'],
+    ],
+    'switched in the past, and the time of the start cannot be read': [
+      switched,
+      drained({}, { switchedAt: undefined, startedAt: 'unknown' }),
+      ['R44'],
+    ],
+    'finish, and the file does not list the new CA': [{ kind: 'finish' }, drained(listing()), ['R51']],
+    'abort, and the file does not list the old CA': [
+      { kind: 'abort' },
+      drained({ resource: { ...drained().resource, listed: [ca('b')] } }, { switchedAt: undefined }),
+      ['R51'],
+    ],
     'back after the end': [back, settled, ['R10']],
     'finish again': [{ kind: 'finish' }, settled, ['R10', 'R20']],
     'clean before the end': [{ kind: 'clean' }, drained(), ['R20']],
@@ -91,6 +134,28 @@ suite('commands of a rotation', () => {
       decision.forced.map(({ id }) => id),
       ['R40', 'R41'],
     );
+  });
+
+  test('forced gates → are recorded after those that were forced before, in the order of time', () => {
+    const steps = [{ at: now - hour, command: 'switched', gates: ['R20'] }];
+    const resource = { ...drained().resource, forced: steps };
+    const input = { ...introduced, resource };
+    assert.deepEqual(run({ kind: 'finish' }, input, 'R40', 'R41'), [
+      { kind: 'remove', fingerprint: oldHash },
+      set(rotationKeys.forced, '2026-11-28T11:00:00Z switched R20; 2026-11-28T12:00:00Z finish R40,R41'),
+    ]);
+    // Nothing is forced: the record stays.
+    assert.deepEqual(run({ kind: 'finish' }, drained({ resource })), [
+      { kind: 'remove', fingerprint: oldHash },
+    ]);
+    assert.deepEqual(run({ kind: 'abort' }, input), [{ kind: 'remove', fingerprint: newHash }, ...clean]);
+    // A new rotation has a record of its own.
+    const again = before({
+      resource: { ...before().resource, forced: steps },
+      newCa: { kind: 'usable', ca: ca('b'), selfSigned: true, fits: false },
+    });
+    const edits = run(start, again, 'R18') as readonly unknown[];
+    assert.deepEqual(edits.at(-1), set(rotationKeys.forced, '2026-11-28T12:00:00Z start R18'));
   });
 
   test('a gate is named by its id or its code, and by nothing else', () => {

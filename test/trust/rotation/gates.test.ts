@@ -53,6 +53,11 @@ const unreachable: ServerFacts = { kind: 'unreachable', server: 'two', reason: '
 const settled = (more: Partial<GateInput> = {}): GateInput =>
   drained({ ...resource({ listed: [ca('b')] }), servers: [server({ cas: [servedCa('b')] })], ...more });
 
+/** Servers that know a rotation from the CA a to these, one each. */
+const rotatingTo = (...digits: readonly string[]): readonly ServerFacts[] =>
+  digits.map((digit) =>
+    server({ rotations: [{ resource: 'default//zone', old: oldHash, new: digit.repeat(64) }] }),
+  );
 /** Servers that publish these bundles, one each. */
 const published = (...bundles: readonly Partial<PublicationFacts>[]): Pick<GateInput, 'servers'> => ({
   servers: (bundles.length === 0 ? [{}] : bundles).map((bundle) =>
@@ -116,6 +121,13 @@ const table: readonly (readonly [
     }),
     drained({ servers: [server(), server({ server: 'two' })] }),
   ],
+  [
+    'R03',
+    'finish',
+    'replicas have read different rotations of the resource',
+    drained({ servers: rotatingTo('c', 'b') }),
+    drained({ servers: rotatingTo('b', 'b') }),
+  ],
   ['R10', 'start', 'the old CA is not listed', before(resource({ listed: [ca('c')] })), before()],
   ['R10', 'start', 'the old CA is not served', before({ servers: [server({ cas: [] })] }), before()],
   ['R11', 'start', 'the new CA is listed', before(resource({ listed: [ca('a'), ca('b')] })), before()],
@@ -140,6 +152,27 @@ const table: readonly (readonly [
     'the new CA is not valid yet',
     before(usable({}, { notBefore: now + 1 })),
     before(usable({}, { notBefore: now })),
+  ],
+  [
+    'R13',
+    'switch',
+    'the resource does not list the new CA',
+    introduced(resource({ listed: [ca('a')] })),
+    introduced(),
+  ],
+  [
+    'R13',
+    'switch',
+    'the new CA has expired',
+    introduced(resource({ listed: [ca('a'), ca('b', { notAfter: now })] })),
+    introduced(resource({ listed: [ca('a'), ca('b', { notAfter: now + 1 })] })),
+  ],
+  [
+    'R14',
+    'switch',
+    'the new CA is not valid yet',
+    introduced(resource({ listed: [ca('a'), ca('b', { notBefore: now + 1 })] })),
+    introduced(resource({ listed: [ca('a'), ca('b', { notBefore: now })] })),
   ],
   [
     'R15',
@@ -446,6 +479,28 @@ const table: readonly (readonly [
     introduced(seenAt(oldHash, now)),
   ],
   [
+    'R44',
+    'finish',
+    'the time of the switch is before the new CA is valid',
+    drained(resource({ listed: [ca('a'), ca('b', { notBefore: now - 30 * hour + 1 })] })),
+    drained(resource({ listed: [ca('a'), ca('b', { notBefore: now - 30 * hour })] })),
+  ],
+  [
+    'R44',
+    'finish',
+    'the time of the switch is before the start',
+    drained({}, { startedAt: now - 30 * hour + 1 }),
+    drained({}, { startedAt: now - 30 * hour }),
+  ],
+  [
+    'R44',
+    'finish',
+    'the time of the switch is before the time of back',
+    drained({}, { backAt: now - 30 * hour + 1 }),
+    drained({}, { backAt: now - 30 * hour }),
+  ],
+  ['R44', 'finish', 'the time of the start cannot be read', drained({}, { startedAt: 'unknown' }), drained()],
+  [
     'R50',
     'finish',
     'the guard holds the trust domain',
@@ -465,6 +520,13 @@ const table: readonly (readonly [
     'the new CA is not valid yet',
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notBefore: now + 1 })] })] }),
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notBefore: now })] })] }),
+  ],
+  [
+    'R51',
+    'finish',
+    'the resource does not list the new CA',
+    drained(resource({ listed: [ca('a')] })),
+    drained(),
   ],
   [
     'R51',

@@ -4,7 +4,7 @@ import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
 import { decide } from '../../../src/trust/rotation/decide.ts';
 import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
 import { editText } from '../../../src/trust/rotation/edit-text.ts';
-import { skewMs, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
+import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type { AnsweredFacts, GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
 import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { assessRotation } from '../../../src/trust/rotation/state.ts';
@@ -16,6 +16,7 @@ import { parse, reader } from '../../kit/resources.ts';
 
 export const minute = 60_000;
 export const ttlMs = 60 * minute;
+const skewMs = usualGateOptions.clockSkewMs;
 
 /**
  * A file with a MeshTrust, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
@@ -215,7 +216,8 @@ export function makeWorld({
       lastLeaf[issuer] = now + milliseconds;
       now += milliseconds;
     },
-    start: (meanwhile?: () => void) => run({ kind: 'start', pem: pems.new, leafTtl: '60m' }, meanwhile),
+    start: (meanwhile?: () => void) =>
+      run({ kind: 'start', at: nextSecond(), pem: pems.new, leafTtl: '60m' }, meanwhile),
     /** An operator switches the issuer when the gates are open, and then says so. */
     switchIssuer: (): boolean => {
       const input = inputOf(file, 'switched');
