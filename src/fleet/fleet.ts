@@ -3,6 +3,7 @@ import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
 import { proxyKey } from './proxy-name.ts';
+import { withoutListed } from './unlisted.ts';
 import type { Unlisted } from './unlisted.ts';
 
 /** The proxies at one moment. The records change later: read them before you await anything. */
@@ -72,7 +73,10 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
     gone: [...gone.values()],
     complete: looks.every(({ complete }) => complete),
     forgotten: looks.reduce((sum, { forgotten }) => sum + forgotten, 0),
-    unlisted: looks.flatMap(({ unlisted }) => unlisted),
+    unlisted: withoutListed(
+      looks.flatMap(({ unlisted }) => unlisted),
+      () => [...connected.values(), ...gone.values()],
+    ),
   };
 }
 

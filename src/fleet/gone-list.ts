@@ -108,7 +108,8 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
   }
 
   function drop(left: Left): void {
-    unlisted.add(rowOf(left));
+    const { mesh, node } = left.record;
+    unlisted.add(rowOf(left), node === '' ? undefined : { mesh, node });
   }
 
   function forget(now: number): void {
@@ -159,6 +160,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
       if (record !== undefined && counted.delete(full)) bytes -= sizeOf(record);
       synced.delete(full);
       behind.delete(full);
+      unlisted.take({ mesh, node: key });
       return record;
     },
     release(mesh, key, goneAt) {
@@ -177,7 +179,8 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
     settled(now) {
       forget(now);
       const all = countUnlisted(keepMs);
-      for (const row of unlisted.list(now)) all.add(row);
+      // The names stay here: this is sent often.
+      for (const row of unlisted.list(now)) all.add({ ...row, known: undefined });
       for (const left of [...synced.values(), ...behind.values()]) all.add(rowOf(left));
       return all.list(now);
     },

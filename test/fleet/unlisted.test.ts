@@ -4,7 +4,8 @@ import { presentAny, presentRollout } from '../../src/api/present-fleet.ts';
 import { returnWithinMs } from '../../src/fleet/assess.ts';
 import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import { assessRollout } from '../../src/fleet/rollout.ts';
-import { countUnlisted, unlistedWithout } from '../../src/fleet/unlisted.ts';
+import { mergeLooks } from '../../src/fleet/fleet.ts';
+import { countUnlisted, mostKnown, unlistedWithout } from '../../src/fleet/unlisted.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
 
 const hour = 3_600_000;
@@ -75,6 +76,27 @@ suite('more proxies that left than are listed', () => {
     assert.deepEqual([behind(), unlisted()], [[], 0]);
   });
 
+  test('some of them return → only the others are counted, also if one leaves again', () => {
+    const { leave, asks, quotes, leaves, pass, behind, unlisted } = leaving({ entries: 2 });
+    leave(5, 'v1');
+    const back = streamOf(900, 'v1-0');
+    asks(back);
+    quotes(back, 'v2');
+    assert.deepEqual([behind(), unlisted()], [['v1-3', 'v1-4'], 2]);
+    // It has the served version, so it is not one of those that may lack it.
+    leaves(back);
+    pass(returnWithinMs);
+    assert.equal(unlisted(), 2);
+    const other = streamOf(901, 'v1-1');
+    asks(other);
+    assert.equal(unlisted(), 1);
+    // A proxy of the same name in another mesh is another proxy.
+    asks(streamOf(902, 'v1-2', 'other'));
+    assert.equal(unlisted(), 1);
+    asks(streamOf(903, 'v1-2'));
+    assert.equal(unlisted(), 0);
+  });
+
   test('proxies of another mesh take the place → are counted for their own mesh only', () => {
     const { leave, behind, unlisted } = leaving({ entries: 2 });
     leave(2, 'v1');
@@ -118,6 +140,37 @@ suite('more proxies that left than are listed', () => {
   });
 });
 
+suite('proxies that are not listed, of several workers', () => {
+  const [node, mesh] = ['p', 'default'];
+  /** What a worker knows whose list dropped the proxy, and what another one knows. */
+  const looks = (second: ReturnType<typeof leaving>) => {
+    const first = leaving({ entries: 0 });
+    first.leave(2, 'v1', mesh, node);
+    first.leave(1, 'v1', mesh, 'q');
+    return mergeLooks([first.look(mesh), second.look(mesh)]).unlisted;
+  };
+
+  test('it returned to another worker, or left that one too → counts at most once', () => {
+    const second = leaving();
+    const count = (): number => unlistedWithout(looks(second), mesh, 'v2').count;
+    assert.equal(count(), 2);
+    const stream = streamOf(900, node, mesh);
+    second.asks(stream);
+    assert.equal(count(), 1);
+    second.leaves(stream);
+    assert.equal(count(), 1);
+  });
+
+  test('lists of two workers dropped it → it counts once, with what it had last', () => {
+    const second = leaving({ entries: 0 });
+    second.pass(hour);
+    second.leave(1, 'v2', mesh, node);
+    const rows = looks(second);
+    assert.equal(unlistedWithout(rows, mesh, 'v2').count, 1);
+    assert.equal(unlistedWithout(rows, mesh, 'v3').count, 2);
+  });
+});
+
 suite('number of proxies that are not listed', () => {
   const row = { mesh: 'm', version: 'v', count: 1, lastAt: 0 };
 
@@ -128,6 +181,19 @@ suite('number of proxies that are not listed', () => {
     assert.equal(unlistedWithout(counts.list(0), 'another', 'v').count, 2_000);
     counts.add({ ...row, mesh: 'late', lastAt: hour });
     assert.deepEqual(counts.list(hour), [{ ...row, mesh: 'late', lastAt: hour }]);
+  });
+
+  test('more proxies than are recognised → the others are counted until the end', () => {
+    const counts = countUnlisted(hour);
+    const name = (index: number) => ({ mesh: 'm', node: `node-${index}` });
+    for (let index = 0; index <= mostKnown; index += 1) counts.add(row, name(index));
+    for (let index = 0; index <= mostKnown; index += 1) counts.take(name(index));
+    assert.deepEqual(counts.list(0), [row]);
+    // Those that returned have given their places up.
+    counts.add(row, name(0));
+    counts.take(name(0));
+    assert.deepEqual(counts.list(0), [row]);
+    assert.deepEqual(counts.list(hour), []);
   });
 
   test('proxies that left more than an hour before the last one → no longer count', () => {
