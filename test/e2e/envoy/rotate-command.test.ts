@@ -123,7 +123,16 @@ for (const [kind, styleOf] of Object.entries(styles)) {
       await expectCode(0, rotate('finish', '--clean', '--write', stage.dir));
       assert.deepEqual((await coming.stop()).refusals, []);
       assert.deepEqual((await always.stop()).refusals, []);
-      assert.ok(!(await readFile(`${stage.dir}/rotating.yaml`, 'utf8')).includes('meshtrust.io'));
+      const text = await readFile(`${stage.dir}/rotating.yaml`, 'utf8');
+      // Only the record of a gate that was passed by force stays.
+      assert.deepEqual(
+        [...text.matchAll(/meshtrust\.io\/([a-z-]+): "\S+ (\w+ R\d\d)"/g)].map(([, key, step]) => [
+          key,
+          step,
+        ]),
+        startArgs.length === 0 ? [] : [['rotation-forced', 'start R16']],
+      );
+      assert.equal(text.includes('meshtrust.io'), startArgs.length > 0);
       await eachEnvoy(t, stage.envoys, async (envoy) => {
         await assertNothingRejected(envoy);
         // The first secret, one with both CA certificates, and one without the old one: annotations change nothing.
