@@ -7,7 +7,7 @@ import type { FlagOptions } from '../flags/flags.ts';
 import { readResources } from '../offline/rotating-files.ts';
 import { rotationRun } from '../offline/rotation-run.ts';
 import type { RotationOptions, RotationRun } from '../offline/rotation-run.ts';
-import { onlyOne, selected, servedSubjects, subjectOf } from '../offline/rotation-subject.ts';
+import { onlyOne, selected, servedSubjects, subjectOf, whyUnknown } from '../offline/rotation-subject.ts';
 import { renderRotation } from '../tables/rotation-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -63,20 +63,26 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
   const deadline = performance.now() + options.timeout;
   let printed = '';
   for (let round = 0; ; round += 1) {
-    const found = await rotationOf(run, operands, options, io);
-    if (found === undefined ? options.for === 'steady' : reached[options.for].includes(found.state)) {
+    const answer = await answerOf(run, operands, options, io);
+    const { found } = answer;
+    if (answer.kind === 'none' ? options.for === 'steady' : isReached(options.for, found)) {
       if (found !== undefined)
         io.stdout.write(formatOutput(options.output, found, (plain) => renderRotation(plain, style)));
       return exitCode.ok;
     }
     // The servers may not have read the file yet.
     const shut = found?.gates.filter(({ open }) => !open) ?? [];
-    const line = found === undefined ? nothing : `${found.state}: waiting for ${describeGates(shut)}`;
-    const kind = `${found?.state ?? ''} ${shut.map(({ id }) => id).join()}`;
+    const line =
+      answer.kind === 'found'
+        ? `${answer.found.state}: waiting for ${describeGates(shut)}`
+        : answer.kind === 'none'
+          ? nothing
+          : answer.reason;
+    const kind = found === undefined ? line : `${found.state} ${shut.map(({ id }) => id).join()}`;
     // Details have the time that is left, so only changes of gates are printed.
     if (kind !== printed) say(io, line);
     printed = kind;
-    const isSilent = shut.some(({ id }) => id === 'R01');
+    const isSilent = answer.kind === 'silent' || shut.some(({ id }) => id === 'R01');
     // If a server is silent, the other gates are shut because nothing is known.
     const final = isSilent ? [] : shut.filter((gate) => isLasting(gate, options));
     if (final.length > 0) throw new CommandError(exitCode.negative, `refused: ${describeGates(final)}`);
@@ -93,6 +99,34 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
     if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
   }
 };
+
+function isReached(state: WaitOptions['for'], found: RotationDetail | undefined): boolean {
+  return found !== undefined && reached[state].includes(found.state);
+}
+
+/** A rotation, or why none was found. `unknown`: a server may have one, but has not read everything. */
+type Answer =
+  | { readonly kind: 'found'; readonly found: RotationDetail }
+  | { readonly kind: 'none'; readonly found?: undefined }
+  | { readonly kind: 'unknown' | 'silent'; readonly found?: undefined; readonly reason: string };
+
+/** Returns the rotation. A server that does not answer may be restarting. */
+async function answerOf(
+  run: RotationRun,
+  paths: readonly string[],
+  options: RotationOptions,
+  io: CommandIo,
+): Promise<Answer> {
+  try {
+    const found = await rotationOf(run, paths, options, io);
+    if (found !== undefined) return { kind: 'found', found };
+    const reason = paths.length > 0 ? undefined : await whyUnknown(run.servers, options, io.signal);
+    return reason === undefined ? { kind: 'none' } : { kind: 'unknown', reason };
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
+    return { kind: 'silent', reason: error.message };
+  }
+}
 
 function describeGates(gates: readonly GateDetail[]): string {
   return gates.map(({ id, code, detail }) => `${id} ${code}: ${detail}`).join('; ');

@@ -1,4 +1,5 @@
 import type { ForcedDetail, RotationDetail } from '../../api/rotation-api-types.ts';
+import type { ServerDetail } from '../../api/server-api-types.ts';
 import { rotatingResource } from '../../api/present-rotation.ts';
 import { caFacts } from '../../api/rotation-facts.ts';
 import type { ForcedStep } from '../../trust/model/forced-steps.ts';
@@ -6,6 +7,7 @@ import type { RotationMarks } from '../../trust/model/read-rotation.ts';
 import { unknownOwner } from '../../trust/rotation/facts.ts';
 import type { RotatingResource } from '../../trust/rotation/facts.ts';
 import { askRotations } from '../ask/rotation-answers.ts';
+import { askServer } from '../ask/ask-server.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { mergeSubjects } from './merge-subjects.ts';
@@ -65,6 +67,35 @@ export async function servedSubjects(
         }
   }
   return [...found.values()];
+}
+
+/**
+ * Returns why servers may have a rotation although none of them knows one; `undefined` if there is none.
+ * @throws {CommandError} (negative) if no server has the mesh or the trust domain.
+ */
+export async function whyUnknown(
+  servers: readonly ServerAccess[],
+  { mesh, trustDomain }: SubjectFilter,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let isServed = mesh === undefined && trustDomain === undefined;
+  for (const server of servers) {
+    const { readiness } = (await askServer(server, 'GET', '/api/v1/server', signal)) as ServerDetail;
+    if (readiness.status !== 'ready')
+      return `${server.name} is not ready: ${readiness.status}, so it may not have read the rotation yet`;
+    isServed ||= (await servedMeshes(server, signal)).some(
+      ({ name, trustDomains }) =>
+        (mesh ?? name) === name &&
+        (trustDomain === undefined || trustDomains.some((domain) => domain.name === trustDomain)),
+    );
+  }
+  if (isServed) return undefined;
+  const what = trustDomain === undefined ? '' : `trust domain ${trustDomain}`;
+  const where = mesh === undefined ? '' : `mesh ${mesh}`;
+  throw new CommandError(
+    exitCode.negative,
+    `no server has ${[what, where].filter((part) => part !== '').join(' in ')}`,
+  );
 }
 
 /** Returns the resources that servers serve, of which each lists a CA, without their annotations. */

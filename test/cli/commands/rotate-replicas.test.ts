@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import type { RotationDetail } from '../../../src/api/rotation-api-types.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { fingerprintOf } from '../../kit/resources.ts';
+import { expectCode, rotateWith } from '../../kit/rotate-commands.ts';
+import type { Rotate } from '../../kit/rotate-commands.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const day = 86_400_000;
+const before = { notBefore: new Date(Date.now() - 3 * day) };
+const [a, b] = [makeCa({ commonName: 'A', ...before }), makeCa({ commonName: 'B', ...before })];
+
+/** A MeshTrust with both CA certificates and these annotations. */
+function rotating(marks: Readonly<Record<string, string>>): string {
+  const annotations = Object.entries(marks).map(([key, value]) => [`meshtrust.io/rotation-${key}`, value]);
+  return meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [a.certPem, b.certPem] }).replace(
+    'spec:',
+    `annotations: ${JSON.stringify(Object.fromEntries(annotations))}\nspec:`,
+  );
+}
+const pair = { old: fingerprintOf(a.certPem), new: fingerprintOf(b.certPem), 'leaf-ttl': '1h' };
+const switched = { ...pair, 'switched-at': new Date(Date.now() - 2 * day).toISOString() };
+
+/** Two servers, each with a file of its own, and the commands that ask them in either order. */
+async function replicas(files: readonly (readonly Readonly<Record<string, string>>[])[]) {
+  await using stack = new AsyncDisposableStack();
+  const servers: Meshtrust[] = [];
+  for (const texts of files) {
+    const dir = stack.use(await makeTempDir());
+    for (const [index, marks] of texts.entries()) await writeFile(dir.join(`${index}.yaml`), rotating(marks));
+    servers.push(stack.use(await startMeshtrust({ dirs: [dir.path] })));
+  }
+  const owned = stack.move();
+  return {
+    servers,
+    orders: [servers, servers.toReversed()].map((some) => rotateWith(some, '--proxies=0')),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function statusOf(rotate: Rotate): Promise<RotationDetail> {
+  return JSON.parse((await expectCode(0, rotate('status', '-o', 'json'))).stdout) as RotationDetail;
+}
+
+suite('meshtrust rotate with two replicas that disagree', () => {
+  test('one has not read the time of the switch → it is not switched, whichever is asked first', async () => {
+    await using it = await replicas([[switched], [pair]]);
+    for (const rotate of it.orders) {
+      const { state, switchedAt } = await statusOf(rotate);
+      assert.deepEqual([state, switchedAt], ['introduced', undefined]);
+      await expectCode(4, rotate('wait', '--for=removable', '--timeout=100ms'));
+    }
+    const [first] = it.servers;
+    assert.ok(first !== undefined);
+    assert.equal((await statusOf(rotateWith([first], '--proxies=0'))).state, 'removable');
+  });
+
+  test('they have read different rotations → R03 is shut', async () => {
+    await using it = await replicas([[pair], [{ ...pair, old: pair.new, new: pair.old }]]);
+    for (const rotate of it.orders) {
+      const { gates } = await statusOf(rotate);
+      assert.deepEqual(
+        gates.filter(({ open }) => !open).map(({ id, detail }) => [id, detail]),
+        [['R03', 'the servers have read different annotations of default//zone']],
+      );
+    }
+  });
+});
+
+suite('meshtrust rotate wait, without a rotation', () => {
+  test('a mesh or trust domain that no server has → is not steady', async () => {
+    await using it = await replicas([[{}]]);
+    const [rotate] = it.orders;
+    assert.ok(rotate !== undefined);
+    await expectCode(0, rotate('wait', '--for=steady', '--mesh=default', '--trust-domain=a.test'));
+    for (const [args, sentence] of [
+      [['--mesh=defautl'], /no server has mesh defautl\n$/],
+      [['--trust-domain=b.test'], /no server has trust domain b\.test\n$/],
+      [['--mesh=default', '--trust-domain=b.test'], /no server has trust domain b\.test in mesh default\n$/],
+    ] as const)
+      assert.match((await expectCode(1, rotate('wait', '--for=steady', ...args))).stderr, sentence);
+  });
+});
