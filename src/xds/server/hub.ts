@@ -68,6 +68,7 @@ const sweepsInRound = 4;
  * wake-up, the other while there are streams.
  */
 export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }: HubOptions): Hub {
+  /** Those that wait longest for their sweep come first. */
   const streams = new Set<HubStream>();
   const groups = new Map<string, FanOut>();
   const waiting = new Map<HubStream, number>();
@@ -78,7 +79,6 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
   let [visits, slices] = [0, 0];
   let ticker: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
-  let sweepIterator = streams.values();
   const onEmpty = new Set<() => void>();
 
   const subscription = store.subscribe((change) => {
@@ -127,15 +127,16 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     begin();
   }
 
+  /** The visited streams go to the end. An iterator that waits for the next sweep would keep closed streams in memory. */
   function sweep(): void {
     const now = clock();
-    for (let left = Math.ceil(streams.size / sweepsInRound); left > 0; left -= 1) {
-      let next = sweepIterator.next();
-      if (next.done === true) {
-        sweepIterator = streams.values();
-        next = sweepIterator.next();
-      }
-      next.value?.sweep(now);
+    let left = Math.ceil(streams.size / sweepsInRound);
+    for (const stream of streams) {
+      if (left === 0) return;
+      left -= 1;
+      streams.delete(stream);
+      streams.add(stream);
+      stream.sweep(now);
     }
   }
 

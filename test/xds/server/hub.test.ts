@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createSnapshotStore, typeUrls } from '../../../src/xds/index.ts';
 import type { FannedOut, SnapshotStore } from '../../../src/xds/index.ts';
 import { createHub } from '../../../src/xds/server/hub.ts';
@@ -75,6 +77,9 @@ function fake(count: number): Fake {
     finished: () => finish.promise,
   };
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Resolves in the next turn of the event loop: input and timers are handled there, between two slices. */
 function turn(): Promise<void> {
@@ -179,6 +184,23 @@ test('sweep: visits a quarter of the streams each second', (t) => {
   assert.equal(streams[2]?.sweeps, 1);
   assert.ok(streams.every(({ sweeps }, index) => index === 2 || sweeps >= 2));
   assert.equal(late.sweeps, 1);
+});
+
+test('closed streams: are not kept in memory, also if no sweep comes', async () => {
+  const { hub, open } = fake(0);
+  const kept: WeakRef<FakeStream>[] = [];
+  let last = open();
+  for (let count = 0; count < 1_000; count += 1) {
+    const next = open();
+    hub.remove(last);
+    kept.push(new WeakRef(last));
+    last = next;
+  }
+  // A reference that was made in this turn of the event loop keeps its stream until the next one.
+  await turn();
+  collectGarbage();
+  const alive = kept.filter((one) => one.deref() !== undefined).length;
+  assert.ok(alive < 10, `${alive} of the ${kept.length} closed streams are in memory`);
 });
 
 test('thousands of streams with overdue ACKs: are woken in slices', async () => {
