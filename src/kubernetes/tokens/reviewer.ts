@@ -8,6 +8,8 @@ import { createReviewBudget } from './review-budget.ts';
 import type { ReviewRates } from './review-budget.ts';
 import type { SignatureChecker } from './signing-keys.ts';
 import type { SendReview } from './token-review.ts';
+import { createWaitingRoom } from './waiting-room.ts';
+import type { WaitingLimits } from './waiting-room.ts';
 
 /** Reviews tokens: by the cache, or by the API server. */
 export interface TokenReviewer {
@@ -34,25 +36,29 @@ export interface ReviewLimits extends ReviewRates {
   /** The most requests at once: of all tokens, and of those whose signature is unknown. */
   readonly atOnce: number;
   readonly unknownAtOnce: number;
-  /** The most waiting tokens with a good signature, the most others, and the most of these of one address. */
-  readonly signedWaiting: number;
-  readonly waiting: number;
-  readonly waitingOfAddress: number;
-  /** The most tokens of unlisted keys that wait for the keys to be read again: of all addresses, and of one. */
-  readonly unlistedWaiting: number;
-  readonly unlistedOfAddress: number;
+  /** The waiting tokens: with a good signature, of an unknown one, and of unlisted keys until these are read again. */
+  readonly signedWaiting: WaitingLimits;
+  readonly unknownWaiting: WaitingLimits;
+  readonly unlistedWaiting: WaitingLimits;
   /** Time in which a token must be reviewed, in ms. */
   readonly withinMs: number;
 }
 
+/** A service account token has about 1,000 characters, and 16,384 at most are read. */
+const someTokens: WaitingLimits = {
+  tokens: 10_000,
+  tokensOfAddress: 1_000,
+  characters: 16 * 2 ** 20,
+  charactersOfAddress: 2 * 2 ** 20,
+};
+
 const defaultLimits: ReviewLimits = {
   atOnce: 16,
   unknownAtOnce: 12,
-  signedWaiting: 10_000,
-  waiting: 10_000,
-  waitingOfAddress: 1_000,
-  unlistedWaiting: 1_000,
-  unlistedOfAddress: 100,
+  // Only the API server can make them, and the proxies of a fleet may all have the address of one gateway.
+  signedWaiting: { ...someTokens, tokensOfAddress: 10_000, charactersOfAddress: 16 * 2 ** 20 },
+  unknownWaiting: someTokens,
+  unlistedWaiting: { ...someTokens, tokens: 1_000, tokensOfAddress: 100 },
   withinMs: 5_000,
   rate: { perSecond: 50, burst: 500 },
   addressRate: { perSecond: 5, burst: 50 },
@@ -72,6 +78,8 @@ interface TokenRequest extends Origin {
 /** A token that is being reviewed, or waits for it. All of its streams share the review. */
 interface Review extends TokenRequest {
   readonly lane: Lane;
+  /** Called when it waits no longer. */
+  readonly leave: () => void;
   readonly settle: (result: ReviewResult) => void;
 }
 
@@ -101,9 +109,9 @@ const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the t
 /**
  * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. A token with a forged
  * signature costs no request. One of an unlisted key waits until the keys are read again, and is refused if it is still
- * unlisted: API servers publish the keys of all tokens that they sign. If the signature is unknown, requests that end without an accepted token have a budget;
- * tokens above it wait. Clients take turns by their addresses and connections, so one with thousands of tokens delays
- * another client by one request.
+ * unlisted: API servers publish the keys of all tokens that they sign. If the signature is unknown, requests that end
+ * without an accepted token have a budget; tokens above it wait. Clients take turns by their addresses and connections,
+ * so one with thousands of tokens delays another client by one request.
  */
 export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
   const { send, audience, cacheMs, now, reviewed, signatures = onlyApiServerKnows } = options;
@@ -114,14 +122,18 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
   const open = new Map<string, Promise<ReviewResult>>();
   const queues = { signed: createFairQueue<Review>(), unknown: createFairQueue<Review>() };
   const running = { signed: 0, unknown: 0 };
-  const unlistedBy = new Map<string, number>();
-  let unlistedWaiting = 0;
+  const rooms = {
+    signed: createWaitingRoom(limits.signedWaiting),
+    unknown: createWaitingRoom(limits.unknownWaiting),
+    unlisted: createWaitingRoom(limits.unlistedWaiting),
+  };
   const closing = new AbortController();
   let cancelNext: (() => void) | undefined;
 
   async function run(review: Review): Promise<void> {
     const startedAt = performance.now();
     running[review.lane] += 1;
+    review.leave();
     const leftMs = Math.max(1, review.deadline - startedAt);
     const result = await send(review.token, closing.signal, leftMs).catch(unavailable);
     running[review.lane] -= 1;
@@ -164,41 +176,36 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     });
   }
 
-  function hasRoomFor(lane: Lane, address: string): boolean {
-    if (closing.signal.aborted) return false;
-    const { signed, unknown } = queues;
-    if (lane === 'signed') return signed.size < limits.signedWaiting;
-    return unknown.size < limits.waiting && unknown.sizeOf(address) < limits.waitingOfAddress;
-  }
-
   /** Reviews a token that has a verdict. */
   function start(lane: Lane, request: TokenRequest): Promise<ReviewResult> {
-    const { address } = request;
-    if (!hasRoomFor(lane, address)) return Promise.resolve(tooLate);
+    const { address, token } = request;
+    if (closing.signal.aborted || !rooms[lane].enter(address, token.length)) return Promise.resolve(tooLate);
     const { promise, resolve } = Promise.withResolvers<ReviewResult>();
-    const review: Review = { ...request, lane, settle: resolve };
-    queues[lane].add(review);
+    const leave = (): void => {
+      cancel();
+      rooms[lane].leave(address, token.length);
+    };
+    const review: Review = { ...request, lane, leave, settle: resolve };
     // A request that was sent has its own time limit.
-    const cancel = after(request.deadline - performance.now(), () => {
-      if (queues[lane].delete(review)) resolve(tooLate);
-    });
+    const cancel = after(request.deadline - performance.now(), () => giveUp(review));
+    queues[lane].add(review);
     next();
-    return promise.finally(cancel);
+    return promise;
+  }
+
+  function giveUp(review: Review): void {
+    queues[review.lane].delete(review);
+    review.leave();
+    review.settle(tooLate);
   }
 
   /** Reviews a token of an unlisted key, once the keys were read again. */
   async function startUnlisted(request: TokenRequest): Promise<ReviewResult> {
     const { address, token, deadline } = request;
-    const ofAddress = unlistedBy.get(address) ?? 0;
     // The keys were read a moment ago, because others wait already.
-    if (unlistedWaiting >= limits.unlistedWaiting || ofAddress >= limits.unlistedOfAddress) return unlisted;
-    unlistedWaiting += 1;
-    unlistedBy.set(address, ofAddress + 1);
+    if (!rooms.unlisted.enter(address, token.length)) return unlisted;
     const isInTime = await isDoneBefore(deadline, signatures.readAgain());
-    unlistedWaiting -= 1;
-    const left = (unlistedBy.get(address) ?? 1) - 1;
-    if (left === 0) unlistedBy.delete(address);
-    else unlistedBy.set(address, left);
+    rooms.unlisted.leave(address, token.length);
     if (!isInTime || closing.signal.aborted) return tooLate;
     const verdict = signatures.check(token);
     if (verdict === 'signed' || verdict === 'unknown') return start(verdict, request);
@@ -225,6 +232,8 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     close() {
       closing.abort();
       cancelNext?.();
+      for (const queue of Object.values(queues))
+        for (let review = queue.peek(); review !== undefined; review = queue.peek()) giveUp(review);
     },
   };
 }

@@ -1,6 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { checkSignature, issuerOf, noKeys, readSigningKeys } from '../../access/token-signature.ts';
 import type { SignatureVerdict } from '../../access/token-signature.ts';
-import { after } from '../../xds/timers/timers.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 
@@ -69,7 +69,9 @@ export function createSignatureChecker({
   /** Waits for the read that is under way, which may have begun too early, and for the time between two reads. */
   async function beginLater(): Promise<void> {
     await running;
-    await pause(attemptedAt + leastGapMs - clock(), signal);
+    const waitMs = attemptedAt + leastGapMs - clock();
+    // It rejects at the signal only.
+    if (waitMs > 0) await setTimeout(waitMs, undefined, { signal }).catch(() => undefined);
     next = undefined;
     if (!signal.aborted) await begin();
   }
@@ -88,14 +90,4 @@ export function createSignatureChecker({
     },
     readAgain: () => (next ??= beginLater()),
   };
-}
-
-/** Resolves after the time, or at the signal. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = after(ms, resolve);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  cancel();
 }

@@ -12,6 +12,14 @@ const accepted: ReviewResult = {
 const refused: ReviewResult = { kind: 'refused', reason: 'token', message: 'no' };
 const unavailable: ReviewResult = { kind: 'unavailable', reason: 'away' };
 
+/** Limits that no test reaches. */
+const roomy = {
+  tokens: 10_000,
+  tokensOfAddress: 10_000,
+  characters: 10_000_000,
+  charactersOfAddress: 10_000_000,
+};
+
 /** A reviewer whose API server answers when the test says so. */
 function scene(limits: Partial<ReviewLimits> = {}) {
   let time = 0;
@@ -190,7 +198,9 @@ suite('reviews of tokens', () => {
   });
 
   test('many tokens of unlisted keys: few wait, of each address, and the others are refused at once', async () => {
-    const { review, keyReads, keysAre } = scene({ unlistedWaiting: 5, unlistedOfAddress: 3 });
+    const { review, keyReads, keysAre } = scene({
+      unlistedWaiting: { ...roomy, tokens: 5, tokensOfAddress: 3 },
+    });
     const flood = Array.from({ length: 50 }, async (_, index) => review(`unlisted-${index}`, '10.0.0.66'));
     assert.equal(keyReads.length, 3);
     const honest = review('unlisted-honest', '10.0.0.7');
@@ -217,6 +227,15 @@ suite('reviews of tokens', () => {
     assert.deepEqual([order.filter(Boolean).length, order.filter((isSigned) => !isSigned).length], [50, 13]);
     assert.equal(order.lastIndexOf(false), order.length - 1, 'the thirteenth of the flood is the last');
     close();
+  });
+
+  test('close: the waiting tokens are unavailable', async () => {
+    const { review, close } = scene({ atOnce: 1 });
+    void review('first');
+    const waiting = ['second', 'signed'].map(async (token) => review(token));
+    close();
+    for (const result of await Promise.all(waiting)) assert.equal(result.kind, 'unavailable');
+    assert.equal((await review('third')).kind, 'unavailable');
   });
 
   test('token that waits for too long: is unavailable, and costs no request', async () => {
@@ -289,7 +308,7 @@ suite('reviews of tokens', () => {
   });
 
   test('address with as many waiting tokens as it may have: is refused, and others are not', async () => {
-    const { sent, review } = scene({ atOnce: 1, waitingOfAddress: 2 });
+    const { sent, review } = scene({ atOnce: 1, unknownWaiting: { ...roomy, tokensOfAddress: 2 } });
     for (const token of ['first', 'second', 'third']) void review(token, '10.0.0.66');
     assert.equal((await review('fourth', '10.0.0.66')).kind, 'unavailable');
     const honest = review('honest', '10.0.0.7');
@@ -301,9 +320,37 @@ suite('reviews of tokens', () => {
   });
 
   test('more waiting tokens than the limit: are unavailable at once', async () => {
-    const { review } = scene({ atOnce: 1, waiting: 1 });
+    const { review } = scene({ atOnce: 1, unknownWaiting: { ...roomy, tokens: 1 } });
     void review('first');
     void review('second');
     assert.equal((await review('third')).kind, 'unavailable');
   });
+
+  for (const [kind, most] of [
+    ['signed', 16 * 2 ** 20],
+    ['unknown', 16 * 2 ** 20],
+    ['unlisted', 16 * 2 ** 20],
+  ] as const)
+    test(`flood of long tokens, ${kind}: 16 MiB of them wait at most, and 2 MiB of an address that may be a stranger's`, async () => {
+      const { sent, review, close, keysAre } = scene({ withinMs: 60_000 });
+      const length = 16_000;
+      let waiting = 0;
+      const ofAddress: number[] = [];
+      for (let address = 0; address < 12; address += 1) {
+        const before = waiting;
+        for (let count = 0; count < 150; count += 1) {
+          const result = review(`${kind}-${address}-${count}`.padEnd(length, '-'), `10.0.0.${address}`);
+          // A token without room is settled in this turn of the event loop.
+          const settled = await Promise.race([result, new Promise((resolve) => setImmediate(resolve))]);
+          if (settled === undefined) waiting += 1;
+        }
+        ofAddress.push(waiting - before);
+      }
+      const characters = (waiting - sent.length) * length;
+      assert.ok(characters <= most && characters > most / 2, `${characters} characters wait`);
+      if (kind !== 'signed')
+        assert.ok(Math.max(...ofAddress) <= 2 ** 21 / length + 16, `${Math.max(...ofAddress)}`);
+      await keysAre('unlisted');
+      close();
+    });
 });
