@@ -55,6 +55,10 @@ export class ServerStream {
   #waiting: WaitingData[] | undefined;
   /** Bytes of the response that wait for the client's window. */
   waitingBytes = 0;
+  /** Bytes that have waited for the client's window and were sent. */
+  resumedBytes = 0;
+  /** Called when the stream has closed, in any way. */
+  onClosed: (() => void) | undefined;
   /** Encodes the block that ends the stream, once all waiting data has been sent. */
   #trailers: BlockEncoder | undefined;
 
@@ -140,6 +144,7 @@ export class ServerStream {
       first.bytes.copy(target, at + frameHeaderLength, first.sent, first.sent + length);
       first.sent += length;
       this.waitingBytes -= length;
+      this.resumedBytes += length;
       connection.counts.dataSent(length, length < left);
       if (length < left) continue;
       this.#waiting.shift();
@@ -239,5 +244,6 @@ export class ServerStream {
     this.waitingBytes = 0;
     this.#trailers = undefined;
     this.connection.remove(this);
+    this.onClosed?.();
   }
 }

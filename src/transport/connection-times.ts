@@ -4,7 +4,7 @@ export interface ConnectionTimes {
   readonly prefaceMs: number;
   /** For a message, from its first byte. */
   readonly messageMs: number;
-  /** For a client with much unsent output that reads nothing. */
+  /** For a client with much unsent output that reads nothing, or whose window is too small for a response. */
   readonly stallMs: number;
   /** For the client to close its side, after the server has closed the connection. */
   readonly lingerMs: number;

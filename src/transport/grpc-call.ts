@@ -12,6 +12,7 @@ import { frameOf } from './message-frames.ts';
 import { metadataOf } from './metadata.ts';
 import type { CallMetadata } from './metadata.ts';
 import { plainResponse } from './response-blocks.ts';
+import { StalledResponse } from './stalled-response.ts';
 import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
 
@@ -34,6 +35,7 @@ export class GrpcCall implements StreamHandler {
   #timer: NodeJS.Timeout | undefined;
   #stopTimer: (() => void) | undefined;
   #onGone: (() => void) | undefined;
+  #stalled: StalledResponse | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, connection: GrpcConnection) {
     this.#stream = stream;
@@ -141,8 +143,12 @@ export class GrpcCall implements StreamHandler {
     if (this.#over) return;
     const { blocks } = this.#connection;
     this.#responded = true;
-    this.#finish();
+    this.#stop();
     this.#stream.end(() => (this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status)));
+    // A response that waits for the client's window uses memory. Until it is sent, the call counts as open.
+    if (this.#stream.waitingBytes === 0) return this.#left();
+    this.#connection.time(this);
+    this.#stream.onClosed = () => this.#left();
   }
 
   /**
@@ -237,6 +243,17 @@ export class GrpcCall implements StreamHandler {
     this.#request.abort();
   }
 
+  /** True if the client accepts too little of a response. Must be called periodically. */
+  isStalled(now: number, limitMs: number): boolean {
+    return (this.#stalled ??= new StalledResponse()).check(this.#stream, now, limitMs);
+  }
+
+  /** Resets the stream of a stalled call, which may be over. */
+  giveUp(): void {
+    if (!this.#over) this.reset();
+    else this.#stream.reset(errorCode.enhanceYourCalm);
+  }
+
   // Called by the stream
 
   data(source: Buffer, from: number, to: number): void {
@@ -263,10 +280,18 @@ export class GrpcCall implements StreamHandler {
   }
 
   #finish(): void {
+    this.#stop();
+    this.#left();
+  }
+
+  #stop(): void {
     this.#over = true;
     this.#request.stop();
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#stopTimer?.();
+  }
+
+  #left(): void {
     this.#connection.over(this);
     this.#onGone?.();
   }

@@ -54,7 +54,7 @@ export class GrpcConnection implements ConnectionHandler {
   #finReceived = false;
   #certificate: PeerCertificate | 'none' | undefined;
   #probed: ((isAlive: boolean) => void) | undefined;
-  /** Calls whose incomplete messages have a time limit. */
+  /** Calls whose incomplete messages, and responses that wait for the client's window, have a time limit. */
   #timed: Set<GrpcCall> | undefined;
   // One listener of the socket calls all: Node.js creates four objects for each listener.
   #whenGone: readonly (() => void)[] = [];
@@ -108,7 +108,7 @@ export class GrpcConnection implements ConnectionHandler {
     this.#whenGone = [...this.#whenGone, callback];
   }
 
-  /** Ends the call if one of its messages does not arrive in time. */
+  /** Ends the call if one of its messages does not arrive in time, or the client accepts no response. */
   time(call: GrpcCall): void {
     (this.#timed ??= new Set()).add(call);
   }
@@ -221,8 +221,12 @@ export class GrpcConnection implements ConnectionHandler {
   }
 
   #sweepCalls(now: number): void {
-    const { messageMs } = this.#parts.times;
+    const { messageMs, stallMs } = this.#parts.times;
     for (const call of this.#timed ?? []) {
+      if (call.isStalled(now, stallMs)) {
+        call.giveUp();
+        continue;
+      }
       if (call.messageBegunAt === undefined || now - call.messageBegunAt <= messageMs) continue;
       call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'a message did not arrive in time' });
     }
