@@ -186,7 +186,16 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/rate',
     'xds/timers',
   ],
-  'frontend/warm-up': ['fleet', 'http2', 'transport', 'xds', 'xds/wire'],
+  'frontend/warm-up': [
+    'fleet',
+    'http2',
+    'observe/metrics',
+    'transport',
+    'trust/secret',
+    'trust/snapshot',
+    'xds',
+    'xds/wire',
+  ],
   'frontend/workers': [
     'access',
     'fleet',

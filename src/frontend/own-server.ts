@@ -37,7 +37,7 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
     },
     async warmUp(warmUpOptions) {
       try {
-        await warmUp({ ...warmUpOptions, server: new GrpcServer(serverOptions) });
+        await warmUp({ ...warmUpOptions, createServer: () => new GrpcServer(serverOptions) });
       } catch (error) {
         // Nothing depends on the warm-up.
         settings.log.debug(

@@ -21,10 +21,10 @@ export interface ProxyServer {
   /** Returns the address it listens on. */
   listen(): Promise<string>;
   /**
-   * Makes V8 compile the code of connections and pushes before a proxy needs it, with services of their own and without
-   * a network. Never rejects. `undefined` if the transport has no warm-up.
+   * Makes V8 compile the code of connections and pushes before a proxy needs it, with services and clients of its own.
+   * Never rejects. `undefined` if the transport has no warm-up.
    */
-  warmUp?(options: Omit<WarmUpOptions, 'server'>): Promise<void>;
+  warmUp?(options: Omit<WarmUpOptions, 'createServer'>): Promise<void>;
   /** Closes each connection once its written data is sent. Connections that do not read are closed after 1 s. */
   shutDown(): Promise<void>;
 }

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
 import { flag, frameHeaderLength, frameType, writeFrameHeader } from '../../http2/frame.ts';
 import type { Protocol } from '../../xds/index.ts';
 import { concat, field, stringField } from '../../xds/wire/write.ts';
@@ -30,7 +28,7 @@ const fields = {
 } as const;
 
 /** A subscription to one resource. */
-interface Subscription {
+export interface Subscription {
   readonly typeUrl: string;
   readonly name: string;
 }
@@ -41,76 +39,45 @@ export interface Answer {
   readonly version: string;
 }
 
-/** A connection that exists in memory only: a socket without a network, and the client at its other end. */
-export class ScriptedProxy extends Duplex {
-  // The members of a socket that the transport uses.
-  readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 1;
-  readonly bytesWritten = 0;
+/** The bytes that an Envoy sends on an ADS stream with one subscription. */
+export class ScriptedProxy {
   readonly #protocol: Protocol;
   readonly #subscription: Subscription;
 
   constructor(protocol: Protocol, subscription: Subscription) {
-    super({ allowHalfOpen: false });
     this.#protocol = protocol;
     this.#subscription = subscription;
   }
 
-  /** Sends the preface, opens the stream and subscribes. */
-  subscribe(id: string): void {
+  /** Returns the preface and the first request. */
+  subscribe(id: string): Uint8Array {
     const { typeUrl, name } = this.#subscription;
     const numbers = fields[this.#protocol];
-    this.push(
-      concat([
-        preface,
-        frame(frameType.settings, 0, 0, settings),
-        frame(frameType.windowUpdate, 0, 0, windowUpdate),
-        frame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
-        message(
-          field(numbers.node, stringField(1, id), stringField(2, 'warm-up')),
-          stringField(numbers.type, typeUrl),
-          stringField(numbers.names, name),
-        ),
-        frame(frameType.settings, flag.ack, 0, new Uint8Array()),
-      ]),
-    );
+    return concat([
+      preface,
+      frame(frameType.settings, 0, 0, settings),
+      frame(frameType.windowUpdate, 0, 0, windowUpdate),
+      frame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
+      message(
+        field(numbers.node, stringField(1, id), stringField(2, 'warm-up')),
+        stringField(numbers.type, typeUrl),
+        stringField(numbers.names, name),
+      ),
+      frame(frameType.settings, flag.ack, 0, new Uint8Array()),
+    ]);
   }
 
-  /** Sends the ACK of a response. */
-  acknowledge({ nonce, version }: Answer): void {
+  /** Returns the ACK of a response. */
+  acknowledge({ nonce, version }: Answer): Uint8Array {
     const { typeUrl, name } = this.#subscription;
     const numbers = fields[this.#protocol];
     const isSotw = this.#protocol === 'sotw';
-    this.push(
-      message(
-        stringField(1, isSotw ? version : ''),
-        stringField(numbers.type, typeUrl),
-        stringField(numbers.names, isSotw ? name : ''),
-        stringField(numbers.nonce, nonce),
-      ),
+    return message(
+      stringField(1, isSotw ? version : ''),
+      stringField(numbers.type, typeUrl),
+      stringField(numbers.names, isSotw ? name : ''),
+      stringField(numbers.nonce, nonce),
     );
-  }
-
-  /** Closes the connection. */
-  leave(): void {
-    this.push(null);
-  }
-
-  /** Returns this object as the type that the transport expects. It has the members that the transport uses. */
-  asSocket(): Socket {
-    return this as unknown as Socket;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  override _read(): void {
-    // The script pushes.
-  }
-
-  override _write(_bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    done();
   }
 }
 

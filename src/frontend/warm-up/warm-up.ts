@@ -1,21 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createFleetTracker } from '../../fleet/track-fleet.ts';
 import type { GrpcServer } from '../../transport/grpc-server.ts';
-import {
-  combineObservers,
-  createResource,
-  createResourceSet,
-  createSnapshotStore,
-  typeUrls,
-} from '../../xds/index.ts';
 import type { SnapshotStore, XdsObserver, XdsServer } from '../../xds/index.ts';
+import { createRehearsal } from './rehearsal.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import { ScriptedProxy } from './scripted-proxy.ts';
-import type { Answer } from './scripted-proxy.ts';
+import { wiresInMemory, wiresOverLoopback } from './wires.ts';
+import type { Wire, Wires } from './wires.ts';
 
 export interface WarmUpOptions {
-  /** A server without a listener, which is used for nothing else. It is shut down at the end. */
-  readonly server: GrpcServer;
-  /** Adds the discovery services to that server. */
+  /** Creates a server without a listener, which is used for nothing else and shut down at the end. */
+  readonly createServer: () => GrpcServer;
+  /** Adds the discovery services to such a server. */
   readonly addServices: (server: GrpcServer, store: SnapshotStore, observer: XdsObserver) => XdsServer;
   /** Returns true once the real server has work, which ends the warm-up. */
   readonly isBusy: () => boolean;
@@ -24,84 +19,87 @@ export interface WarmUpOptions {
 }
 
 /** What a warm-up did. */
-interface WarmUpResult {
+export interface WarmUpResult {
   readonly connections: number;
   readonly acks: number;
 }
 
-const typeUrl = typeUrls.secret;
-const name = 'spiffe://warm-up.test';
-/** 300 connections with 13 responses each: the measurements are in docs/adr/0030-own-transport.md. */
-const rounds = 30;
+/**
+ * The parts of a warm-up, each with a server of its own: code that V8 compiles while it has seen only one of the
+ * objects is discarded when it meets another. The last part has sockets, whose code the parts in memory do not use.
+ * Measurements are in docs/adr/0030-own-transport.md.
+ */
+const parts: readonly ((accept: Parameters<typeof wiresInMemory>[0]) => Wires | Promise<Wires>)[] = [
+  wiresInMemory,
+  wiresInMemory,
+  wiresOverLoopback,
+];
+const roundsInPart = 10;
 const connectionsInRound = 10;
-const changesInRound = 12;
+const changesInRound = 60;
 /** Every fourth round has clients of the state-of-the-world protocol. */
 const sotwEvery = 4;
-/** Size of a secret with one certificate, in bytes. */
-const secretBytes = 2048;
 /** The most turns of the event loop in which a change reaches all connections. */
-const mostTurns = 10;
+const mostTurns = 50;
 
 /**
- * Makes V8 compile the code of connections and pushes before the first proxy needs it: proxies in memory connect,
- * subscribe, get changes and acknowledge them. Takes turns with all other work, and ends early if the server has any.
+ * Makes V8 compile the code of connections and pushes before the first proxy needs it: proxies connect, subscribe, get
+ * changes and acknowledge them. Takes turns with all other work, and ends early if the server has any.
+ * @throws {Error} if there is no port of the loopback interface, or the services cannot be added.
  */
 export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
-  const { server, addServices, isBusy, group } = options;
-  const store = createSnapshotStore();
-  let [connections, acks, sent, change] = [0, 0, 0, 0];
-  let last: Answer | undefined;
-  const watcher: XdsObserver = {
-    response(_stream, response) {
-      sent += 1;
-      last = response;
-    },
-    acked() {
-      acks += 1;
-    },
-  };
-  // The fleet of the warm-up: the real one must not know of these proxies.
-  const fleet = createFleetTracker({ now: () => 0 }).observer;
+  let [connections, acks] = [0, 0];
+  for (const connectTo of parts) {
+    if (options.isBusy()) break;
+    const done = await warmUpPart(options, connectTo);
+    connections += done.connections;
+    acks += done.acks;
+  }
+  return { connections, acks };
+}
+
+async function warmUpPart(
+  { createServer, addServices, isBusy, group }: WarmUpOptions,
+  connectTo: (typeof parts)[number],
+): Promise<WarmUpResult> {
+  const server = createServer();
+  const rehearsal = createRehearsal(group);
+  let connections = 0;
   let xds: XdsServer | undefined;
-
-  function publish(): void {
-    change += 1;
-    store.set(group, typeUrl, createResourceSet([createResource(name, Buffer.alloc(secretBytes, change))]));
-  }
-
-  /** Waits until all proxies have a response, and acknowledges it. */
-  async function settle(proxies: readonly ScriptedProxy[]): Promise<void> {
-    for (let turn = 0; turn < mostTurns && sent < proxies.length; turn += 1) await nextTurn();
-    sent = 0;
-    if (last !== undefined) for (const proxy of proxies) proxy.acknowledge(last);
-    await nextTurn();
-  }
-
+  using wires = await connectTo((socket) => server.attach(socket));
   try {
-    xds = addServices(server, store, combineObservers([fleet, watcher]));
-    publish();
-    for (let round = 1; round <= rounds && !isBusy(); round += 1) {
-      const protocol = round % sotwEvery === 0 ? 'sotw' : 'delta';
-      const proxies = Array.from(
-        { length: connectionsInRound },
-        () => new ScriptedProxy(protocol, { typeUrl, name }),
-      );
-      for (const proxy of proxies) {
+    xds = addServices(server, rehearsal.store, rehearsal.observer);
+    rehearsal.publish();
+    for (let round = 1; round <= roundsInPart && !isBusy(); round += 1) {
+      const proxy = new ScriptedProxy(round % sotwEvery === 0 ? 'sotw' : 'delta', rehearsal.subscription);
+      const open: Wire[] = [];
+      while (open.length < connectionsInRound) {
+        const wire = await wires.connect();
+        open.push(wire);
         connections += 1;
-        server.attach(proxy.asSocket());
-        proxy.subscribe(`warm-up-${connections}`);
+        wire.send(proxy.subscribe(`warm-up-${connections}`));
       }
-      await settle(proxies);
-      for (let pushed = 0; pushed < changesInRound && !isBusy(); pushed += 1) {
-        publish();
-        await settle(proxies);
+      await settle(rehearsal, proxy, open);
+      for (let change = 0; change < changesInRound && !isBusy(); change += 1) {
+        rehearsal.publish();
+        await settle(rehearsal, proxy, open);
       }
-      for (const proxy of proxies) proxy.leave();
+      for (const wire of open) wire.close();
       await nextTurn();
     }
   } finally {
     await xds?.drain(0);
     server.forceShutdown();
   }
-  return { connections, acks };
+  return { connections, acks: rehearsal.acks() };
+}
+
+/** Waits until all clients have a response, and acknowledges it. */
+async function settle(rehearsal: Rehearsal, proxy: ScriptedProxy, open: readonly Wire[]): Promise<void> {
+  for (let turn = 0; turn < mostTurns && rehearsal.unacknowledged() < open.length; turn += 1)
+    await nextTurn();
+  const answer = rehearsal.takeAnswer();
+  if (answer !== undefined) for (const wire of open) wire.send(proxy.acknowledge(answer));
+  await nextTurn();
+  rehearsal.look();
 }

@@ -8,9 +8,15 @@ import { poison } from '../../kit/poison.ts';
 
 const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
-function optionsOf(isBusy: () => boolean): WarmUpOptions {
+function optionsOf(isBusy: () => boolean): WarmUpOptions & { readonly servers: readonly GrpcServer[] } {
+  const servers: GrpcServer[] = [];
   return {
-    server: new GrpcServer({ afterBufferUse: poison }),
+    servers,
+    createServer() {
+      const server = new GrpcServer({ afterBufferUse: poison });
+      servers.push(server);
+      return server;
+    },
     addServices: (server, store, observer) =>
       addXdsServices(server, store, { observer, types: { [secretType]: { oneResourcePerResponse: true } } }),
     isBusy,
@@ -19,27 +25,33 @@ function optionsOf(isBusy: () => boolean): WarmUpOptions {
 }
 
 suite('warm-up', () => {
-  test('no other work: all connections get 13 responses, acknowledge them and are closed', async () => {
+  test('no other work: all connections get 61 responses, acknowledge them and are closed', async () => {
     const options = optionsOf(() => false);
     const { connections, acks } = await warmUp(options);
-    assert.deepEqual({ connections, acks }, { connections: 300, acks: 3900 });
-    assert.equal(options.server.connections, 0);
+    assert.deepEqual({ connections, acks }, { connections: 300, acks: 300 * 61 });
+    assert.deepEqual(
+      options.servers.map((server) => server.connections),
+      [0, 0, 0],
+    );
   });
 
   test('a proxy is connected: no connection is opened', async () => {
     const options = optionsOf(() => true);
     assert.deepEqual(await warmUp(options), { connections: 0, acks: 0 });
-    assert.equal(options.server.connections, 0);
+    assert.equal(options.servers.length, 0);
   });
 
   test('a proxy connects meanwhile: the warm-up ends after the current change', async () => {
     let asked = 0;
     const options = optionsOf(() => {
       asked += 1;
-      return asked > 3;
+      return asked > 4;
     });
     assert.deepEqual(await warmUp(options), { connections: 10, acks: 30 });
-    assert.equal(options.server.connections, 0);
+    assert.deepEqual(
+      options.servers.map((server) => server.connections),
+      [0],
+    );
   });
 
   test('the services cannot be added: the error is passed on', async () => {
