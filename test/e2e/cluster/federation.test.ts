@@ -12,37 +12,14 @@ import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { federationCrd } from './federation-crd.ts';
 import { meshTrust, requestsFor, skip, startStage } from './stage.ts';
+import { webhookConfiguration } from './webhook-configuration.ts';
 
-/** The configuration of a webhook for ClusterFederatedTrustDomains alone. */
-function configuration(port: number, caPem: string): string {
-  return JSON.stringify({
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingWebhookConfiguration',
-    metadata: { name: 'meshtrust' },
-    webhooks: [
-      {
-        name: 'validate.clusterfederatedtrustdomains.spire.spiffe.io',
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'None',
-        failurePolicy: 'Ignore',
-        timeoutSeconds: 5,
-        clientConfig: {
-          url: `https://localhost:${port}/validate`,
-          caBundle: Buffer.from(caPem).toString('base64'),
-        },
-        rules: [
-          {
-            apiGroups: ['spire.spiffe.io'],
-            apiVersions: ['v1alpha1'],
-            resources: ['clusterfederatedtrustdomains'],
-            operations: ['CREATE', 'UPDATE', 'DELETE'],
-            scope: 'Cluster',
-          },
-        ],
-      },
-    ],
-  });
-}
+/** The objects that the webhook reviews here. */
+const reviewed = {
+  apiGroup: 'spire.spiffe.io',
+  resource: 'clusterfederatedtrustdomains',
+  scope: 'Cluster',
+} as const;
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 
@@ -119,7 +96,7 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
   });
 
   await t.test('webhook, before a deletion: the warning names the trust domain that is lost', async () => {
-    await stage.kubectl('apply -f -', configuration(port, webhookCa.certPem));
+    await stage.kubectl('apply -f -', webhookConfiguration(port, webhookCa, reviewed));
     const command = ['delete', 'clusterfederatedtrustdomain', 'peer', '--dry-run=server'];
     const warning = await poll('the API server to send reviews', async () => {
       const { stderr } = await stage.cluster.kubectl(command);

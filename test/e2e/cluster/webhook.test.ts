@@ -24,6 +24,7 @@ import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { meshTrust, namespace, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
+import { webhookConfiguration } from './webhook-configuration.ts';
 
 const day = 86_400_000;
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
@@ -35,36 +36,9 @@ function withPems(name: string, ...pems: readonly string[]): string {
   return JSON.stringify(object);
 }
 
-/** The configuration with which the API server sends reviews to this machine. There is no Service. */
-function configuration(port: number, ca: Pick<Certificate, 'certPem'>): string {
-  return JSON.stringify({
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingWebhookConfiguration',
-    metadata: { name: 'meshtrust' },
-    webhooks: [
-      {
-        name: 'validate.meshtrusts.kuma.io',
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'None',
-        failurePolicy: 'Ignore',
-        timeoutSeconds: 5,
-        clientConfig: {
-          url: `https://localhost:${port}/validate`,
-          caBundle: Buffer.from(ca.certPem).toString('base64'),
-        },
-        rules: [
-          {
-            apiGroups: ['kuma.io'],
-            apiVersions: ['v1alpha1'],
-            resources: ['meshtrusts'],
-            operations: ['CREATE', 'UPDATE', 'DELETE'],
-            scope: 'Namespaced',
-          },
-        ],
-      },
-    ],
-  });
-}
+/** The configuration of a webhook for MeshTrusts. */
+const configuration = (port: number, ca: Pick<Certificate, 'certPem'>): string =>
+  webhookConfiguration(port, ca, { apiGroup: 'kuma.io', resource: 'meshtrusts', scope: 'Namespaced' });
 
 /** The text that kubectl prints on both outputs, and whether it succeeded. */
 async function run(

@@ -8,38 +8,18 @@ import type { ProxyDetail } from '../../../src/api/fleet-api-types.ts';
 import { bootstrapTransports } from '../../../src/cli/bootstrap/envoy-bootstrap.ts';
 import { run } from '../../cli/run.ts';
 import { makeCa, makeLeaf, makeSelfSignedLeaf } from '../../kit/certificates.ts';
-import type { Certificate } from '../../kit/certificates.ts';
-import { startChild } from '../../kit/child.ts';
-import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import type { TempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
 import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
-
-/** Writes a certificate and its key to files. Returns their paths. */
-async function files(dir: TempDir, name: string, pair: Pick<Certificate, 'certPem' | 'keyPem'>) {
-  const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
-  await writeFile(cert, pair.certPem);
-  await writeFile(key, pair.keyPem);
-  return { cert, key };
-}
-
-/** Writes the bootstrap that the command prints. */
-async function writeBootstrap(dir: TempDir, args: readonly string[]): Promise<string> {
-  const { code, stdout } = await run(['bootstrap', ...args]);
-  assert.equal(code, 0);
-  const path = dir.join('envoy.yaml');
-  await writeFile(path, stdout);
-  return path;
-}
+import { startPrinted, writeBootstrap, writePair } from './printed-bootstrap.ts';
 
 for (const transport of bootstrapTransports) {
   test(`bootstrap of ${transport}: is accepted by Envoy`, { skip }, async (t) => {
     await using dir = await makeTempDir();
-    const { cert, key } = await files(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'listener' }));
+    const { cert, key } = await writePair(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'listener' }));
     const own = [`--proxy-cert=${cert}`, `--proxy-key=${key}`, `--xds-ca=${cert}`, '--xds-name=a.test'];
     // Names that YAML could read as another type.
     const args = ['--node-id=on', '--node-cluster=0123', '--mesh=null', `--transport=${transport}`, ...own];
@@ -62,7 +42,7 @@ interface Part {
 for (const transport of bootstrapTransports) {
   test(`parts of ${transport}, pasted into a bootstrap: are accepted by Envoy`, { skip }, async (t) => {
     await using dir = await makeTempDir();
-    const { cert, key } = await files(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'proxy' }));
+    const { cert, key } = await writePair(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'proxy' }));
     const part = async (name: string): Promise<Part> => {
       const args = [
         `--part=${name}`,
@@ -129,31 +109,20 @@ async function connects(envoyPath: string): Promise<void> {
   await writeFile(trust.join('a.yaml'), domain.yaml());
   const ca = makeCa({ commonName: 'Control plane CA' });
   await writeFile(dir.join('ca.crt'), ca.certPem);
-  const server = await files(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
-  const proxy = await files(dir, 'proxy', makeLeaf(ca));
-  const listener = await files(dir, 'listener', makeSelfSignedLeaf({ commonName: 'listener' }));
+  const server = await writePair(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
+  const proxy = await writePair(dir, 'proxy', makeLeaf(ca));
   const control = stack.use(
     await startMeshtrust({
       dirs: [trust.path],
       args: [`--tls-cert=${server.cert}`, `--tls-key=${server.key}`, `--tls-client-ca=${dir.join('ca.crt')}`],
     }),
   );
-  const [port, adminPort] = [await freePort(), await freePort()];
-  const config = await writeBootstrap(dir, [
+  const parts = { envoyPath, xdsPort: control.xdsPort };
+  const port = await startPrinted(stack, dir, parts, [
     '--node-id=printed',
-    `--xds-address=127.0.0.1:${control.xdsPort}`,
-    `--xds-ca=${dir.join('ca.crt')}`,
-    '--xds-name=meshtrust.test',
     `--xds-cert=${proxy.cert}`,
     `--xds-key=${proxy.key}`,
-    `--proxy-listen=127.0.0.1:${port}`,
-    `--proxy-admin=127.0.0.1:${adminPort}`,
-    `--proxy-cert=${listener.cert}`,
-    `--proxy-key=${listener.key}`,
   ]);
-  stack.use(
-    await startChild(envoyPath, ['--config-path', config, '--concurrency', '1', '--disable-hot-restart']),
-  );
   const status = ['ps', 'printed', '-o', 'json', `--server=http://127.0.0.1:${control.adminPort}`];
   await poll('the proxy to be synced', async () => {
     const { code, stdout } = await run(status);

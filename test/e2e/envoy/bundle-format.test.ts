@@ -6,13 +6,13 @@ import { load } from 'js-yaml';
 
 import { run } from '../../cli/run.ts';
 import { makeSelfSignedLeaf } from '../../kit/certificates.ts';
-import { startChild } from '../../kit/child.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
 import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { startEnvoyOf } from './printed-bootstrap.ts';
 
 const validator = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 const example = fileURLToPath(new URL('../../../examples/envoy/sotw-sds.yaml', import.meta.url));
@@ -55,8 +55,7 @@ async function decides(envoyPath: string): Promise<void> {
     },
   };
   await writeFile(dir.join('envoy.json'), JSON.stringify(bootstrap));
-  const args = ['--config-path', dir.join('envoy.json'), '--concurrency', '1', '--disable-hot-restart'];
-  const envoy = stack.use(await startChild(envoyPath, args));
+  const envoy = stack.use(await startEnvoyOf(envoyPath, dir.join('envoy.json')));
   await poll('Envoy to be ready', async () => {
     const exit = envoy.exited();
     if (exit !== undefined) throw new Error(envoy.stderr());

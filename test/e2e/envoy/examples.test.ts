@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { writeExampleCerts } from '../../../scripts/make-example-certs.ts';
-import { startChild } from '../../kit/child.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
 import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { startEnvoyOf } from './printed-bootstrap.ts';
 
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const bootstraps = (await readdir(join(examples, 'envoy'))).filter((name) => name.endsWith('.yaml'));
@@ -60,8 +60,7 @@ async function walkThrough(name: string, envoyPath: string): Promise<void> {
   await writeFile(dir.join('envoy.yaml'), bootstrap);
   await run(envoyPath, ['--mode', 'validate', '--config-path', dir.join('envoy.yaml')]);
 
-  const envoyArgs = ['--config-path', dir.join('envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'];
-  stack.use(await startChild(envoyPath, envoyArgs));
+  stack.use(await startEnvoyOf(envoyPath, dir.join('envoy.yaml')));
   await poll('Envoy to be ready', async () => {
     const response = await fetch(`http://127.0.0.1:${adminPort}/ready`).catch(() => undefined);
     return response?.status === 200 ? true : undefined;

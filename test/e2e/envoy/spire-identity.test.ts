@@ -2,20 +2,16 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 
-import { run } from '../../cli/run.ts';
 import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
-import { makeCa, makeLeaf, makeSelfSignedLeaf } from '../../kit/certificates.ts';
-import type { Certificate } from '../../kit/certificates.ts';
-import { startChild } from '../../kit/child.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
-import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { LogLine } from '../../kit/meshtrust.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import type { TempDir } from '../../kit/temp-dir.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { playSpireAgent } from '../recipes/play-spire-agent.ts';
+import { startPrinted, writePair } from './printed-bootstrap.ts';
 
 const spiffeId = 'spiffe://a.test/ns/edge/sa/envoy';
 /** Long enough for an Envoy to start and to connect with the first SVID. */
@@ -23,13 +19,6 @@ const firstLifeMs = 12_000;
 /** The second SVID is made while the first is valid, and must be valid when the Envoy connects after the end of that. */
 const secondLifeMs = 28_000;
 const timeout = 180_000;
-
-async function files(dir: TempDir, name: string, { certPem, keyPem }: Certificate) {
-  const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
-  await writeFile(cert, certPem);
-  await writeFile(key, keyPem);
-  return { cert, key };
-}
 
 /** True for a line about a client whose certificate was refused for a reason. */
 function isRefusal({ event, reason, message, msg }: LogLine, cause: RegExp): boolean {
@@ -51,8 +40,7 @@ suite('Envoy whose certificate for the control plane is an SVID of a SPIRE agent
         await put('a.yaml', domain.yaml());
         const ca = makeCa({ commonName: 'Control plane CA' });
         await writeFile(dir.join('ca.crt'), ca.certPem);
-        const server = await files(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
-        const listener = await files(dir, 'listener', makeSelfSignedLeaf({ commonName: 'listener' }));
+        const server = await writePair(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
         await writeFile(
           dir.join('access.yaml'),
           `- { from: { spiffeId: 'spiffe://a.test/ns/{namespace}/sa/envoy' }, mesh: default, node: '*.{namespace}' }`,
@@ -72,23 +60,11 @@ suite('Envoy whose certificate for the control plane is an SVID of a SPIRE agent
         const socket = dir.join('agent.sock');
         const short = (lifeMs: number) => domain.leaf({ spiffeId, notAfter: new Date(Date.now() + lifeMs) });
         const agent = stack.use(await playSpireAgent(socket, 'default', short(firstLifeMs)));
-        const [port, adminPort] = [await freePort(), await freePort()];
-        const bootstrap = await run([
-          'bootstrap',
+        const parts = { envoyPath: path, xdsPort: control.xdsPort };
+        const port = await startPrinted(stack, dir, parts, [
           '--node-id=gateway.edge',
-          `--xds-address=127.0.0.1:${control.xdsPort}`,
-          `--xds-ca=${dir.join('ca.crt')}`,
-          '--xds-name=meshtrust.test',
           `--xds-spire-socket=unix:${socket}`,
-          `--proxy-listen=127.0.0.1:${port}`,
-          `--proxy-admin=127.0.0.1:${adminPort}`,
-          `--proxy-cert=${listener.cert}`,
-          `--proxy-key=${listener.key}`,
         ]);
-        assert.equal(bootstrap.code, 0, bootstrap.stderr);
-        await writeFile(dir.join('envoy.yaml'), bootstrap.stdout);
-        const args = ['--config-path', dir.join('envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'];
-        stack.use(await startChild(path, args));
         await untilDecision(port, domain.client, 'accepted', { timeoutMs: 30_000 });
         assert.ok(agent.requested().has('default'));
         const { body } = await control.admin('/api/v1/proxies');

@@ -5,11 +5,8 @@ import { test } from 'node:test';
 import type { ProxyDetail } from '../../../src/api/fleet-api-types.ts';
 import { run } from '../../cli/run.ts';
 import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
-import { makeCa, makeLeaf, makeSelfSignedLeaf } from '../../kit/certificates.ts';
-import type { Certificate } from '../../kit/certificates.ts';
-import { startChild } from '../../kit/child.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
-import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -17,6 +14,7 @@ import type { TempDir } from '../../kit/temp-dir.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
 import { startTokenReviews, fakeToken } from '../../kit/token-reviews.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
+import { startPrinted, writeBootstrap, writePair } from './printed-bootstrap.ts';
 
 const user = 'system:serviceaccount:edge:envoy';
 
@@ -27,13 +25,6 @@ async function project(volume: TempDir, token: string, version: number): Promise
   await writeFile(`${data}/meshtrust`, `${token}\n`);
   await symlink(`..${version}`, volume.join('..next'));
   await rename(volume.join('..next'), volume.join('..data'));
-}
-
-async function files(dir: TempDir, name: string, { certPem, keyPem }: Certificate) {
-  const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
-  await writeFile(cert, certPem);
-  await writeFile(key, keyPem);
-  return { cert, key };
 }
 
 test('Envoy with a token that its volume replaces: is judged again by the new one', { skip }, async () => {
@@ -50,8 +41,7 @@ test('Envoy with a token that its volume replaces: is judged again by the new on
   await put('a.yaml', domain.yaml());
   const ca = makeCa({ commonName: 'Control plane CA' });
   await writeFile(dir.join('ca.crt'), ca.certPem);
-  const server = await files(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
-  const listener = await files(dir, 'listener', makeSelfSignedLeaf({ commonName: 'listener' }));
+  const server = await writePair(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
   const [first, second] = [fakeToken({ name: 'first' }), fakeToken({ name: 'second' })];
   const accepted = new Set([first]);
   const reviews = stack.use(await startTokenReviews({ accepts: (token) => accepted.has(token), user }));
@@ -76,27 +66,10 @@ test('Envoy with a token that its volume replaces: is judged again by the new on
   );
   await project(volume, first, 1);
   await symlink('..data/meshtrust', volume.join('meshtrust'));
-  const [port, adminPort] = [await freePort(), await freePort()];
   const token = [`--xds-token-file=${volume.join('meshtrust')}`, `--sds-file=${dir.join('token.yaml')}`];
-  const secret = await run(['bootstrap', '--part=token-sds', ...token]);
-  assert.equal(secret.code, 0, secret.stderr);
-  await writeFile(dir.join('token.yaml'), secret.stdout);
-  const bootstrap = await run([
-    'bootstrap',
-    '--node-id=envoy-1',
-    `--xds-address=127.0.0.1:${control.xdsPort}`,
-    `--xds-ca=${dir.join('ca.crt')}`,
-    '--xds-name=meshtrust.test',
-    ...token,
-    `--proxy-listen=127.0.0.1:${port}`,
-    `--proxy-admin=127.0.0.1:${adminPort}`,
-    `--proxy-cert=${listener.cert}`,
-    `--proxy-key=${listener.key}`,
-  ]);
-  assert.equal(bootstrap.code, 0, bootstrap.stderr);
-  await writeFile(dir.join('envoy.yaml'), bootstrap.stdout);
-  const args = ['--config-path', dir.join('envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'];
-  stack.use(await startChild(binary.path, args));
+  await writeBootstrap(dir, ['--part=token-sds', ...token], 'token.yaml');
+  const parts = { envoyPath: binary.path, xdsPort: control.xdsPort };
+  const port = await startPrinted(stack, dir, parts, ['--node-id=envoy-1', ...token]);
 
   await untilDecision(port, domain.client, 'accepted');
   assert.deepEqual(new Set(reviews.reviewed), new Set([first]));

@@ -56,6 +56,26 @@ async function assertNoRefusal(probe: ContinuousProbe): Promise<void> {
   assert.ok(probes > 0);
 }
 
+interface Finish {
+  readonly rotation: Awaited<ReturnType<typeof rotator>>;
+  /** Clients with a leaf of the old CA, and of the new one. */
+  readonly leaving: ContinuousProbe;
+  readonly coming: ContinuousProbe;
+  readonly envoys: Parameters<typeof untilAll>[0];
+  readonly oldClient: Certificate;
+}
+
+/** Ends a rotation whose old CA is removable: its clients are refused only then, and those of the new CA never. */
+async function finishRotation({ rotation, leaving, coming, envoys, oldClient }: Finish): Promise<void> {
+  await leaving.round();
+  await assertNoRefusal(leaving);
+  await rotation.finish();
+  await rotation.wait('steady');
+  await untilAll(envoys, oldClient, 'refused');
+  await rotation.clean();
+  await assertNoRefusal(coming);
+}
+
 suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
   test('https_web: the switch and the end wait for the other server; no good client is refused at either end', async () => {
     const [old, next, other] = [makeOldCa('Old A'), caOf('New A'), caOf('B')];
@@ -96,13 +116,7 @@ suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
     await rotation.refused('finish', /^refused: R30 consumers-behind: .*127\.0\.0\.1 \(late\/1\): sent\n$/);
     await fetchLate({ 'If-None-Match': headers['etag'] });
 
-    await leaving.round();
-    await assertNoRefusal(leaving);
-    await rotation.finish();
-    await rotation.wait('steady');
-    await untilAll(envoys, oldClient, 'refused');
-    await rotation.clean();
-    await assertNoRefusal(coming);
+    await finishRotation({ rotation, leaving, coming, envoys, oldClient });
     await assertNoRefusal(always);
   });
 
@@ -122,12 +136,6 @@ suite('meshtrust rotate across two meshtrusts that federate', { skip }, () => {
     await b.renew(endpointOf(next));
     await rotation.switched();
     await rotation.wait('removable');
-    await leaving.round();
-    await assertNoRefusal(leaving);
-    await rotation.finish();
-    await rotation.wait('steady');
-    await untilAll(envoys, oldClient, 'refused');
-    await rotation.clean();
-    await assertNoRefusal(coming);
+    await finishRotation({ rotation, leaving, coming, envoys, oldClient });
   });
 });
