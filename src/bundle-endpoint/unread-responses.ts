@@ -1,4 +1,4 @@
-import { clientNetwork } from './client-network.ts';
+import { clientNetwork } from './fair-rate.ts';
 
 /** A response that its client has not read yet. */
 interface UnreadResponse {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { clientNetwork } from '../../src/bundle-endpoint/client-network.ts';
-import { createFairRate } from '../../src/bundle-endpoint/fair-rate.ts';
+import { clientNetwork, createFairRate } from '../../src/bundle-endpoint/fair-rate.ts';
 import { createUnreadResponses } from '../../src/bundle-endpoint/unread-responses.ts';
 
 test('network of a client: its IPv4 address, or 64 bits of its IPv6 address', () => {
