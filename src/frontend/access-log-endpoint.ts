@@ -1,8 +1,7 @@
 import type { DecideAccess } from '../access/claim.ts';
 import { statusOfRefusal } from '../access/claim.ts';
-import type { LogRefusal } from '../access-log/log-refusal.ts';
+import type { LogRefusal, LogMessage } from '../access-log/read-message.ts';
 import { readLogMessage } from '../access-log/read-message.ts';
-import type { LogMessage } from '../access-log/read-message.ts';
 import type { LogSender } from '../access-log/sightings.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import type { Logger } from '../observe/log/log.ts';

@@ -1,8 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { logRefusals } from '../../access-log/log-refusal.ts';
-import type { LogRefusal } from '../../access-log/log-refusal.ts';
-import type { LogMessage } from '../../access-log/read-message.ts';
+import { logRefusals } from '../../access-log/read-message.ts';
+import type { LogRefusal, LogMessage } from '../../access-log/read-message.ts';
 import type { ServedIssuers } from '../../access-log/sightings.ts';
 
 /** The kinds of entries: with an issuer that is served, with another one, and without a fingerprint. */
