@@ -2,7 +2,7 @@ import type { GoneRecord, ProxyMemory, ProxyRecord } from './records.ts';
 import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
-import { proxyKey } from './proxy-name.ts';
+import { proxyKey } from './records.ts';
 import { withoutListed } from './unlisted.ts';
 import type { Unlisted } from './unlisted.ts';
 

@@ -1,6 +1,5 @@
 import { heldVersion } from './assess.ts';
-import { proxyKey } from './proxy-name.ts';
-import { hasAcknowledged } from './records.ts';
+import { proxyKey, hasAcknowledged } from './records.ts';
 import type { GoneRecord } from './records.ts';
 import type { ServedHistory } from './served-history.ts';
 import { countUnlisted } from './unlisted.ts';

@@ -1,6 +1,6 @@
 import type { FleetLook } from './fleet.ts';
-import { proxyKey } from './proxy-name.ts';
-import type { ProxyName } from './proxy-name.ts';
+import { proxyKey } from './records.ts';
+import type { ProxyName } from './records.ts';
 
 /** A proxy that lost its connection. The server asks other servers whether the proxy is connected to them. */
 export interface LostProxyKey extends ProxyName {

@@ -1,5 +1,17 @@
 import type { StreamInfo, StreamEnd } from '../xds/index.ts';
 
+/** The name of a proxy, common to all processes and servers. */
+export interface ProxyName {
+  readonly mesh: string;
+  /** The node id, or a substitute that is unique in the mesh. */
+  readonly node: string;
+}
+
+/** Returns a map key for a mesh and node. */
+export function proxyKey({ mesh, node }: ProxyName): string {
+  return `${mesh}\0${node}`;
+}
+
 /** The most rejected names that are kept for a proxy; usually there are two or three. */
 const mostRefused = 100;
 /** The most versions kept for a name: a rejected version and, if the proxy rejects it too, the previous one. */

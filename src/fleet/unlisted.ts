@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { proxyKey } from './proxy-name.ts';
-import type { ProxyName } from './proxy-name.ts';
+import { proxyKey } from './records.ts';
+import type { ProxyName } from './records.ts';
 
 /** Proxies that left, and that the server does not list any more. */
 export interface Unlisted {

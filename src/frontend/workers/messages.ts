@@ -1,9 +1,8 @@
 import type { AccessDecision, ClientClaim } from '../../access/claim.ts';
-import type { ProxyName } from '../../fleet/proxy-name.ts';
+import type { ProxyName, GoneRecord, ProxyRecord } from '../../fleet/records.ts';
 import type { ProxyOptions, ServeOptions } from '../../runtime/serve-options.ts';
 import type { Forgotten } from '../../fleet/gone-list.ts';
 import type { Unlisted } from '../../fleet/unlisted.ts';
-import type { GoneRecord, ProxyRecord } from '../../fleet/records.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';

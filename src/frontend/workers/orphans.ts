@@ -2,8 +2,7 @@ import { mergeGone } from '../../fleet/fleet.ts';
 import type { FleetLook } from '../../fleet/fleet.ts';
 import { createGoneList } from '../../fleet/gone-list.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
-import type { ProxyName } from '../../fleet/proxy-name.ts';
-import type { GoneRecord } from '../../fleet/records.ts';
+import type { ProxyName, GoneRecord } from '../../fleet/records.ts';
 import type { ServedHistory } from '../../fleet/served-history.ts';
 import type { Roster } from './roster.ts';
 

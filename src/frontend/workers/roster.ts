@@ -1,8 +1,7 @@
 import type { Forgotten } from '../../fleet/gone-list.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
-import { proxyKey } from '../../fleet/proxy-name.ts';
-import type { ProxyName } from '../../fleet/proxy-name.ts';
-import type { GoneRecord } from '../../fleet/records.ts';
+import { proxyKey } from '../../fleet/records.ts';
+import type { ProxyName, GoneRecord } from '../../fleet/records.ts';
 import type { Unlisted } from '../../fleet/unlisted.ts';
 import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import type { RosterChange } from './messages.ts';
