@@ -6,7 +6,7 @@ import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
 import { federatedKind } from '../../trust/model/parse-federated-trust-domain.ts';
 import { counted } from '../../text/counted.ts';
-import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
+import { describeKinds } from '../../trust/model/document-kind.ts';
 import type { SourceStatus } from '../../trust/ledger/source-status.ts';
 import { exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';

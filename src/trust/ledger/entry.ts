@@ -3,9 +3,8 @@ import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { blockFinding } from '../model/read-blocks.ts';
 import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
-import { isUnnamed } from '../model/document-kind.ts';
+import { isUnnamed, countKinds, describeKinds } from '../model/document-kind.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
-import { countKinds, describeKinds } from './describe-kinds.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
 

@@ -1,4 +1,4 @@
-import { countKinds } from './describe-kinds.ts';
+import { countKinds } from '../model/document-kind.ts';
 import type { Entry } from './entry.ts';
 
 /** The state of one source, for readiness, status and metrics. */
