@@ -1,6 +1,6 @@
 import { dateCodes } from '../../../trust/findings/catalogue.ts';
 import type { Severity } from '../../../trust/findings/catalogue.ts';
-import { describeFindings } from '../../../trust/findings/describe-findings.ts';
+import { describeFindings } from '../../../trust/findings/finding.ts';
 import type { ObjectFacts } from './facts.ts';
 import { conditionOf, timestamp, timeUntil } from './status.ts';
 import type { Condition, ObjectStatus, ProxyCounts } from './status.ts';

@@ -1,6 +1,11 @@
 import type { BundlePolicy } from '../../../trust/bundle/trust-bundle.ts';
-import { describeFinding, describeFindings } from '../../../trust/findings/describe-findings.ts';
-import { compareFindings, finding, formatFinding } from '../../../trust/findings/finding.ts';
+import {
+  describeFinding,
+  describeFindings,
+  compareFindings,
+  finding,
+  formatFinding,
+} from '../../../trust/findings/finding.ts';
 import type { Finding } from '../../../trust/findings/finding.ts';
 import { dateCodes } from '../../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../../trust/findings/catalogue.ts';
