@@ -3,7 +3,7 @@ import type { StateView } from '../runtime/state-view.ts';
 import type { GuardRelease, MeshList } from '../api/api-types.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import type { FleetInput } from './fleet-routes.ts';
-import { presentCertificates } from '../api/present-certificates.ts';
+import { presentCertificates } from '../api/present-certificate-list.ts';
 import { presentFindings, presentMesh, presentMeshSummary } from '../api/present-mesh.ts';
 import type { FindingSince, MeshContext } from '../api/present-mesh.ts';
 import { errorReply, jsonReply, unknownMesh } from './reply.ts';

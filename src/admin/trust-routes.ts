@@ -1,5 +1,8 @@
-import { presentCertificates } from '../api/present-certificates.ts';
-import { presentCertificate, presentCertificateList } from '../api/present-certificate-list.ts';
+import {
+  presentCertificates,
+  presentCertificate,
+  presentCertificateList,
+} from '../api/present-certificate-list.ts';
 import type { CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList, ChangeDetail } from '../api/change-api-types.ts';
 import { spiffeBundle } from '../api/spiffe-bundle.ts';

@@ -1,13 +1,15 @@
 import { formatTime } from '../text/format-time.ts';
-import type { ServedAnchor } from '../trust/bundle/trust-bundle.ts';
+import type { ServedAnchor, TrustBundle } from '../trust/bundle/trust-bundle.ts';
 import { encodePem } from '../trust/pem/encode-pem.ts';
-import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
+import type { MeshStates, MeshState } from '../trust/snapshot/mesh-builder.ts';
 import type { Certificate } from '../trust/x509/certificate.ts';
 import type {
   CertificateDetail,
   CertificateList,
   CertificatePlace,
   CertificateSummary,
+  AnchorCertificate,
+  MeshCertificates,
 } from './certificate-api-types.ts';
 
 /** A certificate with everything that lists it. */
@@ -79,4 +81,27 @@ function presentListed({ certificate, places }: Listed): CertificateSummary {
 
 function keyOf({ mesh, trustDomain }: CertificatePlace): string {
   return `${mesh}\0${trustDomain}`;
+}
+
+/** Returns the certificates that proxies of a mesh get. */
+export function presentCertificates({ bundle, secrets }: MeshState): MeshCertificates {
+  const merged = new Map(bundle.merged.map((part) => [part.trustDomain, part]));
+  return {
+    name: bundle.mesh,
+    version: secrets.version,
+    trustDomains: bundle.bundles.map((whole) => ({
+      name: whole.trustDomain,
+      anchors: whole.anchors.map(presentAnchor),
+      inJointSecret: leftOver(whole, merged.get(whole.trustDomain)),
+    })),
+  };
+}
+
+function presentAnchor({ certificate, der, rooting }: ServedAnchor): AnchorCertificate {
+  return { fingerprint: certificate.fingerprint, rooting, pem: encodePem(der) };
+}
+
+/** Returns the fingerprints of a trust domain that fit into the secret of all; undefined if all of them do. */
+function leftOver(whole: TrustBundle, part: TrustBundle | undefined): readonly string[] | undefined {
+  return whole === part ? undefined : (part?.anchors ?? []).map(({ certificate }) => certificate.fingerprint);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { presentCertificates } from '../../src/api/present-certificates.ts';
+import { presentCertificates } from '../../src/api/present-certificate-list.ts';
 import { toPem } from '../kit/pem.ts';
 import { anchorOf, domainOf, meshOf } from '../admin/states.ts';
 

@@ -1,7 +1,7 @@
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
-import { presentCertificates } from '../../api/present-certificates.ts';
+import { presentCertificates } from '../../api/present-certificate-list.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
