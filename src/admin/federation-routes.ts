@@ -4,6 +4,7 @@ import type { Relationship } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
+import type { ConsumerList } from '../api/consumer-api-types.ts';
 
 /** The source of the responses about federation. */
 export interface FederationInput {
@@ -43,6 +44,26 @@ export function federationRoutes({ federation }: FederationInput): readonly Rout
           ) ?? 0;
         return jsonReply({ refreshed } satisfies FederationRefresh);
       },
+    },
+  ];
+}
+
+/** The source of the responses about consumers of bundles. */
+export interface ConsumerInput {
+  /** `undefined` if the server publishes no bundles. */
+  readonly bundleConsumers?: (() => ConsumerList) | undefined;
+}
+
+/** Returns the route of the consumers of published bundles. */
+export function consumerRoutes({ bundleConsumers }: ConsumerInput): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/federation/consumers',
+      answer: () =>
+        bundleConsumers === undefined
+          ? errorReply('not-found', 'the server publishes no bundles: see --bundle-listen')
+          : jsonReply(bundleConsumers()),
     },
   ];
 }

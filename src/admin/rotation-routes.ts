@@ -6,7 +6,7 @@ import type { RotationList } from '../api/rotation-api-types.ts';
 import { assessRollout } from '../fleet/rollout.ts';
 import { jsonReply, unknownMesh } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
-import type { ConsumerInput } from './consumer-routes.ts';
+import type { ConsumerInput } from './federation-routes.ts';
 import type { IssuerInput } from './issuer-routes.ts';
 import type { Route } from './router.ts';
 import { serverDetail } from './server-routes.ts';

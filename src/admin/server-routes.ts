@@ -1,5 +1,5 @@
 import type { StateView } from '../runtime/state-view.ts';
-import type { ConsumerInput } from './consumer-routes.ts';
+import type { ConsumerInput } from './federation-routes.ts';
 import { presentReadiness } from './probe-routes.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
