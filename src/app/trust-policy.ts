@@ -1,7 +1,6 @@
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
-import { distrustedBy } from '../trust/policy/distrust.ts';
+import { distrustedBy, distrustFindings } from '../trust/policy/distrust.ts';
 import type { DistrustState } from '../trust/policy/distrust.ts';
-import { distrustFindings } from '../trust/policy/distrust-findings.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';

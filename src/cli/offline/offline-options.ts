@@ -1,6 +1,5 @@
-import { distrustedBy } from '../../trust/policy/distrust.ts';
+import { distrustedBy, distrustFindings } from '../../trust/policy/distrust.ts';
 import { readDistrustFile } from '../../runtime/state/distrust-file.ts';
-import { distrustFindings } from '../../trust/policy/distrust-findings.ts';
 import type { BundlePolicy } from '../../trust/bundle/trust-bundle.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { createIdentityStage } from '../../trust/identity/identity-stage.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { distrustFindings } from '../../../src/trust/policy/distrust-findings.ts';
 import {
+  distrustFindings,
   distrustSettleMs,
   distrustedBy,
   initialDistrust,
