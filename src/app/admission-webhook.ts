@@ -2,7 +2,7 @@ import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { defaultLimits } from '../trust/model/limits.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
 import type { Logger } from '../observe/log/log.ts';
-import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
+import type { WebhookMetrics } from '../observe/metrics/kubernetes-metrics.ts';
 import { certificateFiles } from '../kubernetes/webhook/certificate-files.ts';
 import type { CertificateSource } from '../kubernetes/webhook/certificate-source.ts';
 import { answerReview } from '../kubernetes/webhook/core/answer-review.ts';

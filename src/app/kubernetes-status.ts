@@ -3,7 +3,7 @@ import { createOutcomes } from '../kubernetes/status/outcomes.ts';
 import type { StatusEdge } from '../kubernetes/status/start-status.ts';
 import { connectedOf, lostProxies } from '../fleet/moved.ts';
 import type { Logger } from '../observe/log/log.ts';
-import type { StatusMetrics } from '../observe/metrics/status-metrics.ts';
+import type { StatusMetrics } from '../observe/metrics/kubernetes-metrics.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
 import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';

@@ -3,7 +3,7 @@ import type { Logger } from '../observe/log/log.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import { plainText } from '../text/plain-text.ts';
 import { reasonOf } from '../text/system-error.ts';
-import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
+import type { WebhookMetrics } from '../observe/metrics/kubernetes-metrics.ts';
 import type { RequestResult } from '../kubernetes/webhook/https-edge.ts';
 import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
 

@@ -16,15 +16,12 @@ import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from '../../runtime/state-view.ts';
 import { registerRotations } from './rotation-metrics.ts';
 import type { RotationSample } from './rotation-metrics.ts';
-import { createStatusMetrics } from './status-metrics.ts';
-import type { StatusMetrics } from './status-metrics.ts';
+import { createStatusMetrics, createWebhookMetrics, createTokenMetrics } from './kubernetes-metrics.ts';
+import type { StatusMetrics, WebhookMetrics } from './kubernetes-metrics.ts';
 import { createAccessLogMetrics } from './access-log-metrics.ts';
 import type { AccessLogMetrics } from './access-log-metrics.ts';
 import { createBundleMetrics } from './bundle-metrics.ts';
 import type { BundleMetrics } from './bundle-metrics.ts';
-import { createTokenMetrics } from './token-metrics.ts';
-import { createWebhookMetrics } from './webhook-metrics.ts';
-import type { WebhookMetrics } from './webhook-metrics.ts';
 import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts';
 
 export interface MetricsOptions {
