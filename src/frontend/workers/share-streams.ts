@@ -38,15 +38,35 @@ export interface FollowedStreams {
   apply(worker: number, events: readonly StreamEvent[]): void;
   /** The worker ended, and all of its streams with it. */
   readonly end: (worker: number) => void;
+  /** Reports the ends that still wait. */
+  readonly settle: () => void;
 }
 
-/** Reports the streams of all workers to the log of proxies. */
-export function followStreams(log: ProxyLog): FollowedStreams {
+/** The delay from a change at a worker to its report, in ms. */
+export const reportDelayMs = 200;
+/** Time for which the end of a stream waits, in ms: another worker may report later that the proxy moved to it. */
+const settleMs = 2 * reportDelayMs;
+
+/**
+ * Reports the streams of all workers to the log of proxies. Ends are reported late: reports of workers arrive in any order,
+ * and a proxy that has moved to another worker would be logged as disconnected and reconnected.
+ */
+export function followStreams(
+  log: ProxyLog,
+  schedule: (work: () => void) => void = (work) => void setTimeout(work, settleMs).unref(),
+): FollowedStreams {
   const workers = new Map<number, Map<number, NamedStream>>();
+  const waiting = new Set<readonly NamedStream[]>();
+
+  function report(closed: readonly NamedStream[]): void {
+    if (waiting.delete(closed)) for (const stream of closed) log.closed(stream);
+  }
+
   return {
     apply(worker, events) {
       const streams = workers.get(worker) ?? new Map<number, NamedStream>();
       workers.set(worker, streams);
+      const closed: NamedStream[] = [];
       for (const { id, began } of events) {
         if (began !== undefined) {
           streams.set(id, began);
@@ -55,12 +75,18 @@ export function followStreams(log: ProxyLog): FollowedStreams {
         }
         const stream = streams.get(id);
         streams.delete(id);
-        if (stream !== undefined) log.closed(stream);
+        if (stream !== undefined) closed.push(stream);
       }
+      if (closed.length === 0) return;
+      waiting.add(closed);
+      schedule(() => report(closed));
     },
     end(worker) {
       for (const stream of workers.get(worker)?.values() ?? []) log.closed(stream);
       workers.delete(worker);
+    },
+    settle() {
+      for (const closed of waiting) report(closed);
     },
   };
 }

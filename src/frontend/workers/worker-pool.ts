@@ -222,6 +222,7 @@ export async function startWorkerPool({
       draining = true;
       counts.close();
       await Promise.all([...members].map((member) => endMember(member, graceMs)));
+      streams.settle();
     },
   };
 }

@@ -21,7 +21,7 @@ import { askParent } from './ask-parent.ts';
 import type { FromWorker, ToWorker, WorkerCount } from './messages.ts';
 import { createCensus } from './roster.ts';
 import { applyStates } from './share-states.ts';
-import { collectStreams } from './share-streams.ts';
+import { collectStreams, reportDelayMs } from './share-streams.ts';
 
 /** The connection to the parent. */
 interface ParentChannel {
@@ -36,8 +36,6 @@ export interface WorkerIo {
   readonly colour?: boolean | undefined;
 }
 
-/** The delay from a change of the connected proxies to the report to the parent, in ms. */
-const censusMs = 200;
 /** The interval of reports while proxies are lost and nothing else changes, in ms. */
 const lostCensusMs = 1_000;
 
@@ -170,7 +168,7 @@ function reportCounts(
   const census = createCensus(tracker);
   const streams = collectStreams();
   const changed = (): void => {
-    timer ??= setTimeout(report, censusMs).unref();
+    timer ??= setTimeout(report, reportDelayMs).unref();
   };
   const report = (): void => {
     timer = undefined;
