@@ -45,6 +45,8 @@ const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten
 
 /** Returns the member for a process that was started just now. */
 export function createMember(id: number, process: Worker): Member {
+  // A worker that dies while `cluster` gives it a connection: the event `exit` follows, and must not end this process.
+  process.on('error', () => undefined);
   return {
     id,
     process,
