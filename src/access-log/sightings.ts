@@ -13,6 +13,8 @@ export interface MeshSightings {
   readonly issuers: ReadonlyMap<string, SeenIssuer>;
   /** Entries with an issuer that is not served: an intermediate that clients send, for example. */
   readonly unknown: number;
+  /** When the last one came; `undefined` if none did. */
+  readonly unknownAt: number | undefined;
   /** Entries without the fingerprint of an issuer. */
   readonly without: number;
   /** When entries were last lost; `undefined` if none were. */
@@ -54,6 +56,7 @@ interface Counts {
   /** When each node last sent entries, the longest ago first. */
   readonly nodes: Map<string, number>;
   unknown: number;
+  unknownAt: number | undefined;
   without: number;
   lostAt: number | undefined;
 }
@@ -69,7 +72,14 @@ export function createIssuerSightings(): IssuerSightings {
   function countsOf(mesh: string): Counts {
     let counts = meshes.get(mesh);
     if (counts === undefined) {
-      counts = { issuers: new Map(), nodes: new Map(), unknown: 0, without: 0, lostAt: undefined };
+      counts = {
+        issuers: new Map(),
+        nodes: new Map(),
+        unknown: 0,
+        unknownAt: undefined,
+        without: 0,
+        lostAt: undefined,
+      };
       meshes.set(mesh, counts);
     }
     return counts;
@@ -100,8 +110,10 @@ export function createIssuerSightings(): IssuerSightings {
       counts.without += without;
       for (const [fingerprint, entries] of issuers) {
         const listed = served.get(fingerprint);
-        if (listed === undefined) counts.unknown += entries;
-        else {
+        if (listed === undefined) {
+          counts.unknown += entries;
+          counts.unknownAt = Math.max(counts.unknownAt ?? at, at);
+        } else {
           const before = counts.issuers.get(listed);
           counts.issuers.set(listed, {
             entries: (before?.entries ?? 0) + entries,
@@ -124,6 +136,7 @@ export function createIssuerSightings(): IssuerSightings {
       return {
         issuers: counts?.issuers ?? new Map(),
         unknown: counts?.unknown ?? 0,
+        unknownAt: counts?.unknownAt,
         without: counts?.without ?? 0,
         lostAt: times.length === 0 ? undefined : Math.max(...times),
         nodes: counts?.nodes.size ?? 0,

@@ -14,6 +14,8 @@ export interface IssuerList {
   readonly nodes: number;
   /** Entries whose issuer is not served: an intermediate that clients send, for example. */
   readonly unknown: number;
+  /** When the last one came; absent if none did. */
+  readonly unknownLastSeen?: string | undefined;
   /** Entries without the fingerprint of an issuer. */
   readonly without: number;
   /** When entries were last lost, because there were too many or because they could not be read. */

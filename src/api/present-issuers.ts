@@ -13,7 +13,7 @@ export interface IssuerObservation {
 
 /** Returns the issuers in the access logs of a mesh. */
 export function presentIssuers(name: string, { since, streams, sightings }: IssuerObservation): IssuerList {
-  const { issuers, nodes, unknown, without, lostAt } = sightings;
+  const { issuers, nodes, unknown, unknownAt, without, lostAt } = sightings;
   return {
     name,
     since: since === undefined ? undefined : formatTime(since),
@@ -28,6 +28,7 @@ export function presentIssuers(name: string, { since, streams, sightings }: Issu
       })),
     nodes,
     unknown,
+    unknownLastSeen: unknownAt === undefined ? undefined : formatTime(unknownAt),
     without,
     lostAt: lostAt === undefined ? undefined : formatTime(lostAt),
   };
@@ -39,15 +40,23 @@ export function observationOfServer({
   since,
   issuers,
   unknown,
+  unknownLastSeen,
   without,
   lostAt,
 }: IssuerList): ServerObservation {
   return {
     since: since === undefined ? undefined : Date.parse(since),
     entries: issuers.reduce((sum, { entries }) => sum + entries, unknown),
+    unknownAt: timeOfUnknown(unknown, unknownLastSeen),
     without,
     nodes,
     lostAt: lostAt === undefined ? undefined : Date.parse(lostAt),
     lastSeen: new Map(issuers.map(({ fingerprint, lastSeen }) => [fingerprint, Date.parse(lastSeen)])),
   };
+}
+
+/** A server of an earlier version has no time, so the last one may have come just now. */
+function timeOfUnknown(unknown: number, lastSeen: string | undefined): number | undefined {
+  if (lastSeen !== undefined) return Date.parse(lastSeen);
+  return unknown > 0 ? Number.POSITIVE_INFINITY : undefined;
 }

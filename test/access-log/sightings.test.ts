@@ -23,6 +23,7 @@ suite('issuers of clients in access logs', () => {
     assert.deepEqual(sightings.of('default', 0), {
       issuers: new Map([[c, { entries: 5, firstSeen: 50, lastSeen: 100 }]]),
       unknown: 0,
+      unknownAt: undefined,
       without: 4,
       lostAt: undefined,
       nodes: 1,
@@ -40,9 +41,9 @@ suite('issuers of clients in access logs', () => {
         index,
       );
     sightings.add({ id: 'node', mesh: 'default' }, messageOf([[a, 1]]), served, 9_999);
-    const { issuers, unknown } = sightings.of('default', 0);
+    const { issuers, unknown, unknownAt } = sightings.of('default', 0);
     assert.deepEqual([...issuers.keys()], [a]);
-    assert.equal(unknown, 5_000);
+    assert.deepEqual([unknown, unknownAt], [5_000, 4_999]);
   });
 
   test('a flood of meshes that do not exist: nothing is kept', () => {
@@ -52,6 +53,7 @@ suite('issuers of clients in access logs', () => {
     assert.deepEqual(sightings.of('mesh-1', 0), {
       issuers: new Map(),
       unknown: 0,
+      unknownAt: undefined,
       without: 0,
       lostAt: undefined,
       nodes: 0,

@@ -133,6 +133,8 @@ export interface ServerObservation extends Observation {
   readonly since: number | undefined;
   /** Entries with the fingerprint of an issuer. */
   readonly entries: number;
+  /** When an issuer was last seen that is not served to the mesh; `undefined` if none was. */
+  readonly unknownAt: number | undefined;
   /** Entries without one. */
   readonly without: number;
   /** Proxies that sent entries with one within the last hour. */

@@ -61,6 +61,8 @@ function gapsOf(
       gaps.push(`${server} has observed for ${describeTime(now - observed.since)} only`);
     if (observed.lostAt !== undefined && observed.lostAt > since)
       gaps.push(`entries for ${server} were lost at ${formatTime(observed.lostAt)}`);
+    if (observed.unknownAt !== undefined && observed.unknownAt > since)
+      gaps.push(`${server} has seen an issuer that is not listed, perhaps an intermediate of the CA`);
   }
   const total = (count: (observed: ServerObservation) => number): number =>
     observers.reduce((sum, { observed }) => sum + count(observed), 0);

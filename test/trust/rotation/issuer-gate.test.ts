@@ -13,6 +13,7 @@ const observed = (more: Partial<ServerObservation> = {}): ServerFacts =>
     observed: {
       since: now - 24 * hour,
       entries: 100,
+      unknownAt: undefined,
       without: 0,
       nodes: 3,
       lostAt: undefined,
@@ -90,6 +91,16 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
       [observed({ lostAt: now - hour + 1 })],
       'entries for one were lost at 2026-11-28T11:00:00.001Z',
     ],
+    [
+      'an issuer was seen that is not listed',
+      [observed({ unknownAt: now - hour + 1 })],
+      'one has seen an issuer that is not listed, perhaps an intermediate of the CA',
+    ],
+    [
+      'such an issuer was seen by a server of an earlier version',
+      [observed({ unknownAt: Number.POSITIVE_INFINITY })],
+      'one has seen an issuer that is not listed, perhaps an intermediate of the CA',
+    ],
     ['no entry has come', [observed({ entries: 0 })], 'no proxy has sent its access log'],
     [
       'no entry has an issuer',
@@ -122,7 +133,10 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
   test('it has observed the whole window → the gate says that no client was seen', () => {
     for (const since of [now - hour, now - 2 * hour])
       assert.equal(
-        gateOf('finish', drained({ servers: [observed({ since, lostAt: now - hour })] })).detail,
+        gateOf(
+          'finish',
+          drained({ servers: [observed({ since, lostAt: now - hour, unknownAt: now - hour })] }),
+        ).detail,
         'no client with a leaf of the old CA was seen',
       );
   });
@@ -133,6 +147,7 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
     const observation = fc.record({
       since: fc.option(time, { nil: undefined }),
       entries: fc.nat({ max: 2 }),
+      unknownAt: fc.option(time, { nil: undefined }),
       without: fc.nat({ max: 2 }),
       nodes: fc.nat({ max: 4 }),
       lostAt: fc.option(time, { nil: undefined }),

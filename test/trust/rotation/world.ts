@@ -117,6 +117,7 @@ export function makeWorld({
       publication: publishes ? consumer.factsAt(index, publicationOf(server), now) : undefined,
       observed: {
         since: server.startedAt,
+        unknownAt: undefined,
         entries: server.seen.size,
         without: 0,
         nodes: server.seen.size,
