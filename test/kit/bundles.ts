@@ -3,6 +3,7 @@ import type { BundlePolicy, TrustBundle } from '../../src/trust/bundle/trust-bun
 import { currentShare } from '../../src/trust/ledger/share.ts';
 import type { Share } from '../../src/trust/ledger/share.ts';
 import type { TrustDomain } from '../../src/trust/model/mesh-trust.ts';
+import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
 import type { Certificate } from './certificates.ts';
 import { resourceOf } from './resources.ts';
 
@@ -37,4 +38,16 @@ export function served({ anchors }: TrustBundle): readonly string[] {
         certificate.subject.replace(/^CN=/, '') + (rooting === 'as-listed' ? '' : ` ${rooting}`),
     )
     .sort();
+}
+
+/** Returns the CAs of each trust domain that has any, as `trust domain: common names`. */
+export function servedCas(meshes: MeshStates): readonly string[] {
+  return [...meshes.values()].flatMap(({ bundle }) =>
+    bundle.bundles
+      .filter(({ anchors }) => anchors.length > 0)
+      .map(({ trustDomain, anchors }) => {
+        const names = anchors.map(({ certificate }) => certificate.subject.replace(/^CN=/, ''));
+        return `${trustDomain}: ${names.sort().join(' ')}`;
+      }),
+  );
 }

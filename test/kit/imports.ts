@@ -6,6 +6,7 @@ import type { EventsBySource } from '../../src/trust/identity/identity-stage.ts'
 import type { Finding } from '../../src/trust/findings/finding.ts';
 import { createMeshBuilder } from '../../src/trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
+import { servedCas } from './bundles.ts';
 import { parseAll } from './mesh-identities.ts';
 
 /** Labels as Kuma's Global control plane has them. */
@@ -119,17 +120,7 @@ export function makeImportRig(options: Partial<ImportStageOptions> = {}): Import
       apply(stage.tick(now), now);
       ledger.tick(now);
     },
-    inForce: () =>
-      [...meshes().values()].flatMap(({ bundle }) =>
-        bundle.bundles.flatMap(({ trustDomain, anchors }) =>
-          anchors.length === 0
-            ? []
-            : `${trustDomain}: ${anchors
-                .map(({ certificate }) => certificate.subject.replace(/^CN=/, ''))
-                .sort()
-                .join(' ')}`,
-        ),
-      ),
+    inForce: () => servedCas(meshes()),
     meshes,
     findings,
     codes: () => findings().map(({ code, severity }) => `${code} ${severity}`),

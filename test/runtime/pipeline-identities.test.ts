@@ -8,7 +8,7 @@ import { createLedger } from '../../src/trust/ledger/ledger.ts';
 import { defaultLimits } from '../../src/trust/model/limits.ts';
 import { createMeshBuilder } from '../../src/trust/snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../../src/trust/source.ts';
-import { noPolicy } from '../kit/bundles.ts';
+import { noPolicy, servedCas } from '../kit/bundles.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
 import type { FakeClock } from '../kit/fake-clock.ts';
@@ -55,17 +55,7 @@ function makeRig(linger: Linger): Rig {
     clock,
     pipeline,
     deliver,
-    served: () =>
-      [...pipeline.view().meshes.values()].flatMap(({ bundle }) =>
-        bundle.bundles.flatMap(({ trustDomain, anchors }) =>
-          anchors.length === 0
-            ? []
-            : `${trustDomain}: ${anchors
-                .map(({ certificate }) => certificate.subject.replace(/^CN=/, ''))
-                .sort()
-                .join(' ')}`,
-        ),
-      ),
+    served: () => servedCas(pipeline.view().meshes),
     codes: () => pipeline.view().ledger.findings.map(({ code }) => code),
   };
 }
