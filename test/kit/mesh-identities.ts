@@ -4,6 +4,7 @@ import { createLedger } from '../../src/trust/ledger/ledger.ts';
 import type { LedgerEvent } from '../../src/trust/ledger/ledger.ts';
 import { defaultLimits } from '../../src/trust/model/limits.ts';
 import { parseFile } from '../../src/trust/model/parse-file.ts';
+import { codes } from './ledger.ts';
 import { reader } from './resources.ts';
 
 export const hour = 3_600_000;
@@ -108,7 +109,7 @@ export function makeRig(options: Partial<IdentityStageOptions> = {}): Rig {
         }
       return lines.sort();
     },
-    codes: () => [...new Set(ledger.view().findings.map(({ code }) => code))].sort(),
+    codes: () => codes(ledger),
     messages: () => ledger.view().findings.map(({ message }) => message),
     grantsOf: (source, path) => ledger.grantsOf(source, path),
   };
