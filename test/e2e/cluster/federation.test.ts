@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { realpath, writeFile } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
-import { makeTempDir } from '../../kit/temp-dir.ts';
 import { federationCrd } from './federation-crd.ts';
+import { makeOverlay } from './overlay.ts';
 import { meshTrust, requestsFor, skip, startStage } from './stage.ts';
 import { webhookConfiguration } from './webhook-configuration.ts';
 
@@ -20,8 +17,6 @@ const reviewed = {
   resource: 'clusterfederatedtrustdomains',
   scope: 'Cluster',
 } as const;
-
-const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 
 test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
   await using stage = await startStage();
@@ -66,10 +61,7 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
   await t.test(
     'with the component of the manifests and the CRD: the clients of the peer are admitted',
     async () => {
-      await using overlay = await makeTempDir();
-      const folder = relative(await realpath(overlay.path), base);
-      const kustomization = { resources: [folder], components: [`${folder}/federation`] };
-      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify(kustomization));
+      await using overlay = await makeOverlay('federation');
       await stage.kubectl('apply -f -', JSON.stringify(federationCrd));
       await stage.kubectl(
         'wait --for=condition=Established --timeout=30s crd/clusterfederatedtrustdomains.spire.spiffe.io',

@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
-import { realpath, writeFile } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { run } from '../../cli/run.ts';
 import type { Outcome } from '../../cli/run.ts';
-import { makeTempDir } from '../../kit/temp-dir.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { untilEvent } from './object-status.ts';
 import { kumaIdentityCrd, kumaTrustCrd } from './kuma-crds.ts';
+import { makeOverlay } from './overlay.ts';
 import { listOf, meshTrust, requestsFor, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
-
-const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 
 /** Returns a MeshIdentity whose CA Kuma's control plane generates, and keeps in a Secret. */
 function generatedIdentity(trustDomain: string): string {
@@ -123,10 +118,7 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
   });
 
   await t.test('with the component of the manifests and the CRD: their CAs are trusted', async () => {
-    await using overlay = await makeTempDir();
-    const folder = relative(await realpath(overlay.path), base);
-    const kustomization = { resources: [folder], components: [`${folder}/identities`] };
-    await writeFile(overlay.join('kustomization.yaml'), JSON.stringify(kustomization));
+    await using overlay = await makeOverlay('identities');
     await stage.kubectl('apply -f -', kumaIdentityCrd);
     await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
     await stage.kubectl('apply -f -', meshIdentity(first));

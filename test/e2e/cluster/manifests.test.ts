@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, realpath, symlink, writeFile } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { readManifests } from '../../kit/helm.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { makeOverlay, manifests } from './overlay.ts';
 import { namespace, skip, startStage, meshTrust } from './stage.ts';
 
 const invalid: readonly (readonly [what: string, spec: unknown, sentence: RegExp])[] = [
@@ -39,8 +39,7 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
 
   await t.test('every object: no warning, in a namespace with the restricted standard', async () => {
     await stage.kubectl(`label namespace ${namespace} pod-security.kubernetes.io/warn=restricted`);
-    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
-    const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
+    const rendered = (await stage.cluster.kubectl(['kustomize', manifests])).stdout;
     assert.match(rendered, /kind: Deployment/);
     const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
     const { stdout, stderr } = await stage.cluster.kubectl(
@@ -52,14 +51,10 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
   });
 
   await t.test('component existing-namespace: only the namespace is left out', async () => {
-    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
-    await using overlay = await makeTempDir();
-    const base = relative(await realpath(overlay.path), folder);
-    const components = [`${base}/existing-namespace`];
-    await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+    await using overlay = await makeOverlay('existing-namespace');
     const kindsOf = async (path: string): Promise<readonly string[]> =>
       readManifests((await stage.cluster.kubectl(['kustomize', path])).stdout).map(({ kind }) => kind);
-    const all = await kindsOf(folder);
+    const all = await kindsOf(manifests);
     assert.equal(all[0], 'Namespace');
     assert.deepEqual(await kindsOf(overlay.path), all.slice(1));
   });
@@ -99,11 +94,7 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
   await t.test(
     'component bundle-endpoint: is accepted beside the webhook, with its port and its Secret',
     async () => {
-      const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
-      await using overlay = await makeTempDir();
-      const base = relative(await realpath(overlay.path), folder);
-      const components = ['bundle-endpoint', 'webhook', 'federation'].map((name) => `${base}/${name}`);
-      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+      await using overlay = await makeOverlay('bundle-endpoint', 'webhook', 'federation');
       const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
       const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
       await stage.cluster.kubectl(['create', ...options, '-f', '-'], renamed(rendered));
@@ -119,11 +110,7 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
   await t.test(
     'component tokens: is accepted beside the others, with TLS and the right to review',
     async () => {
-      const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
-      await using overlay = await makeTempDir();
-      const base = relative(await realpath(overlay.path), folder);
-      const components = ['tokens', 'bundle-endpoint'].map((name) => `${base}/${name}`);
-      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+      await using overlay = await makeOverlay('tokens', 'bundle-endpoint');
       const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
       const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
       await stage.cluster.kubectl(['create', ...options, '-f', '-'], renamed(rendered));
@@ -137,8 +124,7 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
   );
 
   await t.test('without an overlay: no container runtime accepts the name of the image', async () => {
-    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
-    const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
+    const rendered = (await stage.cluster.kubectl(['kustomize', manifests])).stdout;
     const [, image = ''] = /^ +image: (.*)$/m.exec(rendered) ?? [];
     assert.equal(image, 'NAME-YOUR-IMAGE');
     // The grammar of image names has no upper case before the tag.

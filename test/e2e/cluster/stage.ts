@@ -10,6 +10,7 @@ import type { Kubernetes } from '../../kit/kubernetes.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust, MeshtrustOptions } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
+import { manifests } from './overlay.ts';
 
 const kubernetes = await findKubernetes();
 
@@ -19,7 +20,6 @@ export const skip: string | false = kubernetes.kind === 'missing' ? kubernetes.r
 export const crd: string = fileURLToPath(
   new URL('../../../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url),
 );
-const manifests = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 export const namespace = 'kuma-system';
 
 /** Returns a MeshTrust for `kubectl apply`, with the name of its trust domain. */

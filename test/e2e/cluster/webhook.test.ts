@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { realpath, writeFile } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -17,11 +15,11 @@ import type { Certificate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
-import { makeTempDir } from '../../kit/temp-dir.ts';
 import { untilCondition, untilEvent } from './object-status.ts';
 import { allow, readRoles, rightsOf } from './roles.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { makeOverlay } from './overlay.ts';
 import { meshTrust, namespace, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { webhookConfiguration } from './webhook-configuration.ts';
@@ -199,15 +197,7 @@ test('admission webhook', { skip }, async (t) => {
 
 test('webhook whose replicas issue its certificate', { skip }, async (t) => {
   await using stage = await startStage();
-  await using overlay = await makeTempDir();
-  const base = relative(
-    await realpath(overlay.path),
-    fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url)),
-  );
-  await writeFile(
-    overlay.join('kustomization.yaml'),
-    JSON.stringify({ resources: [base], components: [`${base}/webhook`] }),
-  );
+  await using overlay = await makeOverlay('webhook');
   const ports = [await freePort(), await freePort()] as const;
   const bad = withPems('bad.test', damaged);
   /** Makes the API server send reviews to that replica. There is no Service. */
