@@ -6,6 +6,7 @@ import { envoyPart } from '../bootstrap/envoy-bootstrap.ts';
 import type { BootstrapPart, BootstrapTls } from '../bootstrap/envoy-bootstrap.ts';
 import type { TokenFiles } from '../bootstrap/xds-credentials.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { bootstrapFlags } from '../flags/flag-groups.ts';
 import { namesNoServer } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
@@ -22,26 +23,7 @@ import { say } from '../terminal/terminal.ts';
 import { toJson, toYaml } from '../terminal/output.ts';
 
 type BootstrapOptions = FlagOptions<
-  | 'nodeId'
-  | 'nodeCluster'
-  | 'mesh'
-  | 'defaultMesh'
-  | 'transport'
-  | 'secret'
-  | 'xdsAddress'
-  | 'xdsCa'
-  | 'xdsName'
-  | 'xdsCert'
-  | 'xdsKey'
-  | 'xdsTokenFile'
-  | 'sdsFile'
-  | 'xdsSpireSocket'
-  | 'proxyListen'
-  | 'proxyAdmin'
-  | 'proxyCert'
-  | 'proxyKey'
-  | 'output'
-  | 'part'
+  (typeof bootstrapFlags)[number] | 'mesh' | 'defaultMesh' | 'output' | 'part'
 > &
   ServerOptions;
 
