@@ -1,17 +1,10 @@
 import { parseListenAddress } from '../../net/listen-address.ts';
 import type { ServeOptions } from '../../runtime/serve-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { serveGroups } from './flag-groups.ts';
 import type { FlagOptions } from './flags.ts';
 
-export type BundleFlags = FlagOptions<
-  | 'bundleListen'
-  | 'bundleProfile'
-  | 'bundleCert'
-  | 'bundleKey'
-  | 'bundleServe'
-  | 'bundleRefreshHint'
-  | 'bundleRate'
->;
+export type BundleFlags = FlagOptions<(typeof serveGroups)['Bundle endpoint'][number]>;
 
 /**
  * Returns the options of the bundle endpoint; undefined if `--bundle-listen` is not given.

@@ -1,18 +1,12 @@
 import type { ServeOptions, WebhookCertificate } from '../../runtime/serve-options.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { serveGroups } from './flag-groups.ts';
 import type { FlagOptions } from './flags.ts';
 
 /** The flags of the admission webhook, and other flags that affect it. */
 export type WebhookFlags = FlagOptions<
-  | 'kubernetes'
-  | 'kubeNamespace'
-  | 'kubeLeaseNamespace'
-  | 'webhookListen'
-  | 'webhookCert'
-  | 'webhookKey'
-  | 'webhookSecret'
-  | 'webhookConfiguration'
+  (typeof serveGroups)['Admission webhook'][number] | 'kubernetes' | 'kubeNamespace' | 'kubeLeaseNamespace'
 >;
 
 /**

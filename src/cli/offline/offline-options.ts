@@ -8,19 +8,11 @@ import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { readingFlags } from '../flags/flag-groups.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 
 /** The options for reading resources that `serve` and the offline commands share. */
-export type ReadingOptions = FlagOptions<
-  | 'defaultMesh'
-  | 'identities'
-  | 'zone'
-  | 'zones'
-  | 'identityRoot'
-  | 'maxDocumentBytes'
-  | 'maxCertificates'
-  | 'cacheBytes'
->;
+export type ReadingOptions = FlagOptions<(typeof readingFlags)[number]>;
 
 /** How files are read. */
 export interface Reading {
