@@ -11,9 +11,13 @@ const folder = process.env['MESHTRUST_KUMA_CRDS'] ?? '';
  * the same fields and rules.
  * @throws {Error} if the folder has no such file: the tests must not pass without the CRD that was asked for.
  */
-function readCrd(name: string, equivalent: object): Promise<string> {
+async function readCrd(name: string, equivalent: object): Promise<string> {
+  if (folder === '') return JSON.stringify(equivalent);
   const path = join(folder, `kuma.io_${name}.yaml`);
-  return folder === '' ? Promise.resolve(JSON.stringify(equivalent)) : readFile(path, 'utf8');
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    const place = 'deployments/charts/kuma/crds of https://github.com/kumahq/kuma at commit 348b6528';
+    throw new Error(`MESHTRUST_KUMA_CRDS has no ${path}: give the folder ${place}`, { cause: error });
+  });
 }
 
 /** The CRD of MeshTrust in a cluster with Kuma, for `kubectl apply`. */
