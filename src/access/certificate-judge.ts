@@ -3,7 +3,7 @@ import type { ClaimedCertificate, RefusedClient } from './claim.ts';
 import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
 import { parseSpiffeId } from '../trust/model/spiffe-id.ts';
 import type { MeshState, MeshStates } from '../trust/snapshot/mesh-builder.ts';
-import { readLink } from '../trust/verify/link.ts';
+import { readClaims } from '../trust/verify/link.ts';
 import { readLeafId } from '../trust/verify/spiffe-id.ts';
 import type { TrustedDomain } from '../trust/verify/verdict.ts';
 import { verifyLeaf } from '../trust/verify/verify-leaf.ts';
@@ -38,13 +38,12 @@ export function certificateJudge(mesh: string | undefined, { view, now }: JudgeI
 
 function judgeVerified({ leaf, isVerified }: ClaimedCertificate, now: number): ReturnType<CertificateJudge> {
   if (!isVerified) return refuse('certificate', 'the client certificate is of no CA that the server accepts');
-  const read = readLink(leaf);
-  if (read.kind === 'unreadable') return refuse('certificate', 'the client certificate cannot be read');
-  const { link } = read;
+  const claims = readClaims(leaf);
+  if (claims === undefined) return refuse('certificate', 'the client certificate cannot be read');
   // A connection may be older than the end of its certificate.
-  if (now > link.notAfter) return refuse('certificate', 'the client certificate has expired');
-  const id = readLeafId(link.names);
-  return id.kind === 'spiffe-id' ? identityOf(id.id) : { kind: 'certificate', subject: link.subject };
+  if (now > claims.notAfter) return refuse('certificate', 'the client certificate has expired');
+  const id = readLeafId(claims.names);
+  return id.kind === 'spiffe-id' ? identityOf(id.id) : { kind: 'certificate', subject: claims.subject };
 }
 
 function judgeByTrust(
@@ -52,8 +51,8 @@ function judgeByTrust(
   state: MeshState | undefined,
   now: number,
 ): ReturnType<CertificateJudge> {
-  const read = readLink(leaf);
-  const id = read.kind === 'link' ? readLeafId(read.link.names) : undefined;
+  const claims = readClaims(leaf);
+  const id = claims && readLeafId(claims.names);
   const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
   // Only the trust domain of the client is read: explaining a refusal by all others would cost much for a stranger.
   const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now });

@@ -67,15 +67,44 @@ export function readLink(der: Uint8Array): LinkReading {
   }
 }
 
+/** What a certificate says about its subject. */
+export type Claims = Pick<Link, 'subject' | 'names' | 'notAfter'>;
+
+/**
+ * Reads what a certificate says about its subject, at half the cost of `readLink`, for a certificate that TLS has
+ * verified. `undefined` if it cannot be read. Never throws.
+ */
+export function readClaims(der: Uint8Array): Claims | undefined {
+  try {
+    const parts = walkCertificate(der);
+    const { names } = detailsOf(der, parts, invalidExtensionOf(parts));
+    return { subject: displayName(parts.subject.name), names, notAfter: parts.notAfter };
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
+}
+
+function invalidExtensionOf({ invalidExtension, extensions }: CertificateParts): string | undefined {
+  if (invalidExtension !== undefined) return invalidExtension;
+  const { ca, pathLength } = extensions.basicConstraints ?? {};
+  return ca === false && pathLength !== undefined
+    ? 'the basic constraints of a non-CA have a path length'
+    : undefined;
+}
+
+function detailsOf(
+  der: Uint8Array,
+  { extensionsField }: CertificateParts,
+  invalid: string | undefined,
+): ExtensionDetails {
+  return invalid === undefined ? readDetails(der, extensionsField) : noDetails;
+}
+
 function describe(der: Uint8Array, parts: CertificateParts): Link {
   const { extensions, serial, subject, issuer } = parts;
-  const { ca, pathLength } = extensions.basicConstraints ?? {};
-  const invalidExtension =
-    parts.invalidExtension ??
-    (ca === false && pathLength !== undefined
-      ? 'the basic constraints of a non-CA have a path length'
-      : undefined);
-  const details = invalidExtension === undefined ? readDetails(der, parts.extensionsField) : noDetails;
+  const invalidExtension = invalidExtensionOf(parts);
+  const details = detailsOf(der, parts, invalidExtension);
   const [subjectName, issuerName] = [canonicalName(subject.name), canonicalName(issuer.name)];
   const selfIssued = isSameName(subjectName, issuerName);
   const link = {

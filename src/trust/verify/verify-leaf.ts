@@ -3,7 +3,7 @@ import type { BuiltPath } from './build-path.ts';
 import { checkPath } from './check-path.ts';
 import { explainNoPath } from './explain-no-path.ts';
 import { readLink } from './link.ts';
-import type { Link } from './link.ts';
+import type { Link, LinkReading } from './link.ts';
 import { readLeafId } from './spiffe-id.ts';
 import type { LeafId } from './spiffe-id.ts';
 import type {
@@ -108,11 +108,15 @@ function unknownDomain(name: string, domains: readonly TrustedDomain[]): Refusal
   return { code: 'unknown-trust-domain', sentence: `trust domain ${name} has no CA${hint}` };
 }
 
+/** The anchors that were read, by their bytes: a server verifies thousands of clients with the same anchors. */
+const anchorLinks = new WeakMap<Uint8Array, LinkReading>();
+
 /** Reads the anchors of a trust domain. All are readable, because anchors that Envoy would not load are not served. */
 function readAnchors({ anchors }: TrustedDomain): ReadonlyMap<Link, ServedAnchor> {
   return new Map(
     anchors.flatMap((anchor) => {
-      const read = readLink(anchor.der);
+      const read = anchorLinks.get(anchor.der) ?? readLink(anchor.der);
+      anchorLinks.set(anchor.der, read);
       return read.kind === 'link' ? [[read.link, anchor] as const] : [];
     }),
   );

@@ -1,6 +1,8 @@
 /** The client certificate of a connection. The client has proved that it has the private key. */
 export interface PeerCertificate {
-  readonly subject: unknown;
+  /** The attributes of the subject, one a line, such as `CN=proxy`. */
+  readonly subject: string;
+  /** The subject alternative names, such as `URI:spiffe://a.test/proxy, DNS:a.test`. */
   readonly subjectaltname?: string | undefined;
   /** The certificate as DER. */
   readonly raw: Uint8Array;

@@ -14,18 +14,22 @@ function certificateOf(socket: unknown): PeerCertificate | undefined {
 }
 
 function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
-  const { raw, ...names }: Partial<ReturnType<TLSSocket['getPeerCertificate']>> = socket.getPeerCertificate();
-  return raw === undefined ? undefined : new SocketCertificate(socket, names.subject, names.subjectaltname);
+  // `getPeerCertificate` would read every field, keys and fingerprints included.
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  // Its type does not say so: an SVID may have an empty subject, which is `undefined`.
+  const subject: string | undefined = certificate.subject;
+  return new SocketCertificate(socket, subject ?? '', certificate.subjectAltName);
 }
 
 /** Keeps no DER: thousands of connections would keep megabytes that are needed only at the start of a stream. */
 class SocketCertificate implements PeerCertificate {
   readonly #socket: TLSSocket;
-  readonly subject: unknown;
+  readonly subject: string;
   readonly subjectaltname: string | undefined;
   readonly isVerified: boolean;
 
-  constructor(socket: TLSSocket, subject: unknown, subjectaltname: string | undefined) {
+  constructor(socket: TLSSocket, subject: string, subjectaltname: string | undefined) {
     this.#socket = socket;
     this.subject = subject;
     this.subjectaltname = subjectaltname;
