@@ -1,6 +1,6 @@
 /**
- * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests that
- * load the file against each change:
+ * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests that load
+ * the file against each change:
  *
  *     nice -n 19 node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
  *
@@ -12,8 +12,8 @@
  * - `TIMED OUT`: tests took too long, and none failed otherwise. An endless loop, or a slow machine: look at it.
  * - `no mutant`: the compiler refuses the change. Such a change is not counted.
  *
- * Works on a copy of the checkout in a temporary folder, in which the tests must pass before the first change.
- * Exits with 1 if a change survived or timed out.
+ * A test file that fails is run without the change, too, and must pass. Works on a copy of the checkout in a temporary
+ * folder. Exits with 1 if a change survived or timed out.
  */
 import { execFile, spawn } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ import { parseArgs } from 'node:util';
 import { pureRooms } from './lint/rooms.ts';
 import { isDecisive, outcomeOf, parseFailures, type Outcome, type TestRun } from './mutation/outcome.ts';
 import { filesThatLoad, importsOf } from './mutation/reach.ts';
-import { mutate, mutationsOf, shuffle, type Mutation } from './mutation/places.ts';
+import { mutate, mutationsOf, roundsOf, shuffle, type Mutation } from './mutation/places.ts';
 import { testsOf } from './mutation/tests-of.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -45,6 +45,7 @@ async function runTests(copy: string, files: readonly string[], limitMs: number)
     cwd: copy,
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(copy, 'out') },
   });
   let hasEnded = false;
   const end = (): void => {
@@ -70,11 +71,51 @@ async function runTests(copy: string, files: readonly string[], limitMs: number)
   return { failures: parseFailures(output), exitCode, isOverLimit };
 }
 
-/** Returns true if the compiler accepts `src` of the copy. Code and variables without a use are no errors here. */
-async function compiles(copy: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile(compiler, ['-p', 'tsconfig.mutated.json'], { cwd: copy }, (error) => resolve(error === null));
-  });
+/** Returns the files of the copy in which the compiler finds an error. Code and variables without a use are none. */
+async function filesWithErrors(copy: string): Promise<ReadonlySet<string>> {
+  const { output, failed } = await new Promise<{ readonly output: string; readonly failed: boolean }>(
+    (resolve) => {
+      execFile(compiler, ['-p', 'tsconfig.mutated.json'], { cwd: copy }, (error, stdout) =>
+        resolve({ output: stdout, failed: error !== null }),
+      );
+    },
+  );
+  const files = new Set([...output.matchAll(/^(\S+)\(\d+,\d+\): error /gm)].map(([, file = '']) => file));
+  if (failed && files.size === 0) throw new Error(`the compiler fails: ${output}`);
+  return files;
+}
+
+/** Returns the mutations that the compiler refuses. It checks one change of each file at once. */
+async function findRefused(copy: string, chosen: readonly Mutation[]): Promise<ReadonlySet<Mutation>> {
+  const refused = new Set<Mutation>();
+  if ((await filesWithErrors(copy)).size > 0) throw new Error('src does not compile without a change');
+  for (const round of roundsOf(chosen)) {
+    const errors = await withChanges(copy, round, () => filesWithErrors(copy));
+    const own = round.filter(({ file }) => errors.has(file));
+    for (const mutation of own) refused.add(mutation);
+    if (own.length === errors.size) continue;
+    // A change can cause an error in another file, too.
+    for (const mutation of round)
+      if ((await withChanges(copy, [mutation], () => filesWithErrors(copy))).size > 0) refused.add(mutation);
+  }
+  return refused;
+}
+
+/** Calls a function while the copy has these changes of different files. */
+async function withChanges<T>(copy: string, changes: readonly Mutation[], use: () => Promise<T>): Promise<T> {
+  const texts = await Promise.all(changes.map(({ file }) => readFile(join(copy, file), 'utf8')));
+  const write = (change: (text: string, mutation: Mutation) => string): Promise<unknown> =>
+    Promise.all(
+      changes.map((mutation, index) =>
+        writeFile(join(copy, mutation.file), change(texts[index] ?? '', mutation)),
+      ),
+    );
+  await write(mutate);
+  try {
+    return await use();
+  } finally {
+    await write((text) => text);
+  }
 }
 
 async function makeCopy(): Promise<string> {
@@ -93,61 +134,41 @@ async function makeCopy(): Promise<string> {
   return copy;
 }
 
-/** Runs test files without a change, each once, and returns the limit in milliseconds for a run with one. */
-function makeBaseline(copy: string): (files: readonly string[]) => Promise<number> {
-  const durations = new Map<string, number>();
-  return async (files) => {
-    const unknown = files.filter((file) => !durations.has(file));
-    if (unknown.length > 0) {
-      const start = performance.now();
-      const outcome = outcomeOf(await runTests(copy, unknown, 1_200_000));
-      if (outcome.kind !== 'passed') throw new Error(`fails without a change: ${describe(outcome)}`);
-      for (const file of unknown) durations.set(file, (performance.now() - start) / unknown.length);
-    }
-    // A longer run is no endless loop on a machine with other work.
-    return files.reduce((sum, file) => sum + 5 * (durations.get(file) ?? 0), 60_000);
-  };
-}
-
 function describe(outcome: Outcome): string {
   if (outcome.kind === 'noticed') return `${outcome.by.file}: ${outcome.by.name}`;
   if (outcome.kind === 'passed') return 'passed';
   return outcome.at === undefined ? 'the limit of the run' : `${outcome.at.file}: ${outcome.at.name}`;
 }
 
-/**
- * Returns the outcome of the tests that load the file, which end at the first group that does not pass. `undefined` if the
- * change does not compile. The file is the old one again afterwards, and whenever a baseline is made.
- */
-async function tryChange(
-  copy: string,
-  mutation: Mutation,
-  baseline: (files: readonly string[]) => Promise<number>,
-): Promise<Outcome | undefined> {
-  const path = join(copy, mutation.file);
-  const text = await readFile(path, 'utf8');
-  const withChange = async <T>(use: () => Promise<T>): Promise<T> => {
-    await writeFile(path, mutate(text, mutation));
-    try {
-      return await use();
-    } finally {
-      await writeFile(path, text);
-    }
-  };
-  if (!(await withChange(() => compiles(copy)))) return undefined;
-  const loading = filesThatLoad(mutation.file, await imports);
+/** The files of tests that pass without a change. */
+const passing = new Set<string>();
+
+/** Returns the outcome of the tests that load the file, which end at the first group that does not pass. */
+async function tryChange(copy: string, mutation: Mutation): Promise<Outcome> {
+  const loading = [...filesThatLoad(mutation.file, await imports)];
   const tried = new Set<string>();
   for (const patterns of testsOf(mutation.file)) {
     // Other tests cannot notice the change.
     const matching = new Set(globSync([...patterns], { cwd: copy }));
-    const files = [...loading].filter((file) => matching.has(file) && !tried.has(file));
-    if (files.length === 0) continue;
-    for (const file of files) tried.add(file);
-    const limitMs = await baseline(files);
-    const outcome = outcomeOf(await withChange(() => runTests(copy, files, limitMs)));
-    if (outcome.kind !== 'passed') return outcome;
+    const files = loading.filter((file) => matching.has(file) && !tried.has(file));
+    for (const group of [files.slice(0, 3), files.slice(3)]) {
+      if (group.length === 0) continue;
+      for (const file of group) tried.add(file);
+      const limitMs = 120_000 + group.length * 30_000;
+      const outcome = outcomeOf(await withChanges(copy, [mutation], () => runTests(copy, group, limitMs)));
+      if (outcome.kind === 'noticed') await checkPasses(copy, outcome.by.file);
+      if (outcome.kind !== 'passed') return outcome;
+    }
   }
   return { kind: 'passed' };
+}
+
+/** A test that fails without a change, too, notices nothing. */
+async function checkPasses(copy: string, file: string): Promise<void> {
+  if (passing.has(file)) return;
+  const outcome = outcomeOf(await runTests(copy, [file], 600_000));
+  if (outcome.kind !== 'passed') throw new Error(`fails without a change: ${describe(outcome)}`);
+  passing.add(file);
 }
 
 /** The imports of all modules and tests. */
@@ -194,16 +215,17 @@ if (import.meta.main) {
       rmSync(copy, { recursive: true, force: true });
       process.exit(1);
     });
-  const baseline = makeBaseline(copy);
-  const counts = { noticed: 0, survived: 0, timedOut: 0, refused: 0 };
+  const counts = { noticed: 0, survived: 0, timedOut: 0 };
+  let refused: ReadonlySet<Mutation> = new Set();
   try {
-    if (!(await compiles(copy))) throw new Error('src does not compile without a change');
+    refused = await findRefused(copy, chosen);
     for (const mutation of chosen) {
-      const outcome = await tryChange(copy, mutation, baseline);
-      if (outcome === undefined) {
-        counts.refused += 1;
+      if (refused.has(mutation)) {
         print('no mutant', mutation);
-      } else if (outcome.kind === 'noticed') {
+        continue;
+      }
+      const outcome = await tryChange(copy, mutation);
+      if (outcome.kind === 'noticed') {
         counts.noticed += 1;
         print('noticed', mutation, ` | ${describe(outcome)}`);
       } else if (outcome.kind === 'timed-out') {
@@ -217,9 +239,9 @@ if (import.meta.main) {
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
-  const { noticed, survived, timedOut, refused } = counts;
+  const { noticed, survived, timedOut } = counts;
   console.log(
-    `${noticed} of ${noticed + survived + timedOut} changes were noticed; ${survived} survived, ${timedOut} timed out; ${refused} more do not compile`,
+    `${noticed} of ${noticed + survived + timedOut} changes were noticed; ${survived} survived, ${timedOut} timed out; ${refused.size} more do not compile`,
   );
   process.exitCode = survived + timedOut === 0 ? 0 : 1;
 }

@@ -89,3 +89,11 @@ export function shuffle(
     ordered.flatMap((ofRoom) => ofRoom.slice(turn, turn + 1)),
   ).flat();
 }
+
+/** Splits mutations into rounds with one mutation of each file at most. */
+export function roundsOf(mutations: readonly Mutation[]): readonly (readonly Mutation[])[] {
+  const rounds: Mutation[][] = [];
+  for (const ofFile of Map.groupBy(mutations, ({ file }) => file).values())
+    for (const [round, mutation] of ofFile.entries()) (rounds[round] ??= []).push(mutation);
+  return rounds;
+}

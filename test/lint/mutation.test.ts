@@ -10,7 +10,7 @@ import {
   type Failure,
   type TestRun,
 } from '../../scripts/mutation/outcome.ts';
-import { mutate, mutationsOf, roomOf, shuffle } from '../../scripts/mutation/places.ts';
+import { mutate, mutationsOf, roomOf, roundsOf, shuffle } from '../../scripts/mutation/places.ts';
 import { filesThatLoad, importsOf } from '../../scripts/mutation/reach.ts';
 import { testsOf } from '../../scripts/mutation/tests-of.ts';
 
@@ -76,6 +76,19 @@ suite('choice of places', () => {
   test('same seed: has the same order; other seed: has another', () => {
     assert.deepEqual(shuffle(all, rooms, 7), shuffle(all, rooms, 7));
     assert.notDeepEqual(shuffle(all, rooms, 7), shuffle(all, rooms, 8));
+  });
+});
+
+suite('rounds of the compiler', () => {
+  test('several places of some files: each round has one of each file, and all are there', () => {
+    const text = 'if (a === b && c < d) e();';
+    const [a, b] = [mutationsOf('src/a.ts', text), mutationsOf('src/b.ts', text).slice(0, 1)];
+    const rounds = roundsOf([...a, ...b]);
+    assert.deepEqual(
+      rounds.map((round) => round.map(({ file }) => file)),
+      [['src/a.ts', 'src/b.ts'], ['src/a.ts'], ['src/a.ts']],
+    );
+    assert.deepEqual(new Set(rounds.flat()), new Set([...a, ...b]));
   });
 });
 

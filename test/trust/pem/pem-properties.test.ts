@@ -38,6 +38,25 @@ test('encode, then decode → the same bytes, and the text is canonical', () => 
   );
 });
 
+test('body with lines of any width and any line end → the same bytes, and refused with a bit that is not used', () => {
+  const form = fc.tuple(fc.nat(99), fc.constantFrom('\n', '\r\n', ' \n'));
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), form, (der, [width, end]) => {
+      const body = Buffer.from(der).toString('base64');
+      const armoured = (text: string): string => {
+        const lines = Array.from({ length: Math.ceil(text.length / (width + 1)) }, (_, line) =>
+          text.slice(line * (width + 1), (line + 1) * (width + 1)),
+        );
+        return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join(end);
+      };
+      assert.deepEqual(accepted(armoured(body)), [hex(der)]);
+      // The last character before the padding has two or four bits that are not used.
+      const odd = body.replace(/[A-Za-z0-9+/](?==)/, (last) => String.fromCharCode(last.charCodeAt(0) + 1));
+      assert.deepEqual(accepted(armoured(odd)), [odd === body ? hex(der) : 'refused']);
+    }),
+  );
+});
+
 test('decode canonical text, then encode → the same text', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 5 }), (ders) => {
