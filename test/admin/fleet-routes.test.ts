@@ -159,7 +159,7 @@ suite('the list of proxies', () => {
 });
 
 suite('proxy that is behind', () => {
-  test('has the same time in each response, however long it is behind', async () => {
+  test('behind for any time: has the same time in each response', async () => {
     const { publish, asks, pass, list, detail, rollout } = served();
     publish(statesOf({ ALL: 'v1' }));
     asks(streamOf(1, 'a'));
@@ -179,7 +179,7 @@ suite('proxy that is behind', () => {
 });
 
 suite('worker that does not answer', () => {
-  test('responses are marked as incomplete', async () => {
+  test('lists and rollouts: are marked as incomplete', async () => {
     const { publish, asks, quotes, list, rollout, status } = served(false);
     publish(statesOf({ ALL: 'v1' }));
     const proxy = streamOf(1, 'a');

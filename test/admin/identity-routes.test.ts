@@ -21,7 +21,7 @@ async function answer(
 }
 
 suite('admin API: MeshIdentities', () => {
-  test('a MeshIdentity with a replaced CA, one of SPIRE and a broken one', async () => {
+  test('a MeshIdentity with a replaced CA, one of SPIRE and a broken one: each with its state', async () => {
     const rig = makeRig({ zone: 'z' });
     const certificate = inline(b.certPem);
     const expiry = { bundled: { ca: { certificate }, certificateParameters: { expiry: '1h' } } };

@@ -62,7 +62,7 @@ suite('routes for certificates and changes', () => {
     ['nothing like it', []],
   ];
   for (const [search, found] of searches) {
-    test(`search ${search}`, async () => {
+    test(`search ${search}: ${found.join(', ') || 'nothing'}`, async () => {
       const list = (await get(`/api/v1/certificates?search=${encodeURIComponent(search)}`)).json();
       assert.deepEqual(
         (list as CertificateList).certificates.map(({ subject }) => subject),

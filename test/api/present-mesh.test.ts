@@ -96,5 +96,5 @@ suite('seconds until a time', () => {
     [0, 0, 0],
     [0, 5000, 0],
   ] as const)
-    test(`are ${expected} from ${now} to ${until}`, () => assert.equal(secondsUntil(until, now), expected));
+    test(`from ${now} to ${until}: ${expected}`, () => assert.equal(secondsUntil(until, now), expected));
 });

@@ -22,7 +22,7 @@ function plugin(args: readonly string[], env: Readonly<Record<string, string>>, 
 }
 
 suite('kubectl meshtrust', () => {
-  test('asks every pod through a forwarded port, and ends the forwarding with the command', async () => {
+  test('several pods: each is asked through a forwarded port, and the forwarding ends with the command', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     one.proxies.asks(streamOf(1, 'proxy-of-one'));

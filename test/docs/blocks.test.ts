@@ -70,12 +70,12 @@ suite('fenced blocks of the documentation', () => {
       assert.deepEqual(wrong, []);
     });
 
-  test('there are commands and documents in them', () => {
+  test('all pages: contain commands and documents', () => {
     assert.ok(commands > 40, `${commands} commands`);
     assert.ok(documents > 5, `${documents} documents`);
   });
 
-  test('an unknown command or flag is found', () => {
+  test('an unknown command or flag: is found', () => {
     assert.equal(unknownIn(['wiat', '--mesh', 'a']), 'wiat');
     assert.equal(unknownIn(['wait', '--mseh', 'a']), '--mseh');
     assert.equal(unknownIn(['wait', '--mesh', 'a']), undefined);

@@ -36,7 +36,7 @@ function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
 }
 
 suite('proxy that is behind and whose connection broke', () => {
-  test('is lost, with its name and its last acknowledged version; the rollout has not converged', () => {
+  test('during a rollout: is lost, with its name and its last acknowledged version, and the rollout has not converged', () => {
     const { leaves, rollout } = behind();
     leaves(a, 'silence');
     const { states, connected, convergedAt, lagging, asked, versions } = rollout();
@@ -82,7 +82,7 @@ suite('proxy that is behind and whose connection broke', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
-  test('is counted by mesh, also without a listed MeshTrust', () => {
+  test('its mesh has no listed MeshTrust: is counted in its mesh as well', () => {
     const { leaves, asks, look, history, now } = behind();
     leaves(a, 'silence');
     const other = streamOf(7, 'x', 'other');
@@ -154,7 +154,7 @@ suite('proxy that is behind and whose connection broke', () => {
 });
 
 suite('proxy that was in sync when its connection broke', () => {
-  test('no rollout waits for it, until a new version is served within the window', () => {
+  test('a new version is served within the window: the rollout waits for it, and none did before', () => {
     const { leaves, publish, rollout, gone } = behind();
     leaves(b, 'silence');
     assert.deepEqual(gone(), { b: undefined });
@@ -166,7 +166,7 @@ suite('proxy that was in sync when its connection broke', () => {
 });
 
 suite('proxy that closed its connection', () => {
-  test('counts for the time that an Envoy takes to reconnect, and then is gone', () => {
+  test('it does not come back: counts for the time that an Envoy takes to reconnect, and then is gone', () => {
     const { leaves, pass, gone, rollout } = behind();
     leaves(a);
     assert.deepEqual([gone(), rollout().convergedAt], [{ a: 'reconnecting' }, undefined]);
@@ -222,7 +222,7 @@ suite('lost window', () => {
 });
 
 suite('more lost proxies than are kept', () => {
-  test('proxies beyond the limit count as lost in each mesh', () => {
+  test('proxies beyond the limit: count as lost in each mesh', () => {
     const { asks, leaves, publish, look, history, now } = behind({ counted: 1 });
     publish(statesOf({ ALL: 'v1' }, 'other'));
     for (const node of ['c', 'd', 'e']) {
@@ -263,7 +263,7 @@ suite('more lost proxies than are kept', () => {
     });
   }
 
-  test('clients with long names take no more memory than others', () => {
+  test('clients with long names: take no more memory than others', () => {
     const { asks, quotes, leaves, rollout } = behind({ countedBytes: 1_000_000 });
     for (let id = 10; id < 20; id += 1) {
       const proxy = streamOf(id);
@@ -275,7 +275,7 @@ suite('more lost proxies than are kept', () => {
     assert.deepEqual([states.lost, forgotten], [1, 9]);
   });
 
-  test('proxies that closed their connections do not displace a lost proxy', () => {
+  test('proxies that closed their connections: do not displace a lost proxy', () => {
     const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
     leaves(a, 'silence');
     for (let id = 20; id < 30; id += 1) {
@@ -338,7 +338,7 @@ suite('several processes', () => {
     assert.deepEqual([namelessOf(connected), namelessOf(gone)], [2, 2]);
   });
 
-  test('forgotten proxies are added up', () => {
+  test('each forgot proxies: their numbers are added up', () => {
     const looks = [1, 2].map((forgotten) => ({
       connected: [],
       gone: [],

@@ -113,7 +113,7 @@ suite('proxy that disconnected from several processes', () => {
   const joined = (...scenes: readonly ReturnType<typeof scene>[]) =>
     mergeLooks(scenes.map(({ look }) => look()));
 
-  test('is listed once, at its last disconnection, with all its NACKs', () => {
+  test('NACKs in several processes: is listed once, at its last disconnection, with all its NACKs', () => {
     const [one, two] = [scene(), scene()];
     for (const { asks, refuses, leaves, pass } of [one, two]) {
       asks(a);
@@ -133,7 +133,7 @@ suite('proxy that disconnected from several processes', () => {
     );
   });
 
-  test('keeps its last NACK when it is connected to another process', () => {
+  test('connected to another process: keeps its last NACK', () => {
     const [one, two] = [scene(), scene()];
     one.asks(a);
     one.refuses(a, 'v1', 'not this');

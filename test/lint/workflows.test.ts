@@ -30,7 +30,7 @@ const { scripts } = JSON.parse(await readFile(new URL('package.json', root), 'ut
 };
 
 suite('workflows', () => {
-  test('there are the gate, the analysis and the release', () => {
+  test('all workflows: the gate, the analysis and the release', () => {
     assert.deepEqual(names.sort(), ['ci.yml', 'codeql.yml', 'release.yml']);
   });
 
@@ -63,7 +63,7 @@ suite('workflows', () => {
     });
   }
 
-  test('the gate of a pull request and that of a release are the same script', () => {
+  test('the gate of a pull request and that of a release: the same script', () => {
     for (const name of ['ci.yml', 'release.yml']) {
       const found = workflows.find((one) => one.name === name);
       assert.ok(found?.text.includes('run: bash .ci/run'), name);

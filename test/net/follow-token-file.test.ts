@@ -45,7 +45,7 @@ suite('token file', () => {
     ['a token that can be guessed', `${one}\nsecret\n`, /less than 16 characters/],
   ];
   for (const [what, text, reason] of bad) {
-    test(`of ${what} cannot be used at the start`, async () => {
+    test(`${what} in it: cannot be used at the start`, async () => {
       await using dir = await makeTempDir();
       await writeFile(dir.join('tokens'), text);
       await assert.rejects(

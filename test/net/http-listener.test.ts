@@ -122,7 +122,7 @@ suite('the HTTP listener', () => {
     assert.deepEqual(statuses, [200, 200, 200]);
   });
 
-  test('queues 4096 connections that are not accepted yet', async (t) => {
+  test('4096 connections that are not accepted yet: are queued', async (t) => {
     const server = createServer();
     const { mock } = t.mock.method(server, 'listen');
     const listener = createHttpListener(server, { onRequest: ok });

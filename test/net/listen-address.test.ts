@@ -16,14 +16,14 @@ suite('an address to listen on', () => {
     ['unix:relative.sock', { kind: 'unix', path: 'relative.sock' }, true],
   ] as const;
   for (const [text, address, loopback] of table) {
-    test(`is ${text}`, () => {
+    test(`${text}: is an address`, () => {
       assert.deepEqual(parseListenAddress(text), address);
       assert.equal(formatListenAddress(parseListenAddress(text)), text);
       assert.equal(isLoopback(parseListenAddress(text)), loopback);
     });
   }
 
-  test('is a unix path with slashes too, as other programs write it', () =>
+  test('unix path with three slashes, as other programs write it: is an address', () =>
     assert.deepEqual(parseListenAddress('unix:///run/x.sock'), { kind: 'unix', path: '/run/x.sock' }));
 
   for (const text of [
@@ -38,6 +38,6 @@ suite('an address to listen on', () => {
     '::1:5678',
     'unix:',
   ])
-    test(`is not ${JSON.stringify(text)}`, () =>
+    test(`${JSON.stringify(text)}: is no address`, () =>
       assert.throws(() => parseListenAddress(text), /HOST:PORT, \[IPv6\]:PORT or unix:PATH/));
 });

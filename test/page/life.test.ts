@@ -15,7 +15,8 @@ suite('validity of a certificate on a time line', () => {
     future: life(1, 400),
   };
   for (const [state, dates] of Object.entries(states)) {
-    test(`is ${state}`, () => assert.equal(lifeState(dates, now), state));
+    test(`day ${(dates.from - now) / day} to day ${(dates.until - now) / day}: ${state}`, () =>
+      assert.equal(lifeState(dates, now), state));
   }
 
   test('CA with 5 days left: has a seventh of the axis after the present', () => {

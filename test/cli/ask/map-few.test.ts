@@ -35,7 +35,7 @@ suite('mapFew', () => {
 });
 
 suite('server with more meshes than connections', () => {
-  test('check and diff work', async () => {
+  test('check and diff: read every mesh', async () => {
     const pems = [makeCa({ commonName: 'A' }).certPem];
     const resources = Array.from({ length: 300 }, (_, index) => ({
       name: 'a',

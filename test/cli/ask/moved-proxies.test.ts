@@ -128,7 +128,7 @@ suite('rollout without moved proxies', () => {
   ];
   const names = ({ lagging }: RolloutDetail) => lagging.map(({ node }) => node);
 
-  test('counts and names all others', () => {
+  test('some proxies moved: the rollout counts and names all others', () => {
     const left = withoutMoved(rollout, [gone('a'), gone('b'), back], new Set(['a']));
     assert.deepEqual(
       [numbers(left), names(left)],

@@ -43,7 +43,7 @@ suite('bootstrap', () => {
     ['delta-ads-tls', tls],
   ] as const;
   for (const [name, args] of examples) {
-    test(`prints the same as examples/envoy/${name}.yaml`, async () => {
+    test(`arguments for ${name}: prints examples/envoy/${name}.yaml`, async () => {
       const example = await readFile(
         new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url),
         'utf8',
@@ -104,7 +104,7 @@ suite('bootstrap', () => {
     assert.equal((await run(['bootstrap', '--part=cluster'])).code, 0, 'it has no node');
   });
 
-  test('prints the same as JSON', async () => {
+  test('-o json: prints the same as JSON', async () => {
     const [yaml, json] = [await run(demo), await run([...demo, '-o', 'json'])];
     assert.deepEqual(JSON.parse(json.stdout), load(yaml.stdout));
   });
@@ -130,7 +130,7 @@ suite('bootstrap', () => {
     ]);
   });
 
-  test('expects the host of the address in the certificate of the control plane', async () => {
+  test('TLS to a name or an IP address: the certificate of the control plane must have it', async () => {
     const context = async (address: string) =>
       JSON.stringify((await clusterOf(`--xds-address=${address}`, '--xds-ca=/ca'))['transport_socket']);
     const named = await context('a.test:1');
@@ -209,7 +209,7 @@ suite('bootstrap', () => {
     [['--node-id=a', '--transport=rest'], /Allowed choices are delta-ads, ads, delta-sds, sds/],
   ];
   for (const [args, sentence] of usages) {
-    test(`refuses ${args.join(' ') || 'to make up a node id'}`, async () => {
+    test(`${args.join(' ') || 'no node id'}: refused`, async () => {
       const { code, stdout, stderr } = await run(['bootstrap', ...args]);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, sentence);

@@ -41,7 +41,7 @@ function pemsOf(text: string): readonly string[] {
 }
 
 suite('bundle --format pem', () => {
-  test('prints only the certificates, of one or all trust domains', async () => {
+  test('one or all trust domains: prints their certificates only', async () => {
     await using dir = await files();
     const one = await run(['bundle', dir.path, '--format', 'pem', '--trust-domain', 'a.test']);
     assert.equal(one.code, 0);

@@ -153,7 +153,7 @@ suite('the lines of checks', () => {
 });
 
 suite('docs/checks.md', () => {
-  test('has exactly one section for each check, in their order', async () => {
+  test('each check: has exactly one section, in the order of the checks', async () => {
     const text = await readFile(new URL('../../../docs/checks.md', import.meta.url), 'utf8');
     const sections = [...text.matchAll(/^### (.+)$/gm)].map((match) => match[1]);
     assert.deepEqual(sections, Object.keys(checkCatalogue));

@@ -23,7 +23,7 @@ function exampleOf(section: string, command: string): string {
 }
 
 suite('docs/commands.md', () => {
-  test('has a section for each command, in the order of the help', async () => {
+  test('each command: has a section, in the order of the help', async () => {
     const { stdout } = await run(['--help']);
     const [, list = ''] = stdout.split('\nServe:\n');
     const commands = [...list.matchAll(/^ {2}(?<name>[a-z-]+)/gm)].map((match) => match.groups?.['name']);
@@ -33,7 +33,7 @@ suite('docs/commands.md', () => {
     );
   });
 
-  test('shows the output of the commands for the examples', async () => {
+  test('commands about the examples: print what the page shows', async () => {
     for (const command of ['validate', 'bundle']) {
       const { stdout, stderr } = await run([command, 'examples/trust']);
       const talk = command === 'validate' ? stderr : '';
@@ -41,7 +41,7 @@ suite('docs/commands.md', () => {
     }
   });
 
-  test('shows the output of diff for a server with one of the examples', async () => {
+  test('diff of a server with one of the examples: prints what the page shows', async () => {
     await using server = await wholeServer([]);
     const name = 'examples/trust/example-org-trust.yaml';
     server.deliver({ kind: 'content', path: name, text: await read(name), settled: true });
@@ -53,7 +53,7 @@ suite('docs/commands.md', () => {
     assert.equal(exampleOf('diff', 'meshtrust diff examples/trust'), `${stdout}${stderr}`);
   });
 
-  test('shows the current checks', () => {
+  test('check: prints the checks that the page shows', () => {
     const lines = exampleOf('check', 'meshtrust check')
       .split('\n')
       .filter((line) => line.startsWith('['))
@@ -62,7 +62,7 @@ suite('docs/commands.md', () => {
     assert.deepEqual(lines, claims.slice(0, -1), 'all but those of replicas');
   });
 
-  test('names only flags of the program', async () => {
+  test('each flag on the page: is a flag of the program', async () => {
     const flagsPage = await read('docs/flags.md');
     const plugin: readonly string[] =
       (await read('src/cli/kubectl/kubectl-arguments.ts')).match(/--[a-z-]+/g) ?? [];

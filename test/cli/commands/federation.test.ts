@@ -14,7 +14,7 @@ const ca = makeCa({ commonName: 'One' });
 const bundle = bundleDocument([ca], { sequence: 4 });
 
 suite('meshtrust federation', () => {
-  test('a relationship that is fetched, and one that fails', async () => {
+  test('a relationship that is fetched, and one that fails: each with its state', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await using endpoint = await startBundleEndpoint(makeLeaf(ca, { spiffeId: id }), bundle);

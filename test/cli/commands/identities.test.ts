@@ -143,7 +143,7 @@ suite('meshtrust derive', () => {
 });
 
 suite('meshtrust validate --identities', () => {
-  test('findings of MeshIdentities; without the flag they are documents of another kind', async () => {
+  test('broken MeshIdentities: have findings; without the flag they are documents of another kind', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text(a.certPem));
     assert.match((await run(['validate', dir.path, '--identities'])).stdout, /MT073/);

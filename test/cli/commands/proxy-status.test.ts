@@ -22,7 +22,7 @@ async function twoProxies() {
 }
 
 suite('proxy-status', () => {
-  test('prints a table of proxies, and a summary on stderr', async () => {
+  test('no flag: prints a table of proxies, and a summary on stderr', async () => {
     await using server = await twoProxies();
     const { code, stdout, stderr } = await run(['proxy-status', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '2 proxies: 1 refused, 1 synced\n']);
@@ -38,7 +38,7 @@ suite('proxy-status', () => {
     assert.match(stdout, /^a-bad-one .*delta ADS .*Failed to load it$/m);
   });
 
-  test('prints the same as JSON and as YAML', async () => {
+  test('-o json and -o yaml: print the same data', async () => {
     await using server = await twoProxies();
     const [json, yaml] = await Promise.all(
       ['json', 'yaml'].map((format) => run(['ps', '-o', format, `--server=${server.url}`])),

@@ -19,7 +19,7 @@ async function pending() {
 }
 
 suite('wait', () => {
-  test('returns once the last proxy has acknowledged', async () => {
+  test('the last proxy acknowledges: wait ends', async () => {
     await using server = await pending();
     let acknowledged = false;
     const waiting = start(['wait', '--mesh=default', `--server=${server.url}`]);

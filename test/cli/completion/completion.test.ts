@@ -82,7 +82,7 @@ suite('completion bash, by a real bash,', { skip }, () => {
     });
   }
 
-  test('does not change the shell', async () => {
+  test('a completion: leaves the variables of the shell unchanged', async () => {
     const { stdout } = await run(['completion', 'bash']);
     const script = `${stdout}
 before=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')

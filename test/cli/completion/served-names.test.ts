@@ -27,7 +27,7 @@ async function complete(
 }
 
 suite('completion of names that a server knows', () => {
-  test('meshes, trust domains, secrets and proxies', async () => {
+  test('meshes, trust domains, secrets and proxies: each is completed', async () => {
     await using server = await wholeServer([
       { name: 'a', trustDomain: 'a.test', pems: [ca.certPem] },
       { name: 'b', trustDomain: 'b.test', mesh: 'blue', pems: [ca.certPem] },

@@ -191,7 +191,7 @@ function variableOf(name: FlagName): string {
 suite('flags without a variable', () => {
   const connection = ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const;
 
-  test('all flags except those of serve and those to reach a server', async () => {
+  test('each flag: has a variable only if it is one of serve, or to reach a server', async () => {
     const { stdout } = await run(['serve', '--help']);
     const ofServe = all.filter((name) =>
       new RegExp(`^ +(?:-\\w, )?${flag(name).long}(?= )`, 'm').test(stdout),
@@ -233,7 +233,7 @@ suite('the variable of each flag', () => {
     const fallback: unknown = option.negate ? true : option.defaultValue;
     const variable = variableOf(name);
 
-    test(`${variable} sets ${long}`, () => {
+    test(`${variable}: sets ${long}`, () => {
       assert.notDeepEqual(value, fallback, 'the sample is not the default');
       assert.deepEqual(valueOf(name, [], { [variable]: text }), value);
       assert.deepEqual(valueOf(name, [], {}), fallback);
@@ -273,7 +273,7 @@ suite('the variable of each flag', () => {
       assert.throws(() => valueOf(name, [], { [variableOf(name)]: text }), sentence));
   }
 
-  test('has flags with an argument parser that refuses by the same error as variables', () => {
+  test('invalid duration of a flag: the same error as for a variable', () => {
     assert.throws(() => flag('guardHold').parseArg?.('soon', undefined), InvalidArgumentError);
   });
 });

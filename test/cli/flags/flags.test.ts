@@ -11,7 +11,7 @@ suite('the flags', () => {
     assert.equal(page, flagsPage(), 'run: node scripts/flag-table.ts');
   });
 
-  test('each flag has a different variable', () => {
+  test('each flag: has a variable of its own', () => {
     const variables = describeFlags().flatMap(({ variable }) => variable ?? []);
     assert.equal(new Set(variables).size, variables.length);
     for (const variable of variables) assert.match(variable, /^MESHTRUST_[A-Z_]+$/);
@@ -26,10 +26,10 @@ suite('the flags', () => {
     '1h': 3_600_000,
   };
   for (const [text, expected] of Object.entries(durations)) {
-    test(`reads the duration ${text}`, () => assert.equal(parseDuration(text), expected));
+    test(`duration ${text}: is read`, () => assert.equal(parseDuration(text), expected));
   }
   for (const text of ['', '30', '-1s', '1.5s', 's', '1d', '1 s']) {
-    test(`refuses the duration ${JSON.stringify(text)}`, () =>
+    test(`duration ${JSON.stringify(text)}: is refused`, () =>
       assert.throws(() => parseDuration(text), /Give a duration/));
   }
 });

@@ -82,7 +82,8 @@ suite('diffMeshDetails', () => {
     ],
   ];
   for (const [what, before, after, expected] of table) {
-    test(`has ${what}`, () => assert.deepEqual(words(diffMeshDetails(before, after)), expected));
+    test(`${what}: ${expected.join('; ')}`, () =>
+      assert.deepEqual(words(diffMeshDetails(before, after)), expected));
   }
 
   test('other certificate with the same subject and key: renewed', () => {
@@ -107,7 +108,7 @@ suite('diffMeshDetails', () => {
     assert.deepEqual(diffMeshDetails([promoted], [reissued]), []);
   });
 
-  test('names the secrets that differ, except a ROOTCA that only one side has', () => {
+  test('secrets that differ: are named, except a ROOTCA that only one side has', () => {
     const [before, after] = [mesh({ 'a.test': 'A' }), mesh({ 'a.test': 'A' })];
     const [first, ...rest] = after.secrets;
     assert.ok(first !== undefined);

@@ -260,7 +260,7 @@ suite('validate', () => {
 });
 
 suite('validate of a file with every violation', () => {
-  test('prints a line for each, with file, line, path, code and reason', async () => {
+  test('each violation: has a line with file, line, path, code and reason', async () => {
     await using dir = await makeTempDir();
     const text = [yaml('a', ca.certPem).replace('a.test', 'A.test').replace('type: Pem', 'type: Jwks')];
     await writeFile(dir.join('a.yaml'), [...text, yaml('b', 'nonsense')].join('---\n'));
@@ -284,7 +284,7 @@ suite('validate of a file with every violation', () => {
     );
   });
 
-  test('reads files, and directories recursively', async () => {
+  test('files and directories: are read, directories recursively', async () => {
     await using dir = await makeTempDir();
     await mkdir(dir.join('sub', 'deeper'), { recursive: true });
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
@@ -297,7 +297,7 @@ suite('validate of a file with every violation', () => {
 
 suite('a path that cannot be read', () => {
   for (const command of ['validate', 'bundle']) {
-    test(`is wrong usage of ${command}, which names it`, async () => {
+    test(`${command}: ends with wrong usage, and names the path`, async () => {
       const { code, stdout, stderr } = await run([command, '/nowhere/at/all']);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: no such file or directory\n$/);
@@ -350,7 +350,7 @@ suite('bundle', () => {
     assert.match(stdout, /^ {2}[0-9a-f]{64} {2}until .* CN=A {2}from default\/\/a {2}key [0-9a-f]{64}$/m);
   });
 
-  test('prints the served mesh, as text and as JSON', async () => {
+  test('text and JSON: print the served mesh', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const text = await run(['bundle', dir.path, '--mesh', 'default']);

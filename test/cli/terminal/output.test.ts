@@ -35,7 +35,7 @@ function ioOf(env: Readonly<Record<string, string>> = {}, isTTY = false) {
 }
 
 suite('renderTable', () => {
-  test('columns are aligned, an empty cell is a dash', () => {
+  test('cells of different widths: columns are aligned, and an empty cell is a dash', () => {
     assert.equal(
       renderTable(columns, pets, { wide: false, colour: false }),
       'NAME      KIND\nTom       cat\nJeremiah  -\n',
@@ -96,7 +96,7 @@ suite('writeOutput', () => {
     return io.text();
   };
 
-  test('writes the same data as JSON and as YAML', () => {
+  test('JSON and YAML: have the same data', () => {
     assert.deepEqual(JSON.parse(written('json')), { pets, when: data.when });
     assert.deepEqual(load(written('yaml')), { pets, when: data.when });
   });
@@ -122,6 +122,6 @@ suite('formatDuration', () => {
     [48 * 3_600_000, '2d'],
   ] as const;
   for (const [milliseconds, text] of cases) {
-    test(`${milliseconds} ms are ${text}`, () => assert.equal(formatDuration(milliseconds), text));
+    test(`${milliseconds} ms: ${text}`, () => assert.equal(formatDuration(milliseconds), text));
   }
 });

@@ -234,7 +234,7 @@ suite('the guard of a terminal', () => {
     };
   };
 
-  test('colours of the program are kept, colours in the text are removed', () => {
+  test('colours of the program and in the text: only those of the program stay', () => {
     assert.equal(terminalText(paint('a\u001b[31mb', 'good')), '\u001b[32ma [31mb\u001b[39m');
     assert.equal(terminalText('a\u001b[32mb'), 'a [32mb');
   });
@@ -258,7 +258,7 @@ suite('the guard of a terminal', () => {
     assert.equal(terminalText('a\tb\nc\r\n'), 'a\tb\nc \n');
   });
 
-  test('isTTY as the underlying stream', () => {
+  test('isTTY of a guarded stream: that of the underlying stream', () => {
     const { io: streams } = io();
     assert.equal(Object.entries(guardTerminal(streams).stdout).find(([key]) => key === 'isTTY')?.[1], true);
   });

@@ -91,7 +91,7 @@ suite('proxy that had left a worker when it died', () => {
     pass(returnWithinMs);
   };
 
-  test('is counted by the version that it had, for an hour after it left', () => {
+  test('the worker dies: is counted by the version that it had, for an hour after it left', () => {
     const { rollout, publish, pass } = died(left);
     assert.equal(rollout().unlisted.count, 0);
     publish(statesOf({ ALL: 'v2' }));
@@ -130,7 +130,7 @@ suite('proxy that a worker had lost when it died', () => {
     return all;
   };
 
-  test('stays lost, with its name, its time and the version that it acknowledged', () => {
+  test('the worker dies: stays lost, with its name, its time and the version that it acknowledged', () => {
     const { rollout, now } = afterChange();
     const { states, convergedAt, lagging } = rollout();
     assert.deepEqual([states.lost, convergedAt], [1, undefined]);
@@ -241,7 +241,7 @@ suite('roster of a worker', () => {
     assert.deepEqual(goneOf(worker), []);
   });
 
-  test('drops a lost proxy that another server has, but not one that was lost again since', () => {
+  test('another server has a lost proxy: the proxy is dropped, unless it was lost again since', () => {
     const worker = reporting();
     const { asks, leaves, report, roster, now } = worker;
     asks(a);

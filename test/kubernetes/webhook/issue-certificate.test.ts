@@ -13,7 +13,7 @@ suite('issued certificate', async () => {
   const { authority, ...issued } = await issueCertificate({ names, now });
   const [own, ca] = [new X509Certificate(issued.certificate), new X509Certificate(authority)];
 
-  test('is accepted from the Secret, for each name', () => {
+  test('each of its names: a client with the CA of the Secret accepts it', () => {
     const kept = { ...issued, authorities: [authority] };
     assert.deepEqual(planCertificate({ type: 'Opaque', data: secretData(kept) }, names, now), {
       kind: 'use',
@@ -21,21 +21,21 @@ suite('issued certificate', async () => {
     });
   });
 
-  test('is valid from an hour ago for 90 days, like its CA', () => {
+  test('issued now: is valid from an hour ago for 90 days, like its CA', () => {
     for (const { validFromDate, validToDate } of [own, ca]) {
       assert.equal(validToDate.getTime(), now + 90 * day);
       assert.equal(validFromDate.getTime(), now - 3_600_000);
     }
   });
 
-  test('is a server certificate, not a CA', () => {
+  test('extensions: those of a server certificate, not of a CA', () => {
     assert.equal(own.ca, false);
     assert.deepEqual(own.keyUsage, ['1.3.6.1.5.5.7.3.1']);
     assert.equal(ca.ca, true);
     assert.ok(ca.verify(ca.publicKey));
   });
 
-  test('each certificate has its own CA', async () => {
+  test('two certificates: each has its own CA', async () => {
     const second = await issueCertificate({ names, now });
     assert.notEqual(new X509Certificate(second.authority).subject, ca.subject);
     assert.notEqual(second.key, issued.key);

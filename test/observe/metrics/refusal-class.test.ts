@@ -19,6 +19,6 @@ suite('class of a NACK', () => {
     [`${'x'.repeat(100_000)}Invalid path`, 'other'],
   ] as const;
   for (const [message, expected] of table)
-    test(`is ${expected} for ${JSON.stringify(message.slice(0, 60))}`, () =>
+    test(`${JSON.stringify(message.slice(0, 60))}: ${expected}`, () =>
       assert.equal(classifyRefusal(message), expected));
 });

@@ -69,7 +69,7 @@ const outcomes = (spans: readonly ReadableSpan[]): readonly unknown[] =>
   named(spans, 'push').map(({ attributes }) => attributes['meshtrust.outcome']);
 
 suite('trace of a change', () => {
-  test('has one root span, with a span for each step and for each mesh', () => {
+  test('all proxies acknowledge: one root span, with a span for each step and for each mesh', () => {
     const { clock, deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();

@@ -77,7 +77,7 @@ suite('last good store', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  test('findings name the same lines after a restart beside a broken file', async () => {
+  test('a restart beside a broken file: findings name the same lines', async () => {
     await using dir = await makeTempDir();
     const expired = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() - 1_000_000) }).certPem;
     const good = `# a comment\n${text([a, expired])}`;

@@ -294,7 +294,7 @@ suite('Expiring', () => {
 });
 
 suite('rendered status', () => {
-  test('contains the generation, and what is served of the object', () => {
+  test('any object: contains the generation, and what is served of the object', () => {
     const { observedGeneration, authorities, expires, version, conditions } = render({});
     assert.deepEqual(
       [observedGeneration, authorities, expires, version],
@@ -356,7 +356,7 @@ suite('expiresIn', () => {
       assert.equal(render({ expires: now + left }).expiresIn, text);
     });
 
-  test('a new text is a difference; a field that the CRD dropped is none', () => {
+  test('a new text, and a field that the CRD dropped: only the text is a difference', () => {
     const expires = now + 30 * day;
     const before = render({ expires });
     const after = render({ expires }, all, before, now + day);
