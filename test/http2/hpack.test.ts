@@ -60,7 +60,7 @@ const examples: Readonly<Record<string, readonly (readonly [hex: string, fields:
 
 suite('HPACK decoder', () => {
   for (const [name, blocks] of Object.entries(examples)) {
-    test(`RFC 7541, ${name}`, () => {
+    test(`RFC 7541, ${name}: the headers of the RFC`, () => {
       const decode = decoder();
       for (const [hex, fields] of blocks) assert.deepEqual(decode(bytes(hex)), fields);
     });

@@ -24,7 +24,7 @@ const ours = describeFiles(compared, [protoDirectory]);
 const official = describeFiles(compared, officialFolders);
 
 suite('proto/ says nothing that the official files do not say', () => {
-  test('every file has an official counterpart, but for those that are named here', () => {
+  test('each file: has an official counterpart, except for those that are named here', () => {
     const found = new Set(officialFolders.flatMap((folder) => globSync('**/*.proto', { cwd: folder })));
     assert.deepEqual(
       files.filter((file) => !found.has(file)),
@@ -32,18 +32,18 @@ suite('proto/ says nothing that the official files do not say', () => {
     );
   });
 
-  test('each message has its fields, with number, type, label and oneof', () => {
+  test('each message: its fields have the official number, type, label and oneof', () => {
     const messages = [...ours.messages].filter(([name]) => !name.startsWith('google.protobuf.'));
     assert.equal(messages.length, 25);
     for (const [name, fields] of messages) assertWithin(name, fields, official.messages.get(name));
   });
 
-  test('each service has its methods, with types and streaming, and leaves none out', () => {
+  test('each service: has all official methods, with types and streaming', () => {
     assert.equal(ours.services.size, 7);
     for (const [name, methods] of ours.services) assert.deepEqual(methods, official.services.get(name), name);
   });
 
-  test('the well-known types are as the loader has them', () => {
+  test('the well-known types: as the loader has them', () => {
     const paths = wellKnown.map((file) => join(protoDirectory, file));
     const text = describeTexts(paths);
     const carried = describeFiles(wellKnown, []);
@@ -51,7 +51,7 @@ suite('proto/ says nothing that the official files do not say', () => {
     assert.deepEqual(inCamelCase(text), inCamelCase(carried));
   });
 
-  test('the health protocol is as its document says', () => {
+  test('the health protocol: as its document says', () => {
     const paths = withoutCounterpart.map((file) => join(protoDirectory, file));
     const health = describeTexts(paths);
     const response = 'grpc.health.v1.HealthCheckResponse';
@@ -75,13 +75,13 @@ suite('proto/ says nothing that the official files do not say', () => {
     } satisfies Described);
   });
 
-  test('the node leaves out its extensions, which are most of a request', () => {
+  test('the node: has no extensions, which are most of a request', () => {
     const node = 'envoy.config.core.v3.Node';
     assert.ok('extensions' in (official.messages.get(node) ?? {}));
     assert.ok(!('extensions' in (ours.messages.get(node) ?? {})));
   });
 
-  test('every message and service is in what the library loads, except those of access logs', () => {
+  test('each message and service: the library loads it, except those of access logs', () => {
     const loaded = new Set(Object.keys(loadProtos()));
     const topLevel = [...ours.messages.keys(), ...ours.services.keys(), 'grpc.health.v1.Health'];
     const nested = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain';

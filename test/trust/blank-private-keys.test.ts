@@ -95,7 +95,7 @@ suite('private keys in the text of a file', () => {
       assert.equal(blanked(text), text);
   });
 
-  test('a key at the very end of a text', () => {
+  test('a key at the very end of a text: is blanked', () => {
     assert.equal(blanked('-----BEGIN PRIVATE KEY-----\nabc'), '-----BEGIN PRIVATE KEY-----\nAAA');
     assert.equal(blanked('-----BEGIN PRIVATE KEY-----\nabc\\'), '-----BEGIN PRIVATE KEY-----\nAAA\\');
   });

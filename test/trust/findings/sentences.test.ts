@@ -20,7 +20,7 @@ async function sentences(): Promise<readonly (readonly [file: string, sentence: 
 }
 
 suite('sentences of findings', () => {
-  test('begin with their subject, not with a verb', async () => {
+  test('each sentence: begins with its subject, not with a verb', async () => {
     const all = await sentences();
     assert.ok(all.length > 15, `only ${all.length} were found`);
     for (const [file, sentence] of all)

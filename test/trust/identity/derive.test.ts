@@ -46,7 +46,7 @@ const fromCa = (certificate: unknown, bundle: Readonly<Record<string, unknown>> 
 const given = bundled(inline(other.certPem));
 const givenInForce = 'default/a.example: B';
 
-const cases: readonly Case[] = [
+const rows: readonly Case[] = [
   { name: 'a CA in the resource: is derived', spec: bundled(usable), inForce: one, codes: [] },
   // Invalid resources
   { name: 'no type of provider', spec: { provider: {} }, inForce: [], before: given, codes: ['MT003'] },
@@ -517,6 +517,12 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** The rows, with the outcome in the name of each. */
+const cases = rows.map((row) => {
+  const { name, inForce, codes } = row;
+  return name.includes(': ') ? row : { ...row, name: `${name}: ${[...inForce, ...codes].join(', ')}` };
+});
+
 function kubernetesSecret(
   type: string,
   parts: {
@@ -632,7 +638,7 @@ suite('trust of a MeshIdentity', () => {
       assert.deepEqual(rig.codes(), inForce.length === 0 ? ['MT071'] : []);
     });
 
-  test('no finding quotes a private key, an environment variable or the configuration of an extension', () => {
+  test('a private key, an environment variable or the configuration of an extension: no finding quotes it', () => {
     const marker = 'c2VjcmV0LW1hcmtlcg';
     const rig = makeRig();
     rig.apply({

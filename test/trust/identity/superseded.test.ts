@@ -71,7 +71,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     assertEnds(rig, end, ['default/a.example: A B'], ['default/a.example: B']);
   });
 
-  test('a version that is not settled supersedes nothing yet', () => {
+  test('a version that is not settled: supersedes nothing yet', () => {
     const rig = makeRig();
     rig.apply({ [path]: text(a.certPem) });
     rig.apply({ [path]: text(b.certPem) }, 1000, false);
@@ -81,7 +81,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     assert.equal(rig.stage.nextEnd(), 2000 + 24 * hour + skew);
   });
 
-  test('the longest lifetime of leaves counts, of all versions with the CA', () => {
+  test('versions with different lifetimes of leaves: the longest counts, of all versions with the CA', () => {
     const rig = makeRig();
     rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
     rig.apply({ [path]: text(a.certPem, { expiry: '1h' }) });
@@ -89,7 +89,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     assert.equal(rig.stage.nextEnd(), end);
   });
 
-  test('the lifetime of the leaves of the new CA does not count', () => {
+  test('the leaves of the new CA live longer: their lifetime does not count', () => {
     const rig = makeRig();
     rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
     rig.apply({ [path]: text(b.certPem, { expiry: '48h' }) }, 1000);
@@ -509,7 +509,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
       assert.deepEqual(after.inForce(), expected === undefined ? [] : ['default/a.example: A']);
     });
 
-  test('the view has the MeshIdentity that is gone, with its CA', () => {
+  test('a MeshIdentity is gone: the view has it, with its CA', () => {
     const rig = makeRig();
     rig.apply({ [path]: text(a.certPem) });
     rig.apply({ [path]: undefined }, 1000);

@@ -491,7 +491,7 @@ suite('import stage', () => {
     assert.equal(rig.stage.nextEnd(), 240 * hour + 10_000);
   });
 
-  test('an import ends what is over, also if no MeshIdentity changes', () => {
+  test('the end of a voucher has come, and no MeshIdentity changes: the next import ends it', () => {
     const rig = readRig();
     rig.trusts({ t: trust });
     rig.identities({ identity: undefined }, 1000);

@@ -24,14 +24,14 @@ const makeLedger = (): Ledger =>
   });
 
 suite('a source that yields', () => {
-  test('gives nothing to a trust domain that another source has', () => {
+  test('another source has the trust domain: gives nothing', () => {
     const ledger = makeLedger();
     ledger.apply('files', listed, 0);
     ledger.apply('federation', ofPeers, 0);
     assert.deepEqual(inForce(ledger), bothOwn);
   });
 
-  test('gives up what another source gets later, in the same step and without a hold', () => {
+  test('another source gets the trust domain later: gives it up in the same step and without a hold', () => {
     const ledger = makeLedger();
     ledger.apply('federation', ofPeers, 0);
     assert.deepEqual(inForce(ledger), bothForeign);
@@ -46,7 +46,7 @@ suite('a source that yields', () => {
     assert.deepEqual([inForce(ledger), ledger.held(), codes(ledger)], [bothOwn, [], []]);
   });
 
-  test('gives up what the guard holds', () => {
+  test('another source gets a trust domain that the guard holds: gives it up', () => {
     const ledger = makeLedger();
     ledger.apply('federation', ofPeers, 0);
     ledger.apply(
@@ -59,7 +59,7 @@ suite('a source that yields', () => {
     assert.deepEqual([inForce(ledger), ledger.held()], [bothOwn, []]);
   });
 
-  test('gives up what an earlier run restored', () => {
+  test('another source gets a restored trust domain: gives it up', () => {
     const before = makeLedger();
     before.apply('federation', ofPeers, 0);
     const ledger = makeLedger();
@@ -78,7 +78,7 @@ suite('a source that yields', () => {
     assert.deepEqual([inForce(ledger), ledger.held()], [bothOwn, []]);
   });
 
-  test('gives again what no other source has any more, once that is not held', () => {
+  test('the other source loses the trust domain: gives it again, once that loss is not held', () => {
     const ledger = makeLedger();
     ledger.apply('files', listed, 0);
     ledger.apply('federation', ofPeers, 0);
@@ -88,7 +88,7 @@ suite('a source that yields', () => {
     assert.deepEqual(inForce(ledger), bothForeign);
   });
 
-  test('its other trust domains stay under the guard', () => {
+  test('its other trust domains: stay under the guard', () => {
     const ledger = makeLedger();
     const others = ['c.test', 'd.test'];
     ledger.apply(

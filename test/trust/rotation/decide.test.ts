@@ -158,7 +158,7 @@ suite('commands of a rotation', () => {
     assert.deepEqual(edits.at(-1), set(rotationKeys.forced, '2026-11-28T12:00:00Z start R18'));
   });
 
-  test('a gate is named by its id or its code, and by nothing else', () => {
+  test('name of a gate: its id or its code, and nothing else', () => {
     for (const [id, code] of Object.entries(gateCatalogue)) {
       assert.equal(parseGate(id), id);
       assert.equal(parseGate(code), id);

@@ -143,7 +143,7 @@ suite('sotwVersion: held (default)', () => {
 });
 
 suite('kind of a SotW request', () => {
-  test('an ACK, a NACK, the same answer twice, and an unknown nonce', () => {
+  test('an ACK, a NACK, the same answer twice, and an unknown nonce: each has its kind', () => {
     const store = createSnapshotStore();
     store.set('', typeUrls.secret, createResourceSet([resource('a', '1')]));
     const context: SessionContext = {

@@ -170,7 +170,7 @@ suite('bad request: ends its stream with a reason, and no other stream', () => {
     });
   }
 
-  test('random bytes, on both protocols', async () => {
+  test('random bytes, on both protocols: end their streams alone', async () => {
     const ends: StreamEnd[] = [];
     await using serving = await serve({
       types: testTypes,
@@ -297,7 +297,7 @@ suite('unusual request that gets a reply', () => {
     assert.equal((await stream.next()).type_url, 'type.googleapis.com/test.Late');
   });
 
-  test('node of 61 KB in every request', async () => {
+  test('node of 61 KB in every request: each version is sent', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -336,7 +336,7 @@ suite('unusual request that gets a reply', () => {
     assert.equal((await sotw.next()).type_url, typeUrls.secret);
   });
 
-  test('resource of a megabyte, and an empty one', async () => {
+  test('resource of a megabyte, and an empty one: are sent as they are', async () => {
     await using serving = await serve();
     const body = randomBytes(1_048_576);
     const resources = new Map([

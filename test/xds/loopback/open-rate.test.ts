@@ -27,7 +27,7 @@ function stream(serving: Serving) {
 }
 
 suite('streams above the open rate', () => {
-  test('wait, and get their replies in turn', async () => {
+  test('four at a rate of two: the others wait, and get their replies in turn', async () => {
     let now = 0;
     const { observer, reached } = untilWaiting(2);
     await using serving = await serve({ clock: () => now, openRate, observer });

@@ -71,7 +71,7 @@ const subscribeTo = (name: string): Uint8Array =>
   deltaRequests.serialize({ node: { id: name }, resource_names_subscribe: [name] });
 
 suite('client that does not read a response', () => {
-  test('is reported as slow after 1 s, and as caught up when it has read', async () => {
+  test('response is unread for 1 s: the client is reported as slow, and as caught up when it has read', async () => {
     let now = 0;
     const { observer, slowed, caughtUp } = observeEvents();
     await using serving = await serve({ clock: () => now, sweepMs: 2, observer });
@@ -87,7 +87,7 @@ suite('client that does not read a response', () => {
     assert.equal(serving.xds.streams(), 1, 'it waits for nothing now');
   });
 
-  test('its stream is ended after the limit; other streams of the connection are not', async () => {
+  test('response is unread for the limit: its stream is ended, and no other stream of the connection', async () => {
     let now = 0;
     const { observer, cutOff, closed } = observeEvents();
     await using serving = await serve({ clock: () => now, sweepMs: 2, slowTimeoutMs: 5_000, observer });

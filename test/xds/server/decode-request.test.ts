@@ -82,18 +82,18 @@ for (const [name, plain, reference, codec, message] of [
       assert.deepEqual(outcome(plain, bytes), outcome(reference, bytes));
     };
 
-    test('messages', () => {
+    test('random messages: the same fields', () => {
       fc.assert(fc.property(encoded, agree));
     });
 
-    test('messages with unknown fields before, after and between', () => {
+    test('messages with unknown fields before, after and between: the same fields', () => {
       fc.assert(
         fc.property(fc.array(fc.oneof(encoded, strange), { maxLength: 4 }), (parts) => agree(concat(parts))),
         { numRuns: 1_000 },
       );
     });
 
-    test('truncated messages, and messages with a changed byte', () => {
+    test('truncated messages, and messages with a changed byte: the same fields, or both refuse', () => {
       fc.assert(
         fc.property(encoded, fc.nat(), fc.nat(255), (bytes, at, value) => {
           agree(bytes.subarray(0, at % (bytes.length + 1)));
@@ -105,7 +105,7 @@ for (const [name, plain, reference, codec, message] of [
       );
     });
 
-    test('any bytes', () => {
+    test('any bytes: the same fields, or both refuse', () => {
       fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), agree), { numRuns: 1_000 });
     });
 

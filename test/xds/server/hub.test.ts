@@ -90,7 +90,7 @@ const sentBy = (streams: readonly FakeStream[], ...versions: string[]): number =
   streams.filter(({ sent }) => JSON.stringify(sent) === JSON.stringify(versions)).length;
 
 suite('change for thousands of streams', () => {
-  test('is sent in slices with other work between, and reaches all streams', async () => {
+  test('10,000 streams: the change is sent in slices with other work between, and reaches all', async () => {
     const { streams, publish, finished } = fake(10_000);
     const done = finished();
     publish('1');
