@@ -34,7 +34,7 @@ const goodClient = good.client;
 const firstMarker = newMarker();
 
 test(
-  'beside broken input of every kind the good is served, and Envoy rejects nothing',
+  'broken input of every kind: the valid input beside it is served, and Envoy rejects nothing',
   { skip },
   async (t) => {
     await using stage = await startStage({

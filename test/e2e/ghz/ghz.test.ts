@@ -51,7 +51,7 @@ for (const transport of xdsTransports)
       after(() => server?.[Symbol.asyncDispose]());
 
       for (const [call, data] of calls) {
-        test(`calls ${call}`, async () => {
+        test(`${call}: ghz can call it`, async () => {
           assert.ok(ghz.kind === 'found' && server !== undefined);
           const args = ['--insecure', '--call', call, '-n', '20', '-c', '2', '-d', JSON.stringify(data)];
           const { stdout } = await run(ghz.path, [...args, '-O', 'json', `127.0.0.1:${server.xdsPort}`]);

@@ -131,7 +131,7 @@ suite('the queries of the dashboard', { skip: promtool.kind === 'missing' && pro
 const inClusters = /kubernetes_writes_total/;
 
 suite('a Prometheus', { skip: prometheus.kind === 'missing' && prometheus.reason }, () => {
-  test('every panel has data, and every rule is evaluated', async () => {
+  test('running server: every panel has data, and every rule is evaluated', async () => {
     await using busy = await startBusyServer();
     const path = prometheus.kind === 'found' ? prometheus.path : '';
     const target = `127.0.0.1:${busy.server.adminPort}`;

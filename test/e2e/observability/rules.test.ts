@@ -36,12 +36,12 @@ async function foundOut(replace: (alert: Alert) => Alert): Promise<readonly stri
 }
 
 suite('the alerts', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
-  test('are valid for Prometheus', async () => {
+  test('all rules: are valid for Prometheus', async () => {
     const { stdout } = await check('check', 'rules', '--lint=all', '--lint-fatal', rulesFile);
     assert.match(stdout, /SUCCESS: \d\d rules found/);
   });
 
-  test('fire in the cases of the rule tests only', async () => {
+  test('cases of the rule tests: the rules fire in these only', async () => {
     assert.match((await check('test', 'rules', tests)).stdout, /SUCCESS/);
   });
 

@@ -105,11 +105,11 @@ test('there are two stages: one builds, one is left', () => {
   assert.match(build[0]?.rest ?? '', /^node:26\.\S+ AS build$/);
 });
 
-test('each base image is pinned by digest', () => {
+test('each base image: is pinned by digest', () => {
   for (const [from] of stages) assert.match(from?.rest ?? '', /^\S+:\S+@sha256:[0-9a-f]{64}(?: AS \w+)?$/);
 });
 
-test('what the build copies is not ignored', async () => {
+test('each path that the build copies: is not ignored', async () => {
   const lines = (await readFile(join(repository, '.dockerignore'), 'utf8')).trim().split('\n');
   assert.equal(lines[0], '*');
   const sources = [...build, ...final].flatMap(({ name, rest }) =>
@@ -122,7 +122,7 @@ test('what the build copies is not ignored', async () => {
   );
 });
 
-test('the image starts the program as somebody who is not root', () => {
+test('container start: the user of the program is not root', () => {
   const [user = ''] = valuesOf('USER');
   assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
   assert.deepEqual(JSON.parse(valuesOf('ENTRYPOINT')[0] ?? ''), [
@@ -131,7 +131,7 @@ test('the image starts the program as somebody who is not root', () => {
   ]);
 });
 
-test('the image has what production needs, and no npm', async () => {
+test('files of the image: all that production needs, and no npm', async () => {
   const names = [...(await inventory(join(finalRoot, 'app'))).keys()];
   assert.ok(names.includes('node_modules/@kubernetes/client-node/package.json'));
   assert.ok(names.includes('dist/main.js'));
@@ -162,7 +162,7 @@ const librariesOfBase: ReadonlySet<string> = new Set([
   'libstdc++.so.6',
 ]);
 
-test('the image has no types and no source maps', async () => {
+test('modules of the image: no types and no source maps', async () => {
   const names = [...(await inventory(join(finalRoot, 'app/node_modules'))).keys()];
   assert.ok(names.length > 1000);
   assert.deepEqual(
@@ -171,7 +171,7 @@ test('the image has no types and no source maps', async () => {
   );
 });
 
-test('the image has every library that Node.js is linked with', async () => {
+test('each library that Node.js is linked with: is in the image', async () => {
   assert.match(final[0]?.rest ?? '', /^gcr\.io\/distroless\/cc-debian12:nonroot@/);
   const { stdout } = await run('ldd', [process.execPath]);
   const needed = [...stdout.matchAll(/^\s*(?<name>lib\S+) => /gm)].map(
@@ -185,7 +185,7 @@ test('the image has every library that Node.js is linked with', async () => {
   );
 });
 
-test('the image serves what it is given, and writes nothing', async () => {
+test('server of the image with a directory: serves it, and writes nothing', async () => {
   const app = join(finalRoot, 'app');
   const before = await inventory(app);
   const admin = await freePort();
@@ -211,7 +211,7 @@ test('the image serves what it is given, and writes nothing', async () => {
   assert.deepEqual(await inventory(app), before);
 });
 
-test('the image does not have the generated API of client-node, or packages that only that API needs', async () => {
+test('generated API of client-node, and packages that only that API needs: are not in the image', async () => {
   const modules = join(finalRoot, 'app/node_modules');
   const names = [...(await inventory(modules)).keys()];
   const generated = names.filter((name) => name.startsWith('@kubernetes/client-node/dist/gen/'));
@@ -231,7 +231,7 @@ suite('client-node in the image', () => {
   }));
 });
 
-test('the image has client-node in working order', async () => {
+test('client-node without its generated API: works', async () => {
   const file = join(finalRoot, 'app/bin/meshtrust.js');
   const args = [file, 'serve', '--kubernetes', '--kubeconfig=/nonexistent/kubeconfig'];
   const failure = await run(process.execPath, args).then(

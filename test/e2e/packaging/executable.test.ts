@@ -45,12 +45,12 @@ test('no Node.js on the PATH: validate reads files', async () => {
   assert.match(stderr, /^2 MeshTrusts accepted; 0 errors, /m);
 });
 
-test('bundle --format pem, which needs a part of the program that is loaded late', async () => {
+test('bundle --format pem, which loads a part of the program late: prints certificates', async () => {
   const args = ['bundle', join(root, 'examples/trust'), '--format=pem'];
   assert.match((await alone(join(bin, 'meshtrust'), args)).stdout, /^-----BEGIN CERTIFICATE-----$/m);
 });
 
-test('serve --kubernetes loads client-node, which is there without its generated API', async () => {
+test('serve --kubernetes: loads client-node, which is there without its generated API', async () => {
   const args = ['serve', '--kubernetes', '--kubeconfig=/nonexistent/kubeconfig'];
   const { code, stderr } = await alone(join(bin, 'meshtrust'), args).then(
     () => assert.fail('it started'),
@@ -62,13 +62,13 @@ test('serve --kubernetes loads client-node, which is there without its generated
   assert.ok((await readdir(gen, { recursive: true })).length < 10);
 });
 
-test('licences that are Markdown are kept', async () => {
+test('licences that are Markdown: are kept', async () => {
   const lib = join(bin, '../lib/node_modules');
   assert.match(await readFile(join(lib, 'jose/LICENSE.md'), 'utf8'), /MIT/);
 });
 
 test(
-  'kubectl finds the plugin',
+  'kubectl with the executable on its PATH: finds the plugin',
   { skip: kubernetes.kind === 'missing' ? kubernetes.reason : false },
   async () => {
     assert.ok(kubernetes.kind === 'found');

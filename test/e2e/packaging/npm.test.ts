@@ -71,7 +71,7 @@ test('package.json: names the repository, the homepage, the issues and keywords'
   assert.ok((keywords ?? []).includes('envoy'));
 });
 
-test('the commands of the package are executable in the repository', async () => {
+test('each command of the package: is executable in the repository', async () => {
   const { bin } = await readJson<Manifest>('package.json');
   const { stdout } = await run('git', ['ls-files', '--stage', 'bin'], { cwd: root });
   for (const path of Object.values(bin)) assert.match(stdout, new RegExp(`^100755 .*\\t${path}$`, 'm'));

@@ -29,7 +29,7 @@ async function untilDraining(server: Meshtrust): Promise<void> {
 }
 
 suite('SIGTERM', () => {
-  test('readiness and health turn off at once, streams end as unavailable after the grace, exit code 0', async () => {
+  test('proxies are connected: readiness and health turn off at once, streams end as unavailable after the grace, exit code 0', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1s'] });

@@ -25,7 +25,7 @@ const pushesOf = (server: Meshtrust): number =>
 const all = names.map((name) => `${name}.test: ${name.toUpperCase()}`);
 
 suite('several directories', () => {
-  test('are merged; a directory that disappears removes nothing', async () => {
+  test('one disappears for a while: all are merged, and nothing is removed', async () => {
     await using one = await makeTempDir();
     await using two = await makeTempDir();
     const [first, second] = [one.join('trust'), two.join('trust')];

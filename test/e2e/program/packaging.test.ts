@@ -21,7 +21,7 @@ const resource: Resource = createResource('a', new Uint8Array());
 if (typeof addXdsServices !== 'function' || createSnapshotStore().get('', resource.name) !== undefined) throw new Error('not the library');
 `;
 
-test('the package that npm packs has the program and the library, with types, and no sources', async () => {
+test('package that npm packs: has the program and the library, with types, and no sources', async () => {
   await using dir = await makeTempDir();
   const [unpacked, user] = [dir.join('unpacked'), dir.join('user')];
   const tarball = await packPackage(dir);

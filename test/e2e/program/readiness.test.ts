@@ -33,7 +33,7 @@ function untilReadyz(server: Meshtrust, pattern: RegExp): Promise<string> {
 }
 
 suite('before the first complete read', () => {
-  test('an invalid document keeps the server unready, streams waiting and fetches unavailable, until it is mended', async () => {
+  test('an invalid document: the server is not ready, streams wait and fetches are unavailable, until it is corrected', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);

@@ -79,7 +79,7 @@ const sum = async (server: Meshtrust, metric: string): Promise<number> =>
   (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
 
 suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
-  test('all proxies get the same bytes; a proxy whose worker dies is sent nothing again', async () => {
+  test('a worker dies: all proxies had the same bytes, and those of the worker are sent nothing again', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));

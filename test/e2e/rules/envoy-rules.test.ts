@@ -158,7 +158,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     );
   });
 
-  test('R8 the bytes do not depend on the order of the input', async () => {
+  test('R8 any order of the input: the same bytes', async () => {
     const bodyOf = (order: readonly string[]) => {
       const builder = createMeshBuilder(noPolicy);
       const shares = order.map((name) => shareOf(`${name}.test`, name === 'a' ? [a, b] : [b, a], name));
@@ -188,7 +188,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     assert.equal(stream.received, 2);
   });
 
-  test('R9 only trust domain names that Envoy can match are accepted', () => {
+  test('R9 trust domain names that Envoy cannot match: are refused', () => {
     const names = [
       'A.test',
       'spiffe://a.test',
@@ -205,7 +205,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  test('R10 wildcard requests of types that are not served are answered with nothing, at once', async () => {
+  test('R10 wildcard requests of types that are not served: an empty response at once', async () => {
     await using rig = await startRig();
     using stream = rig.connect();
     const types = ['envoy.config.cluster.v3.Cluster', 'envoy.config.listener.v3.Listener'];
@@ -220,7 +220,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  test('R11 an unknown name is answered as removed, so that Envoy does not wait for it', async () => {
+  test('R11 an unknown name: is sent as removed, so that Envoy does not wait for it', async () => {
     await using rig = await startRig();
     rig.apply();
     using stream = rig.connect();
@@ -242,7 +242,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     assert.equal((await stream.next()).resources[0]?.version, first.resources[0]?.version);
   });
 
-  test('R13 a delta response has the version of the mesh, which Envoy shows', async () => {
+  test('R13 a delta response: has the version of the mesh, which Envoy shows', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -255,7 +255,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     assert.notEqual(first.system_version_info, second.system_version_info);
   });
 
-  test('R14 the bootstraps in the examples send the node once, ping, and are closed by default', async () => {
+  test('R14 the bootstraps in the examples: send the node once, ping, and are closed by default', async () => {
     const folder = new URL('../../../examples/envoy/', import.meta.url);
     const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
     assert.equal(names.length, 5);
@@ -271,7 +271,7 @@ suite('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  test('R15 a connection age never goes without its grace', () => {
+  test('R15 a connection age: is never set without its grace', () => {
     const options = xdsServerOptions({ maxConnectionAgeMs: 1000 });
     assert.equal(options['grpc.max_connection_age_ms'], 1000);
     assert.ok(Number(options['grpc.max_connection_age_grace_ms']) > 0);
