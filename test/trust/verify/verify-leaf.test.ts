@@ -48,6 +48,25 @@ suite('verifyLeaf', () => {
     );
   });
 
+  const described: readonly (readonly [title: string, sentence: RegExp])[] = [
+    ['a trust domain that the anchor does not permit', / do not permit the URI spiffe:/],
+    ['a DNS name that the anchor does not permit', / do not permit the DNS name bad\.test$/],
+    ['a mail address that the anchor does not permit', / do not permit the e-mail address me@y\.test$/],
+    ['a subject that the anchor does not permit', / do not permit the subject CN=x,O=Theirs$/],
+    ['a constraint on addresses, and a leaf with an address', / cannot compare an alternative name with /],
+  ];
+  for (const [title, sentence] of described)
+    test(`${title} → the sentence describes the name`, () => {
+      const { leaf, chain } = admissionCases.find((one) => one.title === title) ?? assert.fail(title);
+      const verdict = verifyLeaf({
+        leaf: leaf.der,
+        chain: chain.map(({ der }) => der),
+        domains,
+        now: Date.now(),
+      });
+      assert.match(sentenceOf(verdict), sentence);
+    });
+
   test('unreadable certificate → refused, and the sentence says which one', () => {
     const ca = makeCa();
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://c1.test/x' });

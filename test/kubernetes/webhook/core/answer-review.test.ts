@@ -266,6 +266,13 @@ suite('review of an update', () => {
     const response = ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([good, oldObject]));
     assert.deepEqual(codesOf(response), ['loses CA']);
   });
+  test('old object is whole: CAs that only an earlier version has in force do not count', () => {
+    const earlier = object({ name: 'a.test', pems: [root.certPem, other.certPem] });
+    const oldObject = object({ name: 'a.test', pems: [other.certPem] });
+    const next = object({ name: 'a.test', pems: [other.certPem, later.certPem] });
+    const response = ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([earlier]));
+    assert.deepEqual(codesOf(response), []);
+  });
   test('damaged object whose trust does not change: is allowed', () => {
     const pems = [root.certPem, damaged];
     const oldObject = object({ name: 'a.test', pems });
