@@ -22,6 +22,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { timerMs } from '../src/xds/timers/timers.ts';
 import { pureRooms } from './lint/rooms.ts';
 import { isDecisive, outcomeOf, parseFailures, type Outcome, type TestRun } from './mutation/outcome.ts';
 import { filesThatLoad, importsOf } from './mutation/reach.ts';
@@ -58,7 +59,7 @@ async function runTests(copy: string, files: readonly string[], limitMs: number)
   const timer = setTimeout(() => {
     isOverLimit = true;
     end();
-  }, limitMs);
+  }, timerMs(limitMs));
   run.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
     if (parseFailures(output).some(isDecisive)) end();

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { checkSignature, issuerOf, noKeys, readSigningKeys } from '../../access/token-signature.ts';
 import type { SignatureVerdict } from '../../access/token-signature.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 
@@ -71,7 +72,7 @@ export function createSignatureChecker({
     await running;
     const waitMs = attemptedAt + leastGapMs - clock();
     // It rejects at the signal only.
-    if (waitMs > 0) await setTimeout(waitMs, undefined, { signal }).catch(() => undefined);
+    if (waitMs > 0) await setTimeout(timerMs(waitMs), undefined, { signal }).catch(() => undefined);
     next = undefined;
     if (!signal.aborted) await begin();
   }
