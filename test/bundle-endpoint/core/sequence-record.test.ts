@@ -7,6 +7,8 @@ const record = { mesh: 'default', trustDomain: 'a.test', sequence: 5, hash: 'ab'
 suite('records of sequences', () => {
   test('written and read: are the same', () => {
     assert.deepEqual(decodeRecords(encodeRecords([record])), [record]);
+    const smallest = { ...record, sequence: 0, isEmpty: true };
+    assert.deepEqual(decodeRecords(encodeRecords([smallest])), [smallest]);
     assert.deepEqual(decodeRecords(encodeRecords([])), []);
   });
 

@@ -313,6 +313,18 @@ suite('import stage', () => {
     assert.deepEqual(sources(), [...before, importSourceOf('zone-2')]);
   });
 
+  test('everything is decided again with the same result: the ledger receives nothing', () => {
+    const rig = readRig();
+    rig.trusts({
+      served: importedTrust(td('zone-2'), [a], of('zone-2')),
+      refused: importedTrust('partner.test', [b], of('zone-2')),
+      kept: importedTrust(td('zone-3'), [c], of('zone-3'), 'kept'),
+    });
+    rig.trusts({ kept: importedTrust('partner.test', [c], of('zone-3'), 'kept') }, 1000);
+    assert.deepEqual(rig.inForce(), [`${td('zone-2')}: A`, `${td('zone-3')}: C`]);
+    assert.deepEqual(rig.stage.setOwn(new Set(['default/unrelated.test'])), new Map());
+  });
+
   test('a MeshTrust changes to a foreign trust domain: what it gave before stays, with both findings', () => {
     const rig = readRig();
     rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2'), 't') });
