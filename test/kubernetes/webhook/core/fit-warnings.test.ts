@@ -27,6 +27,13 @@ suite('fitted warnings', () => {
     assert.equal(fitted.at(-1), 'and 20 more warnings');
   });
 
+  test('the last warning fills the total exactly: all are there; a longer one: is counted', () => {
+    const full = Array.from({ length: 16 }, (_, index) => `${index} `.padEnd(256, 'x'));
+    assert.deepEqual(fitWarnings(full), full);
+    const beyond = [...full.slice(0, 15), 'x'.repeat(255), 'yy'];
+    assert.deepEqual(fitWarnings(beyond), [...full.slice(0, 15), 'and 2 more warnings']);
+  });
+
   test('any warnings: are one line each, within the limits of the API server', () => {
     const text = fc.string({ unit: 'binary', maxLength: 600 });
     fc.assert(
