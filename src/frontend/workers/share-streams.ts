@@ -1,5 +1,6 @@
 import type { NamedStream, ProxyLog } from '../../observe/log/log-proxies.ts';
 import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
 import type { StreamEvent } from './messages.ts';
 
 /** Collects the beginnings and ends of the streams of a worker, in their order. */
@@ -53,7 +54,7 @@ const settleMs = 2 * reportDelayMs;
  */
 export function followStreams(
   log: ProxyLog,
-  schedule: (work: () => void) => void = (work) => void setTimeout(work, settleMs).unref(),
+  schedule: (work: () => void) => void = (work) => void setTimeout(work, timerMs(settleMs)).unref(),
 ): FollowedStreams {
   const workers = new Map<number, Map<number, NamedStream>>();
   const waiting = new Set<readonly NamedStream[]>();

@@ -15,6 +15,7 @@ import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import { createXdsMetrics } from '../../observe/metrics/xds-metrics.ts';
 import { combineObservers, createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import { askParent } from './ask-parent.ts';
@@ -168,7 +169,7 @@ function reportCounts(
   const census = createCensus(tracker);
   const streams = collectStreams();
   const changed = (): void => {
-    timer ??= setTimeout(report, reportDelayMs).unref();
+    timer ??= setTimeout(report, timerMs(reportDelayMs)).unref();
   };
   const report = (): void => {
     timer = undefined;
