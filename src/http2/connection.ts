@@ -278,6 +278,8 @@ export class ServerConnection implements FrameSink {
       if (stream === undefined) return;
       if (by === 0) return this.requests.refuse(streamId, errorCode.protocolError);
       if (!stream.widen(by)) return this.requests.refuse(streamId, errorCode.flowControlError);
+      // No other stream: each of the client's many small windows would cost work for all streams.
+      return stream.resume();
     }
     this.requests.streams.resumeBlocked();
   }

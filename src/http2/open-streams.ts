@@ -26,16 +26,19 @@ export class OpenStreams {
     else this.#others?.delete(stream.id);
   }
 
-  /** Resumes the stream at the next call of `resumeBlocked`. */
+  /** Resumes the stream at the calls of `resumeBlocked`, until `unblocked`. */
   waitForWindow(stream: ServerStream): void {
     (this.#blocked ??= new Set()).add(stream);
   }
 
-  /** Resumes all streams that wait for a window. Must be called after the client has enlarged one. */
+  /** The stream has sent all of its data. */
+  unblocked(stream: ServerStream): void {
+    this.#blocked?.delete(stream);
+  }
+
+  /** Resumes the streams that wait and have a window. Must be called after the window of the connection was enlarged. */
   resumeBlocked(): void {
-    const blocked = this.#blocked;
-    this.#blocked = undefined;
-    for (const stream of blocked ?? []) stream.resume();
+    for (const stream of this.#blocked ?? []) if (stream.sendWindow > 0) stream.resume();
   }
 
   /** Returns a copy of the list of open streams: streams may be removed during an iteration. */

@@ -151,6 +151,7 @@ export class ServerStream {
       if (first.whenSent !== undefined) connection.output.whenSent(first.whenSent);
     }
     this.#waiting = undefined;
+    connection.requests.streams.unblocked(this);
     if (this.#trailers !== undefined) this.#finish(this.#trailers);
   }
 

@@ -11,38 +11,47 @@ const maxValueLength = 8192;
  * are bytes.
  */
 export class CallMetadata {
-  readonly #values = new Map<string, (string | Buffer)[]>();
+  readonly #fields: readonly HeaderField[];
 
-  add(key: string, value: string | Buffer): void {
-    const name = key.toLowerCase();
-    const known = this.#values.get(name);
-    if (known === undefined) this.#values.set(name, [value]);
-    else known.push(value);
+  constructor(fields: readonly HeaderField[]) {
+    this.#fields = fields;
   }
 
   /** Returns all values of a key, in order. */
   get(key: string): (string | Buffer)[] {
-    return [...(this.#values.get(key.toLowerCase()) ?? [])];
+    const wanted = key.toLowerCase();
+    if (!isMetadata(wanted)) return [];
+    return this.#fields.flatMap((field) => (field.name === wanted ? valuesOf(field) : []));
   }
 
   /** Returns the first value of each key. */
   getMap(): Record<string, string | Buffer> {
     const map = Object.create(null) as Record<string, string | Buffer>;
-    for (const [key, [value]] of this.#values) if (value !== undefined) map[key] = value;
+    for (const field of this.#fields) {
+      if (!isMetadata(field.name) || field.name in map) continue;
+      const [first] = valuesOf(field, 1);
+      if (first !== undefined) map[field.name] = first;
+    }
     return map;
   }
 }
 
-/** Returns the metadata among the header fields of a request. It includes `user-agent`, as services expect. */
+/**
+ * Returns the metadata among the header fields of a request. It includes `user-agent`, as services expect. Values are
+ * decoded when they are read: a field of a few bytes may refer to thousands of values in the HPACK table.
+ */
 export function metadataOf(fields: readonly HeaderField[]): CallMetadata {
-  const metadata = new CallMetadata();
-  for (const { name, value } of fields) {
-    if (reserved.test(name) && name !== 'user-agent') continue;
-    if (!name.endsWith('-bin')) metadata.add(name, value);
-    // A field may have several values, separated by commas.
-    else for (const part of value.split(',')) metadata.add(name, Buffer.from(part.trim(), 'base64'));
-  }
-  return metadata;
+  return new CallMetadata(fields);
+}
+
+function isMetadata(name: string): boolean {
+  return name === 'user-agent' || !reserved.test(name);
+}
+
+/** Returns the values of a field, `most` at most. A field with bytes may have several, separated by commas. */
+function valuesOf({ name, value }: HeaderField, most?: number): (string | Buffer)[] {
+  if (!name.endsWith('-bin')) return [value];
+  return value.split(',', most).map((part) => Buffer.from(part.trim(), 'base64'));
 }
 
 /**

@@ -109,4 +109,31 @@ suite('HTTP/2: data that waits for a window', () => {
     rig.feed(frame(rstStream, 0, 1, uint32(8)));
     assert.equal(stream.waitingBytes, 0);
   });
+
+  test('many streams that wait: WINDOW_UPDATE of one resumes no other, and one of the connection those with a window', () => {
+    const rig = waiting(2);
+    rig.feed(Buffer.concat([request(3), request(5)]));
+    for (const stream of rig.streams) stream.send(new SharedData([Buffer.alloc(9)]));
+    rig.tick();
+    rig.sent();
+    const resumed: number[] = [];
+    for (const stream of rig.streams) {
+      const resume = stream.resume.bind(stream);
+      stream.resume = () => {
+        resumed.push(stream.id);
+        resume();
+      };
+    }
+    rig.feed(frame(windowUpdate, 0, 3, uint32(4)));
+    assert.deepEqual(resumed, [3]);
+    rig.feed(frame(windowUpdate, 0, 0, uint32(4)));
+    assert.deepEqual(resumed, [3]);
+    rig.feed(frame(windowUpdate, 0, 5, uint32(7)));
+    rig.feed(frame(windowUpdate, 0, 0, uint32(4)));
+    assert.deepEqual(resumed, [3, 5]);
+    assert.deepEqual(
+      rig.sent().map(({ type, streamId, payload }) => `${type} ${streamId} ${payload.length}`),
+      ['data 3 4', 'data 5 7'],
+    );
+  });
 });
