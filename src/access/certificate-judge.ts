@@ -1,6 +1,7 @@
 import { refuse } from './claim.ts';
 import type { ClaimedCertificate, RefusedClient } from './claim.ts';
 import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
+import type { RemovedCas } from './removed-cas.ts';
 import { parseSpiffeId } from '../trust/model/spiffe-id.ts';
 import type { MeshState, MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { readClaims } from '../trust/verify/link.ts';
@@ -13,7 +14,11 @@ export interface JudgeInput {
   readonly view: () => { readonly readiness: { readonly kind: string }; readonly meshes: MeshStates };
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** The CA certificates of clients that the listener had earlier: connections of that time are still open. */
+  readonly removedCas?: Pick<RemovedCas, 'include'> | undefined;
 }
+
+const refusedCa = refuse('certificate', 'the client certificate is of no CA that the server accepts');
 
 /** Returns the identity of a client certificate, or why it is refused. */
 export type CertificateJudge = (
@@ -24,8 +29,15 @@ export type CertificateJudge = (
  * Returns the judge of client certificates: by the trust of a mesh as it is served at the moment, or else by the
  * verification that TLS has made with the CA certificates of the listener.
  */
-export function certificateJudge(mesh: string | undefined, { view, now }: JudgeInput): CertificateJudge {
-  if (mesh === undefined) return (certificate) => judgeVerified(certificate, now());
+export function certificateJudge(
+  mesh: string | undefined,
+  { view, now, removedCas }: JudgeInput,
+): CertificateJudge {
+  if (mesh === undefined)
+    return (certificate) => {
+      const isOfRemoved = certificate.isVerified && removedCas?.include(certificate) === true;
+      return isOfRemoved ? refusedCa : judgeVerified(certificate, now());
+    };
   return (certificate) => {
     const { readiness, meshes } = view();
     const state = meshes.get(mesh);
@@ -37,7 +49,7 @@ export function certificateJudge(mesh: string | undefined, { view, now }: JudgeI
 }
 
 function judgeVerified({ leaf, isVerified }: ClaimedCertificate, now: number): ReturnType<CertificateJudge> {
-  if (!isVerified) return refuse('certificate', 'the client certificate is of no CA that the server accepts');
+  if (!isVerified) return refusedCa;
   const claims = readClaims(leaf);
   if (claims === undefined) return refuse('certificate', 'the client certificate cannot be read');
   // A connection may be older than the end of its certificate.

@@ -1,6 +1,8 @@
 import type { XdsAuthenticationDetail } from '../api/server-api-types.ts';
 import type { DecideAccess } from '../access/claim.ts';
 import type { TokenReviewer } from '../kubernetes/tokens/reviewer.ts';
+import { followTlsFiles } from '../net/follow-tls-files.ts';
+import { certificatesOf } from '../net/tls-material.ts';
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { ServeOptions, TokenAuthOptions } from '../runtime/serve-options.ts';
@@ -9,6 +11,7 @@ import { plainText } from '../text/plain-text.ts';
 import { certificateJudge } from '../access/certificate-judge.ts';
 import type { JudgeInput } from '../access/certificate-judge.ts';
 import { decideAccess } from '../access/decide-access.ts';
+import { createRemovedCas } from '../access/removed-cas.ts';
 import { nodeRulesOf } from '../access/node-rules.ts';
 import type { AccessRule } from '../access/rules.ts';
 import { followedUses } from './file-report.ts';
@@ -42,7 +45,7 @@ export interface XdsAccess extends Disposable {
  * @throws {Error} if the rules cannot be used at the start.
  */
 export async function followXdsAccess(
-  options: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsMaxStreamAge'>,
+  options: Pick<ServeOptions, 'maxConnectionAge' | 'tls' | 'xdsAccess' | 'xdsAuth' | 'xdsMaxStreamAge'>,
   input: XdsAccessInput,
 ): Promise<XdsAccess> {
   const { log, report } = input;
@@ -80,12 +83,22 @@ export async function followXdsAccess(
   const reviewed: ReviewListener = (...review) => listeners.forEach((listener) => listener(...review));
   const reviewer = token && (await tokenReviewer(token, input, reviewed));
   stack.defer(() => reviewer?.close());
+  const removedCas = createRemovedCas();
+  const clientCa = clientTrust === undefined && options.tls?.clientCa !== undefined ? options.tls : undefined;
+  const tlsFiles =
+    clientCa &&
+    (await followTlsFiles(clientCa, {
+      loaded: (material) => removedCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0))),
+      // The listener logs it.
+      refused: () => undefined,
+    }));
+  stack.defer(() => tlsFiles?.close());
   if (token !== undefined) warnOfLongStreams(options, log);
   let shortestLife = Number.POSITIVE_INFINITY;
   const accepted = (lifeMs: number): void => void (shortestLife = Math.min(shortestLife, lifeMs));
   const rules = (): readonly AccessRule[] | undefined => file?.rules();
   const decide = decideAccess({
-    judge: methods.includes('mtls') ? certificateJudge(clientTrust, input) : undefined,
+    judge: methods.includes('mtls') ? certificateJudge(clientTrust, { ...input, removedCas }) : undefined,
     tokens: reviewer && token && { reviewer, audience: token.audience, accepted },
     rules,
     allowsAnonymous: methods.includes('none'),

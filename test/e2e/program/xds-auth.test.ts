@@ -142,3 +142,68 @@ suite('clients that the served trust verifies', () => {
     });
   }
 });
+
+suite('clients that a CA file verifies', () => {
+  for (const [what, args] of [
+    ['grpc-js', ['--xds-transport=grpc-js']],
+    ['own', ['--xds-transport=own']],
+    ['2 workers', ['--workers=2']],
+  ] as const)
+    test(`${what}: a CA that is removed from the file admits no stream of a connection that is open`, async () => {
+      const serverCa = makeCa({ commonName: 'Server CA' });
+      const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
+      const [old, kept] = [makeCa({ commonName: 'Old CA' }), makeCa({ commonName: 'Kept CA' })];
+      await using dir = await makeTempDir();
+      await using trust = await makeTempDir();
+      await writeFile(trust.join('a.yaml'), makeDomain('a.test').yaml());
+      await writeFile(dir.join('tls.crt'), server.certPem);
+      await writeFile(dir.join('tls.key'), server.keyPem);
+      await writeFile(dir.join('ca.crt'), old.certPem + kept.certPem);
+      await using program = await startMeshtrust({
+        dirs: [trust.path],
+        args: [
+          `--tls-cert=${dir.join('tls.crt')}`,
+          `--tls-key=${dir.join('tls.key')}`,
+          `--tls-client-ca=${dir.join('ca.crt')}`,
+          ...args,
+        ],
+      });
+      const connect = (ca: Certificate) => {
+        const { certPem, keyPem } = makeLeaf(ca, { spiffeId: 'spiffe://a.test/proxy' });
+        return createClient(
+          `127.0.0.1:${program.xdsPort}`,
+          { 'grpc.ssl_target_name_override': 'localhost' },
+          credentials.createSsl(Buffer.from(serverCa.certPem), Buffer.from(keyPem), Buffer.from(certPem)),
+        );
+      };
+      const [clientOfOld, clientOfKept] = [connect(old), connect(kept)];
+      using _ = clientOfOld;
+      using __ = clientOfKept;
+      const open = (client: typeof clientOfOld) => {
+        const stream = client.delta(ads.delta);
+        stream.send(requestOf('edge-1'));
+        return stream;
+      };
+      const held = [open(clientOfOld), open(clientOfKept)];
+      for (const stream of held) await stream.next();
+      const put = watchedDir(dir.path).put;
+      await put('ca.crt', kept.certPem);
+      const end = await poll(
+        'the removed CA to be refused',
+        async () => {
+          using stream = open(clientOfOld);
+          return await stream.next().then(
+            () => undefined,
+            () => stream.ended,
+          );
+        },
+        { timeoutMs: 30_000 },
+      );
+      assert.equal(end.code, status.UNAUTHENTICATED, end.details);
+      using again = open(clientOfKept);
+      await again.next();
+      // Open streams stay, because no flag has their clients judged again.
+      await writeFile(trust.join('b.yaml'), makeDomain('b.test').yaml());
+      for (const stream of held) await stream.next();
+    });
+});
