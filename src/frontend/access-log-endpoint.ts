@@ -197,7 +197,12 @@ class LogStream {
     const { decide, options } = this.#input;
     const sender = { id: node.id, mesh: node.mesh ?? options.defaultMesh };
     if (decide === undefined) return this.#admit(sender, [message]);
-    const decision = decide(claimOfCall(this.#call, sender.id, sender.mesh));
+    let decision: ReturnType<DecideAccess>;
+    try {
+      decision = decide(claimOfCall(this.#call, sender.id, sender.mesh));
+    } catch {
+      return this.#undecided();
+    }
     const settle = (settled: Awaited<typeof decision>): void => {
       if (this.#call.isOver) return;
       if (settled.kind === 'allowed') this.#admit(sender, this.#waiting ?? [message]);
@@ -206,7 +211,12 @@ class LogStream {
     if (!(decision instanceof Promise)) return settle(decision);
     this.#waiting = [message];
     this.#call.pauseReading();
-    decision.then(settle, () => this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged'));
+    decision.then(settle, () => this.#undecided());
+  }
+
+  /** An error about one client must not end the server, and admits no client. */
+  #undecided(): void {
+    this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged');
   }
 
   #admit(sender: LogSender, messages: readonly LogMessage[]): void {

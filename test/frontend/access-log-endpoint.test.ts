@@ -254,6 +254,18 @@ suite('listener for access logs', () => {
     assert.deepEqual(rig.refused, ['denied']);
   });
 
+  test('a decision that fails at once: the client is refused', async () => {
+    await using rig = await start({
+      decide: () => {
+        throw new Error('broken');
+      },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    assert.equal((await client.status).code, status.INTERNAL);
+    assert.deepEqual(rig.refused, ['denied']);
+  });
+
   test('client certificates: reach the decision, and TLS refuses those of another CA', async () => {
     const ca = makeCa({ commonName: 'Server CA' });
     const [clientCa, otherCa] = [makeCa({ commonName: 'Client CA' }), makeCa({ commonName: 'Other CA' })];

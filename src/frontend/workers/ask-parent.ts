@@ -10,27 +10,34 @@ export interface ParentDecisions {
 
 /** Creates the function that asks the parent. A parent that ends takes its workers with it. */
 export function askParent(send: (message: FromWorker) => void): ParentDecisions {
-  const waiting = new Map<number, (decision: AccessDecision) => void>();
+  const waiting = new Map<number, PromiseWithResolvers<AccessDecision>>();
   let last = 0;
   return {
     decide: (claim) => {
-      const { promise, resolve } = Promise.withResolvers<AccessDecision>();
+      const answer = Promise.withResolvers<AccessDecision>();
       last += 1;
-      waiting.set(last, resolve);
+      waiting.set(last, answer);
       send({ kind: 'decide', ask: last, claim });
-      return promise;
+      return answer.promise;
     },
     decided: ({ ask, decision }) => {
-      waiting.get(ask)?.(decision);
+      const answer = waiting.get(ask);
       waiting.delete(ask);
+      if (decision === undefined) answer?.reject(new Error('the parent could not decide'));
+      else answer?.resolve(decision);
     },
   };
 }
 
-/** Answers a worker. */
+/** Answers a worker. Never rejects: an error about one client must not end the server, and admits no client. */
 export async function answerWorker(
   { ask, claim }: Extract<FromWorker, { kind: 'decide' }>,
   decide: DecideAccess,
 ): Promise<Extract<ToWorker, { kind: 'decided' }>> {
-  return { kind: 'decided', ask, decision: await decide(claim) };
+  try {
+    return { kind: 'decided', ask, decision: await decide(claim) };
+  } catch (error) {
+    process.emitWarning(`a client could not be judged: ${String(error)}`);
+    return { kind: 'decided', ask, decision: undefined };
+  }
 }

@@ -74,8 +74,8 @@ export type ToWorker =
   | { readonly kind: 'look'; readonly mesh: string | undefined }
   /** These proxies are connected to another server. */
   | { readonly kind: 'release'; readonly proxies: readonly LostProxyKey[] }
-  /** The decision about a client, which the worker asked for. */
-  | { readonly kind: 'decided'; readonly ask: number; readonly decision: AccessDecision }
+  /** The decision about a client, which the worker asked for; `undefined` if an error prevented it. */
+  | { readonly kind: 'decided'; readonly ask: number; readonly decision: AccessDecision | undefined }
   | { readonly kind: 'drain'; readonly graceMs: number };
 
 /** A message from a worker to the parent. */
