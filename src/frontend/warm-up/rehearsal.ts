@@ -26,6 +26,8 @@ export interface Rehearsal {
   takeAnswer(): Answer | undefined;
   /** Number of acknowledged responses. */
   acks(): number;
+  /** Number of streams that ended with OK. */
+  ended(): number;
   /** Counts the proxies that have the served version, as the roll-out of a change does. */
   look(): void;
 }
@@ -47,7 +49,7 @@ export function createRehearsal(mesh: string): Rehearsal {
     isListed: () => true,
     now: () => 0,
   });
-  let [changes, responses, acks] = [0, 0, 0];
+  let [changes, responses, acks, ended] = [0, 0, 0, 0];
   let answer: Answer | undefined;
   const watcher: XdsObserver = {
     response(_stream, response) {
@@ -56,6 +58,9 @@ export function createRehearsal(mesh: string): Rehearsal {
     },
     acked() {
       acks += 1;
+    },
+    streamClosed(_stream, { code }) {
+      if (code === 'OK') ended += 1;
     },
   };
 
@@ -83,6 +88,7 @@ export function createRehearsal(mesh: string): Rehearsal {
       return answer;
     },
     acks: () => acks,
+    ended: () => ended,
     look: () => void countAcks(localLook(tracker), history, 0),
   };
 }

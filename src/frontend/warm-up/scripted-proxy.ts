@@ -51,19 +51,36 @@ export class ScriptedProxy {
 
   /** Returns the preface and the first request. */
   subscribe(id: string): Uint8Array {
-    const { typeUrl, name } = this.#subscription;
-    const numbers = fields[this.#protocol];
     return concat([
       preface,
       frame(frameType.settings, 0, 0, settings),
       frame(frameType.windowUpdate, 0, 0, windowUpdate),
       frame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
-      message(
-        field(numbers.node, stringField(1, id), stringField(2, 'warm-up')),
-        stringField(numbers.type, typeUrl),
-        stringField(numbers.names, name),
-      ),
+      message(this.#request(id)),
       frame(frameType.settings, flag.ack, 0, new Uint8Array()),
+    ]);
+  }
+
+  /** Returns further streams of the connection, each with one request, after which the client ends its side. */
+  subscribeAndEnd(id: string, streams: number): Uint8Array {
+    const body = this.#request(id);
+    const parts: Uint8Array[] = [];
+    for (let streamId = 3; streamId < 3 + 2 * streams; streamId += 2)
+      parts.push(
+        frame(frameType.headers, flag.endHeaders, streamId, headerBlocks[this.#protocol]),
+        message(body, streamId, flag.endStream),
+      );
+    return concat(parts);
+  }
+
+  /** Returns the first request of a stream. */
+  #request(id: string): Uint8Array {
+    const { typeUrl, name } = this.#subscription;
+    const numbers = fields[this.#protocol];
+    return concat([
+      field(numbers.node, stringField(1, id), stringField(2, 'warm-up')),
+      stringField(numbers.type, typeUrl),
+      stringField(numbers.names, name),
     ]);
   }
 
@@ -73,10 +90,12 @@ export class ScriptedProxy {
     const numbers = fields[this.#protocol];
     const isSotw = this.#protocol === 'sotw';
     return message(
-      stringField(1, isSotw ? version : ''),
-      stringField(numbers.type, typeUrl),
-      stringField(numbers.names, isSotw ? name : ''),
-      stringField(numbers.nonce, nonce),
+      concat([
+        stringField(1, isSotw ? version : ''),
+        stringField(numbers.type, typeUrl),
+        stringField(numbers.names, isSotw ? name : ''),
+        stringField(numbers.nonce, nonce),
+      ]),
     );
   }
 }
@@ -89,9 +108,8 @@ function frame(type: number, flags: number, streamId: number, payload: Uint8Arra
 }
 
 /** Returns the DATA frame of a gRPC message. */
-function message(...parts: readonly Uint8Array[]): Uint8Array {
-  const body = concat(parts);
+function message(body: Uint8Array, streamId = 1, flags = 0): Uint8Array {
   const header = Buffer.alloc(5);
   header.writeUInt32BE(body.length, 1);
-  return frame(frameType.data, 0, 1, concat([header, body]));
+  return frame(frameType.data, flags, streamId, concat([header, body]));
 }

@@ -37,10 +37,12 @@ const parts: readonly ((accept: Parameters<typeof wiresInMemory>[0]) => Wires | 
 const roundsInPart = 10;
 const connectionsInRound = 10;
 const changesInRound = 60;
+/** Number of streams that each client opens and ends at the end of its round. */
+const streamsAtEnd = Number(process.env['WS'] ?? 10);
 /** Every fourth round has clients of the state-of-the-world protocol. */
 const sotwEvery = 4;
-/** The most turns of the event loop in which a change reaches all connections. */
-const mostTurns = 50;
+/** The most turns of the event loop that clients and server wait for each other. */
+const mostTurns = 200;
 
 /**
  * Makes V8 compile the code of connections and pushes before the first proxy needs it: proxies connect, subscribe, get
@@ -84,6 +86,7 @@ async function warmUpPart(
         rehearsal.publish();
         await settle(rehearsal, proxy, open);
       }
+      await openAndEnd(rehearsal, proxy, open);
       for (const wire of open) wire.close();
       await nextTurn();
     }
@@ -94,12 +97,24 @@ async function warmUpPart(
   return { connections, acks: rehearsal.acks() };
 }
 
-/** Waits until all clients have a response, and acknowledges it. */
+/** Waits until all clients have a response, acknowledges it, and waits until the server has read that. */
 async function settle(rehearsal: Rehearsal, proxy: ScriptedProxy, open: readonly Wire[]): Promise<void> {
-  for (let turn = 0; turn < mostTurns && rehearsal.unacknowledged() < open.length; turn += 1)
-    await nextTurn();
+  await turnsUntil(() => rehearsal.unacknowledged() >= open.length);
+  const expected = rehearsal.acks() + open.length;
   const answer = rehearsal.takeAnswer();
   if (answer !== undefined) for (const wire of open) wire.send(proxy.acknowledge(answer));
-  await nextTurn();
+  await turnsUntil(() => rehearsal.acks() >= expected);
   rehearsal.look();
+}
+
+/** Opens streams that end after their first response, as clients of single calls do. */
+async function openAndEnd(rehearsal: Rehearsal, proxy: ScriptedProxy, open: readonly Wire[]): Promise<void> {
+  const expected = rehearsal.ended() + open.length * streamsAtEnd;
+  for (const wire of open) wire.send(proxy.subscribeAndEnd('warm-up', streamsAtEnd));
+  await turnsUntil(() => rehearsal.ended() >= expected);
+  rehearsal.takeAnswer();
+}
+
+async function turnsUntil(holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < mostTurns && !holds(); turn += 1) await nextTurn();
 }
