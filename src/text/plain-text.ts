@@ -8,6 +8,12 @@ const pemBlock = /-----BEGIN [^-]*-----[^]*?(?:-----END [^-]*-----|$)/g;
  * look alike. Lone surrogates are invalid text. The program marks its own colours with noncharacters.
  */
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef]+/gu;
+/*
+ * Only these characters of a long text are searched for `unsafe`, which knows all of Unicode: the first search takes
+ * 0.35 ms for 230 KB, and `unsafe` alone 1.4 ms. Such a run does not divide a surrogate pair.
+ */
+const unusualInLines = /[^\n\t -~]+/g;
+const unusualInJson = /[^\n -~]+/g;
 
 /**
  * Returns text of a peer or a file in a form for a log line: one line, at most `maxLength` characters, without control
@@ -28,7 +34,7 @@ export function oneLine(text: string): string {
 
 /** Returns text with several lines: keeps line breaks and tabs, replaces other unsafe characters by spaces. */
 export function plainLines(text: string): string {
-  return text.replace(unsafe, (run) => run.replace(/[^\n\t]+/g, ' '));
+  return text.replace(unusualInLines, (run) => run.replace(unsafe, ' '));
 }
 
 /** Returns a copy of JSON data in which every string is on one line and safe. */
@@ -48,9 +54,11 @@ export function mapStrings(data: unknown, change: (text: string, key: string) =>
 
 /** Returns equivalent JSON text in which unsafe characters are escaped. Keeps its line breaks. */
 export function plainJson(json: string): string {
-  return json.replace(unsafe, (run) =>
-    run.replace(/[^\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
-  );
+  return json.replace(unusualInJson, (run) => run.replace(unsafe, escapeUnits));
+}
+
+function escapeUnits(text: string): string {
+  return text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Returns true if text contains unsafe characters other than line breaks and tabs. */

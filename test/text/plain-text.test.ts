@@ -48,6 +48,13 @@ suite('plainLines, plainJson and plainStrings', () => {
     assert.equal(plainLines('a\tb\n\u001b[1mc\r\n\u202ed'), 'a\tb\n [1mc \n d');
   });
 
+  test('safe characters beside unsafe ones → only the unsafe ones change', () => {
+    const text = 'läuft\u0000\u001b证书\u{1f512}\u202e\n\u0085\ud83d läuft';
+    assert.equal(plainLines(text), 'läuft 证书\u{1f512} \n  läuft');
+    assert.equal(oneLine(text), 'läuft 证书\u{1f512}  läuft');
+    assert.equal(plainJson(text), 'läuft\\u0000\\u001b证书\u{1f512}\\u202e\n\\u0085\\ud83d läuft');
+  });
+
   test('any text → safe', () => {
     fc.assert(
       fc.property(anything, (text) => {
