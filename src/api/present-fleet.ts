@@ -1,6 +1,6 @@
 import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
 import { identityOf } from '../fleet/records.ts';
-import type { GoneRecord, ProxyRecord, RefusalRecord, StreamRecord } from '../fleet/records.ts';
+import type { GoneRecord, ProxyRecord, RefusalRecord, SecretRecord, StreamRecord } from '../fleet/records.ts';
 import type { Lagging, Rollout } from '../fleet/rollout.ts';
 import type { ServedHistory } from '../fleet/served-history.ts';
 import type { StreamInfo } from '../xds/index.ts';
@@ -26,14 +26,8 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
   const { node, mesh, since, nacks, lastNack } = proxy;
   const { state, behindSince } = assess(proxy, history, now);
   const served = history.versions(mesh)?.[0]?.version;
-  const streams = [...proxy.streams];
-  const [first] = streams;
-  const last = streams
-    .flatMap(({ secrets }) => [...secrets.values()])
-    .reduce<{ ackedAt: number; ackMs: number | undefined }>(
-      (latest, secret) => (secret.ackedAt > latest.ackedAt ? secret : latest),
-      { ackedAt: 0, ackMs: undefined },
-    );
+  const [first] = proxy.streams;
+  const last = lastAcknowledged(proxy);
   return {
     node,
     mesh,
@@ -41,12 +35,12 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
     address: first?.info.address ?? '',
     proxy: first?.info.userAgent ?? '',
     identity: identityOf(proxy),
-    transports: [...new Set(streams.map(({ info }) => transportOf(info)))].sort(),
+    transports: transportsOf(proxy),
     connectedAt: presentTime(since),
     version: state === 'synced' ? served : heldVersion(proxy, history)?.version,
     servedVersion: served,
-    ackedAt: last.ackedAt === 0 ? undefined : presentTime(last.ackedAt),
-    ackMs: last.ackMs,
+    ackedAt: presentTime(last?.ackedAt),
+    ackMs: last?.ackMs,
     behindSeconds: secondsSince(behindSince, now),
     behindSince: presentTime(behindSince),
     nacks,
@@ -159,6 +153,20 @@ function presentStream(
 
 function presentNack({ at, name, version, code, message }: RefusalRecord): NackDetail {
   return { at: presentTime(at), secret: name, version, code, message };
+}
+
+/** Returns the secret that a proxy acknowledged last; `undefined` if it has acknowledged none. */
+function lastAcknowledged({ streams }: ProxyRecord): SecretRecord | undefined {
+  let last: SecretRecord | undefined;
+  for (const { secrets } of streams)
+    for (const secret of secrets.values()) if (secret.ackedAt > (last?.ackedAt ?? 0)) last = secret;
+  return last;
+}
+
+function transportsOf({ streams }: ProxyRecord): readonly string[] {
+  const transports = new Set<string>();
+  for (const { info } of streams) transports.add(transportOf(info));
+  return [...transports].sort();
 }
 
 function transportOf({ protocol, transport }: StreamInfo): string {
