@@ -1,10 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
-import type { TrustDomain } from '../model/mesh-trust.ts';
-import { originOf } from '../identity/derived-identity.ts';
-import type { Identity } from '../model/mesh-trust.ts';
 import { caNamesLimit, countNames, removeNames } from './ca-names.ts';
-import { describeCa } from './describe-ca.ts';
+import { findSharedCas } from './shared-cas.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 import { compareText } from '../../text/compare-text.ts';
 
@@ -28,6 +25,9 @@ export interface MeshInput {
   readonly restrict: (bundle: TrustBundle, fingerprints: ReadonlySet<string>) => TrustBundle;
 }
 
+/** The findings about bundles that are left out. A mesh can have thousands, and a change affects few of them. */
+const leftOutFindings = new WeakMap<TrustBundle, Finding>();
+
 /** Joins the bundles of a mesh. Reports CAs that several trust domains share, and limits the merged secret in size. */
 export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): MeshBundle {
   const sorted = bundles.toSorted((a, b) => compareText(a.trustDomain, b.trustDomain));
@@ -43,16 +43,18 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
     { mesh },
   );
   const present = new Set(merged.map((bundle) => bundle.trustDomain));
-  const leftOut = sorted
-    .filter(({ trustDomain }) => !present.has(trustDomain))
-    .map(({ trustDomain }) =>
-      finding(
-        'MT032',
-        `trust domain ${trustDomain} does not fit into the secret of all trust domains and is left out of it`,
-        { mesh, trustDomain },
-      ),
-    );
+  const leftOut = sorted.filter(({ trustDomain }) => !present.has(trustDomain)).map(leftOutFinding);
   return { mesh, bundles: sorted, merged, findings: [over, ...leftOut, ...shared] };
+}
+
+function leftOutFinding(bundle: TrustBundle): Finding {
+  let known = leftOutFindings.get(bundle);
+  if (known === undefined) {
+    const { mesh, trustDomain } = bundle;
+    const message = `trust domain ${trustDomain} does not fit into the secret of all trust domains and is left out of it`;
+    leftOutFindings.set(bundle, (known = finding('MT032', message, { mesh, trustDomain })));
+  }
+  return known;
 }
 
 function fitIntoLimit(
@@ -82,33 +84,4 @@ function fitIntoLimit(
     merged: bundles.filter((bundle) => !leftOut.has(bundle)),
     how: 'the largest trust domains are left out',
   };
-}
-
-function findSharedCas(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
-  const seen = new Map<
-    string,
-    { readonly trustDomain: TrustDomain; readonly origin: Identity | undefined }
-  >();
-  const findings: Finding[] = [];
-  for (const { trustDomain, anchors } of bundles) {
-    for (const { certificate, place, listedBy } of anchors) {
-      const other = seen.get(certificate.keyHash);
-      const origin = singleOriginOf(listedBy);
-      if (other === undefined) seen.set(certificate.keyHash, { trustDomain, origin });
-      if (other === undefined || other.trustDomain === trustDomain) continue;
-      // A MeshIdentity for several zones has one CA in the trust domains of all of them.
-      if (origin !== undefined && origin === other.origin) continue;
-      const message = `${describeCa(certificate)} is also a CA of trust domain ${other.trustDomain}; its owner can issue certificates for clients of both trust domains`;
-      const { fingerprint } = certificate;
-      const detail = { resource: listedBy[0], ...place, mesh, trustDomain, fingerprint };
-      findings.push(finding('MT026', message, detail));
-    }
-  }
-  return findings;
-}
-
-/** Returns the MeshIdentity from which all of the resources follow, if there is one. */
-function singleOriginOf(listedBy: readonly Identity[]): Identity | undefined {
-  const origins = new Set(listedBy.map(originOf));
-  return origins.size === 1 ? [...origins][0] : undefined;
 }

@@ -102,6 +102,39 @@ suite('joinMesh', () => {
     );
   });
 
+  test('one trust domain changes → findings on the others keep their objects', () => {
+    const bundlesOf = (name: string) => bundleOf([shareOf(name, many(12, 'shared'))]);
+    const [x, y, z] = ['x.test', 'y.test', 'z.test'].map(bundlesOf) as [
+      TrustBundle,
+      TrustBundle,
+      TrustBundle,
+    ];
+    const large = bundleOf([shareOf('large.test', many(20, 'large'))]);
+    const larger = bundleOf([shareOf('larger.test', many(21, 'larger'))]);
+    const before = join([x, y, large, larger]);
+    const after = join([x, y, z, large, larger], before);
+    const kept = (mesh: MeshBundle) =>
+      mesh.findings.filter(({ trustDomain }) => trustDomain !== 'z.test').slice(1);
+    assert.deepEqual([...new Set(kept(before).map(({ code }) => code))].sort(), ['MT026', 'MT032']);
+    assert.equal(kept(after).length, kept(before).length);
+    assert.ok(kept(after).every((finding, index) => finding === kept(before)[index]));
+  });
+
+  test('first trust domain of a shared CA changes → the finding names the new one', () => {
+    const ca = makeCa({ commonName: 'Shared' });
+    const [x, y, z] = ['x.test', 'y.test', 'z.test'].map((name) => bundleOf([shareOf(name, [ca])]));
+    const messages = (...bundles: readonly (TrustBundle | undefined)[]) =>
+      join(bundles.filter((bundle) => bundle !== undefined)).findings.map(({ message }) => message);
+    for (const _ of [1, 2]) {
+      const [ofZ = '', ...none] = messages(y, z);
+      assert.match(ofZ, /^CA CN=Shared is also a CA of trust domain y\.test;/);
+      assert.deepEqual(none, []);
+      const both = messages(x, y, z);
+      assert.equal(both.length, 2);
+      for (const message of both) assert.match(message, /is also a CA of trust domain x\.test;/);
+    }
+  });
+
   test('one CA in two trust domains of one MeshIdentity → no warning, but of two MeshIdentities', () => {
     const ca = makeCa({ commonName: 'Shared' });
     const codesFor = (first: string, second: string): readonly string[] => {

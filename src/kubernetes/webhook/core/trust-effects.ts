@@ -59,19 +59,20 @@ export function trustEffects(input: EffectsInput): TrustEffects {
   const domains: DomainEffect[] = [];
   const findings: Finding[] = [];
   for (const [mesh, shares] of byMesh) {
-    const state = inForce.meshes.get(mesh);
-    const bundles = new Map(state?.bundle.bundles.map((bundle) => [bundle.trustDomain, bundle]));
+    const served = inForce.meshes.get(mesh)?.bundle;
     const touched = new Set(shares.map(({ trustDomain }) => trustDomain));
-    const known = new Set(meshFindings(state?.bundle.findings ?? [], bundles, touched, now).map(keyOf));
+    const [before, others] = partition(served?.bundles ?? [], ({ trustDomain }) => touched.has(trustDomain));
+    const after: TrustBundle[] = [];
     for (const trustDomain of touched) {
-      const next = nextBundle(input, mesh, trustDomain, bundles.get(trustDomain));
+      const previous = before.find((bundle) => bundle.trustDomain === trustDomain);
+      const next = nextBundle(input, mesh, trustDomain, previous);
       domains.push(effectOf(input, next.bundle));
-      if (next.isListed) bundles.set(trustDomain, next.bundle);
-      else bundles.delete(trustDomain);
+      if (next.isListed) after.push(next.bundle);
     }
-    const after = joinMesh({ mesh, bundles: [...bundles.values()], previous: state?.bundle, restrict });
-    for (const finding of meshFindings(after.findings, bundles, touched, now))
-      if (own.has(finding.fingerprint ?? '') || !known.has(keyOf(finding))) findings.push(finding);
+    const joined = joinMesh({ mesh, bundles: [...others, ...after], previous: served, restrict });
+    const isKnown = knownFindings(served?.findings ?? [], domainFindings(before, now));
+    for (const finding of [...joined.findings, ...domainFindings(after, now)])
+      if (own.has(finding.fingerprint ?? '') || !isKnown(finding)) findings.push(finding);
   }
   return { domains, findings };
 }
@@ -126,18 +127,40 @@ function authorityKey({ subjectDer, keyHash }: Certificate): string {
   return `${keyHash} ${canonicalNameKey(subjectDer)}`;
 }
 
-/** Returns the findings on a whole mesh and on some of its trust domains. */
-function meshFindings(
+function domainFindings(bundles: readonly TrustBundle[], now: number): readonly Finding[] {
+  return bundles.flatMap((bundle) => [...bundle.findings, ...expiryFindings(bundle, now)]);
+}
+
+/** Returns a test whether the findings on a mesh, or those on some of its trust domains, contain a finding. */
+function knownFindings(
   ofMesh: readonly Finding[],
-  bundles: ReadonlyMap<TrustDomain, TrustBundle>,
-  touched: ReadonlySet<TrustDomain>,
-  now: number,
-): readonly Finding[] {
-  const ofDomains = [...touched].flatMap((trustDomain) => {
-    const bundle = bundles.get(trustDomain);
-    return bundle === undefined ? [] : [...bundle.findings, ...expiryFindings(bundle, now)];
-  });
-  return [...ofMesh, ...ofDomains];
+  ofDomains: readonly Finding[],
+): (finding: Finding) => boolean {
+  const known = indexOf(ofMesh);
+  const domainKeys = new Set(ofDomains.map(keyOf));
+  return (finding) => {
+    // Most findings on a mesh keep their objects.
+    if (known.findings.has(finding)) return true;
+    const key = keyOf(finding);
+    return known.keys.has(key) || domainKeys.has(key);
+  };
+}
+
+interface FindingIndex {
+  readonly findings: ReadonlySet<Finding>;
+  readonly keys: ReadonlySet<string>;
+}
+
+/** The findings on each mesh in force. They can be thousands, and change more seldom than objects are reviewed. */
+const indexes = new WeakMap<readonly Finding[], FindingIndex>();
+
+function indexOf(findings: readonly Finding[]): FindingIndex {
+  let index = indexes.get(findings);
+  if (index === undefined) {
+    index = { findings: new Set(findings), keys: new Set(findings.map(keyOf)) };
+    indexes.set(findings, index);
+  }
+  return index;
 }
 
 /** Returns a key that identifies a finding, independent of the figures in its message. */
@@ -150,4 +173,12 @@ function restrict(bundle: TrustBundle, fingerprints: ReadonlySet<string>): Trust
     ...bundle,
     anchors: bundle.anchors.filter(({ certificate }) => fingerprints.has(certificate.fingerprint)),
   };
+}
+
+/** Divides values in two: those that pass a test, and the others. */
+function partition<Value>(
+  values: readonly Value[],
+  test: (value: Value) => boolean,
+): readonly [readonly Value[], readonly Value[]] {
+  return [values.filter(test), values.filter((value) => !test(value))];
 }

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 
 import * as fc from '../../../kit/fast-check.ts';
 
+import type { Finding } from '../../../../src/trust/findings/finding.ts';
 import { createLedger } from '../../../../src/trust/ledger/ledger.ts';
 import type { Ledger, LedgerEvent } from '../../../../src/trust/ledger/ledger.ts';
 import { currentShare } from '../../../../src/trust/ledger/share.ts';
@@ -51,6 +52,15 @@ function trusted(states: MeshStates, mesh: string, trustDomain: TrustDomain): Re
   return new Set(bundle?.anchors.map(({ certificate }) => `${certificate.keyHash} ${certificate.subject}`));
 }
 
+/** Returns the codes, trust domains and CAs of the findings on whole meshes. */
+function findingsOf(states: MeshStates): ReadonlySet<string> {
+  return new Set([...states.values()].flatMap(({ bundle }) => bundle.findings.map(keyOf)));
+}
+
+function keyOf({ code, mesh, trustDomain, fingerprint }: Finding): string {
+  return `${code} ${mesh} ${trustDomain} ${fingerprint}`;
+}
+
 function build(ledger: Ledger, states = createMeshBuilder(noPolicy)): MeshStates {
   return states.build(ledger.view().holdings, now);
 }
@@ -60,6 +70,7 @@ suite('effects of a change on trust', () => {
     const others = fc.array(text, { maxLength: 4 });
     const option = fc.option(text, { nil: undefined });
     let losses = 0;
+    let news = 0;
     fc.assert(
       fc.property(others, option, option, (beside, before, after) => {
         fc.pre(before !== undefined || after !== undefined);
@@ -88,9 +99,18 @@ suite('effects of a change on trust', () => {
           assert.equal(isEmpty, is!.size === 0);
           losses += lost.length;
         }
+        const known = findingsOf(inForce.meshes);
+        const reported = new Set(effects.findings.map(keyOf));
+        for (const key of findingsOf(made).difference(known)) {
+          assert.ok(reported.has(key), key);
+          news += 1;
+        }
+        const own = new Set(next?.share.anchors.map(({ certificate }) => certificate.fingerprint));
+        for (const one of effects.findings)
+          assert.ok(own.has(one.fingerprint ?? '') || !known.has(keyOf(one)), keyOf(one));
       }),
       { numRuns: 300 },
     );
-    assert.ok(losses > 0);
+    assert.ok(losses > 0 && news > 0);
   });
 });
