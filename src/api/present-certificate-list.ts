@@ -1,3 +1,4 @@
+import { compareText } from '../text/compare-text.ts';
 import { formatTime } from '../text/format-time.ts';
 import type { ServedAnchor, TrustBundle } from '../trust/bundle/trust-bundle.ts';
 import { encodePem } from '../trust/pem/encode-pem.ts';
@@ -30,7 +31,7 @@ export function presentCertificateList(
   const all = collect(meshes, (anchor, trustDomain) => contains(anchor, trustDomain, text));
   const sorted = all.sort(
     ({ certificate: a }, { certificate: b }) =>
-      a.notAfter - b.notAfter || (a.fingerprint < b.fingerprint ? -1 : 1),
+      a.notAfter - b.notAfter || compareText(a.fingerprint, b.fingerprint),
   );
   return { certificates: sorted.slice(0, limit).map(presentListed), total: sorted.length };
 }
@@ -75,7 +76,7 @@ function presentListed({ certificate, places }: Listed): CertificateSummary {
     keyAlgorithm,
     notBefore: formatTime(notBefore),
     notAfter: formatTime(notAfter),
-    places: places.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+    places: places.toSorted((a, b) => compareText(keyOf(a), keyOf(b))),
   };
 }
 

@@ -1,3 +1,4 @@
+import { compareText } from '../text/compare-text.ts';
 import type { IdentityView } from '../trust/identity/identity-stage.ts';
 import type { TrustBlock } from '../trust/model/mesh-trust.ts';
 import type { Certificate } from '../trust/x509/certificate.ts';
@@ -7,7 +8,7 @@ import { presentTime } from './present-time.ts';
 /** Returns the MeshIdentities for the API, sorted by mesh, namespace and name. */
 export function presentIdentities(views: readonly IdentityView[]): readonly IdentityDetail[] {
   return views
-    .toSorted((a, b) => (a.identity < b.identity ? -1 : 1))
+    .toSorted((a, b) => compareText(a.identity, b.identity))
     .map(({ identity, path, kri, outcome, resources, superseded }) => {
       const [mesh = '', namespace = '', name = ''] = identity.split('/');
       return {

@@ -3,6 +3,7 @@ import { spiffeKeyOf } from '../../trust/federation/write-bundle-document.ts';
 import type { SpiffeBundle, SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
 import { isNamed, isNamedInFull } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
+import { compareText } from '../../text/compare-text.ts';
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { Holdings, Share } from '../../trust/ledger/share.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
@@ -103,7 +104,7 @@ export function createPublishedBundles({
   let sorted: readonly PublishedBundle[] | undefined;
   let maps: ReadonlyMap<string, PublishedMap> | undefined;
   const all = (): readonly PublishedBundle[] =>
-    (sorted ??= [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle));
+    (sorted ??= [...published].sort(([a], [b]) => compareText(a, b)).map(([, bundle]) => bundle));
 
   /** The keys of certificates that were read, by certificate. */
   const known = new WeakMap<Uint8Array, readonly SpiffeKey[]>();
