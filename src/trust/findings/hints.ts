@@ -493,9 +493,9 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT100: {
     name: 'rotation-annotation',
     about:
-      'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl, -switched-at or -back-at) cannot be read, or one of the two fingerprints is missing.',
+      'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl, -started-at, -switched-at, -back-at or -forced) cannot be read, or one of the two fingerprints is missing.',
     served:
       'The CA certificates that the MeshTrust lists. The annotations have no effect on trust. meshtrust rotate treats the annotation as absent, so a gate that needs it stays shut.',
-    remedy: 'Correct the annotation, or remove all five (Rotate a CA).',
+    remedy: 'Correct the annotation, or remove all of them (Rotate a CA).',
   },
 };
