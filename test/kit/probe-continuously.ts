@@ -5,7 +5,8 @@ import type { ClientIdentity } from './tls-client.ts';
 export interface Target {
   readonly name: string;
   readonly port: number;
-  readonly identity: ClientIdentity;
+  /** A function is called for each handshake. */
+  readonly identity: ClientIdentity | (() => ClientIdentity);
 }
 
 /** The result of a continuous probe. */
@@ -33,7 +34,7 @@ export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
   const stopped = new AbortController();
   const loops = targets.map(({ name, port, identity }) => {
     const attempt = async () => {
-      const decision = await tryClient(port, identity);
+      const decision = await tryClient(port, typeof identity === 'function' ? identity() : identity);
       probes++;
       if (decision !== 'accepted') refusals.push(`${name}: ${decision.refused}`);
     };

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
+import { gateCatalogue, neverForced } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
+import { handEdits } from './world-file.ts';
 import { makeWorld, minute } from './world.ts';
 
 type World = ReturnType<typeof makeWorld>;
@@ -42,25 +44,41 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       world.deploy(1);
     }),
   ),
-  weighted(2, named('all is well', settle)),
+  weighted(5, named('all is well', settle)),
   weighted(
     2,
     fc
-      .constantFrom('switched', 'finish', 'abort', 'back', 'touch')
+      .constantFrom('switched', 'finish', 'abort', 'back', 'switchSilently', 'switchedEarlier')
       .map((name) => [name, (world: World) => void world[name]()] as const),
   ),
   weighted(
     1,
-    named('finish while the file changes', (world) => void world.finish(() => world.touch())),
+    named('finish while the file changes', (world) => void world.finish(() => world.edit('touch'))),
   ),
   weighted(
     4,
     fc
       .tuple(
-        fc.constantFrom('deploy', 'acknowledge', 'acknowledge', 'leave', 'crash', 'restart', 'see'),
+        fc.constantFrom(
+          'deploy',
+          'acknowledge',
+          'acknowledge',
+          'leave',
+          'lose',
+          'crash',
+          'restart',
+          'see',
+          'overflow',
+        ),
         index,
       )
       .map(([name, at]) => [`${name} ${at}`, (world: World) => world[name](at)] as const),
+  ),
+  weighted(
+    1,
+    fc
+      .constantFrom(...(Object.keys(handEdits) as (keyof typeof handEdits)[]))
+      .map((name) => [`edit by hand: ${name}`, (world: World) => world.edit(name)] as const),
   ),
   weighted(
     4,
@@ -84,10 +102,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
+/** An operator passes one gate by force. */
+const force: fc.Arbitrary<Step> = fc
+  .constantFrom(...(Object.keys(gateCatalogue) as GateId[]).filter((id) => !neverForced.has(id)))
+  .map((id) => [`force ${id}`, (world: World) => world.force(id)] as const);
+
 /** Runs any sequence of steps. The world asserts what must be true, from what is true and not from what servers know. */
-const sequences = (without?: GateId) =>
+const sequences = (without?: GateId, mayForce = false) =>
   fc.property(
-    fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }),
+    fc.array(mayForce ? fc.oneof(weighted(1, force), weighted(4, step)) : step, {
+      minLength: 10,
+      maxLength: 60,
+      size: 'max',
+    }),
     fc.boolean(),
     (steps, publishes) => {
       const world = makeWorld({ publishes, without });
@@ -100,6 +127,10 @@ suite('safety of a rotation', () => {
     fc.assert(sequences(), { numRuns: 500 });
   });
 
+  test('the same sequences, and an operator who passes gates by force → no other gate that is shut is passed, and the file records each that was', () => {
+    fc.assert(sequences(undefined, true), { numRuns: 300 });
+  });
+
   const harm = {
     R01: 'a server is down',
     R20: '^[pqr] lacks the new CA',
@@ -107,16 +138,59 @@ suite('safety of a rotation', () => {
     R30: 'the consumer lacks the new CA',
     R41: 'a leaf of the old CA is valid',
     R42: 'a client of the old CA was seen',
+    R53: 'another resource lists the old CA',
     R61: 'a leaf of the new CA is valid',
   } as const;
   for (const [without, what] of Object.entries(harm))
     test(`the same sequences without gate ${without} → ${what.replace('^[pqr]', 'a proxy')}`, () => {
       // Always the same sequences: of others, none may do harm.
-      const options = { numRuns: 500, seed: 1, endOnFailure: true };
+      const options = { numRuns: 1_000, seed: 1, endOnFailure: true };
       const { errorInstance } = fc.check(sequences(without as keyof typeof harm), options);
       assert.ok(errorInstance instanceof assert.AssertionError);
       assert.match(errorInstance.message, new RegExp(what));
     });
+
+  /** A rotation before the switch, whose gates are open. */
+  function introduced(without?: GateId): World {
+    const world = makeWorld({ without });
+    world.pass(61 * minute);
+    assert.ok(world.start());
+    settle(world);
+    return world;
+  }
+
+  test('the operator gives a time before the start, or before the issuer was switched back → refused; without R44, a leaf of the old CA is valid at the end', () => {
+    for (const isBack of [false, true]) {
+      const switchedOf = (without?: GateId): readonly [World, isRecorded: boolean] => {
+        const world = introduced(without);
+        if (isBack) {
+          assert.ok(world.switchIssuer());
+          world.pass(30 * minute);
+          assert.ok(world.back());
+        }
+        world.pass(10 * minute);
+        assert.ok(world.switchSilently());
+        return [world, world.switchedEarlier()];
+      };
+      const [refused, isRecorded] = switchedOf();
+      assert.ok(!isRecorded && !refused.finish());
+      const [world, isTaken] = switchedOf('R44');
+      assert.ok(isTaken);
+      world.pass(10 * minute);
+      assert.throws(() => world.finish(), /a leaf of the old CA is valid/);
+    }
+  });
+
+  test('a person removes the new CA from the file before the end → refused; without R51, it is not listed', () => {
+    for (const without of [undefined, 'R51'] as const) {
+      const world = introduced(without);
+      assert.ok(world.switchIssuer());
+      world.pass(66 * minute);
+      world.edit('loseNew');
+      if (without === undefined) assert.ok(!world.finish());
+      else assert.throws(() => world.finish(), /the new CA is not listed/);
+    }
+  });
 
   test('a proxy without the new CA comes after the switch and leaves at once → finish waits for an hour', () => {
     const world = makeWorld();
@@ -148,14 +222,14 @@ suite('safety of a rotation', () => {
     assert.ok(!world.finish());
     world.pass(2 * minute);
     see();
-    assert.ok(!world.finish(() => world.touch()));
+    assert.ok(!world.finish(() => world.edit('touch')));
     assert.ok(world.finish());
     see();
     settle(world);
     see();
     assert.ok(world.clean());
     assert.deepEqual(states, ['introducing', 'introduced', 'draining', 'removable', 'finishing', 'steady']);
-    assert.equal(world.listed().size, 1);
+    assert.equal(world.listed().size, 2);
     assert.equal(world.finished(), 2);
   });
 
@@ -175,7 +249,7 @@ suite('safety of a rotation', () => {
     world.pass(1000);
     assert.ok(world.abort());
     assert.equal(world.state(), 'steady');
-    assert.equal(world.listed().size, 1);
+    assert.equal(world.listed().size, 2);
   });
 
   test('a proxy that is away during the introduction → nothing goes on until an hour after it left', () => {

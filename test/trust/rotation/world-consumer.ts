@@ -17,13 +17,13 @@ interface Published {
  * A consumer that polls two servers and sends the entity tag of the bundle that it has, and what each server knows about
  * it. A response may be lost: the server does not notice.
  */
-export function makeWorldConsumer(first: string) {
+export function makeWorldConsumer(first: string, hasNew: (version: string) => boolean) {
   const known = new Map<number, Consumer>();
   let held = first;
   let polledAt = -Infinity;
   return {
-    /** The version that it has. */
-    held: () => held,
+    /** True if the version that it has lists the new CA. */
+    hasNew: () => hasNew(held),
     /** When it polled last, in epoch milliseconds. */
     polledAt: () => polledAt,
     poll(server: number, { version }: Published, now: number, isReceived: boolean): void {

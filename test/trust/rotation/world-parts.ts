@@ -28,27 +28,3 @@ export function withoutObservation(input: GateInput): GateInput {
     ),
   };
 }
-
-/** A proxy, and what is true about it. */
-export interface Proxy {
-  readonly name: string;
-  /** The server to which it is connected. */
-  at: number | undefined;
-  leftAt: number;
-  /** The version that it has acknowledged, and what that version lists. */
-  version: string;
-  held: ReadonlySet<string>;
-}
-
-/** A replica, and what it knows. */
-export interface Server {
-  isUp: boolean;
-  startedAt: number;
-  /** The text of the file that it has read. */
-  text: string;
-  readAt: number;
-  /** The proxies that left since its start. */
-  readonly gone: Map<Proxy, { readonly goneAt: number; readonly version: string }>;
-  /** When access logs had clients of each CA since its start. */
-  readonly seen: Map<string, number>;
-}

@@ -1,25 +1,26 @@
 import assert from 'node:assert/strict';
 import { rotatingResource } from '../../../src/api/present-rotation.ts';
-import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
+import { switchToRecord, timeToRecord } from '../../../src/trust/rotation/clocks.ts';
 import { decide } from '../../../src/trust/rotation/decide.ts';
 import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
-import { editText } from '../../../src/trust/rotation/edit-text.ts';
 import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
-import type { AnsweredFacts, GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
+import type { GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
 import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { assessRotation } from '../../../src/trust/rotation/state.ts';
+import { formatTime } from '../../../src/text/format-time.ts';
 import { hintMs, makeWorldConsumer } from './world-consumer.ts';
+import { editWorldFile, firstText, handEdits, readWorldFile } from './world-file.ts';
 import { cas, pems, withoutObservation } from './world-parts.ts';
-import type { Proxy, Server, Which } from './world-parts.ts';
-import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
-import { parse, reader } from '../../kit/resources.ts';
+import type { Which } from './world-parts.ts';
+import { endServer, factsOf, makeServer, overflow, welcome } from './world-server.ts';
+import type { Proxy, Server } from './world-server.ts';
 
 export const minute = 60_000;
 export const ttlMs = 60 * minute;
 const skewMs = usualGateOptions.clockSkewMs;
 
 /**
- * A file with a MeshTrust, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
+ * A file with MeshTrusts, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
  * what the servers know: only the latter is given to the gates. With `publishes`, the servers publish the bundle, and a
  * consumer fetches it. Every command is forced through the gate `without`.
  */
@@ -27,119 +28,58 @@ export function makeWorld({
   publishes = false,
   without,
 }: { readonly publishes?: boolean; readonly without?: GateId | undefined } = {}) {
-  const force = new Set(without === undefined ? [] : [without]);
+  const always = without === undefined ? [] : [without];
   let now = Date.now();
-  let file = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [pems.old] });
+  let file = readWorldFile(firstText);
   let issuer: Which = 'old';
   /** When the issuer last issued a leaf of each CA. */
   const lastLeaf = { old: now, new: -Infinity };
   let finished = 0;
-  const known = new Map<string, MeshTrust>();
-  const trustOf = (text: string): MeshTrust => {
-    const before = known.get(text);
-    if (before !== undefined) return before;
-    const trust = read(text);
-    known.set(text, trust);
-    return trust;
-  };
-  const read = (text: string): MeshTrust => {
-    const parsed = parse(text);
-    const [document] = parsed.kind === 'documents' ? parsed.documents : [];
-    return document?.kind === 'mesh-trust' ? document.resource : assert.fail('the file is broken');
-  };
-  const listed = (text: string): ReadonlySet<string> =>
-    new Set(rotatingResource(trustOf(text)).listed.map(({ fingerprint }) => fingerprint));
-  const versionOf = (text: string): string => [...listed(text)].sort().join();
-  const makeServer = (): Server => ({
-    isUp: true,
-    startedAt: now,
-    text: file,
-    readAt: now,
-    gone: new Map(),
-    seen: new Map(),
-  });
-  const servers = [makeServer(), makeServer()];
+  /** The gate that the operator forces in the next command. */
+  let forcing: GateId | undefined;
+  /** An operator passed a gate by force, or removed a CA by hand: nothing is promised any more about leaves. */
+  let isTampered = false;
+  const servers = [makeServer(file.text, now), makeServer(file.text, now)];
+  const serverAt = (index: number): Server => servers[index % 2] ?? assert.fail();
   const proxies: readonly Proxy[] = ['p', 'q', 'r'].map((name) => ({
     name,
     at: 0,
     leftAt: -Infinity,
-    version: versionOf(file),
-    held: listed(file),
+    version: file.version,
+    held: file.listed,
   }));
+  const proxyAt = (index: number): Proxy => proxies[index % proxies.length] ?? assert.fail();
 
-  const consumer = makeWorldConsumer(versionOf(file));
-  const publicationOf = ({ text, readAt }: Server) => ({ version: versionOf(text), since: readAt });
+  const consumer = makeWorldConsumer(file.version, (version) => version.includes(cas.new.fingerprint));
+  const publicationOf = ({ file: { version }, readAt }: Server) => ({ version, since: readAt });
 
-  const factsOf = (index: number): ServerFacts => {
-    const server = servers[index] ?? assert.fail();
+  const answerOf = (server: Server, index: number): ServerFacts => {
     const name = `server ${index}`;
     if (!server.isUp) return { kind: 'unreachable', server: name, reason: 'no answer' };
-    const version = versionOf(server.text);
-    const own = proxies.filter(({ at }) => at === index);
-    const isSyncedElsewhere = (proxy: Proxy): boolean => {
-      const other = proxy.at === undefined ? undefined : servers[proxy.at];
-      return other !== undefined && other !== server && proxy.version === versionOf(other.text);
-    };
-    const left = [...server.gone].filter(([proxy]) => !isSyncedElsewhere(proxy));
-    const trust = trustOf(server.text);
-    const { rotation } = trust;
-    return {
-      kind: 'answered',
-      server: name,
-      notReady: undefined,
-      startedAt: server.startedAt,
-      served: { version, since: server.readAt },
-      cas: rotatingResource(trust).listed.map((ca) => ({
-        ...ca,
-        asListed: true,
-        resources: [trust.identity],
-      })),
-      overLimit: false,
-      held: false,
-      rotations:
-        rotation === undefined ? [] : [{ resource: trust.identity, old: rotation.old, new: rotation.new }],
-      proxies: {
-        connected: own.length,
-        acked: own.filter((proxy) => proxy.version === version).length,
-        lost: 0,
-        refused: 0,
-        forgotten: 0,
-        complete: true,
-        lagging: [],
+    return factsOf(server, name, {
+      own: proxies.filter(({ at }) => at === index),
+      isSyncedElsewhere: ({ at, version }) => {
+        const other = at === undefined ? undefined : servers[at];
+        return other !== undefined && other !== server && version === other.file.version;
       },
-      gone: left.map(([proxy, { goneAt, version: had }]) => ({
-        node: proxy.name,
-        goneAt,
-        hasServed: had === version,
-      })),
-      unlisted: { count: 0, lastAt: 0 },
-      authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true },
       publication: publishes ? consumer.factsAt(index, publicationOf(server), now) : undefined,
-      observed: {
-        since: server.startedAt,
-        unknownAt: undefined,
-        entries: server.seen.size,
-        without: 0,
-        nodes: server.seen.size,
-        lostAt: undefined,
-        lastSeen: server.seen,
-      },
-    } satisfies AnsweredFacts;
+      now,
+    });
   };
 
-  const inputOf = (text: string, command: RotationCommand['kind']): GateInput | undefined => {
-    const trust = trustOf(text);
+  const inputOf = (command: RotationCommand['kind']): GateInput | undefined => {
+    const { zone } = file;
     const marks =
       command === 'start'
         ? { old: cas.old.fingerprint, new: cas.new.fingerprint, switchedAt: undefined, leafTtlMs: undefined }
-        : trust.rotation;
+        : zone.rotation;
     if (marks === undefined) return undefined;
     return {
-      resource: rotatingResource(trust),
+      resource: rotatingResource(zone),
       marks,
-      before: trust.rotation,
+      before: zone.rotation,
       newCa: { kind: 'usable', ca: cas.new, selfSigned: true, fits: true },
-      servers: [factsOf(0), factsOf(1)],
+      servers: servers.map(answerOf),
       options: usualGateOptions,
       now,
     };
@@ -147,6 +87,7 @@ export function makeWorld({
 
   /** What must be true from the switch of the issuer on. It does not use the gates. */
   const assertIntroduced = (): void => {
+    if (isTampered) return;
     for (const { name, at, leftAt, held } of proxies)
       if (at !== undefined || now - leftAt < usualGateOptions.disconnectWindowMs)
         assert.ok(held.has(cas.new.fingerprint), `${name} lacks the new CA`);
@@ -155,18 +96,30 @@ export function makeWorld({
       'a server is down',
     );
     if (publishes && now - consumer.polledAt() < 3 * hintMs)
-      assert.ok(consumer.held().includes(cas.new.fingerprint), 'the consumer lacks the new CA');
+      assert.ok(consumer.hasNew(), 'the consumer lacks the new CA');
   };
 
   /** What must be true when the old CA is removed. */
   const assertSafe = (): void => {
     assertIntroduced();
+    if (isTampered) return;
     assert.ok(lastLeaf.old + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
-    for (const { seen } of servers)
+    for (const { seen, file: served } of servers) {
       assert.ok(
         now - (seen.get(cas.old.fingerprint) ?? -Infinity) >= usualGateOptions.quietMs,
         'a client of the old CA was seen',
       );
+      const isCopied = served.all.some(({ name }) => name === 'copy');
+      assert.ok(!isCopied, 'another resource lists the old CA');
+    }
+  };
+
+  /** Asserts the record of gates that were passed by force. */
+  const assertRecord = (text: string, { kind }: RotationCommand, ids: readonly GateId[]): void => {
+    const before = kind === 'start' ? [] : (file.zone.forcedSteps ?? []);
+    const step = { at: Date.parse(timeToRecord({ now })), command: kind, gates: ids };
+    const expected = ids.length === 0 ? before : [...before, step].slice(-50);
+    assert.deepEqual(readWorldFile(text).zone.forcedSteps ?? [], expected);
   };
 
   /**
@@ -174,42 +127,55 @@ export function makeWorld({
    */
   const run = (command: RotationCommand, meanwhile: () => void = () => undefined): boolean => {
     const before = file;
-    const input = inputOf(before, command.kind);
+    const force = new Set([...always, ...(forcing === undefined ? [] : [forcing])]);
+    forcing = undefined;
+    const input = inputOf(command.kind);
     if (input === undefined) return false;
     const decision = decide(command, input, force);
+    const shut = decision.gates.filter(({ open }) => !open).map(({ id }) => id);
     if (decision.kind === 'refused') return false;
+    assert.ok(
+      shut.every((id) => force.has(id)),
+      'a gate is shut',
+    );
     // What is seen may only refuse.
     assert.equal(decide(command, withoutObservation(input), force).kind, 'allowed');
-    const trust = trustOf(before);
-    const edited = editText(before, trust, decision.edits, { defaultMesh: 'default', reader });
-    if (edited.kind === 'refused') return false;
+    const text = editWorldFile(before, decision.edits);
+    if (text === undefined) return false;
+    assertRecord(text, command, shut);
+    if (shut.some((id) => id !== without)) isTampered = true;
     if (command.kind === 'finish') {
       assertSafe();
+      const { listed } = readWorldFile(text);
+      if (!shut.includes('R51') || without === 'R51')
+        assert.ok(listed.has(cas.new.fingerprint), 'the new CA is not listed');
       finished += 1;
     }
-    if (command.kind === 'abort')
+    if (command.kind === 'abort' && !isTampered)
       assert.ok(lastLeaf.new + ttlMs + skewMs <= now, 'a leaf of the new CA is valid');
     meanwhile();
     if (file !== before) return false;
-    file = edited.text;
+    file = readWorldFile(text);
     return true;
   };
 
-  const leave = (proxy: Proxy): void => {
+  const leave = (proxy: Proxy, isLost = false): void => {
     if (proxy.at === undefined) return;
-    servers[proxy.at]?.gone.set(proxy, { goneAt: now, version: proxy.version });
+    servers[proxy.at]?.gone.set(proxy, { goneAt: now, version: proxy.version, isLost });
     proxy.at = undefined;
     proxy.leftAt = now;
   };
-  const nextSecond = (): string => new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
-  const proxyAt = (index: number): Proxy => proxies[index % proxies.length] ?? assert.fail();
 
-  const switchedNow = (): RotationCommand => ({ kind: 'switched', at: nextSecond(), leafTtl: undefined });
+  const switchedNow = (input: GateInput): RotationCommand => ({
+    kind: 'switched',
+    at: switchToRecord(input),
+    leafTtl: undefined,
+  });
   const world = {
     finished: () => finished,
-    listed: () => listed(file),
+    listed: () => file.listed,
     state: () => {
-      const input = inputOf(file, 'finish');
+      const input = inputOf('finish');
       return input === undefined ? 'steady' : assessRotation(input).state;
     },
     pass: (milliseconds: number): void => {
@@ -217,61 +183,78 @@ export function makeWorld({
       lastLeaf[issuer] = now + milliseconds;
       now += milliseconds;
     },
+    /** The operator passes a gate by force in the next command. */
+    force: (gate: GateId): void => void (forcing = gate),
     start: (meanwhile?: () => void) =>
-      run({ kind: 'start', at: nextSecond(), pem: pems.new, leafTtl: '60m' }, meanwhile),
+      run({ kind: 'start', at: timeToRecord({ now }), pem: pems.new, leafTtl: '60m' }, meanwhile),
     /** An operator switches the issuer when the gates are open, and then says so. */
-    switchIssuer: (): boolean => {
-      const input = inputOf(file, 'switched');
-      if (input === undefined || decide(switchedNow(), input, force).kind === 'refused') return false;
+    switchIssuer: (): boolean => world.switchSilently() && world.switched(),
+    /** The operator does not say so at once. */
+    switchSilently: (): boolean => {
+      const input = inputOf('switched');
+      if (input === undefined || decide(switchedNow(input), input, new Set(always)).kind === 'refused')
+        return false;
       assertIntroduced();
       issuer = 'new';
       lastLeaf.new = now;
-      return world.switched();
+      return true;
     },
     /** Also runs if the issuer was switched without the gates: the command refuses. */
     switched: (): boolean => {
-      if (issuer !== 'new') return false;
-      return run(switchedNow());
+      const input = inputOf('switched');
+      return issuer === 'new' && input !== undefined && run(switchedNow(input));
+    },
+    /** The operator gives a time before the start, or before the issuer was switched back. */
+    switchedEarlier: (): boolean => {
+      const { startedAt, backAt } = file.zone.rotation ?? {};
+      const bound = typeof backAt === 'number' ? backAt : typeof startedAt === 'number' ? startedAt : now;
+      const at = formatTime(Math.floor(bound / 1000) * 1000 - 60 * minute);
+      return issuer === 'new' && run({ kind: 'switched', at, leafTtl: undefined });
     },
     /** The issuer signs with the old CA again, before the command says so. */
     back: (): boolean => {
-      if (!listed(file).has(cas.old.fingerprint)) return false;
+      if (!file.listed.has(cas.old.fingerprint)) return false;
       issuer = 'old';
       lastLeaf.old = now;
-      return run({ kind: 'back', at: nextSecond(), leafTtl: undefined });
+      return run({ kind: 'back', at: timeToRecord({ now }), leafTtl: undefined });
     },
     finish: (meanwhile?: () => void) => run({ kind: 'finish' }, meanwhile),
     clean: () => run({ kind: 'clean' }),
-    abort: () => run({ kind: 'abort' }),
-    /** Another person changes a comment of the file. */
-    touch: (): void => {
-      file = `# ${now}\n${file.replace(/^#.*\n/, '')}`;
+    /** An operator who has switched the issuer and has not said so does not abort. */
+    abort: () => (issuer === 'old' || file.zone.rotation?.switchedAt !== undefined) && run({ kind: 'abort' }),
+    /** A person changes the file without a command. */
+    edit: (how: keyof typeof handEdits): void => {
+      const next = readWorldFile(handEdits[how](file, now));
+      if (how === 'loseNew' && next !== file) isTampered = true;
+      file = next;
     },
     /** A client with a leaf of the old CA comes to a proxy that sends its access log to this server. */
     see: (index: number): void => {
-      const server = servers[index % 2];
-      if (server?.isUp === true) server.seen.set(cas.old.fingerprint, now);
+      const server = serverAt(index);
+      if (server.isUp) server.seen.set(cas.old.fingerprint, now);
     },
     deploy: (index: number): void => {
-      const server = servers[index % 2];
-      if (server === undefined || !server.isUp || server.text === file) return;
-      if (versionOf(server.text) !== versionOf(file)) server.readAt = now;
-      server.text = file;
+      const server = serverAt(index);
+      if (!server.isUp || server.file === file) return;
+      if (server.file.version !== file.version) server.readAt = now;
+      server.file = file;
     },
     acknowledge: (index: number): void => {
       const proxy = proxyAt(index);
       const server = proxy.at === undefined ? undefined : servers[proxy.at];
       if (server === undefined) return;
-      proxy.version = versionOf(server.text);
-      proxy.held = listed(server.text);
+      proxy.version = server.file.version;
+      proxy.held = server.file.listed;
     },
     leave: (index: number): void => leave(proxyAt(index)),
+    /** The connection of a proxy breaks. */
+    lose: (index: number): void => leave(proxyAt(index), true),
     connect: (index: number, to: number): void => {
       const proxy = proxyAt(index);
-      const server = servers[to % 2];
-      if (server === undefined || !server.isUp) return;
+      const server = serverAt(to);
+      if (!server.isUp) return;
       leave(proxy);
-      server.gone.delete(proxy);
+      welcome(server, proxy);
       proxy.at = to % 2;
     },
     /** A proxy comes to a server, and leaves before it has acknowledged what the server has. */
@@ -279,24 +262,21 @@ export function makeWorld({
       world.connect(index, to);
       world.leave(index);
     },
+    /** Too many proxies left for a server to list all of them. */
+    overflow: (index: number): void => overflow(serverAt(index)),
     /** The consumer polls a server. It receives the response, or the response is lost. */
     poll: (index: number, isReceived: boolean): void => {
-      const server = servers[index % 2];
-      if (server?.isUp === true) consumer.poll(index % 2, publicationOf(server), now, isReceived);
+      const server = serverAt(index);
+      if (server.isUp) consumer.poll(index % 2, publicationOf(server), now, isReceived);
     },
     crash: (index: number): void => {
-      const server = servers[index % 2];
-      if (server === undefined) return;
       for (const proxy of proxies) if (proxy.at === index % 2) leave(proxy);
-      server.isUp = false;
-      server.gone.clear();
-      server.seen.clear();
+      endServer(serverAt(index));
       consumer.forget(index % 2);
     },
     restart: (index: number): void => {
-      const server = servers[index % 2];
-      if (server === undefined || server.isUp) return;
-      Object.assign(server, { isUp: true, startedAt: now, text: file, readAt: now });
+      const server = serverAt(index);
+      if (!server.isUp) Object.assign(server, { isUp: true, startedAt: now, file, readAt: now });
     },
   };
   return world;
