@@ -1,7 +1,9 @@
 /** A request of a service account. */
 export interface AskedFor {
+  /** The user, e.g. `system:serviceaccount:kuma-system:meshtrust`. */
+  readonly user: string;
   readonly verb: string;
-  /** With its subresource, e.g. `meshtrusts/status`. */
+  /** With its subresource, e.g. `meshtrusts/status`. The path of a request without an object, e.g. `/api`. */
   readonly resource: string;
   readonly name: string;
   readonly allowed: boolean;
@@ -22,30 +24,29 @@ export const auditPolicy = {
 
 interface AuditEvent {
   readonly verb: string;
-  readonly requestReceivedTimestamp: string;
   readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly requestReceivedTimestamp: string;
   readonly objectRef?: { readonly resource: string; readonly subresource?: string; readonly name?: string };
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Parses the audit log. Requests without an object (`/api`) are left out. */
+/** Parses the audit log. Its last line may be incomplete. */
 export function readAuditLog(text: string): readonly AskedFor[] {
-  return eventsOf(text).flatMap(({ verb, objectRef, annotations, requestReceivedTimestamp }) => {
-    const at = Date.parse(requestReceivedTimestamp);
-    if (objectRef === undefined) return [];
-    const { resource, subresource, name = '' } = objectRef;
-    const allowed = annotations?.['authorization.k8s.io/decision'] === 'allow';
-    return [{ verb, resource: [resource, subresource].filter(Boolean).join('/'), name, allowed, at }];
-  });
-}
-
-/** Returns the paths of the requests without an object, such as `/openid/v1/jwks`. */
-export function readAuditedPaths(text: string): readonly string[] {
-  return eventsOf(text).flatMap(({ objectRef, requestURI }) => (objectRef === undefined ? [requestURI] : []));
-}
-
-/** The last line may be incomplete. */
-function eventsOf(text: string): readonly AuditEvent[] {
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter(Boolean).map((line) => JSON.parse(line) as AuditEvent);
+  return lines.filter(Boolean).map((line) => {
+    const { verb, requestURI, user, objectRef, annotations, requestReceivedTimestamp } = JSON.parse(
+      line,
+    ) as AuditEvent;
+    const [path = ''] = requestURI.split('?', 1);
+    const { resource, subresource, name = '' } = objectRef ?? { resource: path };
+    return {
+      user: user.username,
+      verb,
+      resource: [resource, subresource].filter(Boolean).join('/'),
+      name,
+      allowed: annotations?.['authorization.k8s.io/decision'] === 'allow',
+      at: Date.parse(requestReceivedTimestamp),
+    };
+  });
 }

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { auditLog, auditPolicy, readAuditLog, readAuditedPaths } from './audit-log.ts';
+import { auditLog, auditPolicy, readAuditLog } from './audit-log.ts';
 import type { AskedFor } from './audit-log.ts';
 import { makeCa, makeLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
@@ -78,6 +78,8 @@ export interface Kubernetes extends AsyncDisposable {
   readonly asked: () => Promise<readonly AskedFor[]>;
   /** Returns the paths of their requests that are about no object, such as `/openid/v1/jwks`. */
   readonly askedPaths: () => Promise<readonly string[]>;
+  /** Returns the same, and also requests about no object, with the path as the resource. */
+  readonly requests: () => Promise<readonly AskedFor[]>;
 }
 
 export interface KubernetesOptions {
@@ -138,6 +140,8 @@ export async function startKubernetes(
     );
   };
   if (start) await startServer();
+  const requests: Kubernetes['requests'] = async () =>
+    readAuditLog(await readFile(join(dir.path, auditLog), 'utf8'));
   const owned = stack.move();
   return {
     server,
@@ -168,11 +172,15 @@ export async function startKubernetes(
     },
     startServer,
     compact: () => compactEtcd(etcdUrl),
-    asked: async () => readAuditLog(await readFile(join(dir.path, auditLog), 'utf8')),
-    askedPaths: async () => readAuditedPaths(await readFile(join(dir.path, auditLog), 'utf8')),
+    asked: async () => (await requests()).filter((one) => !isPath(one)),
+    askedPaths: async () => (await requests()).filter(isPath).map(({ resource }) => resource),
+    requests,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** True for a request that is about no object. */
+const isPath = ({ resource }: AskedFor): boolean => resource.startsWith('/');
 
 function changeToken(token: string, changes: Readonly<Record<string, unknown>>, keyPem: string): string {
   const [header = '', body = ''] = token.split('.');
