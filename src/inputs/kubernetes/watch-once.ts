@@ -4,6 +4,7 @@ import type { WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { readText } from '../../kubernetes/client/list-pages.ts';
 import { refusedRequest, unreachable, unreadable } from '../../kubernetes/client/request-failure.ts';
 import { createLineSplitter, readWatchLines } from './watch-lines.ts';
+import type { WatchPiece } from './watch-lines.ts';
 import type { WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
@@ -54,9 +55,12 @@ export async function* watchOnce(
     const split = createLineSplitter();
     body.setEncoding('utf8');
     silence.set(silenceMs);
-    for await (const piece of body) {
+    const pieces = body[Symbol.asyncIterator]();
+    for (;;) {
+      const piece = await readNext(pieces, (text) => readWatchLines(split(text), resource));
+      if (piece === undefined) break;
       silence.set(silenceMs);
-      const { changes, end } = readWatchLines(split(String(piece)), resource);
+      const { changes, end } = piece;
       if (changes.length > 0) yield { kind: 'changed', changes };
       if (end !== undefined) {
         yield end;
@@ -74,6 +78,18 @@ export async function* watchOnce(
     silence.clear();
     ended.abort();
   }
+}
+
+/**
+ * Reads the next piece of a body, or returns `undefined` at its end. Not `for await`: the loop would keep the text of the
+ * last piece in memory until the next one arrives, and a MeshIdentity or a Secret can contain a private key.
+ */
+async function readNext(
+  pieces: AsyncIterator<unknown, undefined>,
+  read: (text: string) => WatchPiece,
+): Promise<WatchPiece | undefined> {
+  const { value, done } = await pieces.next();
+  return done === true ? undefined : read(String(value));
 }
 
 /** Creates a timer. `set` restarts it; when it expires, it aborts the controller. */

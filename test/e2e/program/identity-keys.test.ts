@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
+import type { OpenWatch } from '../../inputs/kubernetes/fake-api-server.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { assertNoKey, dumping, outputsOf } from '../../kit/private-keys.ts';
@@ -57,4 +60,58 @@ test('the private key of a MeshIdentity in a file: is in no memory, log, audit, 
     commands[`command ${args[0]}`] = { text: stdout + stderr, has };
   }
   assertNoKey({ ...outputs, ...commands }, [ca.keyPem, other.keyPem]);
+});
+
+test('the private key of a MeshIdentity in the last event of a watch: is not in memory', async (t) => {
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  await using dumps = await makeTempDir();
+  const api = await startFakeApiServer(t);
+  const users = [{ name: 'u', user: { token: 'token' } }];
+  const config = {
+    clusters: [{ name: 'c', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
+    users,
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  await writeFile(dir.join('config'), JSON.stringify(config));
+  await using server = await startMeshtrust({
+    dirs: [],
+    args: [
+      '--kubernetes',
+      `--kubeconfig=${dir.join('config')}`,
+      '--no-kube-status',
+      '--identities',
+      '--identity-linger=0',
+      `--state-dir=${state.path}`,
+    ],
+    ...dumping(dumps.path),
+    waitUntilReady: false,
+  });
+  const [ca, next] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+  const identity = ({ certPem, keyPem }: typeof ca, resourceVersion: string): object => ({
+    apiVersion: 'kuma.io/v1alpha1',
+    kind: 'MeshIdentity',
+    metadata: { name: 'identity', namespace: 'kuma-system', resourceVersion },
+    spec: bundled(inline(certPem), { privateKey: inline(keyPem) }),
+  });
+  const watches = new Map<string, OpenWatch>();
+  while (watches.size < 2) {
+    const asked = await api.asked();
+    const plural = asked.path.split('/').at(-1) ?? '';
+    if (asked.kind === 'watch') watches.set(plural, asked.open());
+    else asked.list(plural === 'meshidentities' ? [identity(ca, '10')] : [], '10');
+  }
+  await untilServed(server, ['a.example: A']);
+  watches.get('meshidentities')?.event('MODIFIED', identity(next, '11'));
+  await untilServed(server, ['a.example: B']);
+  await server.logged('the audit line', ({ audit, change }) => audit === true && change === 'changed');
+  const outputs = await outputsOf(server, {
+    dumps: dumps.path,
+    stateDir: state.path,
+    trustDomain: 'a.example',
+    ca: next,
+    finding: 'MT075',
+  });
+  assertNoKey(outputs, [ca.keyPem, next.keyPem]);
 });
