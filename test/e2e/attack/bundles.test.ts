@@ -9,6 +9,7 @@ import { startChild } from '../../kit/child.ts';
 import { mostMemory } from '../../kit/most-memory.ts';
 import { poll } from '../../kit/poll.ts';
 import { startBundleStage } from '../federation/bundle-stage.ts';
+import { assertBoundedCpu, cpuOf, describeCpu, startCost } from './attack-cpu.ts';
 import { connectProxy, skip } from './under-attack.ts';
 
 const program = fileURLToPath(new URL('../../kit/attacks/flood-bundles.ts', import.meta.url));
@@ -56,24 +57,32 @@ for (const profile of ['web', 'spiffe'] as const)
         const port = new URL(stage.url).port;
         using proxy = connectProxy(`127.0.0.1:${server.xdsPort}`, 'honest');
         await proxy.next();
+        const attempts: number[] = [];
+        const work = async (count: number): Promise<void> => {
+          for (let change = 1; change <= count; change += 1) {
+            const listed = change % 2 === 1 ? [first, second] : [first];
+            const changed = proxy.next();
+            await stage.list('a.test', listed);
+            await changed;
+            attempts.push(await attemptsUntil(port, ca, listed.length));
+          }
+        };
+        const calmMs = await cpuOf(server, () => work(2));
         const before = await mostMemory(server);
         await using attacker = await startChild(process.execPath, [program, port, kind, '/many.test']);
         await poll('the attack', () => attacker.stdout().includes('attacking') || undefined);
-
-        const attempts: number[] = [];
-        for (let change = 1; change <= changes; change += 1) {
-          const listed = change % 2 === 1 ? [first, second] : [first];
-          const changed = proxy.next();
-          await stage.list('a.test', listed);
-          await changed;
-          attempts.push(await attemptsUntil(port, ca, listed.length));
-        }
+        const cost = await startCost(server, attacker);
+        await work(changes);
+        const cpu = await cost.end((calmMs / 2) * changes);
         const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
         assert.equal(attacker.exited(), undefined);
         if (process.env['ATTACK_REPORT'] !== undefined)
-          process.stdout.write(`${profile} ${kind}: attempts ${attempts.join()} grown ${grown} MiB\n`);
+          process.stdout.write(
+            `${profile} ${kind}: attempts ${attempts.join()} grown ${grown} MiB; ${describeCpu(cpu)}\n`,
+          );
         assert.ok(Math.max(...attempts) <= mostAttempts, `a consumer needed ${attempts.join()} attempts`);
         assert.ok(grown < 256, `${grown} MiB more`);
+        assertBoundedCpu(cpu);
       });
   });
 

@@ -14,6 +14,7 @@ import { xdsTransports } from '../../kit/xds-transports.ts';
 import { ads } from '../../xds/loopback/serving.ts';
 import { createClient } from '../../xds/client.ts';
 import { Metadata, credentials } from '@grpc/grpc-js';
+import { assertBoundedCpu, describeCpu, startCost } from './attack-cpu.ts';
 import { skip } from './under-attack.ts';
 
 const attack = fileURLToPath(new URL('../../kit/attacks/flood-tokens.ts', import.meta.url));
@@ -105,6 +106,7 @@ for (const transport of xdsTransports)
         ]);
         const ended = (): number => Number(attacker.stdout().trim().split('\n').at(-1));
         await poll('the attack', () => ended() > 0 || undefined);
+        const cost = await startCost(server, attacker);
 
         // Each has its own token, so each needs a review.
         let served = 0;
@@ -114,6 +116,8 @@ for (const transport of xdsTransports)
           await untilServed(address, token);
           served += 1;
         }
+        // The honest work is not subtracted: it is little.
+        const cpu = await cost.end(0);
         const seconds = (performance.now() - startedAt) / 1_000;
         const bad = reviews.reviewed.filter((token) => !good.has(token) && !ignored.has(token)).length;
         const allowed = burst + perSecond * seconds;
@@ -126,10 +130,12 @@ for (const transport of xdsTransports)
         assert.ok(reads <= mostReads, `${reads} reads of the keys, at most ${mostReads} expected`);
         const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
         assert.ok(grown < 256, `${grown} MiB more`);
+        // A review is a request to the API server: it costs more than the stream that causes it.
+        assertBoundedCpu(cpu, 15);
         if (process.env['ATTACK_REPORT'] !== undefined)
           process.stdout.write(
             `${transport}, ${what}: ${ended()} bad streams, ${bad} reviews of them and ${reads} reads of keys in ${seconds.toFixed(1)} s; ` +
-              `${served} proxies served; ${grown} MiB more\n`,
+              `${served} proxies served; ${grown} MiB more; ${describeCpu(cpu)}\n`,
           );
       });
   });

@@ -12,6 +12,8 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
+import { assertBoundedCpu, describeCpu, cpuOf, startCost } from './attack-cpu.ts';
+import type { AttackCpu } from './attack-cpu.ts';
 import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 
@@ -27,10 +29,32 @@ export interface Seen {
   readonly newcomers: readonly number[];
   /** The largest growth of resident memory, in MiB. */
   readonly grown: number;
-  /** The number of connections of the attacker that ended. */
-  readonly cutOff: number;
+  readonly cpu: AttackCpu;
+  /** The multiple of the attacker's CPU time that the server may use. `undefined`: the default. */
+  readonly cpuRatio: number | undefined;
+  /** Returns the number of connections of the attacker that ended. */
+  readonly cutOff: () => number;
   readonly metric: Meshtrust['metric'];
 }
+
+/** The times of one change and one new proxy, in ms. */
+interface Round {
+  readonly changeMs: number;
+  readonly newcomerMs: number;
+}
+
+const changesOf = (rounds: readonly Round[]): readonly number[] => rounds.map(({ changeMs }) => changeMs);
+
+/** Returns a MeshTrust with `count` CA certificates, of some 600 bytes each. */
+function bulkTrust(count: number): string {
+  const pems = Array.from({ length: count }, (_, index) => makeCa({ commonName: `Bulk ${index}` }).certPem);
+  return meshTrustYaml({ name: 'bulk', trustDomain: 'bulk.test', pems });
+}
+
+/** The number of changes and new proxies before the attack. */
+const calmRounds = 4;
+/** The test ends the attacker. If the test process is killed, the attacker ends after this time. */
+const longestAttackMs = 120_000;
 
 export const skip = process.platform !== 'linux' && 'reads /proc';
 
@@ -54,13 +78,20 @@ export function connectProxy(address: string, id: string, channel?: ChannelCrede
 }
 
 /**
- * Starts the program, proxies, and the attack from another process. Meanwhile trust changes, and new proxies connect.
- * `check` runs before the program ends.
+ * Starts the program with `bulk` CA certificates, proxies, and the attack from another process. Meanwhile trust changes, and new proxies connect.
+ * `check` runs while the attack continues.
  */
 export async function underAttack(
   kind: string,
   check: (seen: Seen) => Promise<void> | void,
-  { attackMs = 4_000, args = [] as readonly string[], tls = false, program = 'flood-xds.ts' } = {},
+  {
+    attackMs = 4_000,
+    args = [] as readonly string[],
+    tls = false,
+    program = 'flood-xds.ts',
+    cpuRatio = undefined as number | undefined,
+    bulk = 0,
+  } = {},
 ): Promise<void> {
   await using dir = await makeTempDir();
   const change = (count: number): Promise<void> => {
@@ -68,6 +99,7 @@ export async function underAttack(
     return writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
   };
   await change(0);
+  if (bulk > 0) await writeFile(dir.join('bulk.yaml'), bulkTrust(bulk));
   await using files = await makeTempDir();
   const leaf = makeLeaf(cas[0], { commonName: 'server', dnsNames: ['localhost'] });
   await writeFile(files.join('crt'), leaf.certPem);
@@ -81,39 +113,49 @@ export async function underAttack(
   using third = connectProxy(address, 'honest-3', channel);
   const proxies = [first, second, third];
   await Promise.all(proxies.map((proxy) => proxy.next()));
+  let count = 0;
+  /** Changes the trust, and lets a new proxy connect. */
+  const round = async (): Promise<Round> => {
+    count += 1;
+    const start = performance.now();
+    const changed = Promise.all(proxies.map((proxy) => proxy.next()));
+    await change(count);
+    await changed;
+    const came = performance.now();
+    using newcomer = connectProxy(address, `newcomer-${count}`, channel);
+    await newcomer.next();
+    const newcomerMs = Math.round(performance.now() - came);
+    await delay(100);
+    return { changeMs: Math.round(came - start), newcomerMs };
+  };
+  const calm: Round[] = [];
+  const calmMs = await cpuOf(server, async () => {
+    while (calm.length < calmRounds) calm.push(await round());
+  });
   const before = await mostMemory(server);
   await using attacker = await startChild(process.execPath, [
     fileURLToPath(new URL(program, attacks)),
     String(server.xdsPort),
     kind,
-    String(attackMs + 1_000),
+    String(longestAttackMs),
   ]);
   await poll('the attack', () => attacker.stdout().includes('attacking') || undefined);
-  const end = performance.now() + attackMs;
-  const [changes, newcomers]: [number[], number[]] = [[], []];
-  for (let count = 1; performance.now() < end; count += 1) {
-    const start = performance.now();
-    const changed = Promise.all(proxies.map((proxy) => proxy.next()));
-    await change(count);
-    await changed;
-    changes.push(Math.round(performance.now() - start));
-    const came = performance.now();
-    using newcomer = connectProxy(address, `newcomer-${count}`, channel);
-    await newcomer.next();
-    newcomers.push(Math.round(performance.now() - came));
-    await delay(100);
-  }
+  const cost = await startCost(server, attacker);
+  const rounds: Round[] = [];
+  for (const end = performance.now() + attackMs; performance.now() < end;) rounds.push(await round());
   const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
-  await attacker.exit;
+  const cpu = await cost.end((calmMs / calmRounds) * rounds.length);
+  const [changes, newcomers] = [changesOf(rounds), rounds.map(({ newcomerMs }) => newcomerMs)];
   const { metric } = server;
   if (process.env['ATTACK_REPORT'] !== undefined) {
     process.stdout.write(
-      `${kind}: changes ${changes.join()} newcomers ${newcomers.join()} grown ${grown} MiB; ${attacker.stdout()}\n` +
+      `${[kind, ...args].join(' ')}: before ${changesOf(calm).join()} changes ${changes.join()} newcomers ${newcomers.join()} grown ${grown} MiB; ${describeCpu(cpu)}\n` +
         `${JSON.stringify([...(await metric('meshtrust_xds_streams_refused_total')), ...(await metric('meshtrust_xds_connections_closed_total'))])}\n`,
     );
   }
-  const cutOff = Number(/cut off (\d+) times/.exec(attacker.stdout())?.[1]);
-  await check({ changes, newcomers, grown, cutOff, metric });
+  const cutOff = (): number =>
+    Number([...attacker.stdout().matchAll(/cut off (\d+) times/g)].at(-1)?.[1] ?? 0);
+  await check({ changes, newcomers, grown, cpu, cpuRatio, cutOff, metric });
 }
 
 /**
@@ -123,8 +165,9 @@ export async function underAttack(
 const boundMs = Number(process.env['ATTACK_BOUND_MS'] ?? 5_000);
 
 /** Asserts that honest clients are served within the time limit, and memory stays within its limit. */
-export function assertServed({ changes, newcomers, grown }: Seen, mostGrown = 256): void {
+export function assertServed({ changes, newcomers, grown, cpu, cpuRatio }: Seen, mostGrown = 256): void {
   assert.ok(Math.max(...changes) < boundMs, `changes took ${changes.join()} ms`);
   assert.ok(Math.max(...newcomers) < boundMs, `newcomers waited ${newcomers.join()} ms`);
   assert.ok(grown < mostGrown, `${grown} MiB more`);
+  assertBoundedCpu(cpu, cpuRatio);
 }

