@@ -16,8 +16,8 @@ export interface TokenReviews extends AsyncDisposable {
 
 export interface TokenReviewsOptions {
   readonly accepts: (token: string) => boolean;
-  /** Returns the JWK Set of the keys that sign tokens. By default, the API server does not publish it. */
-  readonly keys?: () => object;
+  /** Returns the JWK Set of the keys that sign tokens. `undefined`: the API server does not publish it, as by default. */
+  readonly keys?: () => object | undefined;
   /** User name of accepted tokens. */
   readonly user?: string;
   /** Called at each review, which is answered when the promise resolves. */
