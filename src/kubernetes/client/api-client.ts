@@ -40,7 +40,12 @@ export interface ApiClient {
 /** A peer that vanished is detected after this time and ten probes, one per second. In milliseconds. */
 const keepAliveMs = 15_000;
 /** The JWK Set of the API server has a media type of its own, and a client that does not accept it gets status 406. */
-const fixedHeaders = { accept: 'application/json, */*', 'user-agent': 'meshtrust' };
+const fixedHeaders = {
+  accept: 'application/json, */*',
+  // The API server lets caches keep its JWK Set for an hour, in which new keys would be unknown.
+  'cache-control': 'no-cache',
+  'user-agent': 'meshtrust',
+};
 
 /**
  * Creates a client with the server, the TLS options and the credentials of a kubeconfig. client-node provides the

@@ -14,6 +14,7 @@ export interface Asked {
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
   readonly contentType: string | undefined;
+  readonly cacheControl: string | undefined;
   /** Parses the body as JSON. */
   readonly body: () => Promise<unknown>;
   /** Answers with one object. */
@@ -109,6 +110,7 @@ function askedOf(request: IncomingMessage, response: ServerResponse): Asked {
     query: url.searchParams,
     authorization: request.headers.authorization,
     contentType: request.headers['content-type'],
+    cacheControl: request.headers['cache-control'],
     body: () => readJson(request),
     answer: json,
     list: (items, resourceVersion, token) =>

@@ -40,6 +40,7 @@ async function setUp(t: TestContext, otherIssuer?: string) {
       isRead = Promise.withResolvers();
       const asked = await server.asked();
       assert.equal(asked.path, '/openid/v1/jwks');
+      assert.equal(asked.cacheControl, 'no-cache', 'no cache on the way keeps new keys back');
       asked.answer(status, body);
       await isRead.promise;
     },
