@@ -45,7 +45,8 @@ export function keep(
 }
 
 /**
- * Restores the state of an earlier run, without that of sources that the server no longer has.
+ * Restores the state of an earlier run, without that of sources that the server no longer has. Returns the names of the
+ * sources that had something in force.
  * @throws {Error} if the state directory cannot be used.
  */
 export async function restore(
@@ -53,7 +54,8 @@ export async function restore(
   pipeline: Pipeline,
   isSource: (name: string) => boolean,
   log: Logger,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
+  const restored = new Set<string>();
   const states = await store?.load().catch((error: unknown) => {
     throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
   });
@@ -67,5 +69,7 @@ export async function restore(
       source,
       group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
     );
+    restored.add(source);
   }
+  return restored;
 }

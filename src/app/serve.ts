@@ -25,7 +25,7 @@ import {
   startBundleEndpoint,
   startFederation,
 } from './optional-parts.ts';
-import { planSources, sourceNames } from './sources.ts';
+import { hadTrust, planSources, sourceNames } from './sources.ts';
 import { createTrustPath } from './trust-path.ts';
 import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
@@ -131,7 +131,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       report,
     }),
   );
-  await restore(lastGood, pipeline, names.isKnown, log);
+  const restored = await restore(lastGood, pipeline, names.isKnown, log);
 
   const bundles = cleanup.use(
     await startBundleEndpoint(options.bundleEndpoint, {
@@ -221,6 +221,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
         metrics.sourceEvents(name, events);
         if (events.length > 0) pipeline.deliver(name, events);
       },
+      hadTrust: (name) => hadTrust(name, restored),
       onHeads: (change) => status?.heads(change),
       onIdentityHeads: (change) => status?.identityHeads(change),
     });

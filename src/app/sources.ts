@@ -41,6 +41,8 @@ export function optionalSources({
 interface SourceCallbacks {
   /** Changes of texts, by the name of the source. */
   readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
+  /** Returns whether an earlier run had trust in force because of a source. */
+  readonly hadTrust: (source: string) => boolean;
   /** Changes of objects in the cluster, even without an effect on trust. */
   readonly onHeads: (change: HeadChange) => void;
   readonly onIdentityHeads: (change: HeadChange) => void;
@@ -99,14 +101,18 @@ async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Pr
   // client-node costs 0.5 s and 87 MB to load (0.1 s and 28 MB in the image): only servers that watch a cluster pay for it.
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
-  return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);
+  return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), { onHeads });
 }
 
 async function startIdentities({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const options = { namespace, kubeconfig, name: identities, resource: meshIdentities, isOptional: true };
   const watch = connectKubernetes(options);
-  return ({ deliver, onIdentityHeads }) => watch((events) => deliver(identities, events), onIdentityHeads);
+  return ({ deliver, hadTrust: had, onIdentityHeads }) =>
+    watch((events) => deliver(identities, events), {
+      onHeads: onIdentityHeads,
+      confirmsAbsence: had(identities),
+    });
 }
 
 /** Starts a watch of objects that the API server may not have. */
@@ -117,7 +123,8 @@ async function startWatch(
 ): Promise<StartSource> {
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name, resource, isOptional: true });
-  return ({ deliver }) => watch((events) => deliver(name, events));
+  return ({ deliver, hadTrust: had }) =>
+    watch((events) => deliver(name, events), { confirmsAbsence: had(name) });
 }
 
 /** Plans to watch the MeshTrusts of all zones, and the MeshIdentities that say for what a zone may vouch. */
@@ -129,7 +136,9 @@ async function planImport({
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const plan = (name: string, resource: WatchedResource, isOptional = false): PlannedSource => {
     const watch = connectKubernetes({ namespace, kubeconfig, context, name, resource, isOptional });
-    return { name, start: ({ deliver }) => watch((events) => deliver(name, events)) };
+    const start: StartSource = ({ deliver, hadTrust: had }) =>
+      watch((events) => deliver(name, events), { confirmsAbsence: had(name) });
+    return { name, start };
   };
   return [
     plan(importSource, importedMeshTrusts),
@@ -144,8 +153,10 @@ async function planPolls(access: ImportApi): Promise<readonly PlannedSource[]> {
   const { meshIdentities: vouching, meshTrusts } = await import('../inputs/universal/universal-resource.ts');
   const plan = (name: string, resource: UniversalResource, isOptional = false): PlannedSource => ({
     name,
-    start: ({ deliver }) =>
-      pollUniversal({ ...access, name, resource, isOptional }, (events) => deliver(name, events)),
+    start: ({ deliver, hadTrust: had }) =>
+      pollUniversal({ ...access, name, resource, isOptional, confirmsAbsence: had(name) }, (events) =>
+        deliver(name, events),
+      ),
   });
   return [plan(importSource, meshTrusts), plan(importIdentities, vouching, true)];
 }
@@ -179,6 +190,12 @@ export function sourceNames(
   const isKnown = (name: string): boolean =>
     ledger.includes(name) || (imports !== undefined && isImportSource(name));
   return { local, ledger, isKnown };
+}
+
+/** Returns whether an earlier run had trust in force because of a source, by the names of sources that were restored. */
+export function hadTrust(source: string, restored: ReadonlySet<string>): boolean {
+  if (source === importIdentities) return restored.values().some(isImportSource);
+  return restored.has(source === federatedTrustDomains ? federationSource : source);
 }
 
 /** Returns whether the MeshIdentities of a source are read. Those among imported MeshTrusts would be derived here. */

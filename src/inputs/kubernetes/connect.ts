@@ -14,8 +14,11 @@ export interface ConnectOptions extends Pick<WatchKubernetesOptions, 'resource' 
   readonly context?: string | undefined;
 }
 
-/** Starts the source. `onHeads` receives all changes of objects, even those without an effect on trust. */
-export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['onHeads']) => Source;
+/** Starts the source. */
+export type StartWatch = (
+  sink: SourceSink,
+  options?: Pick<WatchKubernetesOptions, 'onHeads' | 'confirmsAbsence'>,
+) => Source;
 
 /**
  * Reads the kubeconfig, and returns a function that starts the source with it. The API server may be absent.
@@ -23,5 +26,5 @@ export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['on
  */
 export function connectKubernetes({ kubeconfig, context, ...options }: ConnectOptions): StartWatch {
   const client = createApiClient(() => loadKubeConfig(kubeconfig, process.env, context));
-  return (sink, onHeads) => watchKubernetes({ client, ...options, onHeads }, sink);
+  return (sink, more = {}) => watchKubernetes({ client, ...options, ...more }, sink);
 }

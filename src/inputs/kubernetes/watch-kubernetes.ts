@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Source, SourceSink } from '../../trust/source.ts';
+import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
@@ -22,6 +22,11 @@ export interface WatchKubernetesOptions {
   readonly resource?: WatchedResource | undefined;
   /** True if the API server may have no such resource. It then counts as having no objects, and is asked again. */
   readonly isOptional?: boolean | undefined;
+  /**
+   * True if an earlier run read such objects. The API server also answers that it has no such resource while it starts,
+   * so it then counts as having none only if a second list says so.
+   */
+  readonly confirmsAbsence?: boolean | undefined;
   /** The API server ends a watch after one to two times this time. Default: 240,000. */
   readonly watchMs?: number | undefined;
   /** A watch without data for this time is given up. Default: 180,000. The API server sends a bookmark each minute. */
@@ -46,7 +51,7 @@ export interface WatchKubernetesOptions {
  */
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
-  const { resource = meshTrusts, isOptional = false } = options;
+  const { resource = meshTrusts, isOptional = false, confirmsAbsence = false } = options;
   const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace, resource.place);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
@@ -57,6 +62,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const { signal } = closed;
   let state = initialWatchState;
   let hasListed = false;
+  let wasAbsent = !confirmsAbsence;
 
   const mustList = (): boolean => state.next.kind === 'list';
 
@@ -84,6 +90,16 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     if (input.kind === 'failed') client.forget();
   };
 
+  /** Reports that there are no objects. They are listed again. */
+  const reportAbsence = (): void => {
+    const { reportedFailure, synced } = state;
+    const events: SourceEvent[] = [];
+    if (reportedFailure !== undefined) events.push({ kind: 'recovered', path: place });
+    if (!synced) events.push({ kind: 'synced' });
+    state = { ...state, synced: true, reportedFailure: undefined };
+    if (events.length > 0) sink(events);
+  };
+
   const settling = createSettleTimer(() => apply({ kind: 'settled' }));
 
   const run = async (): Promise<void> => {
@@ -94,11 +110,13 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
         if (signal.aborted) return;
         if (isOptional && !hasListed && input.kind === 'failed' && input.failure.isAbsent === true) {
           retryAfterMs = absentRetryMs;
-          if (!state.synced) sink([{ kind: 'synced' }]);
-          state = { ...state, synced: true };
+          if (wasAbsent) reportAbsence();
+          else apply(input);
+          wasAbsent = true;
           continue;
         }
         hasListed ||= input.kind === 'listed';
+        if (input.kind === 'failed') wasAbsent = !confirmsAbsence;
         apply(input);
         if (input.kind === 'failed') ({ retryAfterMs } = input.failure);
         if (!isListing && mustList()) break;

@@ -13,6 +13,8 @@ export interface PollUniversalOptions extends RestAccess {
   readonly resource: UniversalResource;
   /** True if the server may have no such resource. It then counts as having none. */
   readonly isOptional?: boolean | undefined;
+  /** True if an earlier run read such resources: then the server counts as having none only if two polls say so. */
+  readonly confirmsAbsence?: boolean | undefined;
   /** The time between two polls in milliseconds, plus or minus a tenth. Default: 10,000. */
   readonly intervalMs?: number | undefined;
   /** The time until a list is read again that lacks a resource. Default: 1,000. */
@@ -27,19 +29,26 @@ export interface PollUniversalOptions extends RestAccess {
  */
 export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): Source {
   const { name, resource, isOptional = false, intervalMs = 10_000, confirmMs = 1_000 } = options;
+  const { confirmsAbsence = false } = options;
   const { sleep = sleepFor } = options;
   const client = createRestClient(options);
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialPollState;
   let hasListed = false;
+  let wasAbsent = !confirmsAbsence;
 
   const pollOnce = async (): Promise<PollInput> => {
     const result = await listResources(client, resource, signal);
     if (result.kind === 'listed') hasListed = true;
-    if (result.kind !== 'absent') return result;
+    if (result.kind !== 'absent') {
+      wasAbsent = !confirmsAbsence;
+      return result;
+    }
+    const isConfirmed = wasAbsent;
+    wasAbsent = true;
     // A server that had the resource before has it still: something else answers now.
-    return isOptional && !hasListed
+    return isOptional && !hasListed && isConfirmed
       ? { kind: 'listed', resources: [] }
       : { kind: 'failed', reason: `the server has no ${resource.plural} (404)` };
   };

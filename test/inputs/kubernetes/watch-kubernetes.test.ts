@@ -192,6 +192,41 @@ test('list that expires between two pages: starts again', async (t) => {
   assert.deepEqual(observed.detailsOf('content'), ['kubernetes:kuma-system/b']);
 });
 
+test('optional resource without a CRD: none at once, and asked again after a minute', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server, { isOptional: true });
+  (await server.asked()).refuse(404);
+  await observed.until(synced);
+  await server.asked();
+  assert.deepEqual(observed.detailsOf('failed'), []);
+  assert.ok(observed.sleeps.length === 1 && observed.sleeps.every((ms) => ms >= 60_000));
+});
+
+const absences: readonly (readonly [
+  name: string,
+  statuses: readonly number[],
+  expected: readonly string[],
+])[] = [
+  ['one answer', [404], ['failed']],
+  ['two answers', [404, 404], ['failed', 'recovered synced']],
+  ['two answers, and another failure between them', [404, 503, 404], ['failed', 'failed', 'failed']],
+  ['another failure first', [503, 404, 404], ['failed', 'failed', 'recovered synced']],
+];
+for (const [name, statuses, expected] of absences)
+  test(`optional resource that an earlier run had, ${name} without a CRD: ${expected.at(-1)}`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server, { isOptional: true, confirmsAbsence: true });
+    for (const status of statuses) (await server.asked()).refuse(status);
+    // The next request comes after the answers were handled.
+    const next = await server.asked();
+    const kinds = observed.batches.map((batch) => batch.map(({ kind }) => kind).join(' '));
+    assert.deepEqual(kinds, expected);
+    next.list([apiObject('a', 1)], '10');
+    await observed.until(contentOf('a'));
+    await observed.until(synced);
+    assert.deepEqual(observed.detailsOf('gone'), []);
+  });
+
 const refusals: readonly (readonly [status: number, reason: string])[] = [
   [401, 'does not accept the credentials (401): status 401'],
   [403, 'forbids the request (403): status 403'],

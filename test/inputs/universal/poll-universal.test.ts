@@ -22,6 +22,7 @@ function follow(
   options: {
     readonly resource?: UniversalResource;
     readonly isOptional?: boolean;
+    readonly confirmsAbsence?: boolean;
     readonly tokenFile?: string;
     readonly ca?: string;
   } = {},
@@ -158,6 +159,20 @@ suite('polling the REST API of a Global control plane', () => {
       reasons([...(await source.poll()), ...(await source.poll())]).join(),
       /has no meshidentities/,
     );
+  });
+
+  test('optional resource that an earlier run had: absent only if two answers in a row say so', async () => {
+    await using api = await startGlobalApi();
+    const answers = [404, 503, 404, 404];
+    api.answer = () => ({ status: answers.shift() ?? 200, body: '{}' });
+    await using source = follow(api, {
+      resource: meshIdentities,
+      isOptional: true,
+      confirmsAbsence: true,
+    });
+    const steps: (readonly string[])[] = [];
+    for (let step = 0; step < 4; step += 1) steps.push((await source.poll()).map(({ kind }) => kind));
+    assert.deepEqual(steps, [['failed'], ['failed'], ['failed'], ['recovered', 'synced']]);
   });
 
   test('TLS: the certificate is verified with the CA file, and the token file is read for each request', async () => {
