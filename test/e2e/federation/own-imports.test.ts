@@ -106,7 +106,7 @@ const ofZone = { 'a.test': ['CN=local'], [shared]: ['CN=zone'] };
 const ofPeer = { 'a.test': ['CN=local'], [shared]: ['CN=foreign'] };
 const ofNeither = { 'a.test': ['CN=local'] };
 
-suite('a trust domain of an import that a peer claims', { concurrency: 3 }, () => {
+suite('a trust domain of an import that a peer claims', { concurrency: 2 }, () => {
   test('the import is read first: the CA of the zone, and none of the peer', async () => {
     await using global = await startGlobalApi();
     global.resources = globalHas;
