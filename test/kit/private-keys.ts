@@ -49,10 +49,11 @@ export interface OutputOptions {
   /** The folder of `dumping`. */
   readonly dumps: string;
   readonly stateDir: string;
-  /** A trust domain of the mesh `default` that is served, a certificate of it, and the finding about the key. */
+  /** A trust domain of the mesh `default` that is served, and a certificate of it. */
   readonly trustDomain: string;
   readonly ca: Pick<Certificate, 'der' | 'certPem'>;
-  readonly finding: string;
+  /** The finding about the key; absent for a MeshIdentity of another control plane, from which no CA follows. */
+  readonly finding?: string;
 }
 
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
@@ -70,7 +71,7 @@ export async function outputsOf(
   const mesh = '/api/v1/meshes/default';
   const paths: Readonly<Record<string, Output['has']>> = {
     '/readyz': /./,
-    '/metrics': `code="${finding}"`,
+    '/metrics': finding === undefined ? 'meshtrust_' : `code="${finding}"`,
     '/api/v1/server': /version/,
     '/api/v1/meshes': 'default',
     [mesh]: fingerprint,
@@ -83,8 +84,8 @@ export async function outputsOf(
     [`/api/v1/certificates/${fingerprint}`]: fingerprint,
     [`/api/v1/certificates/${fingerprint}/pem`]: line,
     '/api/v1/changes': fingerprint,
-    '/api/v1/findings': finding,
-    '/api/v1/identities': fingerprint,
+    '/api/v1/findings': finding ?? 'findings',
+    '/api/v1/identities': finding === undefined ? 'identities' : fingerprint,
     '/api/v1/federation': /relationships/,
     '/api/v1/federation/consumers': /./,
     '/api/v1/proxies': /proxies/,
@@ -98,7 +99,7 @@ export async function outputsOf(
   outputs['xDS'] = { text: secrets, has: trustDomain };
 
   const logs = server.logs();
-  outputs['log'] = { text: JSON.stringify(logs), has: finding };
+  outputs['log'] = { text: JSON.stringify(logs), has: finding ?? 'listening' };
   const audit = logs.filter((one) => one['audit'] === true && one['event'] === 'trust-changed');
   outputs['audit'] = { text: JSON.stringify(audit), has: fingerprint };
   const files = await poll('the state to be written', async () => {

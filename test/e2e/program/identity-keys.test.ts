@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import type { OpenWatch } from '../../inputs/kubernetes/fake-api-server.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { assertNoKey, dumping, outputsOf } from '../../kit/private-keys.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -114,4 +116,38 @@ test('the private key of a MeshIdentity in the last event of a watch: is not in 
     finding: 'MT075',
   });
   assertNoKey(outputs, [ca.keyPem, next.keyPem]);
+});
+
+test('the private key of a MeshIdentity of the Global control plane: is in no memory, log, audit, metric, API, secret or state', async () => {
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  await using dumps = await makeTempDir();
+  await using global = await startGlobalApi();
+  const key = makeCa({ commonName: 'key' });
+  const domain = makeDomain('default.zone-2.mesh.local');
+  await writeFile(dir.join('own.yaml'), makeDomain('default.zone-1.mesh.local').yaml());
+  global.resources = [
+    identityOf('{{ .Mesh }}.{{ .Zone }}.mesh.local', {
+      autogenerate: { enabled: false },
+      ca: { certificate: inline(key.certPem), privateKey: inline(key.keyPem) },
+    }),
+    trustOf('zone-2', domain.name, domain.ca.certPem),
+  ];
+  await using server = await startMeshtrust({
+    dirs: [dir.path],
+    args: ['--zone=zone-1', `--import-url=${global.url}`, '--log-level=debug', `--state-dir=${state.path}`],
+    ...dumping(dumps.path),
+  });
+  const names = ['default.zone-1.mesh.local', domain.name];
+  await untilServed(
+    server,
+    names.map((name) => `${name}: CA of ${name}`),
+  );
+  await server.logged(
+    'the audit line',
+    ({ audit, trustDomain }) => audit === true && trustDomain === domain.name,
+  );
+  const { name: trustDomain, ca } = domain;
+  const outputs = await outputsOf(server, { dumps: dumps.path, stateDir: state.path, trustDomain, ca });
+  assertNoKey(outputs, [key.keyPem]);
 });
