@@ -72,7 +72,8 @@ suite('attack on HTTP/2: changes and new proxies are served, CPU and memory are 
         assertServed(seen);
         await untilEnded(seen, 'RESOURCE_EXHAUSTED');
       },
-      { ...options, attackMs: 4_000, bulk: 300, args: ['--slow-timeout=1s'] },
+      // 250 streams are opened with a few bytes.
+      { ...options, attackMs: 4_000, bulk: 300, cpuRatio: 15, args: ['--slow-timeout=1s'] },
     ));
 
   test('slow-bodies: the streams end in time', () =>
