@@ -12,18 +12,29 @@ import {
 
 suite('plainText', () => {
   const table = [
-    ['keeps what is plain', 'Failed to load trusted CA for b.test', 'Failed to load trusted CA for b.test'],
-    ['puts everything on one line', 'a\r\nb\n\nc', 'a b c'],
-    ['takes out escape sequences', 'a\u001b[31mred\u009b0m', 'a [31mred 0m'],
-    ['takes out the line separators of Unicode', 'a\u2028b\u2029c', 'a b c'],
-    ['takes out what reorders text', 'a\u202eb\u2066c\u061cd', 'a b c d'],
-    ['takes out what cannot be seen', 'a\u200bb\u2060c\ufeffd\u{e0041}e\u3164f\u00adg', 'a b c d e f g'],
-    ['takes out halves of characters, and marks of the program', 'a\ud800b\ufdd2c', 'a b c'],
-    ['takes out PEM', 'a -----BEGIN X-----\nMII=\n-----END X----- b', 'a [PEM] b'],
-    ['takes out PEM that has no end', 'a -----BEGIN X-----\nMII=', 'a [PEM]'],
-    ['keeps other alphabets', 'Zertifikat läuft ab 证书', 'Zertifikat läuft ab 证书'],
+    ['plain text: stays', 'Failed to load trusted CA for b.test', 'Failed to load trusted CA for b.test'],
+    ['several lines: become one', 'a\r\nb\n\nc', 'a b c'],
+    ['escape sequences: are taken out', 'a\u001b[31mred\u009b0m', 'a [31mred 0m'],
+    ['line separators of Unicode: are taken out', 'a\u2028b\u2029c', 'a b c'],
+    ['characters that reorder text: are taken out', 'a\u202eb\u2066c\u061cd', 'a b c d'],
+    [
+      'characters that cannot be seen: are taken out',
+      'a\u200bb\u2060c\ufeffd\u{e0041}e\u3164f\u00adg',
+      'a b c d e f g',
+    ],
+    ['halves of characters, and marks of the program: are taken out', 'a\ud800b\ufdd2c', 'a b c'],
+    ['PEM: is taken out', 'a -----BEGIN X-----\nMII=\n-----END X----- b', 'a [PEM] b'],
+    ['PEM that has no end: is taken out', 'a -----BEGIN X-----\nMII=', 'a [PEM]'],
+    ['other alphabets: stay', 'Zertifikat läuft ab 证书', 'Zertifikat läuft ab 证书'],
   ] as const;
   for (const [what, text, expected] of table) test(what, () => assert.equal(plainText(text), expected));
+
+  test('text of the greatest length: is whole; a longer one: is cut, with an ellipsis', () => {
+    for (const letter of ['a', 'ä', '证']) {
+      assert.equal(plainText(letter.repeat(500)), letter.repeat(500));
+      assert.equal(plainText(letter.repeat(501)), `${letter.repeat(500)}…`);
+    }
+  });
 
   test('any text: at most as long as allowed', () => {
     fc.assert(
