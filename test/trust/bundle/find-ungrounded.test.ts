@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 
+import { readSubjectNames } from '../../../src/trust/x509/subject-names.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import {
@@ -256,6 +257,23 @@ suite('name constraints that admit no client', () => {
     const other = of('dot.test', 'dot.test.');
     assert.deepEqual([codes(bundle), codes(other)], [[], ['MT029 warning']]);
     assert.match(other.findings[0]?.message ?? '', /Envoy 1\.36 refuses all of its clients/);
+  });
+
+  test('listed intermediate with as many names as Envoy compares → no finding; with one more → a finding', () => {
+    const hosts = Array.from({ length: 1024 }, (_, index) => `h${index}.test`);
+    const root = makeCa({ commonName: 'Root', permittedUriHosts: ['a.test', ...hosts.slice(1)] });
+    const bundle = (count: number) => {
+      const uris = Array.from({ length: count }, () => 'spiffe://a.test');
+      const child = makeIntermediate(root, { commonName: 'Child', uris });
+      return {
+        names: readSubjectNames(child.der).length,
+        bundle: bundleOf([shareOf('a.test', [root, child])]),
+      };
+    };
+    const others = bundle(1).names - 1;
+    const [most, above] = [bundle(1024 - others), bundle(1025 - others)];
+    assert.deepEqual([most.names, above.names], [1024, 1025]);
+    assert.deepEqual([codes(most.bundle), codes(above.bundle)], [[], ['MT029 warning']]);
   });
 
   test('constraint that is a URI instead of a host → a finding', () => {

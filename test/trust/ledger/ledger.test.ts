@@ -243,6 +243,18 @@ suite('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
+  test('restored resource that the source confirms without reading → stays, and nothing counts as changed', () => {
+    const earlier = makeLedger();
+    earlier.apply('files', [version('t.yaml', both)], 0);
+    const ledger = makeLedger();
+    const grants = earlier.grantsOf('files', 't.yaml');
+    ledger.apply('files', [{ kind: 'restored', path: 't.yaml', grants }], 0);
+    const events: readonly LedgerEvent[] = [{ kind: 'kept', path: 't.yaml' }, { kind: 'synced' }];
+    assert.deepEqual(ledger.apply('files', events, 1), []);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+    assert.deepEqual(ledger.held(), []);
+  });
+
   test('restored resource missing from the first complete read → removed then, not earlier', () => {
     const ledger = makeLedger(0);
     const earlier = makeLedger();

@@ -6,6 +6,8 @@ import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.t
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
+import { contextPrimitive, integer, oid, sequence } from '../../kit/der.ts';
+import type { ExtensionSpec } from '../../kit/issue-certificate.ts';
 import { admissionCases } from './cases.ts';
 
 /** All trust domains of the table, as served. */
@@ -66,6 +68,32 @@ suite('verifyLeaf', () => {
       });
       assert.match(sentenceOf(verdict), sentence);
     });
+
+  test('leaf with any policy, below one that requires a policy → admitted, unless any policy is inhibited', () => {
+    const policy = (id: string) => ({ id: '2.5.29.32', value: sequence(sequence(oid(id))) });
+    const required = { id: '2.5.29.36', value: sequence(contextPrimitive(0, Buffer.of(0))), critical: true };
+    const codeWith = (...more: readonly ExtensionSpec[]) => {
+      const root = makeCa();
+      const otherExtensions = [policy('1.2.3.1'), required, ...more];
+      const upper = makeIntermediate(root, { commonName: 'Upper', otherExtensions });
+      const leaf = makeLeaf(upper, {
+        spiffeId: 'spiffe://any.test/x',
+        otherExtensions: [policy('2.5.29.32.0')],
+      });
+      const anchor = { fingerprint: '', rooting: 'as-listed', der: root.der } as const;
+      const verdict = verifyLeaf({
+        leaf: leaf.der,
+        chain: [upper.der],
+        domains: [{ name: 'any.test', anchors: [anchor] }],
+        now: Date.now(),
+      });
+      return verdict.kind === 'admitted' ? 'admitted' : verdict.code;
+    };
+    const inhibit = (skipped: bigint) => ({ id: '2.5.29.54', value: integer(skipped), critical: true });
+    assert.equal(codeWith(), 'admitted');
+    assert.equal(codeWith(inhibit(1n)), 'admitted');
+    assert.equal(codeWith(inhibit(0n)), 'no-explicit-policy');
+  });
 
   test('unreadable certificate → refused, and the sentence says which one', () => {
     const ca = makeCa();

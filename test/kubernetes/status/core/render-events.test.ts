@@ -77,7 +77,7 @@ suite('changes that cause an Event', () => {
     ],
   ];
   for (const [what, before, after, expected] of table)
-    test(what, () => {
+    test(what.includes(': ') ? what : `${what}: ${expected.join(', ') || 'no Event'}`, () => {
       assert.deepEqual(
         changesToReport(before, after).map(({ type, reason }) => `${type} ${reason}`),
         expected,

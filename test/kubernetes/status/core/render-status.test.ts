@@ -120,7 +120,8 @@ suite('Accepted', () => {
     ],
   ];
   for (const [what, facts, expected] of table)
-    test(what, () => assert.deepEqual(says(render(facts), 'Accepted'), expected));
+    test(`${what}: ${expected.slice(0, 2).join(', ')}`, () =>
+      assert.deepEqual(says(render(facts), 'Accepted'), expected));
 
   test('many findings: those that do not fit are counted', () => {
     const findings = Array.from({ length: 1000 }, (_, block) =>
@@ -211,7 +212,8 @@ suite('Programmed', () => {
     ],
   ];
   for (const [what, facts, counts, expected] of table)
-    test(what, () => assert.deepEqual(says(render(facts, counts), 'Programmed'), expected));
+    test(`${what}: ${expected.slice(0, 2).join(', ')}`, () =>
+      assert.deepEqual(says(render(facts, counts), 'Programmed'), expected));
 
   const later = (
     facts: Partial<ObjectFacts>,
@@ -290,7 +292,8 @@ suite('Expiring', () => {
     ],
   ];
   for (const [what, facts, expected] of table)
-    test(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
+    test(`${what}: ${expected.slice(0, 2).join(', ')}`, () =>
+      assert.deepEqual(says(render(facts), 'Expiring'), expected));
 });
 
 suite('rendered status', () => {
