@@ -157,21 +157,43 @@ function page<Item extends ProxyRecord | GoneRecord>(
   { mesh, node, identity, limit, after }: Filters,
   present: (item: Item) => ProxySummary,
 ): Omit<ProxyList, 'complete'> {
-  const sorted = all
+  const matching = all
     .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
     .filter((item) => identity === '' || identityOf(item)?.includes(identity) === true)
-    .map((item): readonly [string, Item] => [keyOf(item), item])
-    .sort(([a], [b]) => compareText(a, b));
-  const start = after === '' ? 0 : sorted.findIndex(([key]) => key > after);
-  const shown = start === -1 ? [] : sorted.slice(start, start + limit);
+    .map((item): Keyed<Item> => [keyOf(item), item]);
+  const rest = after === '' ? matching : matching.filter(([key]) => key > after);
+  const shown = firstByKey(rest, limit);
   const last = shown.at(-1)?.[0];
-  const isLast = start === -1 || start + limit >= sorted.length || last === undefined;
   return {
     proxies: shown.map(([, item]) => present(item)),
-    total: sorted.length,
+    total: matching.length,
     // Not UTF-8, which has no form for half of a surrogate pair.
-    next: isLast ? undefined : Buffer.from(last, 'utf16le').toString('base64url'),
+    next:
+      shown.length === rest.length || last === undefined
+        ? undefined
+        : Buffer.from(last, 'utf16le').toString('base64url'),
   };
+}
+
+type Keyed<Item> = readonly [key: string, item: Item];
+
+/** Returns the first items in the order of their keys, without sorting all of them: 20,000 proxies have 40 pages. */
+function firstByKey<Item>(items: readonly Keyed<Item>[], count: number): readonly Keyed<Item>[] {
+  const first: Keyed<Item>[] = [];
+  let bound: string | undefined;
+  for (const item of items) {
+    if (bound !== undefined && item[0] >= bound) continue;
+    first.push(item);
+    if (first.length < 2 * count) continue;
+    first.sort(byKey);
+    first.length = count;
+    bound = first.at(-1)?.[0];
+  }
+  return first.sort(byKey).slice(0, count);
+}
+
+function byKey([a]: Keyed<unknown>, [b]: Keyed<unknown>): number {
+  return compareText(a, b);
 }
 
 /**

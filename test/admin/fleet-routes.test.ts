@@ -99,6 +99,24 @@ suite('the list of proxies', () => {
     );
   });
 
+  test('pages of many proxies that connected in another order: contain every proxy once, sorted', async () => {
+    const many = served();
+    many.publish(statesOf({ ALL: 'v1' }));
+    // 37 has no factor in common with 60, so each number occurs once.
+    const nodes = Array.from(
+      { length: 60 },
+      (_, index) => `node-${String((index * 37) % 60).padStart(2, '0')}`,
+    );
+    for (const [index, node] of nodes.entries()) many.asks(streamOf(index, node));
+    for (const limit of [1, 4, 30, 60]) {
+      assert.deepEqual(
+        (await pages(many.list, limit)).map(({ node }) => node),
+        nodes.toSorted(),
+      );
+    }
+    assert.equal((await many.list('?limit=7')).total, 60);
+  });
+
   for (const query of [
     'limit=0',
     'limit=x',
