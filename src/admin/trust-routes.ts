@@ -1,7 +1,7 @@
 import {
-  presentCertificates,
   presentCertificate,
   presentCertificateList,
+  presentDomainCertificates,
 } from '../api/present-certificate-list.ts';
 import type { CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList, ChangeDetail } from '../api/change-api-types.ts';
@@ -59,8 +59,7 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}/trust-domains/{trustDomain}/{format}',
       answer: ([mesh = '', trustDomain = '', format = '']) => {
         const state = view().meshes.get(mesh);
-        const domain =
-          state && presentCertificates(state).trustDomains.find(({ name }) => name === trustDomain);
+        const domain = state && presentDomainCertificates(state, trustDomain);
         if (domain === undefined) {
           return errorReply('not-found', `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`);
         }

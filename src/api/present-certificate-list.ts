@@ -11,6 +11,7 @@ import type {
   CertificateSummary,
   AnchorCertificate,
   MeshCertificates,
+  TrustDomainCertificates,
 } from './certificate-api-types.ts';
 
 /** A certificate with everything that lists it. */
@@ -90,11 +91,25 @@ export function presentCertificates({ bundle, secrets }: MeshState): MeshCertifi
   return {
     name: bundle.mesh,
     version: secrets.version,
-    trustDomains: bundle.bundles.map((whole) => ({
-      name: whole.trustDomain,
-      anchors: whole.anchors.map(presentAnchor),
-      inJointSecret: leftOver(whole, merged.get(whole.trustDomain)),
-    })),
+    trustDomains: bundle.bundles.map((whole) => presentDomain(whole, merged.get(whole.trustDomain))),
+  };
+}
+
+/** Returns the certificates of one trust domain that proxies of a mesh get; `undefined` if the mesh does not have it. */
+export function presentDomainCertificates(
+  { bundle }: MeshState,
+  trustDomain: string,
+): TrustDomainCertificates | undefined {
+  const isIt = (other: TrustBundle): boolean => other.trustDomain === trustDomain;
+  const whole = bundle.bundles.find(isIt);
+  return whole && presentDomain(whole, bundle.merged.find(isIt));
+}
+
+function presentDomain(whole: TrustBundle, part: TrustBundle | undefined): TrustDomainCertificates {
+  return {
+    name: whole.trustDomain,
+    anchors: whole.anchors.map(presentAnchor),
+    inJointSecret: leftOver(whole, part),
   };
 }
 

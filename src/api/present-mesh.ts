@@ -127,9 +127,19 @@ function presentFinding(found: Finding, sinceOf?: FindingSince): FindingDetail {
   };
 }
 
+/** The findings of each state, by mesh. Otherwise a list of all meshes would read all findings for each mesh. */
+const findingsByMesh = new WeakMap<readonly Finding[], ReadonlyMap<string | undefined, readonly Finding[]>>();
+
 /** Returns the findings that name the mesh or one of its resources. Findings about whole files belong to no mesh. */
 function findingsOf(mesh: string, findings: readonly Finding[]): readonly Finding[] {
-  return findings.filter(
-    (found) => found.mesh === mesh || (found.mesh === undefined && found.resource?.startsWith(`${mesh}/`)),
-  );
+  let byMesh = findingsByMesh.get(findings);
+  if (byMesh === undefined)
+    findingsByMesh.set(findings, (byMesh = Map.groupBy(findings, (found) => found.mesh ?? meshOf(found))));
+  return byMesh.get(mesh) ?? [];
+}
+
+/** Returns the mesh in the name of a resource, `mesh/namespace/name`. */
+function meshOf({ resource = '' }: Finding): string | undefined {
+  const end = resource.indexOf('/');
+  return end === -1 ? undefined : resource.slice(0, end);
 }
