@@ -75,14 +75,16 @@ export async function startMeshtrust(options: MeshtrustOptions): Promise<Meshtru
 
   if (options.waitUntilReady ?? true) {
     try {
-      await poll('meshtrust to be ready', async () => {
+      const isReady = async (): Promise<true | undefined> => {
         alive();
         const status = await admin('/readyz').then(
           (answer) => answer.status,
           () => undefined,
         );
         return status === 200 ? true : undefined;
-      });
+      };
+      // The program itself waits up to 10 s for relationships that it cannot read, after its start.
+      await poll('meshtrust to be ready', isReady, { timeoutMs: 60_000 });
     } catch (error) {
       await child.stop('SIGKILL');
       throw new Error(`meshtrust did not become ready:\n${child.stdout()}${child.stderr()}`, {
