@@ -6,7 +6,7 @@ import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
 import type { PatchOperation } from '../../trust/rotation/edit-object.ts';
 import { asMapping } from '../../text/json.ts';
-import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { CommandError, ConflictError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { openClusterAccess, pathOf } from './cluster-access.ts';
 import type { ClusterOptions } from './cluster-access.ts';
@@ -52,12 +52,11 @@ export function openCluster(
       });
       if (reply.kind === 'answered' && reply.status === 200) return;
       const current = await call(place);
-      throw new CommandError(
-        exitCode.negative,
-        isOther(current, metadata?.['resourceVersion'])
-          ? `refused: R55 conflict: ${path} was changed since this command read it; run the command again`
-          : `${path} cannot be changed: ${refusalOf(reply)}`,
-      );
+      if (isOther(current, metadata?.['resourceVersion']))
+        throw new ConflictError(
+          `refused: R55 conflict: ${path} was changed since this command read it; run the command again`,
+        );
+      throw new CommandError(exitCode.negative, `${path} cannot be changed: ${refusalOf(reply)}`);
     },
     [Symbol.dispose]: () => access[Symbol.dispose](),
   };

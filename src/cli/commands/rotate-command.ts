@@ -13,7 +13,7 @@ import type { GivenCertificates, RotationOptions } from '../offline/rotation-run
 import { listedSubjects, onlyOne, selected, subjectOf } from '../offline/rotation-subject.ts';
 import type { Subject } from '../offline/rotation-subject.ts';
 import { renderGates } from '../tables/rotation-table.ts';
-import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { CommandError, ConflictError, exitCode } from '../terminal/exit-code.ts';
 import type { ExitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { writeOutput } from '../terminal/output.ts';
@@ -29,6 +29,9 @@ type PlanOptions = RotationOptions & FlagOptions<'old' | 'new' | 'leafTtl' | 'ou
 type SwitchedOptions = ChangeOptions & FlagOptions<'at' | 'leafTtl'>;
 type BackOptions = ChangeOptions & FlagOptions<'leafTtl'>;
 type FinishOptions = ChangeOptions & FlagOptions<'clean'>;
+
+/** How often a command tries to change an object that others change as well. */
+const attempts = 3;
 
 /** Shows the gates of the start and the steps of a rotation. Changes nothing. */
 export const planRotation: Action<PlanOptions> = async ({ operands, options, io }) => {
@@ -70,7 +73,7 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
 };
 
 /** Adds the new CA and the annotations. */
-export const startRotation: Action<StartOptions> = async ({ operands, options, io }) => {
+export const startRotation: Action<StartOptions> = tryAgain(async ({ operands, options, io }) => {
   const run = await rotationRun(options, io);
   const given = await readGiven(options, run, io);
   const targets = selected(await readTargets(operands, options, run.parse, io), options);
@@ -80,10 +83,10 @@ export const startRotation: Action<StartOptions> = async ({ operands, options, i
   const pem = given.newCa.kind === 'anchor' ? given.newCa.pem : '';
   const at = timeToRecord(input);
   return change(subject.target, { kind: 'start', at, pem, leafTtl: options.leafTtl }, input, options, io);
-};
+});
 
 /** Records that the issuer signs with the new CA. */
-export const switchedRotation: Action<SwitchedOptions> = async ({ operands, options, io }) => {
+export const switchedRotation: Action<SwitchedOptions> = tryAgain(async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
@@ -91,10 +94,10 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
     throw new CommandError(exitCode.usage, `--at ${options.at} is in the future`);
   const at = isOnlyTtl ? undefined : (options.at ?? switchToRecord(input));
   return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
-};
+});
 
 /** Removes the time of the switch, and records that the issuer signs with the old CA again. */
-export const backRotation: Action<BackOptions> = async ({ operands, options, io }) => {
+export const backRotation: Action<BackOptions> = tryAgain(async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
   return change(
     target,
@@ -103,20 +106,40 @@ export const backRotation: Action<BackOptions> = async ({ operands, options, io 
     options,
     io,
   );
-};
+});
 
 /** Removes the old CA, or the annotations after it is removed. */
-export const finishRotation: Action<FinishOptions> = async ({ operands, options, io }) => {
+export const finishRotation: Action<FinishOptions> = tryAgain(async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
   const command: RotationCommand = { kind: options.clean === true ? 'clean' : 'finish' };
   return change(target, command, input, options, io);
-};
+});
 
 /** Removes the new CA and the annotations, before the switch. */
-export const abortRotation: Action<ChangeOptions> = async ({ operands, options, io }) => {
+export const abortRotation: Action<ChangeOptions> = tryAgain(async ({ operands, options, io }) => {
   const { target, input } = await prepare(operands, options, io);
   return change(target, { kind: 'abort' }, input, options, io);
-};
+});
+
+/**
+ * Returns a command that runs again, from the beginning, if the object was changed meanwhile: servers write its status.
+ * What standard input had cannot be read again.
+ */
+function tryAgain<Options extends ChangeOptions & { readonly new?: string; readonly old?: string }>(
+  action: Action<Options>,
+): Action<Options> {
+  return async (given) => {
+    const { accessLog, old, new: next } = given.options;
+    const most = [accessLog, old, next].includes('-') ? 1 : attempts;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await action(given);
+      } catch (error) {
+        if (!(error instanceof ConflictError) || attempt >= most || given.io.signal.aborted) throw error;
+      }
+    }
+  };
+}
 
 interface Prepared {
   readonly target: Target;

@@ -20,3 +20,10 @@ export class CommandError extends Error {
     this.code = code;
   }
 }
+
+/** An object was changed since the command read it, so nothing was changed. */
+export class ConflictError extends CommandError {
+  constructor(message: string) {
+    super(exitCode.negative, message);
+  }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { fingerprintOf } from '../../kit/resources.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+import type { Outcome } from '../run.ts';
+
+const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+
+/** A MeshTrust of the cluster whose issuer was switched. */
+function objectAt(resourceVersion: number): object {
+  return {
+    metadata: {
+      name: 'zone',
+      namespace: 'kuma-system',
+      resourceVersion: String(resourceVersion),
+      annotations: {
+        'meshtrust.io/rotation-old': fingerprintOf(a.certPem),
+        'meshtrust.io/rotation-new': fingerprintOf(b.certPem),
+        'meshtrust.io/rotation-switched-at': '2026-11-28T03:00:00Z',
+      },
+    },
+    spec: {
+      trustDomain: 'a.test',
+      caBundles: [a, b].map(({ certPem }) => ({ type: 'Pem', pem: { value: certPem } })),
+    },
+  };
+}
+
+/** Runs `rotate back` on an object that another client changes before each of the first patches. */
+async function backWith(
+  t: TestContext,
+  conflicts: number,
+  ...args: readonly string[]
+): Promise<Outcome & { readonly patches: number }> {
+  const api = await startFakeApiServer(t);
+  await using dir = await makeTempDir();
+  const kubeconfig = dir.join('kubeconfig');
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'fake',
+      clusters: [{ name: 'fake', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
+      contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+      users: [{ name: 'fake', user: { token: 'secret-token' } }],
+    }),
+  );
+  // No gate of this command asks a server.
+  const nowhere = `--server=http://127.0.0.1:${await freePort()}`;
+  let outcome: Outcome | undefined;
+  const ended = run(['rotate', 'back', '--apply', `--kubeconfig=${kubeconfig}`, nowhere, ...args]).then(
+    async (result) => {
+      outcome = result;
+      await fetch(api.url);
+    },
+  );
+  let version = 1;
+  let patches = 0;
+  for (;;) {
+    const asked = await api.asked();
+    if (outcome !== undefined) {
+      asked.answer(200, {});
+      break;
+    }
+    if (asked.method === 'PATCH') {
+      patches += 1;
+      const isConflict = patches <= conflicts;
+      if (isConflict) version += 1;
+      asked.answer(isConflict ? 422 : 200, {});
+    } else if (asked.path.endsWith('/zone')) asked.answer(200, objectAt(version));
+    else asked.list([objectAt(version)], String(version));
+  }
+  await ended;
+  return { ...outcome, patches };
+}
+
+suite('meshtrust rotate --apply while servers write the status of the object', () => {
+  test('the object changes twice → the command runs again, and succeeds', async (t) => {
+    const { code, stderr, patches } = await backWith(t, 2);
+    assert.equal(code, 0, stderr);
+    assert.equal(patches, 3);
+    assert.match(stderr, /^kubernetes:kuma-system\/zone: patched; next: [^\n]*\n$/);
+  });
+
+  test('it changes each time → R55', async (t) => {
+    const { code, stderr, patches } = await backWith(t, Infinity);
+    assert.deepEqual([code, patches], [1, 3]);
+    assert.match(stderr, /refused: R55 conflict: kubernetes:kuma-system\/zone was changed/);
+  });
+});
