@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import type { RotationDetail } from '../../../src/api/rotation-api-types.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -69,6 +72,54 @@ suite('meshtrust rotate with two replicas that disagree', () => {
         [['R03', 'the servers have read different annotations of default//zone']],
       );
     }
+  });
+});
+
+/** A server in front of the admin API that breaks connections while it is down. */
+async function startFront(port: number) {
+  let isDown = false;
+  const [firstRound, refused] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const front = createServer((request, response) => {
+    if (isDown) {
+      refused.resolve(undefined);
+      return void request.socket.destroy();
+    }
+    const { url = '' } = request;
+    // The last request of a round.
+    if (url.endsWith('/issuers')) firstRound.resolve(undefined);
+    fetch(`http://127.0.0.1:${port}${url}`)
+      .then(async (answer) => response.writeHead(answer.status).end(await answer.text()))
+      .catch(() => request.socket.destroy());
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  return {
+    adminPort: (front.address() as AddressInfo).port,
+    firstRound: firstRound.promise,
+    refused: refused.promise,
+    setDown: (value: boolean): void => void (isDown = value),
+    [Symbol.asyncDispose]: async () => {
+      front.closeAllConnections();
+      await new Promise((resolve) => front.close(resolve));
+    },
+  };
+}
+
+suite('meshtrust rotate wait, while a server restarts', () => {
+  test('it does not answer for a while → the command waits for it', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('0.yaml'), rotating(pair));
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    await using front = await startFront(server.adminPort);
+    const waiting = rotateWith([front], '--proxies=0')('wait', '--for=removable', '--timeout=60s');
+    await front.firstRound;
+    front.setDown(true);
+    await front.refused;
+    await writeFile(dir.join('0.yaml'), rotating(switched));
+    await expectCode(0, rotateWith([server], '--proxies=0')('wait', '--for=removable', '--timeout=30s'));
+    front.setDown(false);
+    const { stderr } = await expectCode(0, waiting);
+    assert.match(stderr, /^introduced: waiting for .*\n.*127\.0\.0\.1:\d+/);
   });
 });
 
