@@ -198,7 +198,7 @@ function removalGates(
       below === undefined,
       below === undefined
         ? 'no listed intermediate needs the CA'
-        : `the intermediate ${below.subject} would become a trust anchor, and leaves below it would stay accepted`,
+        : `the intermediate ${below.ca.subject} ${below.isSure ? 'would' : 'may'} become a trust anchor, so that leaves below it would stay accepted${below.isSure ? '' : ': another CA has the name of its issuer; if that one issued it, pass R52 by force'}`,
     ),
     gate(
       'R53',
@@ -211,12 +211,19 @@ function removalGates(
   ];
 }
 
-/** Returns a served intermediate of this CA, if no other served CA has the name of its issuer. */
-function intermediateBelow(cas: readonly ServedCa[], fingerprint: string): ServedCa | undefined {
+/**
+ * Returns a served intermediate of this CA. It is not sure if another served CA has the name of its issuer: the keys
+ * are not known here.
+ */
+function intermediateBelow(
+  cas: readonly ServedCa[],
+  fingerprint: string,
+): { readonly ca: ServedCa; readonly isSure: boolean } | undefined {
   const subject = cas.find((ca) => ca.fingerprint === fingerprint)?.subject;
   const hasOther = cas.some((ca) => ca.subject === subject && ca.fingerprint !== fingerprint);
-  if (subject === undefined || hasOther) return undefined;
-  return cas.find(
+  if (subject === undefined) return undefined;
+  const below = cas.find(
     (ca) => ca.asListed && ca.issuer === subject && ca.subject !== subject && ca.fingerprint !== fingerprint,
   );
+  return below && { ca: below, isSure: !hasOther };
 }

@@ -549,6 +549,25 @@ const table: readonly (readonly [
     }),
   ],
   [
+    'R52',
+    'finish',
+    'an intermediate may be below the old CA, because both CAs have one name',
+    drained({
+      servers: [
+        server({
+          cas: [
+            servedCa('a', { subject: 'CN=x' }),
+            servedCa('b', { subject: 'CN=x' }),
+            servedCa('c', { issuer: 'CN=x' }),
+          ],
+        }),
+      ],
+    }),
+    drained({
+      servers: [server({ cas: [servedCa('a', { subject: 'CN=x' }), servedCa('b', { subject: 'CN=x' })] })],
+    }),
+  ],
+  [
     'R53',
     'finish',
     'another resource lists the old CA',
