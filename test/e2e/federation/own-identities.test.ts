@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { bundleDocument, federatedText } from '../../kit/bundle-endpoint.ts';
@@ -8,6 +8,9 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
 import type { LogLine } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
+import type { Asked } from '../../inputs/kubernetes/fake-api-server.ts';
 import { startBundleStage } from './bundle-stage.ts';
 import type { BundleStage } from './bundle-stage.ts';
 
@@ -146,6 +149,68 @@ test('trust domain of a MeshIdentity whose CA certificate is absent: is its own 
   await untilServed({ 'b.test': ['CN=foreign'], 'z.test': ['CN=listed'] });
   await rm(stage.join('trust/identity.yaml'));
   await untilServed(all);
+});
+
+test('MeshIdentities of the cluster cannot be read at the start: a new peer waits for them', async (t) => {
+  const api = await startFakeApiServer(t);
+  let mayRead = false;
+  const answer = ({ kind, path, list, refuse, open }: Asked): void => {
+    if (path.endsWith('/meshidentities') && !mayRead) refuse(403);
+    else if (kind === 'watch') open();
+    else list([], '1');
+  };
+  const ending = new AbortController();
+  const serving = (async () => {
+    while (!ending.signal.aborted) {
+      // No request for a while is no failure here.
+      const asked = await api.asked().catch(() => undefined);
+      if (asked !== undefined) answer(asked);
+    }
+  })();
+  await using _serving = {
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      // One more request ends the loop.
+      await fetch(api.url).catch(() => undefined);
+      await serving;
+    },
+  };
+  await using dir = await makeTempDir();
+  await writeFile(
+    dir.join('kubeconfig'),
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'c',
+      clusters: [{ name: 'c', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
+      users: [{ name: 'c', user: { token: 'token' } }],
+    }),
+  );
+  await using stage = await startBundleStage({
+    profile: 'web',
+    leaf: makeLeaf(web, { dnsNames: ['localhost'] }),
+    trust: { 'z.test': [listed] },
+    args: [
+      '--identities',
+      '--federation',
+      '--kubernetes',
+      '--no-kube-status',
+      `--kubeconfig=${dir.join('kubeconfig')}`,
+    ],
+  });
+  await putPeers(stage);
+  await stage.server.logged(
+    'the wait',
+    ({ code, msg }) => code === 'MT087' && String(msg).includes('the resource waits for them'),
+  );
+  assert.deepEqual(await served(stage), { 'z.test': ['CN=listed'] });
+  mayRead = true;
+  await poll(
+    'the bundles of the peers',
+    async () => ((await served(stage))['b.test']?.includes('CN=foreign') === true ? true : undefined),
+    { timeoutMs: 60_000 },
+  );
 });
 
 function hasForeign(certificates: unknown): boolean {
