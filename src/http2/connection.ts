@@ -22,7 +22,7 @@ import type { SharedFields } from './hpack/shared-fields.ts';
 import { IncomingData } from './incoming-data.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { Output } from './output.ts';
-import type { OutputPool, Wire } from './output.ts';
+import type { OutputOwner, OutputPool, Wire } from './output.ts';
 import type { RequestHead } from './request-head.ts';
 import { Requests } from './requests.ts';
 import type { ServerStream } from './stream.ts';
@@ -54,7 +54,7 @@ const tooManyPings = 'too_many_pings';
  * The server side of an HTTP/2 connection (RFC 9113), without a socket. The caller passes bytes to `receive`; output is
  * written to a {@link Wire}. Server push and priorities are not supported.
  */
-export class ServerConnection implements FrameSink {
+export class ServerConnection implements FrameSink, OutputOwner {
   readonly output: Output;
   readonly settings: ClientSettings;
   readonly #limits: ConnectionLimits;
@@ -74,7 +74,7 @@ export class ServerConnection implements FrameSink {
     const { limits } = shared;
     this.#limits = limits;
     this.#handler = handler;
-    this.output = new Output(shared.pool, wire);
+    this.output = new Output(shared.pool, wire, this);
     this.settings = new ClientSettings(limits.settingsEntries);
     this.#reader = new FrameReader(this);
     this.counts = new EventCounts(limits);
@@ -110,7 +110,7 @@ export class ServerConnection implements FrameSink {
     try {
       this.#reader.read(source, from, to);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
     this.output.end();
   }
@@ -285,7 +285,8 @@ export class ServerConnection implements FrameSink {
   }
 
   /** Closes the connection after an error: of the client, or of this program, which must not harm other connections. */
-  #fail(error: unknown): void {
+  fail(error: unknown): void {
+    if (this.#closed) return;
     const [code, debugData] =
       error instanceof ConnectionError
         ? [error.code, error.debugData]

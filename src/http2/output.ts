@@ -55,10 +55,17 @@ export class OutputPool {
   }
 }
 
+/** The connection of an output. */
+export interface OutputOwner {
+  /** A callback of `whenSent` threw an error. */
+  fail(error: unknown): void;
+}
+
 /** The output of one connection. */
 export class Output {
   readonly #pool: OutputPool;
   readonly #wire: Wire;
+  readonly #owner: OutputOwner;
   /** The output between reads. It is mostly one frame, so a list is created only for further ones. */
   #first: Buffer | undefined;
   #others: Buffer[] | undefined;
@@ -69,9 +76,10 @@ export class Output {
   /** Position of the bytes of the last `reserve` in its buffer. */
   at = 0;
 
-  constructor(pool: OutputPool, wire: Wire) {
+  constructor(pool: OutputPool, wire: Wire, owner: OutputOwner) {
     this.#pool = pool;
     this.#wire = wire;
+    this.#owner = owner;
   }
 
   /** Bytes that the kernel has not accepted. */
@@ -214,7 +222,12 @@ export class Output {
     const others = this.#othersSent;
     if (callback === undefined || this.#closed || this.#wire.unsent > 0) return;
     this.#forget();
-    callback();
-    if (others !== undefined) for (const other of others) other();
+    try {
+      callback();
+      if (others !== undefined) for (const other of others) other();
+    } catch (error) {
+      // Not thrown: that would stop the output of other connections.
+      this.#owner.fail(error);
+    }
   }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { errorCode, frameType } from '../../src/http2/frame.ts';
 import { Output, OutputPool } from '../../src/http2/output.ts';
+import { frame, makeConnection, preface } from './rig.ts';
+
+const ignoring = { fail: () => undefined };
 
 /** Writes a frame through a pool whose socket then has the given number of unsent bytes. */
 function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readonly string[] } {
@@ -10,7 +14,7 @@ function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readon
     (bytes) => used.push(bytes.toString('latin1')),
   );
   const before = pool.buffer;
-  const output = new Output(pool, { write: () => undefined, unsent, end: () => undefined });
+  const output = new Output(pool, { write: () => undefined, unsent, end: () => undefined }, ignoring);
   output.begin();
   output.reserve(3).write('abc', output.at, 'latin1');
   output.end();
@@ -31,4 +35,35 @@ suite('shared output buffer', () => {
       assert.deepEqual(used, []);
       assert.equal(before.toString('latin1', 0, 3), 'abc');
     });
+});
+
+suite('callback of sent output that throws an error', () => {
+  test('output at the end of a tick: the connection learns of it, and later connections are written', () => {
+    const deferred: (() => void)[] = [];
+    const pool = new OutputPool((work) => deferred.push(work));
+    const [written, failed]: [string[], unknown[]] = [[], []];
+    const outputs = ['first', 'second'].map((name) => {
+      const wire = { write: () => void written.push(name), unsent: 0, end: () => undefined };
+      return new Output(pool, wire, { fail: (error) => failed.push(error) });
+    });
+    const broken = new Error('broken');
+    outputs[0]?.whenSent(() => {
+      throw broken;
+    });
+    for (const output of outputs) output.send(Buffer.from('x'));
+    for (const work of deferred) work();
+    assert.deepEqual(written, ['first', 'second']);
+    assert.deepEqual(failed, [broken]);
+  });
+
+  test('output of a read: the connection is closed, and nothing is thrown', () => {
+    const rig = makeConnection();
+    rig.feed(preface);
+    rig.connection.output.whenSent(() => {
+      throw new Error('broken');
+    });
+    rig.feed(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
+    assert.equal(rig.connection.isClosed, true);
+    assert.deepEqual(rig.events, [`failed ${errorCode.internalError} broken`]);
+  });
 });
