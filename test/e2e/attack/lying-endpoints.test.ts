@@ -53,7 +53,7 @@ const rounds = 2;
 
 for (const [index, profile] of (['web', 'spiffe'] as const).entries())
   suite(`bundle endpoints that lie, https_${profile}`, { skip }, () => {
-    test('no CA is lost, and proxies and honest peers are served meanwhile', async () => {
+    test('every lie, several times: no CA is lost, and proxies and honest peers are served meanwhile', async () => {
       await using liars = await startChild(process.execPath, [program, profile], process.env, {
         input: true,
       });

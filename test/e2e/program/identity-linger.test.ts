@@ -257,7 +257,7 @@ suite('CA certificates that a MeshIdentity no longer has, for an xDS client', { 
     assert.deepEqual((await rig.start([])).trust, final);
   });
 
-  test('the end comes by itself, also after a restart, and not before its time', async () => {
+  test('nothing changes until the end: it comes by itself, also after a restart, and not before its time', async () => {
     // Leaves of one second, and ten seconds for clocks that differ.
     await using rig = await makeRig(identity('A', { expiry: '1s' }));
     await rig.start();

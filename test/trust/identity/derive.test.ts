@@ -609,11 +609,11 @@ suite('trust of a MeshIdentity', () => {
   });
 
   for (const [name, namespaces, inForce] of [
-    ['its own namespace', ['kuma-system'], ['default/a.example: kuma-system']],
+    ['its own namespace: is read', ['kuma-system'], ['default/a.example: kuma-system']],
     ['another namespace: is not read, as in Kuma', ['a-team'], []],
-    ['no namespace', [undefined], ['default/a.example: undefined']],
+    ['no namespace: is read', [undefined], ['default/a.example: undefined']],
     [
-      'several, of which its own counts',
+      'several: that in its own is read',
       ['a-team', undefined, 'kuma-system'],
       ['default/a.example: kuma-system'],
     ],

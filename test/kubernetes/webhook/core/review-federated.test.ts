@@ -134,7 +134,7 @@ const ended: Readonly<Record<string, readonly [string | null, string, CheckConte
 };
 
 for (const [name, [object, before, context, warnings]] of Object.entries(ended))
-  test(`warns of ${name}`, () => {
+  test(`warning about ${name}`, () => {
     const response = ask(object === null ? 'DELETE' : 'UPDATE', object, before, context);
     assert.equal(response.allowed, true);
     assert.deepEqual(response.warnings ?? [], warnings);
