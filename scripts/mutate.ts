@@ -9,11 +9,10 @@
  *
  * - `noticed`: the first failed test follows.
  * - `SURVIVED`: all tests pass. A test is missing, or the change has no effect.
- * - `TIMED OUT`: tests took too long, and none failed otherwise. An endless loop, or a slow machine: look at it.
- * - `no mutant`: the compiler refuses the change. Such a change is not counted.
+ * - `TIMED OUT`: tests took too long, and none failed for another reason. Look whether the change makes an endless loop.
+ * - `no mutant`: the compiler refuses the change, so it does not count.
  *
- * A test file that fails is run without the change, too, and must pass. Works on a copy of the checkout in a temporary
- * folder. Exits with 1 if a change survived or timed out.
+ * A test file that fails must pass without the change. Works on a copy of the checkout in a temporary folder. Exits with 1 if a change survived or timed out.
  */
 import { execFile, spawn } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
@@ -31,13 +30,13 @@ import { testsOf } from './mutation/tests-of.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const compiler = join(root, 'node_modules/.bin/tsc');
-/** Not copied: tests of pure rooms need nothing of it, except for the packages, to which a link leads. */
+/** Folders that are not copied. The tests need only the packages, for which the copy has a link. */
 const notCopied = new Set(['node_modules', '.git', '.cache', 'dist', 'out']);
 
-/** Ends the tests that run. */
+/** Ends the running tests. */
 let endRun = (): void => undefined;
 
-/** Runs test files until all passed, or one fails for another reason than time. */
+/** Runs test files until all have ended, or a test fails for another reason than its time-out. */
 async function runTests(copy: string, files: readonly string[], limitMs: number): Promise<TestRun> {
   const reporter = pathToFileURL(join(copy, 'scripts/mutation/report-failures.ts')).href;
   const args = ['--test', '--test-timeout=60000', `--test-reporter=${reporter}`, ...files];
@@ -72,7 +71,7 @@ async function runTests(copy: string, files: readonly string[], limitMs: number)
   return { failures: parseFailures(output), exitCode, isOverLimit };
 }
 
-/** Returns the files of the copy in which the compiler finds an error. Code and variables without a use are none. */
+/** Returns the files of the copy in which the compiler finds an error. Unused code and variables are no errors. */
 async function filesWithErrors(copy: string): Promise<ReadonlySet<string>> {
   const { output, failed } = await new Promise<{ readonly output: string; readonly failed: boolean }>(
     (resolve) => {
@@ -164,7 +163,7 @@ async function tryChange(copy: string, mutation: Mutation): Promise<Outcome> {
   return { kind: 'passed' };
 }
 
-/** A test that fails without a change, too, notices nothing. */
+/** Throws an error if a test file fails without a change: it cannot notice one. */
 async function checkPasses(copy: string, file: string): Promise<void> {
   if (passing.has(file)) return;
   const outcome = outcomeOf(await runTests(copy, [file], 600_000));

@@ -1,4 +1,4 @@
-/** What the tests say about a change. Pure. */
+/** Decides from the results of tests whether they noticed a change. Pure. */
 
 /** A failed test, as `report-failures.ts` writes it. */
 export interface Failure {
@@ -17,11 +17,11 @@ export interface TestRun {
 
 export type Outcome =
   | { readonly kind: 'noticed'; readonly by: Failure }
-  /** No test failed otherwise. A slow machine has this outcome, too: somebody has to look at the change. */
+  /** Tests took too long, and none failed for another reason: an endless loop, or a slow machine. */
   | { readonly kind: 'timed-out'; readonly at: Failure | undefined }
   | { readonly kind: 'passed' };
 
-/** The kinds that follow from another failure. */
+/** A failure that follows from another one. */
 const isConsequence = (kind: string): boolean => kind === 'subtestsFailed' || kind === 'cancelledByParent';
 const isTimeout = (kind: string): boolean => kind === 'testTimeoutFailure' || kind === 'testAborted';
 

@@ -1,31 +1,31 @@
 import type { LogMessage } from './read-message.ts';
 
-/** An issuer of certificates of clients. Times are epoch milliseconds of this server. */
+/** An issuer of client certificates. Times are epoch milliseconds of this server. */
 interface SeenIssuer {
   readonly entries: number;
   readonly firstSeen: number;
   readonly lastSeen: number;
 }
 
-/** What the access logs of the proxies of a mesh say. */
+/** The issuers of clients in the access logs of the proxies of a mesh. */
 export interface MeshSightings {
   /** By the fingerprint of the certificate as it is listed. */
   readonly issuers: ReadonlyMap<string, SeenIssuer>;
   /** Entries with an issuer that is not served: an intermediate that clients send, for example. */
   readonly unknown: number;
-  /** When the last one came; `undefined` if none did. */
+  /** The time of the last of these entries; `undefined` without one. */
   readonly unknownAt: number | undefined;
   /** Entries without the fingerprint of an issuer. */
   readonly without: number;
-  /** When entries were last lost; `undefined` if none were. */
+  /** The time at which entries were last lost; `undefined` if none were lost. */
   readonly lostAt: number | undefined;
   /** Nodes that sent entries with an issuer within the last hour. Nodes beyond `mostNodes` are not counted. */
   readonly nodes: number;
 }
 
-/** The time for which a node counts that sent entries, in ms. */
+/** The time for which a node counts after its last entry, in ms. */
 const nodeWindowMs = 3_600_000;
-/** The most nodes of all meshes that are known by their id. */
+/** The most nodes that are kept, over all meshes. */
 const mostNodes = 20_000;
 /** A node with a longer id is not counted. */
 const longestId = 512;
@@ -34,8 +34,8 @@ const longestId = 512;
 export type ServedIssuers = ReadonlyMap<string, string>;
 
 /**
- * Counts the issuers of clients by mesh. Only issuers that are served to the mesh are counted by name, so what clients
- * and proxies send cannot make it grow.
+ * Counts the issuers of clients by mesh. Only issuers that are served to the mesh are counted one by one, so
+ * clients and proxies cannot fill the memory with invented issuers.
  */
 export interface IssuerSightings {
   /** Counts the entries of a message. `served` is `undefined` for a mesh that does not exist. */
@@ -53,7 +53,7 @@ export interface LogSender {
 
 interface Counts {
   readonly issuers: Map<string, SeenIssuer>;
-  /** When each node last sent entries, the longest ago first. */
+  /** The time of the last entries of each node, the oldest first. */
   readonly nodes: Map<string, number>;
   unknown: number;
   unknownAt: number | undefined;
@@ -66,7 +66,7 @@ export function createIssuerSightings(): IssuerSightings {
   const meshes = new Map<string, Counts>();
   /** The number of nodes of all meshes. */
   let nodes = 0;
-  /** When entries of an unknown mesh were last lost. */
+  /** The time at which entries of an unknown mesh were last lost. */
   let lostAt: number | undefined;
 
   function countsOf(mesh: string): Counts {

@@ -14,7 +14,7 @@ export interface JudgeInput {
   readonly view: () => { readonly readiness: { readonly kind: string }; readonly meshes: MeshStates };
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** The CA certificates of clients that the listener had earlier: connections of that time are still open. */
+  /** CA certificates that the listener no longer accepts from clients. Connections from before may still be open. */
   readonly removedCas?: Pick<RemovedCas, 'include'> | undefined;
 }
 
@@ -26,8 +26,8 @@ export type CertificateJudge = (
 ) => SpiffeIdentity | NamedCertificate | RefusedClient;
 
 /**
- * Returns the judge of client certificates: by the trust of a mesh as it is served at the moment, or else by the
- * verification that TLS has made with the CA certificates of the listener.
+ * Returns the judge of client certificates. With `mesh`, it verifies them with the served trust of that mesh. Without,
+ * it relies on TLS, which has verified them with the CA certificates of the listener.
  */
 export function certificateJudge(
   mesh: string | undefined,
@@ -52,7 +52,7 @@ function judgeVerified({ leaf, isVerified }: ClaimedCertificate, now: number): R
   if (!isVerified) return refusedCa;
   const claims = readClaims(leaf);
   if (claims === undefined) return refuse('certificate', 'the client certificate cannot be read');
-  // A connection may be older than the end of its certificate.
+  // A connection can outlive its certificate.
   if (now > claims.notAfter) return refuse('certificate', 'the client certificate has expired');
   const id = readLeafId(claims.names);
   return id.kind === 'spiffe-id' ? identityOf(id.id) : { kind: 'certificate', subject: claims.subject };
@@ -66,7 +66,7 @@ function judgeByTrust(
   const claims = readClaims(leaf);
   const id = claims && readLeafId(claims.names);
   const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
-  // Only the trust domain of the client is read: explaining a refusal by all others would cost much for a stranger.
+  // Other trust domains could only add to the explanation of a refusal, which would cost much for a stranger.
   const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now });
   return verdict.kind === 'admitted' ? identityOf(verdict.spiffeId) : refuse('certificate', verdict.sentence);
 }

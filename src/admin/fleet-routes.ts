@@ -151,7 +151,7 @@ function asksForOne({ streams }: ProxyRecord, names: ReadonlySet<string>): boole
   return false;
 }
 
-/** Only proxies on the page are assessed, so that a page costs the same whatever the number of proxies. */
+/** Presents one page. All other proxies cost a comparison of their keys only. */
 function page<Item extends ProxyRecord | GoneRecord>(
   all: readonly Item[],
   { mesh, node, identity, limit, after }: Filters,
@@ -177,7 +177,7 @@ function page<Item extends ProxyRecord | GoneRecord>(
 
 type Keyed<Item> = readonly [key: string, item: Item];
 
-/** Returns the first items in the order of their keys, without sorting all of them: 20,000 proxies have 40 pages. */
+/** Returns the first items in the order of their keys. Does not sort the others, which would take most of the time. */
 function firstByKey<Item>(items: readonly Keyed<Item>[], count: number): readonly Keyed<Item>[] {
   const first: Keyed<Item>[] = [];
   let bound: string | undefined;

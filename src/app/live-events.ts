@@ -14,7 +14,7 @@ export interface LiveEventsOptions {
   readonly fleet: Fleet;
   readonly view: () => StateView;
   readonly clock: Clock;
-  /** Called when a change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
+  /** Called when every connected proxy has a change. `gaveUp` is the number of lost proxies that did not get it. */
   readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
   readonly onLost: (loss: Loss) => void;
 }

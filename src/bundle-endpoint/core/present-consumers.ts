@@ -50,7 +50,7 @@ function presentConsumer(
   };
 }
 
-/** Compares what a consumer has with the published bundle; `unknown` if the endpoint has not seen what it has. */
+/** Compares the document of a consumer with the published one; `unknown` if the endpoint does not know which it has. */
 export function consumerState(
   { etag, isConfirmed }: Pick<Consumer, 'etag' | 'isConfirmed'>,
   published: Pick<PublishedBundle, 'etag'> | undefined,

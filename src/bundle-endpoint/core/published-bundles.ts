@@ -49,7 +49,7 @@ export interface PublishedBundles {
   mapOf(mesh: string): PublishedMap | undefined;
   /** Returns all bundles, sorted by mesh and trust domain. */
   all(): readonly PublishedBundle[];
-  /** Returns what must survive a restart, also of trust domains that are not published now. */
+  /** Returns the records that must survive a restart. Some are of trust domains that are not published now. */
   records(): readonly SequenceRecord[];
 }
 
@@ -71,7 +71,7 @@ export interface PublicationOptions {
 /** The key of a CA certificate in a document. */
 type SpiffeKey = SpiffeBundle['keys'][number];
 
-/** The number of keys that one step may read. To read a key takes about a tenth of a millisecond. */
+/** The number of keys that one step may still read. Reading a key takes about a tenth of a millisecond. */
 interface Budget {
   keys: number;
 }
@@ -87,11 +87,13 @@ interface Source {
 /**
  * Keeps the documents that the bundle endpoint publishes.
  *
- * A document without keys makes consumers refuse every certificate of the trust domain. It is only published for a trust
- * domain that was published with keys before: by this process, whose state loses a CA certificate only by a settled
- * removal, by distrust, or past the mass-loss guard; or by an earlier one, if all that is listed now is distrusted, or if it
- * had published no keys already. Otherwise a CA certificate that is absent after a restart may be one that could not be
- * read.
+ * A document without keys makes consumers refuse every certificate of the trust domain. After a restart, a CA certificate
+ * can be absent because it could not be read. So a document without keys is published in these cases only:
+ *
+ * - This process has published the trust domain before. Its state loses a CA certificate only by a settled removal, by
+ *   distrust, or past the mass-loss guard.
+ * - An earlier process has published it, and every CA certificate that is listed now is distrusted.
+ * - The last document that an earlier process published had no keys.
  */
 export function createPublishedBundles({
   rules,
@@ -184,7 +186,7 @@ export function createPublishedBundles({
   };
 }
 
-/** Yields the trust domains that the rules name, with what they are made from: those that are served, and those that were. */
+/** Yields the sources of the trust domains that the rules name: of those that are served, then of those with a record only. */
 function* namedSources(
   rules: readonly PublicationRule[],
   { meshes, holdings }: ServedTrust,
@@ -258,8 +260,8 @@ function keyOf(mesh: string, trustDomain: string): string {
 }
 
 /**
- * Returns the fingerprints of the CA certificates that may be published. What a peer published is left out: publishing it
- * again would vouch for the CAs of others. What other zones published is left out unless `imported` is true.
+ * Returns the fingerprints of the CA certificates that may be published. Those from a peer are left out: publishing them
+ * again would vouch for the CAs of others. Those from other zones are left out unless `imported` is true.
  */
 function publishableCertificates(
   shares: readonly Share[],

@@ -7,8 +7,8 @@ import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import type { RosterChange } from './messages.ts';
 
 /**
- * The parent's copy of the proxies of one worker, which it needs if the worker dies. It takes as much memory as the
- * records of the worker's lost proxies, which the worker bounds.
+ * The parent's copy of the proxies of one worker, which it needs if the worker dies. Its size is that of
+ * the worker's own records, which the worker limits.
  */
 export interface Roster {
   apply(change: RosterChange): void;
@@ -71,7 +71,7 @@ export function createCensus(tracker: FleetTracker): (now: number) => RosterChan
   };
 }
 
-/** Returns the connected proxies with a node id: without one, the return of a proxy cannot be recognised. */
+/** Returns the connected proxies that have a node id. A proxy without one cannot be recognised when it returns. */
 function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
   const names = new Map<string, ProxyName>();
   for (const { mesh, node } of connected())

@@ -2,13 +2,13 @@
 const pollMs = 2_000;
 
 /**
- * inotify drops notices that do not fit into its queue (16,384 by default), and Node does not report that. After half
- * that number of notices within `burstMs`, everything is listed once.
+ * inotify drops notices if its queue (16,384 by default) is full, and Node.js does not report that. So everything is
+ * listed once after half that number of notices within `burstMs`.
  */
 const burstOfNotices = 8_192;
 const burstMs = 1_000;
 
-/** Decides when directories are listed although no notice asks for it. All times are milliseconds of one clock. */
+/** Decides when directories are listed without a notice about them. All times are milliseconds of one clock. */
 export class ListingTimes {
   readonly #rescanMs: number;
   readonly #random: () => number;
@@ -25,7 +25,7 @@ export class ListingTimes {
     this.#polledAt = now + pollMs;
   }
 
-  /** Counts a notice. Returns true if a listing of everything is now due within a second, as notices may be lost. */
+  /** Counts a notice. Returns true if some may be lost: then everything is listed within a second. */
   notice(now: number): boolean {
     if (now - this.#burst.since > burstMs) this.#burst = { since: now, notices: 0 };
     this.#burst.notices += 1;

@@ -11,13 +11,13 @@ import type { UniversalResource } from './universal-resource.ts';
 export interface PollUniversalOptions extends RestAccess {
   readonly name: string;
   readonly resource: UniversalResource;
-  /** True if the server may have no such resource. It then counts as having none. */
+  /** True if a server that does not know this kind counts as one without such resources. */
   readonly isOptional?: boolean | undefined;
-  /** True if an earlier run read such resources: then the server counts as having none only if two polls say so. */
+  /** True if an earlier run read such resources. Then only two equal answers in a row say that the kind is unknown. */
   readonly confirmsAbsence?: boolean | undefined;
   /** The time between two polls in milliseconds, plus or minus a tenth. Default: 10,000. */
   readonly intervalMs?: number | undefined;
-  /** The time until a list is read again that lacks a resource. Default: 1,000. */
+  /** The time after which a list is read again because it lacks a known resource. Default: 1,000. */
   readonly confirmMs?: number | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
@@ -47,7 +47,7 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
     }
     const isConfirmed = wasAbsent;
     wasAbsent = true;
-    // A server that had the resource before has it still: something else answers now.
+    // A server that has listed this kind still knows it: the 404 comes from something else.
     return isOptional && !hasListed && isConfirmed
       ? { kind: 'listed', resources: [] }
       : { kind: 'failed', reason: `the server has no ${resource.plural} (404)` };

@@ -14,7 +14,7 @@ interface Owner {
 /** The last finding about each shared CA. A mesh can have thousands, and a change affects few of them. */
 const lastFindings = new WeakMap<ServedAnchor, { readonly owner: TrustDomain; readonly finding: Finding }>();
 
-/** Returns a finding for each CA whose key a trust domain before its own has too. The bundles are those of one mesh. */
+/** Returns a finding for each CA whose key an earlier trust domain of the mesh has, too. */
 export function findSharedCas(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
   const owners = new Map<string, Owner>();
   const findings: Finding[] = [];
@@ -55,7 +55,7 @@ function findingOf(
   return made;
 }
 
-/** Returns whether both CAs follow from one MeshIdentity: for several zones it has one CA in all their trust domains. */
+/** Returns whether both CAs follow from one MeshIdentity. It has one CA in the trust domains of all its zones. */
 function haveSameOrigin(a: readonly Identity[], b: readonly Identity[]): boolean {
   const origin = singleOriginOf(a);
   return origin !== undefined && origin === singleOriginOf(b);

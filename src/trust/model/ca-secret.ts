@@ -8,12 +8,12 @@ import { isMapping } from '../../text/json.ts';
 /** The type of the Kubernetes Secrets in which Kuma keeps the secrets of a mesh. */
 const kumaSecretType = 'system.kuma.io/secret';
 
-/** Longer texts are not the certificates of a CA. */
+/** A longer text is ignored: the certificates of a CA are far shorter. */
 const maxEncodedLength = 1_000_000;
 
 /**
- * Reads a Secret of Kuma that has certificates. Returns `undefined` for any other document, and for a Secret with a
- * private key: nothing of it is kept.
+ * Reads a Secret of Kuma that has certificates. Returns `undefined` for any other document. A Secret with a private
+ * key is ignored as a whole.
  */
 export function readCaSecret(
   body: Readonly<Record<string, unknown>>,

@@ -1,14 +1,14 @@
 /** The client certificate of a connection. The client has proved that it has the private key. */
 export interface PeerCertificate {
-  /** The attributes of the subject, one a line, such as `CN=proxy`. */
+  /** The attributes of the subject, one per line, such as `CN=proxy`. */
   readonly subject: string;
   /** The subject alternative names, such as `URI:spiffe://a.test/proxy, DNS:a.test`. */
   readonly subjectaltname?: string | undefined;
   /** The certificate as DER. */
   readonly raw: Uint8Array;
-  /** The certificates that the client sent after it, as DER, in the order of issuance. */
+  /** The certificates that the client sent after it, as DER, each before its issuer. */
   readonly chain: readonly Uint8Array[];
-  /** True if TLS has verified it with the CA certificates of the listener. If not, its names are only claims. */
+  /** True if TLS has verified it with the CA certificates of the listener. Otherwise its names are not proven. */
   readonly isVerified: boolean;
 }
 

@@ -29,8 +29,8 @@ export class HeldRequests<Request extends XdsRequest> {
   }
 
   /**
-   * Copies the message, whose bytes are valid only during the call. Returns the number of messages that wait. An empty
-   * message has memory as well, and a client may send 50,000 in the window of a stream.
+   * Copies the message, because its bytes are valid only during the call. Returns the number of messages that wait. An
+   * empty message takes memory, too: a client can send 50,000 of them within the window of a stream.
    */
   add(bytes: Buffer): number {
     this.bytes += bytes.length + chunkOverhead;
@@ -40,9 +40,9 @@ export class HeldRequests<Request extends XdsRequest> {
 
 /** Receives the decisions about the client of a stream. */
 export interface AccessOwner<Request extends XdsRequest> {
-  /** The decision at the first request, which was held until now with those after it. */
+  /** The first decision. `held` has the first request and those that arrived before the decision. */
   decided(held: HeldRequests<Request>, outcome: Outcome): void;
-  /** The client is refused, so the stream must end. `isJudgedAgain`: at the age of the stream. */
+  /** The client is refused, so the stream must end. `isJudgedAgain`: it was allowed at first. */
   deny(nodeId: string, refused: Refused, isJudgedAgain?: boolean): void;
   /** The stream must end because the client needs a new one. */
   outdated(message: string): void;
@@ -56,7 +56,7 @@ export interface AccessSettings {
   readonly maxStreamAgeMs: number;
 }
 
-/** A client that was allowed, and what it was allowed as. */
+/** A client that was allowed, with the group and the identity of its stream. */
 interface Judged {
   readonly node: XdsNode;
   readonly group: string | undefined;
@@ -96,7 +96,7 @@ export class StreamAccess<Request extends XdsRequest> {
     });
   }
 
-  /** Denies a later request of another node than the first one. Returns true if it did. */
+  /** Denies a later request if it names another node than the first one. Returns true if it did. */
   deniesNode(request: Buffer, nodeId: string): boolean {
     const other = findOtherNodeId(request, this.#settings.nodeField, nodeId);
     if (other === undefined) return false;

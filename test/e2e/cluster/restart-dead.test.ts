@@ -25,7 +25,7 @@ import { findCluster, installCrd, listOf, meshTrust, namespace, skip, startStage
 const reader = fileURLToPath(new URL('../../../deploy/kustomize/import-reader', import.meta.url));
 const td = (zone: string): string => `default.${zone}.mesh.local`;
 
-/** Opens a stream of a proxy that has nothing, and returns all of its resources as text. */
+/** Opens a stream of a proxy without resources, and returns the resources that it gets, as text. */
 async function subscribe(stack: AsyncDisposableStack, { xdsPort }: Meshtrust, trustDomains: number) {
   const client = stack.use(createClient(`127.0.0.1:${xdsPort}`));
   const stream = stack.use(client.delta(ads.delta));
@@ -197,7 +197,7 @@ test(
       ...endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()),
     ]);
     const { xdsPort, adminPort } = first;
-    // This waits until it is ready.
+    // Waits until the server is ready.
     const second = await stage.meshtrust({ ...options, xdsPort, adminPort });
     const after = await subscribe(stack, second, expected.length);
 
@@ -218,7 +218,7 @@ test(
       await probe.round();
     });
 
-    await t.test('they are back with the same content: nothing is withdrawn or sent', async () => {
+    await t.test('all are back with the same content: nothing is withdrawn or sent', async () => {
       await Promise.all([stage.cluster.startServer(), global.startServer()]);
       for (const { domain, port } of peers) stack.use(await startPeer(domain, port));
       await untilPeers(second, 'far.test fetched,near.test fetched');

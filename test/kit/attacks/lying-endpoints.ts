@@ -1,5 +1,5 @@
-// Run as a process of its own: PROFILE (`web` or `spiffe`). Starts a bundle endpoint for each lie, and prints them as a
-// line of JSON. Each serves its bundle until a line arrives at standard input; then each lies.
+// A program with one argument, the profile (`web` or `spiffe`). Starts a bundle endpoint for each lie, and prints them as
+// a line of JSON. All serve their correct bundles until a line arrives at standard input. Then they lie.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
@@ -39,7 +39,7 @@ const send =
   (_, response) =>
     void response.writeHead(status, headers).end(body);
 
-/** Writes the same chunk without an end, as fast as the client reads. */
+/** Writes the same chunk again and again, as fast as the client reads. */
 function flood(to: Socket | ServerResponse, chunk: string): void {
   const more = (): void => {
     while (to.writable && !to.destroyed && to.write(chunk));
@@ -61,7 +61,7 @@ const replaced =
     createServer((socket) => greet(socket.on('error', () => undefined))).listen(endpoint.port, '127.0.0.1');
   };
 
-/** Lies to every second request, and has the bundle for the others. */
+/** Lies to every second request, and sends the correct bundle to the others. */
 const flapping =
   (handler: Handler) =>
   ({ endpoint, document }: Liar): void => {

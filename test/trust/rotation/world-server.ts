@@ -9,13 +9,13 @@ const minute = 60_000;
 /** The time for which a roll-out waits for a lost proxy. */
 const lostMs = 10 * minute;
 
-/** A proxy, and what is true about it. */
+/** The true state of a proxy, which servers know in part. */
 export interface Proxy {
   readonly name: string;
   /** The server to which it is connected. */
   at: number | undefined;
   leftAt: number;
-  /** The version that it has acknowledged, and what that version lists. */
+  /** The version that it has acknowledged, and the CAs of that version. */
   version: string;
   held: ReadonlySet<string>;
 }
@@ -24,11 +24,11 @@ export interface Proxy {
 interface Gone {
   readonly goneAt: number;
   readonly version: string;
-  /** It broke: roll-outs wait for the proxy for some time. */
+  /** The connection broke, so roll-outs wait for the proxy for some time. */
   readonly isLost: boolean;
 }
 
-/** A replica, and what it knows. */
+/** A replica, with its knowledge of the file and the proxies. */
 export interface Server {
   isUp: boolean;
   startedAt: number;
@@ -37,9 +37,9 @@ export interface Server {
   readAt: number;
   /** The proxies that left since its start. */
   readonly gone: Map<Proxy, Gone>;
-  /** Those of them that it no longer lists. */
+  /** The proxies that left and that it only counts. */
   unlisted: UnlistedCounts;
-  /** When access logs had clients of each CA since its start. */
+  /** The time at which access logs last had a client of each CA, since its start. */
   readonly seen: Map<string, number>;
 }
 
@@ -63,7 +63,7 @@ export function welcome(server: Server, proxy: Proxy): void {
   server.unlisted.take(nameOf(proxy));
 }
 
-/** The server has more proxies without a connection than it lists. */
+/** Makes the server count its proxies without a connection, as if it had more of them than it lists. */
 export function overflow(server: Server): void {
   for (const [proxy, { goneAt, version, isLost }] of server.gone) {
     if (isLost) continue;
@@ -80,7 +80,7 @@ export function endServer(server: Server): void {
   server.unlisted = countUnlisted(60 * minute);
 }
 
-/** Returns what a server that is up answers. `isSyncedElsewhere`: the proxy is in sync at another server. */
+/** Returns the answer of a server that is up. `isSyncedElsewhere`: the proxy is in sync at another server. */
 export function factsOf(
   server: Server,
   name: string,
