@@ -32,7 +32,7 @@ test('changes by kubectl: Envoys decide accordingly', { skip }, async (t) => {
     },
   );
 
-  await t.test('patch that adds a CA', async () => {
+  await t.test('patch that adds a CA: its clients are accepted', async () => {
     const patch = [{ op: 'add', path: '/spec/caBundles/-', value: ca(zone2.ca.certPem) }];
     const file = await stage.cluster.writeFile('patch.json', JSON.stringify(patch));
     await stage.kubectl(`patch meshtrust zone-2-trust --type=json --patch-file=${file}`);
@@ -40,7 +40,7 @@ test('changes by kubectl: Envoys decide accordingly', { skip }, async (t) => {
     await untilAll(envoys, renewed.client, 'refused');
   });
 
-  await t.test('replacement of the CA', async () => {
+  await t.test('replacement of the CA: the earlier clients are refused', async () => {
     const object = JSON.parse(meshTrust(renewed)) as { metadata: { name: string } };
     object.metadata.name = 'zone-2-trust';
     await stage.kubectl('replace -f -', JSON.stringify(object));
@@ -48,7 +48,7 @@ test('changes by kubectl: Envoys decide accordingly', { skip }, async (t) => {
     await untilAll(envoys, zone2.client, 'refused');
   });
 
-  await t.test('deletion', async () => {
+  await t.test('deletion: only clients of this trust domain are refused', async () => {
     await stage.kubectl('delete mtrust zone-2-trust');
     await untilAll(envoys, renewed.client, 'refused');
     await untilAll(envoys, other.client, 'accepted');

@@ -109,7 +109,7 @@ test('release: from its installation to its end', { skip }, async (t) => {
     (await cluster.kubectl(['get', 'meshtrusts', '--namespace', 'kuma-system', '-o', 'name'])).stdout.trim();
   const established = ['wait', '--for=condition=Established', '--timeout=30s', 'crd/meshtrusts.kuma.io'];
 
-  await t.test('install', async () => {
+  await t.test('install: the CRD accepts a MeshTrust', async () => {
     const { stdout } = await run(release('install', chart), {});
     assert.match(stdout, /serves trust bundles to Envoy at test-meshtrust\.meshtrust-system\.svc:5678/);
     assert.match(stdout, /meshtrust\.js guard release/);
@@ -162,7 +162,7 @@ test('release: from its installation to its end', { skip }, async (t) => {
     );
   });
 
-  await t.test("Kuma's own CRD is not overwritten", async () => {
+  await t.test("installation beside Kuma's own CRD: does not overwrite it", async () => {
     await cluster.kubectl(['create', '-f', '-'], kumaTrustCrd);
     await cluster.kubectl(established);
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(trust));

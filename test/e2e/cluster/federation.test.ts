@@ -18,7 +18,7 @@ const reviewed = {
   scope: 'Cluster',
 } as const;
 
-test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
+test('ClusterFederatedTrustDomains of a cluster: peers are trusted', { skip }, async (t) => {
   await using stage = await startStage();
   const [listed, first, second] = [
     makeDomain('listed.test'),
@@ -106,7 +106,7 @@ test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
     await untilAll(envoys, listed.client, 'accepted');
   });
 
-  await t.test('the program asks only to list and to watch them', async () => {
+  await t.test('requests of the program: only list and watch ClusterFederatedTrustDomains', async () => {
     await meshtrust.stop();
     const asked = await requestsFor(stage, 'clusterfederatedtrustdomains');
     assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));

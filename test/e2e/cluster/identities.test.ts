@@ -84,7 +84,7 @@ function meshIdentity({ name, ca }: Domain): string {
 const derive = (kubeconfig: string, ...args: readonly string[]): Promise<Outcome> =>
   run(['derive', '--kubernetes', `--kubeconfig=${kubeconfig}`, ...args]);
 
-test('MeshIdentities of a cluster', { skip }, async (t) => {
+test('MeshIdentities of a cluster: their CAs are trusted', { skip }, async (t) => {
   await using stage = await startStage(kumaTrustCrd);
   const [listed, first, second] = [
     makeDomain('listed.test'),
@@ -150,18 +150,21 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
     await untilAll(envoys, listed.client, 'accepted');
   });
 
-  await t.test('the program asks only to list and to watch them, and no Secret', async () => {
-    await meshtrust.stop();
-    const ofIdentities = await requestsFor(stage, 'meshidentities');
-    assert.deepEqual(new Set(ofIdentities.map(({ verb }) => verb)), new Set(['list', 'watch']));
-    const asked = await stage.cluster.asked();
-    assert.deepEqual(
-      asked.filter(({ resource }) => resource === 'secrets'),
-      [],
-    );
-  });
+  await t.test(
+    'requests of the program: only list and watch MeshIdentities, and read no Secret',
+    async () => {
+      await meshtrust.stop();
+      const ofIdentities = await requestsFor(stage, 'meshidentities');
+      assert.deepEqual(new Set(ofIdentities.map(({ verb }) => verb)), new Set(['list', 'watch']));
+      const asked = await stage.cluster.asked();
+      assert.deepEqual(
+        asked.filter(({ resource }) => resource === 'secrets'),
+        [],
+      );
+    },
+  );
 
-  await t.test('no log line has the private key', () => {
+  await t.test('log lines: do not have the private key', () => {
     for (const { ca } of [first, second]) {
       const [, , line = ''] = ca.keyPem.split('\n');
       assert.equal(JSON.stringify(meshtrust.logs()).includes(line.slice(0, 30)), false);
@@ -169,7 +172,7 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
   });
 });
 
-test('the Secret of a generated CA, by its name', { skip }, async (t) => {
+test('Secret of a generated CA: is read by its name', { skip }, async (t) => {
   await using stage = await startStage(kumaTrustCrd);
   await stage.kubectl('apply -f -', kumaIdentityCrd);
   await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
@@ -225,14 +228,14 @@ test('the Secret of a generated CA, by its name', { skip }, async (t) => {
     await untilAll(envoys, second.client, 'accepted');
   });
 
-  await t.test('the MeshIdentity has an Event with the reason, and one when it is resolved', async () => {
+  await t.test('Events of the MeshIdentity: the reason, and its end', async () => {
     const { note } = await untilEvent(stage, 'generated', 'IdentityCaUnavailable');
     assert.match(note, /^MT071 /);
     await stage.kubectl('apply -f -', kumaSecret('generated-root-ca', second.ca.certPem));
     await untilEvent(stage, 'generated', 'Derived');
   });
 
-  await t.test('the program asks for no other Secret', async () => {
+  await t.test('requests of the program: name no other Secret', async () => {
     await meshtrust.stop();
     const asked = await requestsFor(stage, 'secrets');
     assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));

@@ -31,7 +31,7 @@ async function startGlobal(stack: AsyncDisposableStack) {
   return { cluster, kubectl, kubeconfig };
 }
 
-test('trust of other zones, from the cluster of the Global control plane', { skip }, async (t) => {
+test('trust of other zones, from the Global control plane: is imported', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
   const global = await startGlobal(stack);
   const stage = stack.use(await startStage(kumaTrustCrd));
@@ -60,7 +60,7 @@ test('trust of other zones, from the cluster of the Global control plane', { ski
   const meshtrust = await stage.meshtrust(options);
   const envoys = await stage.envoys(meshtrust);
 
-  await t.test('clients of this zone and of zone 2 are accepted', async () => {
+  await t.test('clients of this zone and of zone 2: are accepted', async () => {
     await untilAll(envoys, own.client, 'accepted');
     await untilAll(envoys, second.client, 'accepted');
   });
@@ -102,7 +102,7 @@ test('trust of other zones, from the cluster of the Global control plane', { ski
     },
   );
 
-  await t.test('the program asked the Global control plane only to list and to watch', async () => {
+  await t.test('requests to the Global control plane: are only list and watch', async () => {
     // The API server records a watch when it ends.
     const asked = await poll('the ends of the watches', async () => {
       const all = await global.cluster.asked();

@@ -39,7 +39,7 @@ test(
     const meshtrust = await stage.meshtrust({ args: ['--guard-hold=1s'] });
     const envoys = await stage.envoys(meshtrust);
 
-    await t.test('objects that exist at the start', async () => {
+    await t.test('objects at the start: are served, and an Event reports a refusal', async () => {
       await untilAll(envoys, standing.client, 'accepted');
       await untilAll(envoys, bad.client, 'accepted');
       const event = await untilEvent(stage, 'bad.test', 'PartlyRefused');
@@ -47,7 +47,7 @@ test(
       assert.match(event.note, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
     });
 
-    await t.test('new object, another CA for it, and its deletion', async () => {
+    await t.test('new object, another CA for it, and its deletion: Envoys follow', async () => {
       const added = makeDomain('added.test');
       await stage.kubectl('apply -f -', meshTrust(added));
       await untilAll(envoys, added.client, 'accepted');

@@ -16,7 +16,7 @@ import type { Stage } from './stage.ts';
 /** After the lease time of a killed leader, one attempt acquires the Lease. The rest allows for a busy machine. */
 const takeOverMs = electionTimes.leaseMs + 2 * electionTimes.retryMs + 30_000;
 
-test('several replicas of one cluster', { skip }, async (t) => {
+test('several replicas of one cluster: serve the same bytes', { skip }, async (t) => {
   await using stage = await startStage();
   const domains = ['a.test', 'b.test', 'c.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', listOf(...domains.map((domain) => meshTrust(domain))));

@@ -17,7 +17,7 @@ function withPem(text: string, pem: string): string {
   return JSON.stringify(object);
 }
 
-test('status and Events of MeshTrusts', { skip }, async (t) => {
+test('status and Events of MeshTrusts: report each change', { skip }, async (t) => {
   await using stage = await startStage();
   const [good, other] = [makeDomain('good.test'), makeDomain('other.test')];
   await stage.kubectl('apply -f -', meshTrust(good));

@@ -50,7 +50,7 @@ async function run(
   );
 }
 
-test('admission webhook', { skip }, async (t) => {
+test('admission webhook: warns and refuses', { skip }, async (t) => {
   await using stage = await startStage();
   const ca = makeCa({ commonName: 'Webhook CA' });
   const serving = makeLeaf(ca, { commonName: 'meshtrust', dnsNames: ['localhost'] });
@@ -195,7 +195,7 @@ test('admission webhook', { skip }, async (t) => {
   });
 });
 
-test('webhook whose replicas issue its certificate', { skip }, async (t) => {
+test('webhook whose replicas issue its certificate: reviews objects', { skip }, async (t) => {
   await using stage = await startStage();
   await using overlay = await makeOverlay('webhook');
   const ports = [await freePort(), await freePort()] as const;

@@ -29,7 +29,7 @@ test('trust domain is revoked: its clients are rejected, others are not', option
 test('last CA is revoked: every new client is rejected, until a CA is listed again', options, async (t) => {
   await using stage = await startStage({ files: { 'a.yaml': a.yaml() } });
   await stage.files.remove('a.yaml');
-  await t.test('refused', { concurrency: true }, async (t) => {
+  await t.test('no CA: is refused', { concurrency: true }, async (t) => {
     await eachEnvoy(t, stage.envoys, async (envoy) => {
       await untilDecision(envoy.port, a.client, 'refused');
       await assertRefused(envoy.port, a.client);
@@ -38,7 +38,7 @@ test('last CA is revoked: every new client is rejected, until a CA is listed aga
     });
   });
   await stage.files.put('b.yaml', b.yaml());
-  await t.test('trusted again', { concurrency: true }, async (t) => {
+  await t.test('another CA: its client is accepted', { concurrency: true }, async (t) => {
     await eachEnvoy(t, stage.envoys, async (envoy) => {
       await untilDecision(envoy.port, b.client, 'accepted');
       await assertRefused(envoy.port, a.client);

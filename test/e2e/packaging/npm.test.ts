@@ -111,17 +111,17 @@ test('the tarball, installed into an empty folder: npx meshtrust runs --version,
   const npx = (...args: readonly string[]) => run('npx', ['--no-install', 'meshtrust', ...args], options);
   const examples = join(project, 'node_modules/meshtrust/examples/trust');
 
-  await t.test('--version', async () => {
+  await t.test('--version: prints the version of the package', async () => {
     const { version } = await readJson<Manifest>('package.json');
     assert.deepEqual(await npx('--version'), { stdout: `${version}\n`, stderr: '' });
   });
 
-  await t.test('validate', async () => {
+  await t.test('validate: accepts the examples of the package', async () => {
     const { stderr } = await npx('validate', examples);
     assert.match(stderr, /^2 MeshTrusts accepted; 0 errors, /m);
   });
 
-  await t.test('serve, until it is ready, without a warning of Node.js', async () => {
+  await t.test('serve: becomes ready, without a warning of Node.js', async () => {
     const port = await freePort();
     const listen = ['--xds-listen=127.0.0.1:0', `--admin-listen=127.0.0.1:${port}`];
     // npx would be another process between this one and the server.
@@ -139,7 +139,7 @@ test('the tarball, installed into an empty folder: npx meshtrust runs --version,
     assert.equal(server.stderr(), '');
   });
 
-  await t.test('every page that messages name is there', async () => {
+  await t.test('pages that messages name: are in the package', async () => {
     const { stdout } = await run('git', ['grep', '-hoE', 'docs/[a-z-]+\\.md', '--', 'src'], { cwd: root });
     const pages = new Set(stdout.trim().split('\n'));
     assert.ok(pages.size > 1, [...pages].join(' '));

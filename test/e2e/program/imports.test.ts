@@ -52,7 +52,7 @@ test('--import-url: trust of other zones from the REST API of the Global control
   await using _meshtrust = meshtrust;
   let version = '';
 
-  await t.test('a zone is trusted for its own trust domain, and not for that of another one', async () => {
+  await t.test('zone: is trusted for its own trust domain, and not for that of another one', async () => {
     version = await untilTrusted(meshtrust, [td('zone-1'), td('zone-2')]);
     const { trustDomains, findings } = await meshOf(meshtrust);
     assert.equal(trustDomains[0]?.anchors.length, 1);

@@ -22,7 +22,7 @@ async function serialAt(port: number, client: Certificate): Promise<string | und
   return serial;
 }
 
-test('a leaf from cert-manager, trust from meshtrust', { skip }, async (t) => {
+test('leaf from cert-manager, trust from meshtrust: the Envoy uses both', { skip }, async (t) => {
   const ca = makeCa({ commonName: 'prod-ca' });
   await using recipe = await openRecipe('cert-manager-leaf', { 'CA of prod.example': ca.certPem });
   await using stage = await startStage();
@@ -36,7 +36,7 @@ test('a leaf from cert-manager, trust from meshtrust', { skip }, async (t) => {
   const client = makeLeaf(ca, { spiffeId: 'spiffe://prod.example/ns/shop/sa/shop' });
   const first = issue();
 
-  await t.test('the Envoy of the pod accepts clients of the trust domain alone', async () => {
+  await t.test('Envoy of the pod: accepts clients of the trust domain alone', async () => {
     await mountSecret(recipe.path(container.secret.path), first, ca);
     assert.deepEqual(Object.keys(container.config.files).sort(), ['envoy.yaml', 'leaf.yaml']);
     await recipe.install('.', container.config.path);
@@ -53,7 +53,7 @@ test('a leaf from cert-manager, trust from meshtrust', { skip }, async (t) => {
     assert.match(body, /"pod-1\.edge"/);
   });
 
-  await t.test('a renewed certificate is shown without a restart', async () => {
+  await t.test('renewed certificate: is shown without a restart', async () => {
     assert.equal(await serialAt(recipe.port(8443), client), new X509Certificate(first.certPem).serialNumber);
     const second = issue();
     await mountSecret(recipe.path(container.secret.path), second, ca);

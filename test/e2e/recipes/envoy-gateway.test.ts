@@ -122,11 +122,11 @@ test('Envoy Gateway: its listener takes the trust from meshtrust', { skip }, asy
   for (const operation of proxy.spec.bootstrap.jsonPatches) add(bootstrap, operation);
   await recipe.envoy('proxy.yaml', { text: JSON.stringify(bootstrap) });
 
-  await t.test('a client of the trust domain is accepted', async () => {
+  await t.test('client of the trust domain: is accepted', async () => {
     await untilDecision(port, domain.client, 'accepted');
   });
 
-  await t.test('a stranger, and a client without a certificate, are refused', async () => {
+  await t.test('stranger, and client without a certificate: are refused', async () => {
     const stranger = makeLeaf(makeCa(), { spiffeId: 'spiffe://prod.example/client' });
     await untilDecision(port, stranger, 'refused');
     await untilDecision(port, undefined, 'refused');

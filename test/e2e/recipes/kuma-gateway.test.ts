@@ -23,7 +23,7 @@ async function statusFor(port: number, { certPem, keyPem }: Certificate): Promis
   return promise;
 }
 
-test('a gateway without a sidecar in a Kuma mesh', { skip }, async (t) => {
+test('gateway without a sidecar: accepts the listed zones of a Kuma mesh', { skip }, async (t) => {
   const gatewayCa = makeCa({ commonName: 'gateway-ca' });
   const [zone1, zone2] = [1, 2].map((zone) => makeDomain(`default.zone-${zone}.mesh.local`));
   assert.ok(zone1 !== undefined && zone2 !== undefined);
@@ -46,22 +46,22 @@ test('a gateway without a sidecar in a Kuma mesh', { skip }, async (t) => {
   stack.defer(() => genuine[Symbol.asyncDispose]());
   const envoy = await recipe.envoy('envoy.yaml', { args: container.args });
 
-  await t.test('clients of each zone are accepted, and reach the sidecar', async () => {
+  await t.test('clients of each zone: are accepted, and reach the sidecar', async () => {
     for (const { client } of [zone1, zone2]) await untilDecision(recipe.port(8443), client, 'accepted');
   });
 
-  await t.test('a client of no listed CA is refused', async () => {
+  await t.test('client of no listed CA: is refused', async () => {
     const stranger = makeLeaf(makeCa(), { spiffeId: `spiffe://${zone1.name}/client` });
     await untilDecision(recipe.port(8443), stranger, 'refused');
   });
 
-  await t.test('a zone that is removed is refused, the other one is not', async () => {
+  await t.test('removed zone: is refused, and the other one is not', async () => {
     await stage.kubectl(`delete mtrust ${zone2.name}`);
     await untilDecision(recipe.port(8443), zone2.client, 'refused');
     await untilDecision(recipe.port(8443), zone1.client, 'accepted');
   });
 
-  await t.test('a server that claims to be the sidecar gets no request', async () => {
+  await t.test('server that claims to be the sidecar: gets no request', async () => {
     await genuine[Symbol.asyncDispose]();
     await using _ = await sidecar(makeCa());
     await untilServerRefused(envoy, 'cluster.orders.ssl.fail_verify_error', () =>

@@ -10,7 +10,7 @@ import { openRecipe, statusAt, untilServerRefused, untilStatus } from './recipe.
 
 const name = 'default.zone-1.mesh.local';
 
-test('applications outside of the mesh, with trust from a cluster', { skip }, async (t) => {
+test('applications outside of the mesh: get their trust from a cluster', { skip }, async (t) => {
   const zone = makeDomain(name);
   const machines = makeCa({ commonName: 'CA of machines.example' });
   await using recipe = await openRecipe('outside-applications', {
@@ -32,12 +32,12 @@ test('applications outside of the mesh, with trust from a cluster', { skip }, as
   await recipe.application(8080, 'billing');
   const envoy = await recipe.envoy('envoy.yaml');
 
-  await t.test('a client of the mesh is accepted, one of another machine is refused', async () => {
+  await t.test('client of the mesh: is accepted; client of another machine: is refused', async () => {
     await untilDecision(recipe.port(8443), zone.client, 'accepted');
     await untilDecision(recipe.port(8443), leafOf('other'), 'refused');
   });
 
-  await t.test('the gateway of the mesh is accepted, a server that claims its name is refused', async () => {
+  await t.test('gateway of the mesh: is accepted; server that claims its name: is refused', async () => {
     const spiffeId = `spiffe://${name}/gateway`;
     {
       await using _ = await startTlsServer(recipe.port(8444), makeLeaf(zone.ca, { spiffeId }), 'mesh');
@@ -50,19 +50,12 @@ test('applications outside of the mesh, with trust from a cluster', { skip }, as
     );
   });
 
-  await t.test(
-    'an Envoy of the mesh accepts the machine by trust.yaml, and no longer without it',
-    async () => {
-      const plain = await stage.meshtrust();
-      const envoys = await stage.envoys(plain);
-      await untilAll(envoys, leafOf('billing'), 'accepted');
-      await untilAll(
-        envoys,
-        makeLeaf(makeCa(), { spiffeId: 'spiffe://machines.example/billing' }),
-        'refused',
-      );
-      await stage.kubectl('delete mtrust machines');
-      await untilAll(envoys, leafOf('billing'), 'refused');
-    },
-  );
+  await t.test('trust.yaml: an Envoy of the mesh accepts the machine with it, and not without', async () => {
+    const plain = await stage.meshtrust();
+    const envoys = await stage.envoys(plain);
+    await untilAll(envoys, leafOf('billing'), 'accepted');
+    await untilAll(envoys, makeLeaf(makeCa(), { spiffeId: 'spiffe://machines.example/billing' }), 'refused');
+    await stage.kubectl('delete mtrust machines');
+    await untilAll(envoys, leafOf('billing'), 'refused');
+  });
 });

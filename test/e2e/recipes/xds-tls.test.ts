@@ -30,7 +30,7 @@ async function tlsFlags(): Promise<readonly string[]> {
   return template.spec.containers[0].args.filter((arg) => arg.startsWith('--tls-'));
 }
 
-test('TLS and client certificates for xDS with cert-manager', { skip }, async (t) => {
+test('xDS with certificates of cert-manager: only their Envoys get trust', { skip }, async (t) => {
   const domain = makeDomain('prod.example');
   const xdsCa = makeCa({ commonName: 'CA of xDS' });
   await using recipe = await openRecipe('xds-tls');

@@ -34,7 +34,7 @@ test('zone to zone: gateways accept the other zone, and only the CA that was cop
   await startZone(stack, 'zone-1', one);
   await startZone(stack, 'zone-2', two);
 
-  await t.test('the CA that zone 2 exports is the one that zone 1 lists', async () => {
+  await t.test('CA that zone 2 exports: is the one that zone 1 lists', async () => {
     const args = ['--format=pem', '--trust-domain=default.zone-2.mesh.local'];
     const { stdout } = await run(['bundle', two.path('/etc/meshtrust/trust'), ...args]);
     assert.equal(stdout.trim(), caOf('zone-2').certPem.trim());
@@ -48,12 +48,12 @@ test('zone to zone: gateways accept the other zone, and only the CA that was cop
   await one.envoy('gateway.yaml', leadTo(one, 8444, port2));
   await two.envoy('gateway.yaml', leadTo(two, 8443, port1));
 
-  await t.test('an application of each zone reaches the other zone', async () => {
+  await t.test('application of each zone: reaches the other zone', async () => {
     assert.equal(await untilStatus(one.port(9000), 200), 'hello from zone-2');
     assert.equal(await untilStatus(two.port(9000), 200), 'hello from zone-1');
   });
 
-  await t.test('the gateway of zone 1 accepts zone 2, and refuses its own zone and strangers', async () => {
+  await t.test('gateway of zone 1: accepts zone 2, and refuses its own zone and strangers', async () => {
     await untilDecision(port1, leafOf('zone-2', 'any'), 'accepted');
     await untilDecision(port1, leafOf('zone-1', 'any'), 'refused');
     await untilDecision(port1, leafOf('zone-2', 'any', makeCa({ commonName: 'CA of zone-2' })), 'refused');

@@ -238,16 +238,16 @@ for (const [profile, check] of Object.entries(profiles)) {
   test(`endpoint that is slow, ${profile}: the fetch ends after its time`, async (t) => {
     const request = (url: string) => requestOf(url, check, { timeoutMs: 300 });
     const result = 'connect: it did not respond completely within 0.3 s';
-    await t.test('no TLS handshake', async () => {
+    await t.test('no TLS handshake: times out', async () => {
       using silent = await startTcpServer(() => undefined);
       assert.equal(await resultOf(request(silent.url)), result);
     });
-    await t.test('no response', async () => {
+    await t.test('no response: times out', async () => {
       await using endpoint = await startBundleEndpoint(leaf, document);
       endpoint.respond(() => undefined);
       assert.equal(await resultOf(request(endpoint.url)), result);
     });
-    await t.test('a body that stops, and one that trickles', async () => {
+    await t.test('body that stops, and one that trickles: time out', async () => {
       await using endpoint = await startBundleEndpoint(leaf, document);
       endpoint.respond((_request, response) => void response.write('{'));
       assert.equal(await resultOf(request(endpoint.url)), result);
@@ -257,7 +257,7 @@ for (const [profile, check] of Object.entries(profiles)) {
       });
       assert.equal(await resultOf(request(endpoint.url)), result);
     });
-    await t.test('redirects that each take a part of the time', async () => {
+    await t.test('redirects that each take a part of the time: time out together', async () => {
       await using endpoint = await startBundleEndpoint(leaf, document);
       endpoint.respond((_request, response) => {
         const timer = setTimeout(() => response.writeHead(307, { location: '/again' }).end(), 100);
