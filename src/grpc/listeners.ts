@@ -20,9 +20,9 @@ export function watchHandshakes(server: Server, failed: (failure: HandshakeFailu
 }
 
 /**
- * Closes connections that the server has ended and the client has not. Without it a silent one would stay for good,
- * such as that of a proxy whose connection reached its age behind a relay that keeps its half open: neither the
- * keepalive nor the grace of the age watches it any more.
+ * Closes connections that the server has ended and the client keeps open. Otherwise a silent client would keep its
+ * connection for good, for example a proxy behind a relay: once the connection has reached its maximum age, neither
+ * the keepalive nor the grace time watches it.
  */
 export function endHalfClosed(server: Server, afterMs = lingerMs): void {
   for (const listener of listenersOf(server)) {

@@ -48,7 +48,7 @@ export function selected<Item extends Pick<FileResource, 'resource'>>(
   );
 }
 
-/** Returns the rotations that servers know, of which each resource is one: what all servers say about it is merged. */
+/** Returns one subject for each resource in rotation. The answers of all servers about it are merged. */
 export async function servedSubjects(
   servers: readonly ServerAccess[],
   { mesh, trustDomain }: SubjectFilter,
@@ -70,7 +70,7 @@ export async function servedSubjects(
 }
 
 /**
- * Returns why servers may have a rotation although none of them knows one; `undefined` if there is none.
+ * Returns why a rotation may be in progress although no server knows one; `undefined` without such a reason.
  * @throws {CommandError} (negative) if no server has the mesh or the trust domain.
  */
 export async function whyUnknown(
@@ -98,7 +98,7 @@ export async function whyUnknown(
   );
 }
 
-/** Returns the resources that servers serve, of which each lists a CA, without their annotations. */
+/** Returns the served resources that list a CA, without the annotations of their rotation. */
 export async function listedSubjects(
   servers: readonly ServerAccess[],
   { mesh, trustDomain }: SubjectFilter,

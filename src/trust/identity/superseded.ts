@@ -156,8 +156,8 @@ export class SupersededCas {
 }
 
 /**
- * Returns when the trust in leaves of the given lifetime ends that may have been issued until `now`, in epoch
- * milliseconds; `undefined` if it has no end.
+ * Returns the epoch milliseconds at which the trust in a CA certificate ends that may have issued leaves until `now`;
+ * `undefined` if it has no end.
  */
 export function lingerEnd(linger: Linger, leafLifetimeMs: number, now: number): number | undefined {
   switch (linger.kind) {

@@ -17,7 +17,7 @@ export interface WorldFile {
   readonly all: readonly MeshTrust[];
   /** Fingerprints that the resource lists. */
   readonly listed: ReadonlySet<string>;
-  /** Equal for files that serve the same. */
+  /** The served version: equal for files that serve the same CAs. */
   readonly version: string;
 }
 
