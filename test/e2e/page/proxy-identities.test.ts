@@ -41,7 +41,7 @@ async function connect(port: number, node: string, { certPem, keyPem }: Certific
 }
 
 suite('identities of proxies on the page, in Chromium', { skip }, () => {
-  test('authenticated proxies: the list shows their identities, without markup', async () => {
+  test('authenticated proxies: the list shows and filters their identities, and so does the page of a proxy', async () => {
     await using stack = new AsyncDisposableStack();
     const dir = stack.use(await makeTempDir());
     const files = {
@@ -74,6 +74,21 @@ suite('identities of proxies on the page, in Chromium', { skip }, () => {
       'spiffe://a.test/ns/mail/sa/envoy',
       subject,
     ]);
+    await page.locator('input[name="identity"]').fill('/ns/mail/');
+    await rows(1);
+    assert.deepEqual(await cells(), ['spiffe://a.test/ns/mail/sa/envoy']);
+    assert.match(page.url(), /identity=/);
+    await scene.browser.screenshot('identities');
+    await page.reload();
+    await rows(1);
+    assert.deepEqual(await cells(), ['spiffe://a.test/ns/mail/sa/envoy'], 'the address has the filter');
+    await page.locator('input[name="identity"]').fill('nobody');
+    await scene.says('No proxy matches.');
+    await page.locator('input[name="identity"]').fill('not bold');
+    await rows(1);
+    await page.locator('table.proxies tbody th a').click();
+    await scene.says(new RegExp(`Identity\\s+${RegExp.escape(subject)}`));
+    assert.deepEqual(scene.browser.problems, []);
   });
 
   test('no authentication: the list has no column and no filter of identities', async () => {
