@@ -207,7 +207,7 @@ async function fetchOnce(
   const { clock, userAgent, maxBytes, denyPrivate } = context;
   const end = clock.monotonic() + fetchTimeoutMs;
   let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship, memory.applied) };
-  for (const [index, check] of serverChecks(state, context).entries()) {
+  for (const { check, isNewBootstrap } of serverChecks(state, context)) {
     const timeoutMs = Math.max(1, end - clock.monotonic());
     response = await context.fetch({
       url: relationship.url,
@@ -221,16 +221,20 @@ async function fetchOnce(
       signal,
     });
     if (response.kind !== 'failed' || response.reason !== 'identity')
-      return { response, isBootstrapped: index > 0 };
+      return { response, isBootstrapped: isNewBootstrap };
   }
   return { response, isBootstrapped: false };
 }
 
 /** Returns how the endpoint may be authenticated, in the order of the attempts. */
-function serverChecks(state: PollState, context: PollContext): readonly ServerCheck[] {
+function serverChecks(
+  state: PollState,
+  context: PollContext,
+): readonly { readonly check: ServerCheck; readonly isNewBootstrap: boolean }[] {
   const { relationship, memory, retained } = state;
   const { profile } = relationship;
-  if (profile.kind === 'https_web') return [{ kind: 'web', extraCas: context.webCas() }];
+  if (profile.kind === 'https_web')
+    return [{ check: { kind: 'web', extraCas: context.webCas() }, isNewBootstrap: false }];
   const sets = endpointCas({
     relationship,
     fetched: memory.applied,
@@ -239,5 +243,8 @@ function serverChecks(state: PollState, context: PollContext): readonly ServerCh
     trusted: context.trusted,
     isDistrusted: context.isDistrusted,
   });
-  return sets.map((set) => ({ kind: 'spiffe', id: profile.id, cas: set.map((der) => encodePem(der)) }));
+  return sets.map(({ cas, isNewBootstrap }) => ({
+    check: { kind: 'spiffe', id: profile.id, cas: cas.map((der) => encodePem(der)) },
+    isNewBootstrap,
+  }));
 }

@@ -19,6 +19,14 @@ export interface EndpointCasInput {
   readonly isDistrusted: (der: Uint8Array) => boolean;
 }
 
+/** CA certificates that authenticate an endpoint. */
+interface EndpointCas {
+  /** DER. */
+  readonly cas: readonly Uint8Array[];
+  /** True if only a person who changed `trustDomainBundle` after the last success vouches for them. */
+  readonly isNewBootstrap: boolean;
+}
+
 /**
  * Returns the CA certificates that authenticate the endpoint of a relationship with the profile `https_spiffe`, in sets
  * of which each is tried after the one before (SPIFFE Federation, section 5.2.2.4). An empty result means that the
@@ -31,19 +39,23 @@ export interface EndpointCasInput {
  * replaced its CAs, so it is tried as well. For an endpoint in another trust domain, these are the CAs of the wrong trust
  * domain: only what the mesh trusts for the endpoint's counts.
  */
-export function endpointCas(input: EndpointCasInput): readonly (readonly Uint8Array[])[] {
+export function endpointCas(input: EndpointCasInput): readonly EndpointCas[] {
   const { relationship, fetched, retained, isBootstrapNew, trusted, isDistrusted } = input;
   const { mesh, trustDomain, profile, bootstrap } = relationship;
   if (profile.kind === 'https_web') return [];
-  const sets: (readonly Uint8Array[])[] = [];
+  const sets: EndpointCas[] = [];
+  const add = (cas: readonly Uint8Array[], isNewBootstrap = false): void => {
+    const left = cas.filter((der) => !isDistrusted(der));
+    if (left.length > 0) sets.push({ cas: left, isNewBootstrap });
+  };
   const isSelfServing = profile.trustDomain === trustDomain;
   if (isSelfServing && fetched !== undefined)
-    sets.push([...certificatesOf(fetched), ...(retained === undefined ? [] : certificatesOf(retained))]);
+    add([...certificatesOf(fetched), ...(retained === undefined ? [] : certificatesOf(retained))]);
   if (isSelfServing && bootstrap !== undefined && (fetched === undefined || isBootstrapNew))
-    sets.push(certificatesOf(bootstrap));
+    add(certificatesOf(bootstrap), fetched !== undefined);
   if (!isSelfServing || (fetched === undefined && bootstrap === undefined))
-    sets.push(trusted(mesh, profile.trustDomain));
-  return sets.map((set) => set.filter((der) => !isDistrusted(der))).filter((set) => set.length > 0);
+    add(trusted(mesh, profile.trustDomain));
+  return sets;
 }
 
 function certificatesOf({ certificates }: BundleDocument): readonly Uint8Array[] {

@@ -221,6 +221,20 @@ test('lower sequence of a peer that was bootstrapped again: applies at once', as
   assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
 });
 
+test('lower sequence of a peer that withdrew all of its CAs and was bootstrapped again: applies at once', async () => {
+  const { update, respond, settle, pass, takeEvents } = makePoller();
+  respond(signedBy(a, () => bundleDocument([], { sequence: 9 })));
+  update(relationship);
+  await settle();
+  await pass(30_000);
+  takeEvents();
+  const fresh = makeCa({ commonName: 'Fresh' });
+  respond(signedBy(fresh, () => bundleDocument([fresh], { sequence: 1 })));
+  update(makeRelationship({ bootstrap: readDocument(bundleDocument([fresh])) }));
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+});
+
 test('authentication without any CA certificate: fails without a connection', async () => {
   const { update, settle, requests, poller } = makePoller();
   update(makeRelationship());

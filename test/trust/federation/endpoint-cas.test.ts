@@ -41,7 +41,22 @@ suite('CA certificates that authenticate an endpoint', () => {
     [
       'a trustDomainBundle that is newer than the fetched bundle: the fetched, then the new one',
       { relationship: withBootstrap, fetched, isBootstrapNew: true },
-      ['fetched', 'bootstrap'],
+      ['fetched', 'bootstrap (new)'],
+    ],
+    [
+      'a confirmed empty bundle, and a newer trustDomainBundle: the new one',
+      { relationship: withBootstrap, fetched: documentOf(), isBootstrapNew: true },
+      ['bootstrap (new)'],
+    ],
+    [
+      'a distrusted fetched bundle, and a newer trustDomainBundle: the new one',
+      {
+        relationship: withBootstrap,
+        fetched,
+        isBootstrapNew: true,
+        isDistrusted: (der) => derOf('fetched').equals(der),
+      },
+      ['bootstrap (new)'],
     ],
     ['damaged keys in the fetched bundle: the retained as well', { fetched, retained }, ['fetched retained']],
     ['a confirmed empty bundle: none', { relationship: withBootstrap, fetched: documentOf() }, []],
@@ -85,7 +100,9 @@ suite('CA certificates that authenticate an endpoint', () => {
       });
       const nameOf = (der: Uint8Array): string => names.find((one) => derOf(one).equals(der)) ?? 'unknown';
       assert.deepEqual(
-        found.map((set) => set.map(nameOf).join(' ')),
+        found.map(
+          ({ cas: set, isNewBootstrap }) => set.map(nameOf).join(' ') + (isNewBootstrap ? ' (new)' : ''),
+        ),
         sets,
       );
       const { profile } = input.relationship ?? own;
