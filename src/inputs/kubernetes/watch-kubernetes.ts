@@ -24,7 +24,7 @@ export interface WatchKubernetesOptions {
   readonly isOptional?: boolean | undefined;
   /**
    * True if an earlier run read such objects. The API server also answers that it has no such resource while it starts,
-   * so it then counts as having none only if a second list says so.
+   * so it then counts as having none only once all lists of a minute say so.
    */
   readonly confirmsAbsence?: boolean | undefined;
   /** The API server ends a watch after one to two times this time. Default: 240,000. */
@@ -62,7 +62,8 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const { signal } = closed;
   let state = initialWatchState;
   let hasListed = false;
-  let wasAbsent = !confirmsAbsence;
+  /** For how long the API server has had no such resource, in milliseconds; `undefined` unless it said so last. */
+  let absentMs: number | undefined;
 
   const mustList = (): boolean => state.next.kind === 'list';
 
@@ -109,20 +110,25 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
       for await (const input of sendNext()) {
         if (signal.aborted) return;
         if (isOptional && !hasListed && input.kind === 'failed' && input.failure.isAbsent === true) {
-          retryAfterMs = absentRetryMs;
-          if (wasAbsent) reportAbsence();
-          else apply(input);
-          wasAbsent = true;
+          absentMs ??= 0;
+          if (confirmsAbsence && absentMs < absentRetryMs) apply(input);
+          else {
+            retryAfterMs = absentRetryMs;
+            reportAbsence();
+          }
           continue;
         }
         hasListed ||= input.kind === 'listed';
-        if (input.kind === 'failed') wasAbsent = !confirmsAbsence;
+        if (input.kind === 'failed') absentMs = undefined;
         apply(input);
         if (input.kind === 'failed') ({ retryAfterMs } = input.failure);
         if (!isListing && mustList()) break;
       }
       const isListed = isListing && !mustList();
-      if (!isListed) await sleep(backoffMs(state.attempts, retryAfterMs, random), signal);
+      if (isListed) continue;
+      const waitMs = backoffMs(state.attempts, retryAfterMs, random);
+      if (absentMs !== undefined) absentMs += waitMs;
+      await sleep(waitMs, signal);
     }
   };
 

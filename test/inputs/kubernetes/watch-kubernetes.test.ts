@@ -208,9 +208,15 @@ const absences: readonly (readonly [
   expected: readonly string[],
 ])[] = [
   ['one answer', [404], ['failed']],
-  ['two answers', [404, 404], ['failed', 'recovered synced']],
-  ['two answers, and another failure between them', [404, 503, 404], ['failed', 'failed', 'failed']],
-  ['another failure first', [503, 404, 404], ['failed', 'failed', 'recovered synced']],
+  // The pauses between them grow from a quarter of a second to ten seconds.
+  ['answers of 56 seconds', Array<number>(11).fill(404), ['failed']],
+  ['answers of 66 seconds', Array<number>(12).fill(404), ['failed', 'recovered synced']],
+  [
+    'answers of 66 seconds, and another failure among them',
+    [...Array<number>(11).fill(404), 503, 404],
+    ['failed', 'failed', 'failed'],
+  ],
+  ['another failure first', [503, ...Array<number>(11).fill(404)], ['failed', 'failed', 'recovered synced']],
 ];
 for (const [name, statuses, expected] of absences)
   test(`optional resource that an earlier run had, ${name} without a CRD: ${expected.at(-1)}`, async (t) => {
@@ -226,6 +232,15 @@ for (const [name, statuses, expected] of absences)
     await observed.until(synced);
     assert.deepEqual(observed.detailsOf('gone'), []);
   });
+
+test('optional resource that an earlier run had, while the API server starts: is listed at once', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server, { isOptional: true, confirmsAbsence: true });
+  (await server.asked()).refuse(404);
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  await observed.until(synced);
+  assert.deepEqual(observed.sleeps.slice(0, 1), [250]);
+});
 
 const refusals: readonly (readonly [status: number, reason: string])[] = [
   [401, 'does not accept the credentials (401): status 401'],
