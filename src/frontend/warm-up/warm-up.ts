@@ -22,6 +22,8 @@ export interface WarmUpOptions {
 export interface WarmUpResult {
   readonly connections: number;
   readonly acks: number;
+  /** Number of streams that ended after one response. */
+  readonly ended: number;
 }
 
 /**
@@ -50,14 +52,15 @@ const mostTurns = 200;
  * @throws {Error} if there is no port of the loopback interface, or the services cannot be added.
  */
 export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
-  let [connections, acks] = [0, 0];
+  let [connections, acks, ended] = [0, 0, 0];
   for (const connectTo of parts) {
     if (options.isBusy()) break;
     const done = await warmUpPart(options, connectTo);
     connections += done.connections;
     acks += done.acks;
+    ended += done.ended;
   }
-  return { connections, acks };
+  return { connections, acks, ended };
 }
 
 async function warmUpPart(
@@ -94,7 +97,7 @@ async function warmUpPart(
     await xds?.drain(0);
     server.forceShutdown();
   }
-  return { connections, acks: rehearsal.acks() };
+  return { connections, acks: rehearsal.acks(), ended: rehearsal.ended() };
 }
 
 /** Waits until all clients have a response, acknowledges it, and waits until the server has read that. */

@@ -25,10 +25,9 @@ function optionsOf(isBusy: () => boolean): WarmUpOptions & { readonly servers: r
 }
 
 suite('warm-up', () => {
-  test('no other work: all connections get 61 responses, acknowledge them and are closed', async () => {
+  test('no other work: all connections acknowledge 61 responses, end ten more streams and are closed', async () => {
     const options = optionsOf(() => false);
-    const { connections, acks } = await warmUp(options);
-    assert.deepEqual({ connections, acks }, { connections: 300, acks: 300 * 61 });
+    assert.deepEqual(await warmUp(options), { connections: 300, acks: 300 * 61, ended: 300 * 10 });
     assert.deepEqual(
       options.servers.map((server) => server.connections),
       [0, 0, 0],
@@ -37,7 +36,7 @@ suite('warm-up', () => {
 
   test('a proxy is connected: no connection is opened', async () => {
     const options = optionsOf(() => true);
-    assert.deepEqual(await warmUp(options), { connections: 0, acks: 0 });
+    assert.deepEqual(await warmUp(options), { connections: 0, acks: 0, ended: 0 });
     assert.equal(options.servers.length, 0);
   });
 
@@ -47,7 +46,7 @@ suite('warm-up', () => {
       asked += 1;
       return asked > 4;
     });
-    assert.deepEqual(await warmUp(options), { connections: 10, acks: 30 });
+    assert.deepEqual(await warmUp(options), { connections: 10, acks: 30, ended: 100 });
     assert.deepEqual(
       options.servers.map((server) => server.connections),
       [0],
