@@ -28,7 +28,7 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   ];
   if (isAbort)
     return [
-      ...gates.filter(({ id }) => id === 'R42' || id === 'R51'),
+      ...gates.filter(({ id }) => id === 'R42' || id === 'R51' || id === 'R52'),
       newLeavesGate(input, ca),
       gate(
         'R60',

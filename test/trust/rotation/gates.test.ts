@@ -568,6 +568,17 @@ const table: readonly (readonly [
     }),
   ],
   [
+    'R52',
+    'abort',
+    'an intermediate below the new CA is listed',
+    introduced({
+      servers: [server({ cas: [servedCa('a'), servedCa('b'), servedCa('c', { issuer: 'CN=b' })] })],
+    }),
+    introduced({
+      servers: [server({ cas: [servedCa('a'), servedCa('b'), servedCa('c', { issuer: 'CN=a' })] })],
+    }),
+  ],
+  [
     'R53',
     'finish',
     'another resource lists the old CA',
