@@ -77,17 +77,21 @@ export function createSignatureChecker({
     if (!signal.aborted) await begin();
   }
 
+  function verdictOf(token: string): SignatureVerdict {
+    const verdict = checkSignature(token, keys);
+    if (verdict !== 'unlisted') return verdict;
+    return isCurrent && (otherIssuer === undefined || issuerOf(token) !== otherIssuer) ? verdict : 'unknown';
+  }
+
   void begin();
   return {
     check(token) {
-      const verdict = checkSignature(token, keys);
-      const age = clock() - attemptedAt;
+      const verdict = verdictOf(token);
+      // The caller has the keys read again for a token of an unlisted key. A read that begins here would delay that one.
+      if (verdict === 'unlisted') return verdict;
       const mostMs = verdict === 'signed' ? otherwiseMs : isCurrent ? notSignedMs : leastGapMs;
-      if (age >= mostMs && running === undefined) void begin();
-      if (verdict !== 'unlisted') return verdict;
-      return isCurrent && (otherIssuer === undefined || issuerOf(token) !== otherIssuer)
-        ? verdict
-        : 'unknown';
+      if (clock() - attemptedAt >= mostMs && running === undefined) void begin();
+      return verdict;
     },
     readAgain: () => (next ??= beginLater()),
   };

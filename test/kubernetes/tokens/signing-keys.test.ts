@@ -103,6 +103,21 @@ suite('signing keys of the API server', () => {
     assert.equal(checker.check(createTokenIssuer('invented').issue({})), 'unlisted');
   });
 
+  test('first token of a new key after a quiet time: the keys are read once, at once', async (t) => {
+    const { checker, answer, pass, requests } = await setUp(t);
+    const [first, second] = [createTokenIssuer('first'), createTokenIssuer('second')];
+    await answer(200, first.keys);
+    pass(600_000);
+    const token = second.issue({});
+    assert.equal(checker.check(token), 'unlisted');
+    const read = checker.readAgain();
+    await answer(200, second.keys);
+    // The clock of the test stands still, so a second read would have to wait.
+    await read;
+    assert.equal(checker.check(token), 'signed');
+    assert.equal(requests(), 2);
+  });
+
   test('key that was rotated while the keys are read: another read follows', async (t) => {
     const { checker, answer, pass, requests } = await setUp(t);
     const [first, second] = [createTokenIssuer('first'), createTokenIssuer('second')];
