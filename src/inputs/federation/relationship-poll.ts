@@ -6,6 +6,7 @@ import {
   afterFailure,
   afterSuccess,
   bundleInForce,
+  bundleToStore,
   firstPollState,
   isBootstrapNew,
   isNewResult,
@@ -82,8 +83,13 @@ export function createRelationshipPoll(
   };
 
   const fail = (failure: FetchFailure): FetchFailure['reason'] => {
+    const wasTooOld = state.isTooOld;
     state = afterFailure(state, failure, clock.wall(), context.maxAgeMs);
-    if (state.isTooOld) deliverCurrent('absence');
+    if (state.isTooOld && !wasTooOld) {
+      deliverCurrent('absence');
+      const toStore = bundleToStore(state);
+      if (toStore !== undefined) context.save(toStore);
+    }
     return failure.reason;
   };
 

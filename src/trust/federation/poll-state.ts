@@ -60,7 +60,7 @@ export function firstPollState(relationship: Relationship, restored: StoredBundl
     nextAttemptAt: undefined,
     error: undefined,
     failures: 0,
-    isTooOld: false,
+    isTooOld: stored?.isTooOld === true,
   };
 }
 
@@ -152,24 +152,31 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
     bootstrapAtSuccess: bootstrapDigest(state.relationship),
   };
   const isChanged =
-    effect !== 'unchanged' || isBootstrapNew(state) || before.applied?.sequence !== memory.applied?.sequence;
-  if (memory.applied === undefined || (!isChanged && now - state.storedAt < storeAgainMs))
+    effect !== 'unchanged' ||
+    state.isTooOld ||
+    isBootstrapNew(state) ||
+    before.applied?.sequence !== memory.applied?.sequence;
+  if (!isChanged && now - state.storedAt < storeAgainMs)
     return { state: applied, effect, toStore: undefined };
-  const { mesh, trustDomain, url } = state.relationship;
-  const { etag, bootstrapAtSuccess, retained } = applied;
+  const toStore = bundleToStore(applied);
+  return { state: toStore === undefined ? applied : { ...applied, storedAt: now }, effect, toStore };
+}
+
+/** Returns what a restart needs of the state; `undefined` before the first success. */
+export function bundleToStore(state: PollState): StoredBundle | undefined {
+  const { relationship, memory, etag, lastSuccessAt, bootstrapAtSuccess, retained, isTooOld } = state;
+  if (memory.applied === undefined || lastSuccessAt === undefined) return undefined;
+  const { mesh, trustDomain, url } = relationship;
   return {
-    state: { ...applied, storedAt: now },
-    effect,
-    toStore: {
-      mesh,
-      trustDomain,
-      url,
-      etag,
-      fetchedAt: now,
-      bootstrapDigest: bootstrapAtSuccess,
-      document: memory.applied,
-      retained,
-    },
+    mesh,
+    trustDomain,
+    url,
+    etag,
+    fetchedAt: lastSuccessAt,
+    bootstrapDigest: bootstrapAtSuccess,
+    document: memory.applied,
+    retained,
+    ...(isTooOld && { isTooOld }),
   };
 }
 

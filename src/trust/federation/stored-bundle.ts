@@ -17,6 +17,8 @@ export interface StoredBundle {
   readonly document: BundleDocument;
   /** The last undamaged bundle in force, while `document` has damaged keys. */
   readonly retained?: BundleDocument | undefined;
+  /** True if the bundle was withdrawn because the last success was too long ago: a restart does not bring it back. */
+  readonly isTooOld?: boolean | undefined;
 }
 
 interface StoredBody extends Omit<StoredBundle, 'document' | 'retained' | 'trustDomain'> {
@@ -67,10 +69,11 @@ export function decodeStoredBundle(text: string): StoredBundle {
   if (body.format !== format) throw new Error(`format ${String(body.format)} is not known`);
   const parsed = parseTrustDomain(body.trustDomain);
   if (parsed.kind === 'invalid') throw new Error(`the trust domain ${parsed.reason}`);
-  const { mesh, url, etag, fetchedAt, bootstrapDigest, sequence, refreshHintSeconds } = body;
+  const { mesh, url, etag, fetchedAt, bootstrapDigest, sequence, refreshHintSeconds, isTooOld } = body;
   const shared = { remarks: [], ignoredKeys: 0, sequence, refreshHintSeconds };
   const document = { ...shared, certificates: decodeCertificates(body.certificates) };
-  const bundle = { mesh, trustDomain: parsed.name, url, etag, fetchedAt, bootstrapDigest, document };
+  const dates = { fetchedAt, ...(isTooOld !== undefined && { isTooOld }) };
+  const bundle = { mesh, trustDomain: parsed.name, url, etag, ...dates, bootstrapDigest, document };
   if (body.retained === undefined) return bundle;
   return { ...bundle, retained: { ...shared, certificates: decodeCertificates(body.retained) } };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
+import { decodeStoredBundle, encodeStoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -351,6 +352,28 @@ test('relationships that are not known after ten seconds: the source has failed 
   poller.allKnown();
   assert.deepEqual(takeEvents(), ['recovered federation', 'synced']);
   assert.deepEqual(forgotten, ['default/spire.test']);
+});
+
+test('--federation-max-age: a restart does not bring a withdrawn bundle back, but the next success does', async () => {
+  const before = makePoller({ maxAgeMs: 10 * minute });
+  before.respond(documentResponse(two));
+  before.update(relationship);
+  await before.settle();
+  before.respond(failure('connect'));
+  await before.pass(10 * minute);
+  assert.equal(before.takeEvents().at(-1), `gone ${path} by absence`);
+  const kept = before.saved.at(-1) ?? assert.fail('nothing is stored');
+  const after = makePoller({
+    maxAgeMs: 10 * minute,
+    stored: new Map([['default/spire.test', decodeStoredBundle(encodeStoredBundle(kept))]]),
+  });
+  after.update(relationship);
+  await after.settle();
+  assert.deepEqual(after.takeEvents(), []);
+  after.respond(documentResponse(two));
+  await after.pass(minute);
+  assert.deepEqual(after.takeEvents(), [`content ${path}: 2`]);
+  assert.equal(after.saved.at(-1)?.isTooOld, undefined);
 });
 
 test('--federation-max-age: an older bundle is withdrawn, and comes back with the next success', async () => {
