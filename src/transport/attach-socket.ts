@@ -37,7 +37,10 @@ export function attachSocket(
   socket.setNoDelay(true);
   socket.on('error', ignore);
   const receive = (length: number, source: Buffer): boolean => wire.receive(source, length);
-  if (!readIntoShared(socket, receive)) socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
+  const emitsData = socket.readableLength > 0;
+  // A socket that waited, because many connected at once, has read bytes already and emits them as `data`.
+  if (!readIntoShared(socket, receive) || emitsData)
+    socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
   return wire.connection;
 }
 

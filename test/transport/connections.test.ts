@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { GrpcServer } from '../../src/transport/grpc-server.ts';
+import { poison } from '../kit/poison.ts';
 import { poll } from '../kit/poll.ts';
 import { flag, frameType } from '../../src/http2/frame.ts';
 import { frame, postBlock, preface } from '../http2/rig.ts';
@@ -51,6 +53,21 @@ test('write on an idle connection that completes later: the callback is called',
   const stream = openCall(rig.session(), echo.repeat.path);
   stream.end(framed('go'));
   await written.promise;
+});
+
+test('socket that the caller passes after bytes have arrived: they are read', async () => {
+  const server = new GrpcServer({ afterBufferUse: poison });
+  const listener = createServer((socket) => {
+    void poll('the bytes', () => socket.readableLength > 0 || undefined).then(() => server.attach(socket));
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+  client.write(preface);
+  const [answer] = (await once(client, 'data')) as [Buffer];
+  assert.equal(answer[3], frameType.settings);
+  client.destroy();
+  listener.close();
+  server.forceShutdown();
 });
 
 suite('connection shutdown', () => {
