@@ -211,10 +211,17 @@ export class Output {
     const length = pool.used;
     pool.used = 0;
     if (length === 0 || this.#closed) return;
-    this.#wire.write(pool.buffer.subarray(0, length));
-    // The socket keeps the bytes that the kernel has not accepted, and they must not change.
+    const bytes = pool.buffer.subarray(0, length);
+    // The socket keeps bytes that wait, and the whole buffer with them. A client that does not read can cause many short
+    // writes, so only one that the kernel may accept at once takes a buffer with it.
+    if (this.#wire.unsent > 0) {
+      this.#wire.write(Buffer.from(bytes));
+      pool.afterUse?.(bytes);
+      return;
+    }
+    this.#wire.write(bytes);
     if (this.#wire.unsent > 0) pool.replace();
-    else pool.afterUse?.(pool.buffer.subarray(0, length));
+    else pool.afterUse?.(bytes);
   }
 
   #settle(): void {

@@ -14,7 +14,14 @@ function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readon
     (bytes) => used.push(bytes.toString('latin1')),
   );
   const before = pool.buffer;
-  const output = new Output(pool, { write: () => undefined, unsent, end: () => undefined }, ignoring);
+  const wire = {
+    unsent: 0,
+    write() {
+      this.unsent = unsent;
+    },
+    end: () => undefined,
+  };
+  const output = new Output(pool, wire, ignoring);
   output.begin();
   output.reserve(3).write('abc', output.at, 'latin1');
   output.end();
@@ -35,6 +42,31 @@ suite('shared output buffer', () => {
       assert.deepEqual(used, []);
       assert.equal(before.toString('latin1', 0, 3), 'abc');
     });
+
+  test('client that reads nothing: its many short writes keep two buffers at most, and their bytes', () => {
+    const pool = new OutputPool(
+      (work) => work(),
+      (bytes) => bytes.fill(0),
+    );
+    const kept: Buffer[] = [];
+    const wire = {
+      unsent: 0,
+      write(bytes: Buffer) {
+        kept.push(bytes);
+        this.unsent += bytes.length;
+      },
+      end: () => undefined,
+    };
+    const output = new Output(pool, wire, ignoring);
+    for (let count = 0; count < 1000; count += 1) {
+      output.begin();
+      output.reserve(3).write('abc', output.at, 'latin1');
+      output.end();
+    }
+    assert.equal(Buffer.concat(kept).toString('latin1'), 'abc'.repeat(1000));
+    const memory = [...new Set(kept.map(({ buffer }) => buffer))].reduce((sum, b) => sum + b.byteLength, 0);
+    assert.ok(memory <= 2 * pool.buffer.length, `${memory} bytes`);
+  });
 });
 
 suite('callback of sent output that throws an error', () => {
