@@ -133,7 +133,9 @@ class ServiceCall extends EventEmitter implements CallHandler {
   /** Sends a response. `callback` is called when the kernel has accepted it. Returns false if it waits for a window. */
   write(message: unknown, callback?: (error?: Error | null) => void): boolean {
     if (this.#call.isOver) return false;
-    this.#call.sendData(frameMessage(this.#method.responseSerialize(message)), () => {
+    const frame = this.#frameOf(message);
+    if (frame === undefined) return false;
+    this.#call.sendData(frame, () => {
       if (callback !== undefined) this.#protect(callback);
       this.emit('drain');
     });
@@ -225,9 +227,21 @@ class ServiceCall extends EventEmitter implements CallHandler {
 
   readonly #respond = (error: ServiceError | null | undefined, value?: unknown, trailer?: unknown): void => {
     if (error !== null && error !== undefined) return this.#fail(error);
-    this.#call.sendData(frameMessage(this.#method.responseSerialize(value)));
+    const frame = this.#frameOf(value);
+    if (frame === undefined) return;
+    this.#call.sendData(frame);
     this.#endWith({ code: grpcStatus.OK, message: '', trailers: fieldsOf(trailer) });
   };
+
+  /** Frames a response. If the service cannot serialize it, the call ends with INTERNAL: the handler may run later. */
+  #frameOf(message: unknown): ReturnType<typeof frameMessage> | undefined {
+    try {
+      return frameMessage(this.#method.responseSerialize(message));
+    } catch {
+      this.#endWith({ code: grpcStatus.INTERNAL, message: 'the response cannot be encoded' });
+      return undefined;
+    }
+  }
 
   #fail({ code, details, message, metadata }: ServiceError): void {
     const text = typeof details === 'string' ? details : typeof message === 'string' ? message : '';

@@ -123,6 +123,28 @@ suite(
   },
 );
 
+type Respond = (error: null, value: unknown) => void;
+
+/** Handlers that send a number some time later, which the service cannot serialize. */
+const unserializable: Readonly<Record<string, readonly [path: string, UntypedServiceImplementation]>> = {
+  'response of a unary call': [
+    echo.unary.path,
+    { unary: (_: unknown, respond: Respond) => void setImmediate(() => respond(null, 7)) },
+  ],
+  'message of a stream': [
+    echo.chat.path,
+    { chat: (call: ServerDuplexStream<string, unknown>) => void setImmediate(() => call.write(7)) },
+  ],
+};
+
+for (const [what, [path, implementation]] of Object.entries(unserializable))
+  test(`${what} cannot be serialized: the call ends with INTERNAL, and the handler gets no error`, async () => {
+    using rig = await startRig(implementation);
+    const call = openCall(rig.session(), path);
+    call.end(framed('x'));
+    assert.equal((await statusOf(call))['grpc-status'], String(grpcStatus.INTERNAL));
+  });
+
 test('empty messages that wait for a handler: each counts with the memory of its object', async () => {
   const started = Promise.withResolvers<undefined>();
   using rig = await startRig({ chat: () => started.resolve(undefined) });

@@ -66,7 +66,11 @@ const connectMs = 1000;
  */
 export async function wiresOverLoopback(accept: (socket: Socket) => void): Promise<Wires> {
   let arrived: (socket: Socket) => void = (socket) => void socket.destroy();
-  const listener = createServer((socket) => arrived(socket));
+  const listener = createServer((socket) => {
+    // It may break before the server handles its errors.
+    socket.on('error', () => undefined);
+    arrived(socket);
+  });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;

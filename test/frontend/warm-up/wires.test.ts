@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -27,6 +28,22 @@ suite('wires of the warm-up', () => {
       await end;
     });
   }
+
+  test('wiresOverLoopback, a connection breaks before the server has it: the error ends nothing else', async () => {
+    const { accept } = collect();
+    using wires = await wiresOverLoopback(accept);
+    // Node.js publishes each accepted socket after the event `connection`.
+    const breakSocket = (message: unknown): void => {
+      const { socket } = message as { readonly socket: Socket };
+      socket.destroy(new Error('reset'));
+    };
+    subscribe('net.server.socket', breakSocket);
+    const [outcome] = await Promise.allSettled([wires.connect()]);
+    unsubscribe('net.server.socket', breakSocket);
+    if (outcome?.status === 'fulfilled') outcome.value.close();
+    const wire = await wires.connect();
+    wire.close();
+  });
 
   test('another client of the loopback port: is closed, and not served', async () => {
     const { sockets, accept } = collect();
