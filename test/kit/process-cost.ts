@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { poll } from './poll.ts';
 
 /** What a process has used since its start. Linux only. */
 export interface ProcessUse {
@@ -22,4 +24,20 @@ export async function useOf({ pid }: { readonly pid: number }): Promise<ProcessU
     cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
     readBytes: Number(read?.[1] ?? assert.fail('no rchar')),
   };
+}
+
+/** Interval in which the CPU time of a process is compared, in ms. */
+const idleMs = 200;
+
+/** Waits until a process has no work: after its start, a server compiles code for about a second. */
+export async function untilIdle(process: { readonly pid: number }): Promise<void> {
+  await poll(
+    'the process to be idle',
+    async () => {
+      const before = await useOf(process);
+      await delay(idleMs);
+      return (await useOf(process)).cpuMs - before.cpuMs <= tickMs || undefined;
+    },
+    { timeoutMs: 30_000, everyMs: 0 },
+  );
 }
