@@ -112,7 +112,7 @@ for (const transport of xdsTransports)
           served += 1;
         };
         const calmMs = await cpuOf(server, async () => {
-          while (served < calmServed) await serveOne();
+          for (let count = 0; count < calmServed; count += 1) await serveOne();
         });
         [served, attempts] = [0, 0];
         const before = await mostMemory(server);
