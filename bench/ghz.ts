@@ -6,6 +6,7 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { installTool } from '../scripts/tools/install-tool.ts';
+import { untilIdle } from '../test/kit/process-cost.ts';
 import { makeContent } from './fanout/content.ts';
 import { medianOf } from './fanout/measure.ts';
 import { cpuMs } from './fanout/process-cost.ts';
@@ -103,7 +104,8 @@ const report = [
   '',
   `${machine()}; ghz and the server share the cores. One secret of 2 KB, the same bytes from both servers.`,
   `${total.toLocaleString('en')} calls, spread over ${concurrencies.slice(0, -1).join(', ')} or ${String(concurrencies.at(-1))}`,
-  `concurrent calls and at most 10 connections, after ${warmUp.toLocaleString('en')} without measurement. Medians of ${runs} runs, in which the`,
+  `concurrent calls and at most 10 connections, after ${warmUp.toLocaleString('en')} without measurement, which begin once the server is idle`,
+  `after its start. Medians of ${runs} runs, in which the`,
   `servers alternate, each newly started; load average of the machine at the start: ${load.join(', ')}. CPU is that`,
   'of all threads of the server, from `/proc`. All calls ended with OK.',
   '',
@@ -127,6 +129,7 @@ async function measureAll(
     for (const { name, start } of contestants) {
       await using server = await start(content);
       const { address, pid } = server;
+      await untilIdle(server);
       await runGhz({ ghz, address, call, total: warmUp, concurrency: 50 });
       for (const concurrency of concurrencies) {
         const before = cpuMs(pid);

@@ -40,7 +40,7 @@ const roundsInPart = 10;
 const connectionsInRound = 10;
 const changesInRound = 60;
 /** Number of streams that each client opens and ends at the end of its round. */
-const streamsAtEnd = 10;
+const streamsAtEnd = 2;
 /** Every fourth round has clients of the state-of-the-world protocol. */
 const sotwEvery = 4;
 /** The most turns of the event loop that clients and server wait for each other. */
