@@ -8,7 +8,7 @@ import { GrpcServer } from '../transport/grpc-server.ts';
 import type { GrpcServerOptions } from '../transport/grpc-server.ts';
 import { createTlsAcceptor } from '../transport/tls-acceptor.ts';
 import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
-import { transportDefaults } from '../xds/index.ts';
+import { defaultClientLimits, transportDefaults } from '../xds/index.ts';
 import type { TransportOptions } from '../xds/index.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 import { warmUp } from './warm-up/warm-up.ts';
@@ -90,8 +90,12 @@ export function ownServerOptions(
   const intervalMs = options.keepaliveMs ?? transportDefaults.keepaliveMs;
   const timeoutMs = options.keepaliveTimeoutMs ?? transportDefaults.keepaliveTimeoutMs;
   const graceMs = options.maxConnectionAgeGraceMs ?? transportDefaults.maxConnectionAgeGraceMs;
+  const maxReceiveBytes = options.maxRequestBytes ?? transportDefaults.maxRequestBytes;
+  const { connectionBytes, totalBytes } = defaultClientLimits;
   return {
-    maxReceiveBytes: options.maxRequestBytes ?? transportDefaults.maxRequestBytes,
+    maxReceiveBytes,
+    // One message more than the xDS services allow: they close a connection, the transport would only end a stream.
+    unfinishedBytes: { connection: connectionBytes + maxReceiveBytes, all: totalBytes + maxReceiveBytes },
     limits: { concurrentStreams: options.maxConnectionStreams ?? transportDefaults.maxConnectionStreams },
     keepAlive: intervalMs === 0 ? undefined : { intervalMs, timeoutMs },
     times: { ...times, maxAgeMs: options.maxConnectionAgeMs, graceMs },

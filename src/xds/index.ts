@@ -26,8 +26,8 @@ export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-serv
 export { transportDefaults, xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';
 export { combineObservers, refusedStreams } from './server/observer.ts';
-export { closedConnections } from './server/client-connections.ts';
-export type { ClosedConnection } from './server/client-connections.ts';
+export { closedConnections, defaultClientLimits } from './server/client-connections.ts';
+export type { ClientLimits, ClosedConnection } from './server/client-connections.ts';
 export type {
   Denied,
   ObservedFetch,

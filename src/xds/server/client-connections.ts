@@ -11,7 +11,7 @@ export const closedConnections = ['useless-streams', 'request-bytes', 'http2-err
 export type ClosedConnection = (typeof closedConnections)[number];
 
 /** Limits on the resources that a client uses. */
-export interface ConnectionLimits {
+export interface ClientLimits {
   /** Streams of one connection that come to nothing: reset before a response, without a request, or refused. */
   readonly uselessStreams: Rate;
   /** Bytes of one connection: unread and incomplete requests, and what its streams keep of requests. */
@@ -21,7 +21,7 @@ export interface ConnectionLimits {
 }
 
 /** The default limits of a connection. */
-export const defaultConnectionLimits: ConnectionLimits = {
+export const defaultClientLimits: ClientLimits = {
   uselessStreams: { perSecond: 20, burst: 200 },
   connectionBytes: 16 * 1024 * 1024,
   totalBytes: 256 * 1024 * 1024,
@@ -62,7 +62,7 @@ export interface ClientConnections {
 }
 
 export interface ClientConnectionsOptions {
-  readonly limits: ConnectionLimits;
+  readonly limits: ClientLimits;
   readonly clock: () => number;
   readonly closed: (reason: ClosedConnection) => void;
 }

@@ -15,8 +15,8 @@ import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import type { Authorize } from './authorize.ts';
-import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';
-import type { ConnectionLimits } from './client-connections.ts';
+import { createClientConnections, defaultClientLimits } from './client-connections.ts';
+import type { ClientLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, limitEntries, nodeFields } from './decode-request.ts';
 import type { DirectServer } from './direct-server.ts';
 import { createHub } from './hub.ts';
@@ -100,7 +100,7 @@ export interface XdsServerOptions {
   /** Rate of all other calls of the server, including health and reflection. Default: no limit. */
   readonly callRate?: Rate | undefined;
   /** Limits on the resources that clients use. Each limit has a default. */
-  readonly clientLimits?: Partial<ConnectionLimits & StreamGuardLimits> | undefined;
+  readonly clientLimits?: Partial<ClientLimits & StreamGuardLimits> | undefined;
   /**
    * Maximum number of streams, including waiting ones. Further streams are refused with RESOURCE_EXHAUSTED.
    * Default: no limit.
@@ -178,7 +178,7 @@ export function addXdsServices(
     changed: (waiting) => observer.streamsWaiting(waiting),
   });
   const maxStreams = options.maxStreams ?? Number.POSITIVE_INFINITY;
-  const clientLimits = { ...defaultConnectionLimits, ...defaultGuardLimits, ...options.clientLimits };
+  const clientLimits = { ...defaultClientLimits, ...defaultGuardLimits, ...options.clientLimits };
   const connections = createClientConnections({
     limits: clientLimits,
     clock,

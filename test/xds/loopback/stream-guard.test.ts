@@ -5,7 +5,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { typeUrls } from '../../../src/xds/index.ts';
+import { defaultClientLimits, typeUrls } from '../../../src/xds/index.ts';
 import type { ClosedConnection, RefusedStream } from '../../../src/xds/index.ts';
 import { setOf } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
@@ -112,6 +112,23 @@ suite('stream guard', () => {
     assert.equal(await closed, 'request-bytes');
     serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
     assert.equal((await bystander.next()).resources[0]?.version, '2');
+  });
+
+  test('incomplete requests, one after another, above the default budget: their connection is closed', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer });
+    using session = rawClient(serving);
+    const goaway = goawayOf(session);
+    const length = 500_000;
+    const incomplete = Buffer.alloc(length);
+    incomplete.writeUInt32BE(length, 1);
+    const count = Math.ceil(defaultClientLimits.connectionBytes / length) + 1;
+    for (let index = 0; index < count; index += 1) {
+      const stream = open(session);
+      await Promise.race([new Promise((resolve) => stream.write(incomplete, resolve)), goaway]);
+    }
+    assert.equal(await goaway, 11);
+    assert.equal(await closed, 'request-bytes');
   });
 
   test('incomplete requests above the total budget: the connection that holds most is closed', async () => {

@@ -71,6 +71,7 @@ suite('package meshtrust-xds', () => {
       'createResource',
       'createResourceSet',
       'createSnapshotStore',
+      'defaultClientLimits',
       'defaultStreamLimits',
       'discoveryServices',
       'lookup',
