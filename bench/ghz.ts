@@ -6,10 +6,9 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { installTool } from '../scripts/tools/install-tool.ts';
-import { untilIdle } from '../test/kit/process-cost.ts';
 import { makeContent } from './fanout/content.ts';
 import { medianOf } from './fanout/measure.ts';
-import { cpuMs } from './fanout/process-cost.ts';
+import { cpuMs, untilIdle } from './fanout/process-cost.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
 import { commandOf, methodOf, runGhz } from './ghz/run-ghz.ts';
@@ -129,7 +128,7 @@ async function measureAll(
     for (const { name, start } of contestants) {
       await using server = await start(content);
       const { address, pid } = server;
-      await untilIdle(server);
+      await untilIdle(name, pid);
       await runGhz({ ghz, address, call, total: warmUp, concurrency: 50 });
       for (const concurrency of concurrencies) {
         const before = cpuMs(pid);

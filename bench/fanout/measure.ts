@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { poll } from '../../test/kit/poll.ts';
 import { monotonicMs } from './commands.ts';
 import type { Receipts } from './commands.ts';
 import type { Content } from './content.ts';
 import { startGenerator } from './generator.ts';
 import type { Protocol } from './messages.ts';
-import { cpuMs, rssKib } from './process-cost.ts';
+import { cpuMs, rssKib, untilIdle } from './process-cost.ts';
 import type { Contestant } from './servers.ts';
 import { timerMs } from '../../src/xds/timers/timers.ts';
 
@@ -86,9 +85,6 @@ const burstSettleMs = 2_000;
 /** Number of changes while some proxies do not read. */
 const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
-/** A server that uses less than a fiftieth of this time has finished its work. */
-const quietMs = 300;
-const quietTimeoutMs = 30_000;
 
 /** Measures one server: connect, push, idle, reconnect. */
 export async function measure(contestant: Contestant, content: Content, load: Load): Promise<Cost> {
@@ -109,7 +105,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   } as const;
 
   // A server prepares itself after its start, for a second of CPU.
-  await quiet();
+  await untilIdle(contestant.name, pid);
   // The first calls of a process are more expensive than later ones.
   await generator.tell({ ...connection, proxies: 10, atOnce: 10 });
   await generator.tell({ kind: 'close' });
@@ -157,7 +153,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const resumeCpu = await spent(async () => {
     const all = { ...connection, proxies: load.proxies, atOnce: load.proxies };
     await generator.tell({ ...all, quotes: true, answered: false });
-    await quiet();
+    await untilIdle(contestant.name, pid);
     resent = (await generator.receipts(0)).resources;
   });
   await closeAll();
@@ -183,22 +179,9 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     restartCpu,
   };
 
-  /** Waits until the server has finished work that causes no response. */
-  async function quiet(): Promise<void> {
-    await poll(
-      `${contestant.name} to be done`,
-      async () => {
-        const before = cpuMs(pid);
-        await delay(quietMs);
-        return cpuMs(pid) - before < quietMs / 50 || undefined;
-      },
-      { timeoutMs: quietTimeoutMs, everyMs: 0 },
-    );
-  }
-
   async function closeAll(): Promise<void> {
     await generator.tell({ kind: 'close' });
-    await quiet();
+    await untilIdle(contestant.name, pid);
   }
 
   /** Waits until all proxies that expect a response have it. */

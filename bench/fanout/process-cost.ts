@@ -1,4 +1,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { poll } from '../../test/kit/poll.ts';
+
+/** A process that uses less than a fiftieth of this time is idle, in ms. */
+const quietMs = 300;
+const quietTimeoutMs = 30_000;
 
 /** Returns the CPU time of a process and its children in ms, from the Linux scheduler, which counts nanoseconds. */
 export function cpuMs(pid: number): number {
@@ -12,6 +18,19 @@ function ownCpuMs(pid: number): number {
     nanoseconds += Number(onCpu);
   }
   return nanoseconds / 1e6;
+}
+
+/** Waits until a process and its children are idle: until they have done work that causes no response. */
+export async function untilIdle(name: string, pid: number): Promise<void> {
+  await poll(
+    `${name} to be done`,
+    async () => {
+      const before = cpuMs(pid);
+      await delay(quietMs);
+      return cpuMs(pid) - before < quietMs / 50 || undefined;
+    },
+    { timeoutMs: quietTimeoutMs, everyMs: 0 },
+  );
 }
 
 /** Returns the resident memory of a process and its children, in KiB. */
