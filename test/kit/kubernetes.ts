@@ -14,6 +14,7 @@ import { freePort } from './free-port.ts';
 import type { MissingTool } from './missing-tool.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
+import { kubeconfigOf } from './kubeconfig.ts';
 
 /** The programs of a cluster. */
 const programs = ['kube-apiserver', 'kubectl', 'etcd'] as const;
@@ -107,7 +108,7 @@ export async function startKubernetes(
   const kubeconfig = dir.join('admin.kubeconfig');
   await writeFile(
     kubeconfig,
-    kubeconfigOf(server, files.ca, { 'client-certificate': files.adminCert, 'client-key': files.adminKey }),
+    kubeconfigFor(server, files.ca, { 'client-certificate': files.adminCert, 'client-key': files.adminKey }),
   );
   const kubectl: Kubernetes['kubectl'] = async (args, input) => {
     const running = run(paths.kubectl, ['--kubeconfig', kubeconfig, ...args], {
@@ -151,7 +152,7 @@ export async function startKubernetes(
       const [path, tokenFile] = [dir.join(`${name}.kubeconfig`), dir.join(`${name}.token`)];
       await writeFile(tokenFile, token);
       const provider = { name: 'tokenFile', config: { tokenFile } };
-      await writeFile(path, kubeconfigOf(server, files.ca, { 'auth-provider': provider }));
+      await writeFile(path, kubeconfigFor(server, files.ca, { 'auth-provider': provider }));
       return { kubeconfig: path, tokenFile };
     },
     writeFile: async (name, text) => {
@@ -230,17 +231,9 @@ function accountsKeyPem(): string | Buffer {
   return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }
 
-/** Returns a kubeconfig as JSON, which is also YAML. The API server's certificate has only the name localhost. */
-function kubeconfigOf(server: string, ca: string, user: Readonly<Record<string, unknown>>): string {
-  const cluster = { server, 'certificate-authority': ca, 'tls-server-name': 'localhost' };
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'test', cluster }],
-    users: [{ name: 'test', user }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
-    'current-context': 'test',
-  });
+/** Returns a kubeconfig. The API server's certificate has only the name localhost. */
+function kubeconfigFor(server: string, ca: string, user: Readonly<Record<string, unknown>>): string {
+  return kubeconfigOf({ server, 'certificate-authority': ca, 'tls-server-name': 'localhost' }, user);
 }
 
 function startEtcd(path: string, dataDir: string, url: string, peerPort: number): Promise<Child> {

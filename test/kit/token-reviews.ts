@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { insecureKubeconfig } from './kubeconfig.ts';
 
 /** An API server that knows only TokenReviews. */
 export interface TokenReviews extends AsyncDisposable {
@@ -101,17 +102,11 @@ export async function startTokenReviews({
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const cluster = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
   return {
     reviewed,
     most,
     keyReads: () => keyReads,
-    kubeconfig: JSON.stringify({
-      clusters: [{ name: 'a', cluster }],
-      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-      users: [{ name: 'a', user: { token: 'mine' } }],
-      'current-context': 'a',
-    }),
+    kubeconfig: insecureKubeconfig(`http://127.0.0.1:${port}`, { token: 'mine' }),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -9,6 +9,7 @@ import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import type { Asked } from '../../inputs/kubernetes/fake-api-server.ts';
 import { run } from '../run.ts';
 import type { Outcome } from '../run.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 const a = makeCa({ commonName: 'A' });
 const b = makeCa({ commonName: 'B' });
@@ -54,20 +55,7 @@ async function derive(
 ): Promise<Ran> {
   const server = await startFakeApiServer(t);
   await using dir = await makeTempDir();
-  const cluster = { name: 'fake', cluster: { server: server.url, 'insecure-skip-tls-verify': true } };
-  const context = { name: 'fake', context: { cluster: 'fake', user: 'fake' } };
-  const users = [{ name: 'fake', user: { token: 'secret-token' } }];
-  await writeFile(
-    dir.join('kubeconfig'),
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      'current-context': 'fake',
-      clusters: [cluster],
-      contexts: [context],
-      users,
-    }),
-  );
+  await writeFile(dir.join('kubeconfig'), insecureKubeconfig(server.url, { token: 'secret-token' }));
   const requests: Asked[] = [];
   const done = run(['derive', '--kubernetes', `--kubeconfig=${dir.join('kubeconfig')}`, ...args], env);
   let outcome: Outcome | undefined;

@@ -9,6 +9,7 @@ import { fingerprintOf } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 import type { Outcome } from '../run.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 
@@ -41,17 +42,7 @@ async function backWith(
   const api = await startFakeApiServer(t);
   await using dir = await makeTempDir();
   const kubeconfig = dir.join('kubeconfig');
-  await writeFile(
-    kubeconfig,
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      'current-context': 'fake',
-      clusters: [{ name: 'fake', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
-      contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
-      users: [{ name: 'fake', user: { token: 'secret-token' } }],
-    }),
-  );
+  await writeFile(kubeconfig, insecureKubeconfig(api.url, { token: 'secret-token' }));
   // No gate of this command asks a server.
   const nowhere = `--server=http://127.0.0.1:${await freePort()}`;
   let outcome: Outcome | undefined;

@@ -13,6 +13,7 @@ import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import type { Asked } from '../../inputs/kubernetes/fake-api-server.ts';
 import { startBundleStage } from './bundle-stage.ts';
 import type { BundleStage } from './bundle-stage.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 const web = makeCa({ commonName: 'Web CA' });
 const [listed, own, foreign] = ['listed', 'own', 'foreign'].map((commonName) => makeCa({ commonName }));
@@ -176,17 +177,7 @@ test('MeshIdentities of the cluster cannot be read at the start: a new peer wait
     },
   };
   await using dir = await makeTempDir();
-  await writeFile(
-    dir.join('kubeconfig'),
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      'current-context': 'c',
-      clusters: [{ name: 'c', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
-      contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
-      users: [{ name: 'c', user: { token: 'token' } }],
-    }),
-  );
+  await writeFile(dir.join('kubeconfig'), insecureKubeconfig(api.url, { token: 'token' }));
   await using stage = await startBundleStage({
     profile: 'web',
     leaf: makeLeaf(web, { dnsNames: ['localhost'] }),

@@ -82,7 +82,7 @@ suite('identities of proxies on the page, in Chromium', { skip }, () => {
     await page.reload();
     await rows(1);
     assert.deepEqual(await cells(), ['spiffe://a.test/ns/mail/sa/envoy'], 'the address has the filter');
-    await page.locator('input[name="identity"]').fill('nobody');
+    await page.locator('input[name="identity"]').fill('no such identity');
     await scene.says('No proxy matches.');
     await page.locator('input[name="identity"]').fill('not bold');
     await rows(1);

@@ -12,6 +12,7 @@ import { watchedDir } from '../../kit/watched-dir.ts';
 import { bundled, identityText, inline, secretText } from '../../kit/mesh-identities.ts';
 import { run } from '../../cli/run.ts';
 import { untilServed } from './served.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 test('the private key of a MeshIdentity in a file: is in no memory, log, audit, metric, API, secret, state or output of a command', async () => {
   await using dir = await makeTempDir();
@@ -69,14 +70,7 @@ test('the private key of a MeshIdentity in the last event of a watch: is not in 
   await using state = await makeTempDir();
   await using dumps = await makeTempDir();
   const api = await startFakeApiServer(t);
-  const users = [{ name: 'u', user: { token: 'token' } }];
-  const config = {
-    clusters: [{ name: 'c', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
-    users,
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  await writeFile(dir.join('config'), JSON.stringify(config));
+  await writeFile(dir.join('config'), insecureKubeconfig(api.url, { token: 'token' }));
   await using server = await startMeshtrust({
     dirs: [],
     args: [

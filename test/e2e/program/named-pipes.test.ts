@@ -11,6 +11,7 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { apiObject, startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import { untilServed } from './served.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 const trust = (name: string): object =>
   apiObject(name, 10, {
@@ -20,18 +21,8 @@ const trust = (name: string): object =>
 
 /** Writes the kubeconfig `config` of a user with a token file. */
 async function writeKubeConfig(dir: TempDir, url: string, token: string): Promise<void> {
-  const config = {
-    clusters: [{ name: 'c', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
-    users: [
-      {
-        name: 'u',
-        user: { 'auth-provider': { name: 'tokenFile', config: { tokenFile: token } } },
-      },
-    ],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  await writeFile(dir.join('config'), JSON.stringify(config));
+  const user = { 'auth-provider': { name: 'tokenFile', config: { tokenFile: token } } };
+  await writeFile(dir.join('config'), insecureKubeconfig(url, user));
 }
 
 test('token file of a kubeconfig replaced by a named pipe: an error, trust stays, and the server still exits', async (t) => {

@@ -17,6 +17,7 @@ import { mostMemory } from '../../kit/most-memory.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { connectProxy } from '../attack/under-attack.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 const attack = fileURLToPath(new URL('../../kit/attacks/flood-reviews.ts', import.meta.url));
 const floodMs = 5_000;
@@ -74,16 +75,7 @@ test(
     await writeFile(files.join('crt'), leaf.certPem);
     await writeFile(files.join('key'), leaf.keyPem);
     await using api = await emptyCluster();
-    const cluster = { name: 'none', cluster: { server: api.url, 'insecure-skip-tls-verify': true } };
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [cluster],
-      contexts: [{ name: 'none', context: { cluster: 'none', user: 'none' } }],
-      users: [{ name: 'none', user: {} }],
-      'current-context': 'none',
-    };
-    await writeFile(files.join('kubeconfig'), JSON.stringify(config));
+    await writeFile(files.join('kubeconfig'), insecureKubeconfig(api.url, {}));
     const change = (ca: number): Promise<void> =>
       writeFile(
         dir.join('a.yaml'),

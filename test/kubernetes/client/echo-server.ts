@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
+import { kubeconfigOf } from '../../kit/kubeconfig.ts';
 
 /** The CA of the server and of client certificates. */
 export const ca = makeCa();
@@ -49,12 +50,7 @@ export async function writeKubeConfig(
   await writeFile(dir.join('tls.crt'), forClient.certPem);
   await writeFile(dir.join('tls.key'), forClient.keyPem);
   await writeFile(dir.join('token'), 'first\n');
-  const config = {
-    clusters: [{ name: 'c', cluster: { server, 'certificate-authority': 'ca.crt', ...cluster } }],
-    users: [{ name: 'u', user }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  await writeFile(dir.join('config'), JSON.stringify(config));
+  const config = kubeconfigOf({ server, 'certificate-authority': 'ca.crt', ...cluster }, { ...user });
+  await writeFile(dir.join('config'), config);
   return dir.join('config');
 }

@@ -6,6 +6,7 @@ import { suite, test } from 'node:test';
 import { connectReviewer } from '../../../src/kubernetes/tokens/connect-reviewer.ts';
 import type { ReviewResult } from '../../../src/access/review.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 
 /** Reviews a token at an API server that answers so. Returns the result, and the request. */
 async function review(status: number, answer: unknown) {
@@ -23,15 +24,8 @@ async function review(status: number, answer: unknown) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await using dir = await makeTempDir();
   const { port } = server.address() as AddressInfo;
-  const kubeconfig = {
-    clusters: [
-      { name: 'a', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
-    ],
-    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-    users: [{ name: 'a', user: { token: 'mine' } }],
-    'current-context': 'a',
-  };
-  await writeFile(dir.join('kubeconfig'), JSON.stringify(kubeconfig));
+  const kubeconfig = insecureKubeconfig(`http://127.0.0.1:${port}`, { token: 'mine' });
+  await writeFile(dir.join('kubeconfig'), kubeconfig);
   const reviewer = connectReviewer({
     kubeconfig: dir.join('kubeconfig'),
     audience: 'meshtrust',

@@ -24,7 +24,7 @@ interface Case {
   readonly events: readonly LedgerEvent[];
   readonly isMaterial?: boolean;
   readonly gone?: readonly string[];
-  /** The state of the path `a` afterwards; `undefined` if there is none. */
+  /** The state of the path `a` after the events; `undefined` if the path is gone. */
   readonly state:
     { readonly version: boolean; readonly rejected: boolean; readonly confirmed: boolean } | undefined;
 }
