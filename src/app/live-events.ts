@@ -17,6 +17,8 @@ export interface LiveEventsOptions {
   /** Called when every connected proxy has a change. `gaveUp` is the number of lost proxies that did not get it. */
   readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
   readonly onLost: (loss: Loss) => void;
+  /** Called when the proxies could not be compared with a roll-out. They are compared again. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** The events that clients of the admin API receive. */
@@ -26,13 +28,21 @@ export interface LiveEvents extends Disposable {
 }
 
 /** Follows each roll-out to its end, and publishes its progress. */
-export function createLiveEvents({ fleet, view, clock, onConverged, onLost }: LiveEventsOptions): LiveEvents {
+export function createLiveEvents({
+  fleet,
+  view,
+  clock,
+  onConverged,
+  onLost,
+  onFailed,
+}: LiveEventsOptions): LiveEvents {
   const hub = createEventHub({ onClients: (clients) => follower.watched(clients > 0) });
   const follower = followRollouts({
     fleet,
     clock,
     onConverged,
     onLost,
+    onFailed,
     onProgress: (rollout, now) =>
       hub.publish(`rollout ${rollout.mesh}`, 'rollout', presentRollout(rollout, now)),
   });

@@ -88,6 +88,11 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
         changeLog.converged(rollout, gaveUp);
       },
       onLost: record.lost,
+      onFailed: (error) =>
+        log.error(
+          { event: 'rollout-unknown', err: error },
+          'the proxies cannot be compared with the served version; trying again',
+        ),
     }),
   );
   const xdsAddress = await front.listen({

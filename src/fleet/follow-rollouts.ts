@@ -1,4 +1,4 @@
-import type { Fleet } from './fleet.ts';
+import type { Fleet, FleetLook } from './fleet.ts';
 import { assessRollout } from './rollout.ts';
 import type { Rollout } from './rollout.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,6 +15,8 @@ export interface FollowerOptions {
   readonly onLost: (loss: Loss) => void;
   /** The progress of a mesh. Called while a client watches, and only if the progress changed. */
   readonly onProgress: (rollout: Rollout, now: number) => void;
+  /** A poll failed, and those before it did not. The next one is at its usual time. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** Polls the fleet while a roll-out is in progress or a client watches. */
@@ -36,12 +38,14 @@ export function followRollouts({
   onConverged,
   onLost,
   onProgress,
+  onFailed,
 }: FollowerOptions): RolloutFollower {
   const plan = new PollPlan();
   const losses = followLosses(fleet.history, onLost);
   let cancel: (() => void) | undefined;
   let dueAt = Infinity;
   let isLooking = false;
+  let isFailing = false;
   let closed = false;
 
   function schedule(delayMs: number | undefined): void {
@@ -56,9 +60,20 @@ export function followRollouts({
   async function look(): Promise<void> {
     cancel = undefined;
     isLooking = true;
-    // Workers take a moment to answer. A new version may be published in the meantime.
-    const { connected, gone, ...rest } = await fleet.look();
-    isLooking = false;
+    try {
+      // Workers take a moment to answer. A new version may be published in the meantime.
+      report(await fleet.look());
+      isFailing = false;
+    } catch (error) {
+      if (!closed && !isFailing) onFailed(error);
+      isFailing = true;
+    } finally {
+      isLooking = false;
+      schedule(plan.next(clock.monotonic()));
+    }
+  }
+
+  function report({ connected, gone, ...rest }: FleetLook): void {
     if (closed) return;
     const now = clock.wall();
     const proxies = { connected: [...connected], gone: [...gone], ...rest };
@@ -70,7 +85,6 @@ export function followRollouts({
       if (ends) onConverged(rollout, losses.end(mesh));
       if (isNews) onProgress(rollout, now);
     }
-    schedule(plan.next(clock.monotonic()));
   }
 
   return {

@@ -1,3 +1,4 @@
+import { oneAtATime } from './one-at-a-time.ts';
 import { readRegularFile } from './read-regular-file.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
 import { timerMs } from '../xds/timers/timers.ts';
@@ -13,7 +14,7 @@ export interface FollowedFile<Value> {
 
 /** Callbacks of a followed file. */
 export interface FileEvents<Value> {
-  /** Called with each value after the first. */
+  /** Called with each value after the first. If it throws, this is a problem, and it is called again. */
   readonly loaded?: ((value: Value) => void) | undefined;
   /**
    * Called once for each reason why the file cannot be used any more, and with `undefined` when it can be used again.
@@ -47,20 +48,20 @@ export async function followFile<Value>(
     problem = next;
     events.problem(next);
   };
-  const reload = async (): Promise<void> => {
+  const reload = oneAtATime(async () => {
     try {
       const next = await readRegularFile(path);
       if (closed) return;
       if (!next.equals(content)) {
         value = parse(next);
-        content = next;
         events.loaded?.(value);
+        content = next;
       }
       become(undefined);
     } catch (error) {
       become(reasonWithPlace(error));
     }
-  };
+  });
   const timer = setInterval(() => {
     if (reading) return;
     reading = true;

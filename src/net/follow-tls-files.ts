@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { oneAtATime } from './one-at-a-time.ts';
 import { readRegularFile } from './read-regular-file.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
@@ -17,7 +18,10 @@ export interface TlsPaths {
 
 /** Callbacks of followed TLS files. */
 export interface TlsFileEvents {
-  /** Called with usable files: at the start (`isFirst`), and after each change. */
+  /**
+   * Called with usable files: at the start (`isFirst`), and after each change. If it throws after a change, these files
+   * are refused.
+   */
   readonly loaded: (material: TlsMaterial, isFirst: boolean) => void;
   /** Returns why usable files are refused all the same, for example for a name that is absent. */
   readonly check?: ((material: TlsMaterial) => string | undefined) | undefined;
@@ -53,14 +57,20 @@ export async function followTlsFiles(
   events.loaded(material, true);
 
   let closed = false;
-  const reload = async (): Promise<void> => {
+  const reload = oneAtATime(async () => {
     const { digest, result } = await readFiles(paths, events.check);
     if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
+    const before = material;
     ({ material } = result);
-    events.loaded(material, false);
-  };
+    try {
+      events.loaded(material, false);
+    } catch (error) {
+      material = before;
+      events.refused(reasonWithPlace(error));
+    }
+  });
   let reading = false;
   const timer = setInterval(() => {
     if (reading) return;

@@ -1,5 +1,6 @@
 import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { oneAtATime } from './one-at-a-time.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
 /** Interval at which the file is read again without a notification, in milliseconds. */
@@ -12,6 +13,8 @@ export interface FileReader {
    * `undefined`. Calls do not overlap: an older reading must not arrive after a newer one.
    */
   readonly read: () => Promise<number | undefined>;
+  /** A reading threw. The file is read again as after any other reading. */
+  readonly failed: (error: unknown) => void;
   /** There are no more notifications, only the interval of ten seconds. */
   readonly unwatched?: (error: unknown) => void;
 }
@@ -20,20 +23,21 @@ export interface FileReader {
  * Calls `read` at each change of a file, and every ten seconds, until it is closed. It is for lists that must not be
  * used while they are written, because a missing line has an effect. Other files are followed with `followFile`.
  */
-export function watchFile(path: string, { read, unwatched }: FileReader): { close(): void } {
+export function watchFile(path: string, { read, failed, unwatched }: FileReader): { close(): void } {
   let settling: NodeJS.Timeout | undefined;
   let closed = false;
-  let reading = Promise.resolve();
-  const readOnce = async (): Promise<void> => {
+  const readNext = oneAtATime(async () => {
     if (closed) return;
-    const againMs = await read();
-    if (closed) return;
-    clearTimeout(settling);
-    if (againMs !== undefined) settling = setTimeout(reread, timerMs(againMs));
-  };
-  const reread = (): void => {
-    reading = reading.then(readOnce);
-  };
+    try {
+      const againMs = await read();
+      if (closed) return;
+      clearTimeout(settling);
+      if (againMs !== undefined) settling = setTimeout(reread, timerMs(againMs));
+    } catch (error) {
+      if (!closed) failed(error);
+    }
+  });
+  const reread = (): void => void readNext();
   // The directory is watched, because editors and mounted ConfigMaps replace the file.
   const watcher = watch(dirname(path), (_, name) => {
     if (name === null || name === basename(path) || name.startsWith('..')) reread();

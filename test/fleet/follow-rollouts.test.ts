@@ -19,6 +19,8 @@ function following() {
   let held: PromiseWithResolvers<void> | undefined;
   let looks = 0;
   let complete = true;
+  const failures: string[] = [];
+  let failing: Error | undefined;
   const follower = followRollouts({
     fleet: {
       history: all.history,
@@ -26,6 +28,7 @@ function following() {
       look: async (): Promise<FleetLook> => {
         looks += 1;
         await held?.promise;
+        if (failing !== undefined) throw failing;
         return { ...all.look(), complete };
       },
     },
@@ -33,6 +36,7 @@ function following() {
     onConverged: (rollout, gaveUp) => converged.push({ ...rollout, gaveUp }),
     onLost: ({ kind, proxies }) =>
       losses.push(`${kind}: ${proxies.map(({ record, version }) => `${record.node} ${version}`).join(', ')}`),
+    onFailed: (error) => failures.push(String(error)),
     onProgress: ({ current, states }) =>
       progress.push(`${current.version} ${states.synced}/${states.pending}`),
   });
@@ -60,6 +64,9 @@ function following() {
       all.acks(who, version);
     },
     looks: () => looks,
+    failures,
+    /** Sets the error with which polls fail. */
+    fail: (error: Error | undefined): void => void (failing = error),
     /** Sets whether a worker does not answer. */
     silence: (isSilent: boolean): void => void (complete = !isSilent),
     hold: () => {
@@ -109,6 +116,17 @@ suite('followed roll-out', () => {
     silence(false);
     await pass(5_000);
     assert.equal(converged.length, 1);
+  });
+
+  test('polls that fail: are reported once, and the next one finds the end of the roll-out', async () => {
+    const { converged, fail, failures, pass, serve } = following();
+    fail(new Error('a worker is gone'));
+    serve('v1');
+    for (let polls = 0; polls < 3; polls += 1) await pass(250);
+    assert.deepEqual([failures, converged.length], [['Error: a worker is gone'], 0]);
+    fail(undefined);
+    await pass(250);
+    assert.deepEqual([failures.length, converged.length], [1, 1]);
   });
 
   test('newer change: replaces the older roll-out', async () => {

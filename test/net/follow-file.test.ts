@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { followFile } from '../../src/net/follow-file.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
@@ -47,6 +47,53 @@ suite('followed file', () => {
     await writeFile(path, '3');
     await file.reload();
     assert.deepEqual([file.current(), loaded], [2, [2]]);
+  });
+
+  test('listener that throws: is a problem, and is called again until it succeeds', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    const loaded: number[] = [];
+    const problems: (string | undefined)[] = [];
+    await writeFile(path, '1');
+    const file = await followFile(
+      path,
+      parse,
+      {
+        loaded: (value) => {
+          loaded.push(value);
+          if (loaded.length < 3) throw new Error('cannot be applied');
+        },
+        problem: (reason) => problems.push(reason),
+      },
+      never,
+    );
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    await writeFile(path, '2');
+    for (let reading = 0; reading < 4; reading += 1) await file.reload();
+    assert.deepEqual(
+      [loaded, problems],
+      [
+        [2, 2, 2],
+        ['cannot be applied', undefined],
+      ],
+    );
+  });
+
+  test('two readings at once: the older content does not replace the newer one', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    await writeFile(path, '1');
+    const loaded: number[] = [];
+    const events = { loaded: (value: number) => loaded.push(value), problem: assert.fail };
+    const file = await followFile(path, parse, events, never);
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    // Reading a large file takes longer than reading a small one.
+    await writeFile(path, `2${' '.repeat(8 * 2 ** 20)}`);
+    const older = file.reload();
+    await writeFile(dir.join('next'), '3');
+    await rename(dir.join('next'), path);
+    await Promise.all([older, file.reload()]);
+    assert.equal(file.current(), 3);
   });
 
   test('file that cannot be used at the start: is an error', async () => {

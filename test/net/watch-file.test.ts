@@ -21,12 +21,34 @@ suite('watched file', () => {
       left -= 1;
       return left > 0 ? 1 : undefined;
     };
-    const watched = watchFile(path, { read });
+    const watched = watchFile(path, { read, failed: (error) => assert.fail(String(error)) });
     using _closing = { [Symbol.dispose]: () => watched.close() };
     await writeFile(dir.join('next'), 'x');
     await rename(dir.join('next'), path);
     await poll('three readings', () => left <= 0 || undefined);
     assert.equal(overlaps, 0);
+  });
+
+  test('reading that throws or rejects: is reported, and later changes are read', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await writeFile(path, '');
+    const failures: unknown[] = [];
+    let readings = 0;
+    const read = (): Promise<undefined> => {
+      readings += 1;
+      if (failures.length === 0) throw new Error('thrown');
+      return failures.length === 1 ? Promise.reject(new Error('rejected')) : Promise.resolve(undefined);
+    };
+    const watched = watchFile(path, { read, failed: (error) => failures.push(error) });
+    using _closing = { [Symbol.dispose]: () => watched.close() };
+    await writeFile(path, 'x');
+    await poll('the first failure', () => failures.length > 0 || undefined);
+    await writeFile(path, 'y');
+    await poll('the second failure', () => failures.length > 1 || undefined);
+    await writeFile(path, 'z');
+    await poll('a reading after both', () => readings > 2 || undefined);
+    assert.deepEqual(failures.map(String), ['Error: thrown', 'Error: rejected']);
   });
 
   test('closed during a reading: is not read again', async () => {
@@ -41,7 +63,7 @@ suite('watched file', () => {
       await ended.promise;
       return 1;
     };
-    const watched = watchFile(path, { read });
+    const watched = watchFile(path, { read, failed: (error) => assert.fail(String(error)) });
     await writeFile(path, 'x');
     await begun.promise;
     watched.close();

@@ -48,14 +48,19 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
     timer = undefined;
     if (isNeeded()) {
       [isLooking, isFresh] = [true, true];
-      const seen = await fleet.look();
+      // While a worker does not answer, or the comparison fails, the previous result stays.
+      if (!(await compare().catch(() => false))) isFresh = false;
       isLooking = false;
-      const acks = countAcks(seen, fleet.history, now());
-      // While a worker does not answer, the previous result stays.
-      if (!seen.complete) isFresh = false;
-      else named = new Map(acks.entries().map(([mesh, { lost }]) => [mesh, lost]));
       if (!closed) timer ??= setTimeout(() => void look(), lookMs).unref();
     } else [named, isFresh] = [new Map(), true];
+  }
+
+  /** Compares the proxies of all workers by name. Returns whether all workers answered. */
+  async function compare(): Promise<boolean> {
+    const seen = await fleet.look();
+    const acks = countAcks(seen, fleet.history, now());
+    if (seen.complete) named = new Map(acks.entries().map(([mesh, { lost }]) => [mesh, lost]));
+    return seen.complete;
   }
 
   return {

@@ -7,6 +7,7 @@ import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
 import { ListingTimes } from './listing-times.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { hasLostBytes, isFolderName, isInputName, swapLink } from './names.ts';
 import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
@@ -60,6 +61,8 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const listings = new ListingTimes(io.now(), rescanMs, () => io.random());
   let isClosed = false;
   let isSynced = false;
+  /** Events of rounds that failed before the sink accepted them. */
+  const undelivered: SourceEvent[] = [];
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
@@ -102,10 +105,25 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   async function run(): Promise<void> {
     // All notices that are queued now belong to one round.
     await io.noticesDelivered();
-    do await round();
-    while (hasWork());
+    try {
+      do await round();
+      while (hasWork());
+    } catch (error) {
+      if (!isClosed) fail(reasonOf(error));
+    }
     running = undefined;
     schedule();
+  }
+
+  /** A round that fails must not end the source: the roots count as failed, and are tried again soon. */
+  function fail(reason: string): void {
+    const events = roots.flatMap((root) => failures.fail(root, reason, io.now()));
+    tree.markAll();
+    try {
+      if (events.length > 0) sink(events);
+    } catch {
+      // The sink fails on everything, so there is nowhere to report this.
+    }
   }
 
   function hasWork(): boolean {
@@ -113,15 +131,16 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   async function round(): Promise<void> {
-    const events: SourceEvent[] = [...(await tree.scan())];
+    undelivered.push(...(await tree.scan()));
     if (isClosed) return;
-    events.push(...(await files.round()));
+    undelivered.push(...(await files.round()));
     if (isClosed) return;
     if (!isSynced && failures.size === 0 && !tree.waiting) {
       isSynced = true;
-      events.push({ kind: 'synced' });
+      undelivered.push({ kind: 'synced' });
     }
-    if (events.length > 0) sink(events);
+    if (undelivered.length > 0) sink([...undelivered]);
+    undelivered.length = 0;
   }
 
   function schedule(): void {

@@ -29,6 +29,7 @@ import { readBundleSteps } from '../../trust/model/bundle-document.ts';
 import type { BundleReading } from '../../trust/model/bundle-document.ts';
 import type { BundleDocument } from '../../trust/model/bundle-document.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import type { GoneEvidence } from '../../trust/source.ts';
 import type { BundleResponse, ServerCheck } from './fetch-bundle.ts';
 import type { PollContext } from './poll-context.ts';
@@ -76,10 +77,10 @@ export function createRelationshipPoll(
     const document = bundleInForce(state);
     const text = document && bundleText(state.relationship, document);
     if (text === delivered) return;
-    delivered = text;
     deliver(
       text === undefined ? { kind: 'gone', path, evidence } : { kind: 'content', path, text, settled: true },
     );
+    delivered = text;
   };
 
   const fail = (failure: FetchFailure): FetchFailure['reason'] => {
@@ -114,8 +115,19 @@ export function createRelationshipPoll(
     }
   };
 
-  const attempt = async (controller: AbortController): Promise<void> => {
-    const { signal } = controller;
+  /** Fetches once. A defect counts as a failed fetch, and the fetches go on. */
+  const attempt = async ({ signal }: AbortController): Promise<void> => {
+    try {
+      await fetchAndApply(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      state = { ...state, error: { reason: 'document', message: reasonOf(error) } };
+      running = undefined;
+      schedule();
+    }
+  };
+
+  const fetchAndApply = async (signal: AbortSignal): Promise<void> => {
     if (signal.aborted) return;
     const begin = clock.monotonic();
     state = { ...state, lastAttemptAt: clock.wall() };

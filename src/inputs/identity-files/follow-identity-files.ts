@@ -42,25 +42,42 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
   const files = new Map<string, FollowedFile>();
   const closed = new AbortController();
   let wake = new AbortController();
+  /** Why the last reading failed as a whole, as it was reported. */
+  let problem: string | undefined;
 
-  /** Reads all files once. Returns the events, and whether a file changed that has to be read again soon. */
-  const readAll = async (): Promise<{
-    readonly events: readonly SourceEvent[];
-    readonly isUnsettled: boolean;
-  }> => {
-    const events: SourceEvent[] = [];
+  /** Reads all files once, and delivers the settled ones. Returns whether a file has to be read again soon. */
+  const readAll = async (): Promise<boolean> => {
+    const settled: { readonly path: string; readonly file: FollowedFile; readonly reading: Reading }[] = [];
     let isUnsettled = false;
     for (const [path, file] of files) {
       const reading = await read(root, path);
       const key = JSON.stringify(reading);
-      if (key === file.seen && key !== file.reported && files.has(path)) {
-        file.reported = key;
-        events.push(eventOf(path, reading));
-      }
+      if (key === file.seen && key !== file.reported) settled.push({ path, file, reading });
       isUnsettled ||= key !== file.seen;
       file.seen = key;
     }
-    return { events, isUnsettled };
+    const current = settled.filter(({ path, file }) => files.get(path) === file);
+    if (current.length === 0 || closed.signal.aborted) return isUnsettled;
+    deliver(current.map(({ path, reading }) => eventOf(path, reading)));
+    // Not before: what could not be delivered is delivered after the next reading.
+    for (const { file } of current) file.reported = file.seen;
+    return isUnsettled;
+  };
+
+  const deliver = (events: readonly SourceEvent[]): void => {
+    sink(problem === undefined ? events : [{ kind: 'recovered', path: name }, ...events]);
+    problem = undefined;
+  };
+
+  /** A defect in one reading must not end the readings. */
+  const fail = (reason: string): void => {
+    if (reason === problem || closed.signal.aborted) return;
+    try {
+      sink([{ kind: 'failed', path: name, reason }]);
+      problem = reason;
+    } catch {
+      // The sink fails on everything, so there is nowhere to report this.
+    }
   };
 
   const run = async (): Promise<void> => {
@@ -68,8 +85,12 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
     sink([{ kind: 'synced' }]);
     while (!closed.signal.aborted) {
       wake = new AbortController();
-      const { events, isUnsettled } = await readAll();
-      if (events.length > 0 && !closed.signal.aborted) sink(events);
+      let isUnsettled = false;
+      try {
+        isUnsettled = await readAll();
+      } catch (error) {
+        fail(reasonOf(error));
+      }
       const signal = AbortSignal.any([closed.signal, wake.signal]);
       await delay(timerMs(isUnsettled ? settleMs : pollMs), undefined, { signal }).catch(() => undefined);
     }

@@ -10,6 +10,7 @@ import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 /** The parameters of the Kubernetes source. Times are in milliseconds. */
@@ -74,13 +75,30 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     return watchOnce(client, { resource, path, silenceMs, timeoutSeconds, ...next }, signal);
   };
 
+  /** Applies an input. A defect counts as a failure, and does not end the watch. */
   const apply = (input: WatchInput): void => {
+    const before = state;
+    try {
+      applyNow(input);
+    } catch (error) {
+      // What could not be delivered is delivered again: deletions soon, and objects by the next list.
+      const isDeletion = input.kind === 'settled';
+      state = isDeletion ? before : { ...before, next: { kind: 'list' } };
+      if (isDeletion) restartSettling();
+      if (input.kind !== 'failed')
+        apply({ kind: 'failed', failure: { reason: reasonOf(error), relist: !isDeletion } });
+    }
+  };
+
+  const restartSettling = (): void =>
+    settling.restart(settleTimesFor(state.leaving.size, state.known.size, settleMs));
+
+  const applyNow = (input: WatchInput): void => {
     const { leaving } = state;
     const step = stepWatch(state, input, place);
     state = step.state;
     if (state.leaving.size === 0) settling.clear();
-    else if (state.leaving.keys().some((path) => !leaving.has(path)))
-      settling.restart(settleTimesFor(state.leaving.size, state.known.size, settleMs));
+    else if (state.leaving.keys().some((path) => !leaving.has(path))) restartSettling();
     onHeads?.({
       put: headsOf(input),
       gone: step.events.flatMap((event) => (event.kind === 'gone' ? event.path : [])),

@@ -72,7 +72,7 @@ export async function followAccessFile(path: string, events: AccessFileEvents): 
   };
 
   // Without notifications, the interval remains.
-  const watched = watchFile(path, { read });
+  const watched = watchFile(path, { read, failed: (error) => report(reasonOf(error)) });
   return {
     rules: () => rules,
     close: () => {

@@ -32,7 +32,6 @@ export async function followDistrustFile(
 
   const take = (next: DistrustState): void => {
     const before = state;
-    state = next;
     if (next.refused !== undefined && next.refused !== before.refused) {
       log.error(
         { event: 'distrust-refused', path, reason: next.refused },
@@ -45,6 +44,8 @@ export async function followDistrustFile(
     }
     if (next.hashes !== before.hashes || next.reading !== before.reading || next.refused !== before.refused)
       onChange(next);
+    // Not before: a change that could not be applied is found again by the next reading.
+    state = next;
   };
   const read = async (): Promise<number | undefined> => {
     const text = await readRegularFile(path).catch((error: unknown) => error);
@@ -56,6 +57,7 @@ export async function followDistrustFile(
 
   const watched = watchFile(path, {
     read,
+    failed: (error) => log.error({ event: 'distrust-failed', err: error }, `${path} could not be applied`),
     unwatched: (error) =>
       log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
   });

@@ -15,7 +15,7 @@ function counted() {
   for (const worker of [one, two]) worker.publish(states);
   const numbers = (connected: number, lost: number): ReadonlyMap<string, WorkerCount> =>
     new Map([['default', { version: 'v1', connected, acked: connected, lost }]]);
-  let [complete, looks, forgotten] = [true, 0, 0];
+  let [complete, looks, forgotten, isFailing] = [true, 0, 0, false];
   const joint = createJointCounts({
     counts: () => [numbers(0, 1), numbers(1, 0)],
     hasOrphans: () => false,
@@ -24,6 +24,7 @@ function counted() {
       ...localFleet(one.tracker, one.history),
       look: () => {
         looks += 1;
+        if (isFailing) return Promise.reject(new Error('a worker is gone'));
         return Promise.resolve({ ...mergeLooks([one.look(), two.look()]), complete, forgotten });
       },
     },
@@ -36,6 +37,7 @@ function counted() {
     states,
     looks: () => looks,
     silence: () => void (complete = false),
+    fail: (fails: boolean) => void (isFailing = fails),
     forget: (count: number) => void (forgotten = count),
   };
 }
@@ -66,6 +68,22 @@ suite('counts of workers', () => {
     joint.changed();
     await turn();
     assert.equal(joint.of(states).get('default')?.lost, 4);
+  });
+
+  test('comparison by name that fails: the next one counts', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { two, joint, states, fail, looks } = counted();
+    t.after(() => joint.close());
+    fail(true);
+    joint.changed();
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 1);
+    fail(false);
+    two.asks(a);
+    two.quotes(a, 'v1');
+    t.mock.timers.tick(1_000);
+    await turn();
+    assert.deepEqual([looks(), joint.of(states).get('default')?.lost], [2, 0]);
   });
 
   test('names not known yet: the counts of the workers are added', async (t) => {

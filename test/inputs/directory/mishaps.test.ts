@@ -47,6 +47,23 @@ test('lost notices: a scan finds the changes', async (t) => {
   );
 });
 
+test('round that fails: is a failure, and its events are delivered by the next one', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const kinds: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const source = watchDirectory({ roots: [root], settleMs: 5 }, (events) => {
+    if (events.some(({ kind }) => kind === 'content') && !kinds.includes('failed'))
+      throw new Error('cannot be applied');
+    kinds.push(...events.map((event) => event.kind));
+    if (kinds.includes('recovered')) done.resolve();
+  });
+  t.after(() => source.close());
+  await done.promise;
+  assert.deepEqual(kinds.slice(0, 2), ['failed', 'content']);
+  assert.deepEqual(kinds.toSorted().slice(-2), ['recovered', 'synced']);
+});
+
 test('scan without changes: reads no file, and reports nothing', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });

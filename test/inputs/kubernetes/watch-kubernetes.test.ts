@@ -130,6 +130,43 @@ test('changes: contain the fields that affect trust', async (t) => {
   assert.equal(batch.length, 2, 'both deletions are one step');
 });
 
+test('change or deletion that cannot be delivered: a failure, and it is delivered again', async (t) => {
+  const server = await startFakeApiServer(t);
+  const broken = new Set(['content b', 'gone a']);
+  const delivered: string[] = [];
+  const arrivals = new EventTarget();
+  const source = watchKubernetes(
+    {
+      client: createApiClient(server.config),
+      namespace: 'kuma-system',
+      name: 'kubernetes',
+      settleMs: 5,
+      sleep: () => Promise.resolve(),
+    },
+    (events) => {
+      const names = events.map((event) =>
+        'path' in event ? `${event.kind} ${event.path.split('/').at(-1)}` : event.kind,
+      );
+      if (names.some((name) => broken.delete(name))) throw new Error('cannot be applied');
+      delivered.push(...names);
+      arrivals.dispatchEvent(new Event('batch'));
+    },
+  );
+  t.after(() => source.close());
+  const until = async (name: string): Promise<void> => {
+    while (!delivered.includes(name)) await once(arrivals, 'batch', { signal: AbortSignal.timeout(30_000) });
+  };
+  const failures = (): number => delivered.filter((name) => name.startsWith('failed')).length;
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  (await server.asked()).open().event('ADDED', apiObject('b', 12));
+  (await server.asked()).list([apiObject('a', 1), apiObject('b', 12)], '12');
+  await until('content b');
+  assert.equal(failures(), 1);
+  (await server.asked()).open().event('DELETED', apiObject('a', 13));
+  await until('gone a');
+  assert.equal(failures(), 2);
+});
+
 test('event in pieces: is one event; half an event: is none', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);

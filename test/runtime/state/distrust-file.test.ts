@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import type { Logger } from '../../../src/observe/log/log.ts';
+import { followDistrustFile } from '../../../src/runtime/state/distrust-file.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+
+suite('followed distrust list', () => {
+  test('change that cannot be applied: is reported, and is applied by the next reading', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('distrust');
+    await writeFile(path, '');
+    const events: unknown[] = [];
+    const log = {
+      error: ({ event }: { readonly event: string }) => events.push(event),
+      warn: () => undefined,
+    } as unknown as Logger;
+    const applied: number[] = [];
+    const list = await followDistrustFile(path, log, ({ hashes }) => {
+      if (events.length === 0) throw new Error('cannot be applied');
+      applied.push(hashes.size);
+    });
+    using _closing = { [Symbol.dispose]: () => list.close() };
+    const { put } = watchedDir(dir.path);
+    await put('distrust', `${'a'.repeat(64)}\n`);
+    await poll('the failure', () => events.length > 0 || undefined);
+    await put('distrust', `${'a'.repeat(64)}\n`);
+    await poll('the list', () => applied.length > 0 || undefined);
+    assert.deepEqual([events, applied[0]], [['distrust-failed'], 1]);
+  });
+});
