@@ -1,5 +1,6 @@
 import type { ServerStream } from '../http2/stream.ts';
 import { findField } from '../xds/wire/find-field.ts';
+import type { MessageBuffers } from './message-buffers.ts';
 import { MessageReader } from './message-reader.ts';
 import type { MessageSink, ReadBudget } from './message-reader.ts';
 import { grpcStatus } from './status.ts';
@@ -31,6 +32,7 @@ export interface ReadLimits {
   /** Maximum length of a message, in bytes. */
   readonly maxReceiveBytes: number;
   readonly budget: ReadBudget;
+  readonly buffers: MessageBuffers;
 }
 
 /** The call of a request: it ends with a status if the request cannot be read. */
@@ -70,7 +72,7 @@ export class CallRequest implements MessageSink {
     this.#call = call;
     this.#stream = stream;
     this.#limits = limits;
-    this.#reader = new MessageReader(limits.maxReceiveBytes, limits.budget, this);
+    this.#reader = new MessageReader(limits.maxReceiveBytes, limits.budget, limits.buffers, this);
   }
 
   /** Bytes in memory that the handler has not processed. */

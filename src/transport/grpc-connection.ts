@@ -9,6 +9,7 @@ import { attachSocket } from './attach-socket.ts';
 import { ageOf } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import type { GrpcCall } from './grpc-call.ts';
+import type { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
 import type { ReadBudget } from './message-reader.ts';
 import { ResponseBlocks } from './response-blocks.ts';
@@ -24,6 +25,7 @@ export interface ConnectionParts {
   readonly connectionBytes: number;
   /** Memory for the incomplete messages of all connections. */
   readonly allBytes: ReadBudget;
+  readonly buffers: MessageBuffers;
   request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
   /** The client violated the protocol, and the connection is closed. */
   failed(connection: GrpcConnection): void;
@@ -76,6 +78,10 @@ export class GrpcConnection implements ConnectionHandler {
 
   get maxReceiveBytes(): number {
     return this.#parts.maxReceiveBytes;
+  }
+
+  get buffers(): MessageBuffers {
+    return this.#parts.buffers;
   }
 
   get isGone(): boolean {

@@ -16,6 +16,7 @@ import type { ConnectionTimes } from './connection-times.ts';
 import { GrpcCall } from './grpc-call.ts';
 import { GrpcConnection } from './grpc-connection.ts';
 import type { ConnectionParts } from './grpc-connection.ts';
+import { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
 import { serveCall } from './service-call.ts';
 import type { AnyImplementation, AnyMethod } from './service-call.ts';
@@ -99,6 +100,7 @@ export class GrpcServer {
       maxReceiveBytes: options.maxReceiveBytes ?? 4 * mebibyte,
       connectionBytes: options.unfinishedBytes?.connection ?? 16 * mebibyte,
       allBytes: createBudget(options.unfinishedBytes?.all ?? 256 * mebibyte),
+      buffers: new MessageBuffers(options.afterBufferUse),
       request: (connection, stream, head) => this.#request(connection, stream, head),
       failed: (connection) => this.#guard?.failed(connection),
     };

@@ -1,3 +1,6 @@
+import { bufferLengthFor } from './message-buffers.ts';
+import type { MessageBuffers } from './message-buffers.ts';
+
 /** Receives the messages of a request. */
 export interface MessageSink {
   /** A message is complete. Its bytes are valid only during the call. */
@@ -30,6 +33,7 @@ const firstAllocation = 4096;
 export class MessageReader {
   readonly #limit: number;
   readonly #budget: ReadBudget;
+  readonly #buffers: MessageBuffers;
   readonly #sink: MessageSink;
   #header = 0;
   #headerBytes = 0;
@@ -48,9 +52,10 @@ export class MessageReader {
   #skipTo = 0;
   #stopped = false;
 
-  constructor(limit: number, budget: ReadBudget, sink: MessageSink) {
+  constructor(limit: number, budget: ReadBudget, buffers: MessageBuffers, sink: MessageSink) {
     this.#limit = limit;
     this.#budget = budget;
+    this.#buffers = buffers;
     this.#sink = sink;
   }
 
@@ -114,13 +119,14 @@ export class MessageReader {
     }
     this.#keep(source, from, end);
     if (this.#missing > 0 || this.#stopped) return end;
-    const message = this.#buffer?.subarray(0, this.#kept) ?? source.subarray(0, 0);
-    const taken = this.#buffer?.length ?? 0;
+    const buffer = this.#buffer;
+    const message = buffer?.subarray(0, this.#kept) ?? source.subarray(0, 0);
     this.#missing = undefined;
     this.#buffer = undefined;
     this.#kept = 0;
-    this.#budget.giveBack(taken);
+    if (buffer !== undefined) this.#budget.giveBack(buffer.length);
     this.#sink.message(message);
+    if (buffer !== undefined) this.#buffers.giveBack(buffer);
     return end;
   }
 
@@ -145,20 +151,27 @@ export class MessageReader {
   #append(source: Buffer, from: number, end: number): void {
     if (from >= end || this.#stopped) return;
     const needed = this.#kept + end - from;
-    const before = this.#buffer?.length ?? 0;
-    if (needed > before) {
-      const length = Math.max(
-        needed,
-        Math.min(2 * before, this.#length),
-        Math.min(firstAllocation, this.#length),
-      );
-      if (!this.#budget.take(length - before)) return this.#refuse('over-budget', needed);
-      const grown = Buffer.allocUnsafeSlow(length);
-      this.#buffer?.copy(grown, 0, 0, this.#kept);
-      this.#buffer = grown;
-    }
+    if (needed > (this.#buffer?.length ?? 0) && !this.#grow(needed)) return;
     if (this.#buffer !== undefined) source.copy(this.#buffer, this.#kept, from, end);
     this.#kept = needed;
+  }
+
+  /** Replaces the buffer by a longer one. Returns false if the budget does not allow it. */
+  #grow(needed: number): boolean {
+    const old = this.#buffer;
+    const before = old?.length ?? 0;
+    const length = bufferLengthFor(
+      Math.max(needed, Math.min(2 * before, this.#length), Math.min(firstAllocation, this.#length)),
+    );
+    if (!this.#budget.take(length - before)) {
+      this.#refuse('over-budget', needed);
+      return false;
+    }
+    const grown = (this.#buffer = this.#buffers.take(length));
+    if (old === undefined) return true;
+    old.copy(grown, 0, 0, this.#kept);
+    this.#buffers.giveBack(old);
+    return true;
   }
 
   #refuse(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void {
@@ -167,8 +180,12 @@ export class MessageReader {
   }
 
   #release(): void {
-    if (this.#buffer !== undefined) this.#budget.giveBack(this.#buffer.length);
+    const buffer = this.#buffer;
     this.#buffer = undefined;
+    if (buffer !== undefined) {
+      this.#budget.giveBack(buffer.length);
+      this.#buffers.giveBack(buffer);
+    }
     this.#kept = 0;
     this.#missing = undefined;
     this.#headerBytes = 0;

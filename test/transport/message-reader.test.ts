@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
+import { MessageBuffers } from '../../src/transport/message-buffers.ts';
 import { MessageReader, createBudget } from '../../src/transport/message-reader.ts';
 import { parseTimeout } from '../../src/transport/timeout.ts';
 import { framed } from './rig.ts';
@@ -10,7 +11,7 @@ function readInParts(body: Buffer, cuts: readonly number[], limit = 1000, skip?:
   const messages: string[] = [];
   const problems: string[] = [];
   const budget = createBudget(1_000_000);
-  const reader = new MessageReader(limit, budget, {
+  const reader = new MessageReader(limit, budget, new MessageBuffers(), {
     message: (bytes) => void messages.push(bytes.toString('latin1')),
     unreadable: (reason) => void problems.push(reason),
     unwanted: () => (skip === undefined ? undefined : { start: skip[0], end: skip[1] }),
@@ -59,7 +60,7 @@ suite('message reader', () => {
   test('long message of which little has arrived: uses memory for the bytes that have arrived', () => {
     const budget = createBudget(10_000);
     const problems: string[] = [];
-    const reader = new MessageReader(4_000_000_000, budget, {
+    const reader = new MessageReader(4_000_000_000, budget, new MessageBuffers(), {
       message: () => undefined,
       unreadable: (reason) => void problems.push(reason),
     });
@@ -75,15 +76,67 @@ suite('message reader', () => {
   });
 });
 
-test('message in two parts: uses no more memory than its length', () => {
-  const reader = new MessageReader(1_000_000, createBudget(1_000_000), {
+test('message in two parts: uses no more memory than its length, rounded up to 4 KiB', () => {
+  const reader = new MessageReader(1_000_000, createBudget(1_000_000), new MessageBuffers(), {
     message: () => undefined,
     unreadable: () => assert.fail(),
   });
   const bytes = framed('x'.repeat(41_000));
   reader.read(bytes, 0, 30_000);
   reader.read(bytes, 30_000, 40_000);
-  assert.equal(reader.heldBytes, 41_000);
+  assert.equal(reader.heldBytes, 45_056);
+});
+
+suite('buffers of messages in parts', () => {
+  /** Reads a message in two parts, and returns the memory that it was in. */
+  function read(buffers: MessageBuffers, length: number): ArrayBufferLike {
+    let memory: ArrayBufferLike | undefined;
+    const reader = new MessageReader(1_000_000, createBudget(1_000_000), buffers, {
+      message(bytes) {
+        assert.equal(bytes.toString('latin1'), 'x'.repeat(length));
+        memory = bytes.buffer;
+      },
+      unreadable: () => assert.fail(),
+    });
+    const bytes = framed('x'.repeat(length));
+    reader.read(bytes, 0, 30_000);
+    reader.read(bytes, 30_000, bytes.length);
+    return memory ?? assert.fail();
+  }
+
+  test('first requests of 61 KB, one after the other: use the same memory', () => {
+    const buffers = new MessageBuffers();
+    const first = read(buffers, 61_200);
+    assert.equal(read(buffers, 61_300), first);
+  });
+
+  test('messages above 64 KiB: use memory of their own', () => {
+    const buffers = new MessageBuffers();
+    assert.notEqual(read(buffers, 70_000), read(buffers, 70_000));
+  });
+
+  test('many unused buffers of one length: leave room for those of another', () => {
+    const buffers = new MessageBuffers();
+    const taken = Array.from({ length: 300 }, () => buffers.take(8192));
+    for (const buffer of taken) buffers.giveBack(buffer);
+    const first = read(buffers, 61_200);
+    assert.equal(read(buffers, 61_200), first);
+  });
+
+  test('buffer: is passed to the test mode once its message has been read, and when a reader stops', () => {
+    const overwritten: Buffer[] = [];
+    const buffers = new MessageBuffers((bytes) => void overwritten.push(bytes));
+    const memory = read(buffers, 61_200);
+    assert.ok(overwritten.some(({ buffer }) => buffer === memory));
+    overwritten.length = 0;
+    const reader = new MessageReader(1_000_000, createBudget(1_000_000), buffers, {
+      message: () => assert.fail(),
+      unreadable: () => assert.fail(),
+    });
+    reader.read(framed('x'.repeat(61_200)), 0, 30_000);
+    reader.stop();
+    assert.equal(overwritten.length, 1);
+  });
 });
 
 suite('grpc-timeout', () => {
