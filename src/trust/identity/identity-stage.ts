@@ -108,12 +108,18 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     return names;
   };
 
-  /** Drops the superseded CA certificates that their MeshIdentity has again. */
+  /**
+   * Drops the superseded CA certificates that their MeshIdentity has again. One pass over all paths: after a change of all
+   * CAs, each MeshIdentity has superseded ones for days.
+   */
   const dropCurrent = (): void => {
-    for (const [identity] of superseded.entries()) {
-      const resources = [...paths.all()].flatMap(({ given }) => given.get(identity)?.resources ?? []);
-      superseded.dropCurrent(identity, anchorKeys(resources));
-    }
+    const current = new Map<Identity, Set<string>>();
+    for (const { given } of paths.all())
+      for (const [identity, { resources }] of given) {
+        if (superseded.of(identity).length === 0) continue;
+        current.set(identity, anchorKeys(resources).union(current.get(identity) ?? new Set()));
+      }
+    superseded.dropCurrent((identity) => current.get(identity));
   };
 
   const supersededEvents = (): EventsBySource => {

@@ -86,13 +86,16 @@ export class SupersededCas {
     this.#put(identity, { template: resource, cas: [...this.of(identity), ...cas] });
   }
 
-  /** Drops the CA certificates that a MeshIdentity has again. */
-  dropCurrent(identity: Identity, current: ReadonlySet<string>): void {
-    const ends = this.#returned.get(identity) ?? new Map<string, number>();
-    for (const ca of this.of(identity))
-      if (ca.until !== undefined && current.has(keyOf(ca))) ends.set(keyOf(ca), ca.until);
-    if (ends.size > 0) this.#returned.set(identity, ends);
-    this.remove((_, key, of) => of === identity && current.has(key));
+  /** Drops the CA certificates that their MeshIdentity has again. `currentOf` returns the keys of those that it has. */
+  dropCurrent(currentOf: (identity: Identity) => ReadonlySet<string> | undefined): void {
+    this.remove(({ until }, key, identity) => {
+      if (currentOf(identity)?.has(key) !== true) return false;
+      if (until !== undefined) {
+        const ends = this.#returned.get(identity) ?? new Map<string, number>();
+        this.#returned.set(identity, ends.set(key, until));
+      }
+      return true;
+    });
   }
 
   /** Removes the CA certificates for which `isOver` holds. Returns how many there were. */

@@ -40,7 +40,8 @@ export class Vouchers {
   /** The last good MeshIdentities of each path. */
   readonly #current = new Map<string, ReadonlyMap<Identity, MeshIdentity>>();
   readonly #problems = new Map<string, readonly Finding[]>();
-  #former: readonly Former[];
+  /** By `vouchingKey`. */
+  #former: Map<string, Former>;
   /** MeshIdentities that the Global control plane had in an earlier run, until it is known whether it has them now. */
   #unconfirmed: readonly Vouching[];
   /** By mesh and zone; emptied when the MeshIdentities change. */
@@ -51,8 +52,10 @@ export class Vouchers {
     const { linger } = options;
     const records = linger.kind === 'fixed' && linger.ms === 0 ? [] : (options.records ?? []);
     this.#unconfirmed = records.filter(({ until }) => until === undefined);
-    this.#former = records.flatMap(({ until, ...resource }) =>
-      until === undefined ? [] : { resource, until: until ?? undefined },
+    this.#former = new Map(
+      records.flatMap(({ until, ...resource }) =>
+        until === undefined ? [] : [[vouchingKey(resource), { resource, until: until ?? undefined }]],
+      ),
     );
   }
 
@@ -64,11 +67,23 @@ export class Vouchers {
     const earlier = this.#unconfirmed;
     if (earlier.length === 0) return;
     this.#unconfirmed = [];
-    for (const [path, identities] of this.#current)
-      this.#current.set(path, new Map([...identities].map(([key, one]) => [key, longest(one, earlier)])));
-    const current = this.#all();
-    for (const resource of earlier)
-      if (!current.some((one) => vouchesAlike(one, resource))) this.#retire(resource, now);
+    const lifetimes = new Map<string, number>();
+    for (const resource of earlier) {
+      const key = vouchingKey(resource);
+      lifetimes.set(key, Math.max(resource.leafLifetimeMs, lifetimes.get(key) ?? 0));
+    }
+    const current = new Set<string>();
+    for (const [path, identities] of this.#current) {
+      const confirmed = new Map<Identity, MeshIdentity>();
+      for (const [identity, one] of identities) {
+        const key = vouchingKey(one);
+        current.add(key);
+        confirmed.set(identity, withLifetime(one, lifetimes.get(key)));
+      }
+      this.#current.set(path, confirmed);
+    }
+    const ended = earlier.filter((resource) => !current.has(vouchingKey(resource)));
+    this.#retire(ended, now);
     this.#rendered.clear();
   }
 
@@ -77,7 +92,7 @@ export class Vouchers {
     const current = [...this.#unconfirmed, ...this.#all().filter(isOfGlobal)];
     return [
       ...current.map((resource) => vouchingOf(resource)),
-      ...this.#former.map(({ resource, until = null }) => ({ ...vouchingOf(resource), until })),
+      ...[...this.#former.values()].map(({ resource, until = null }) => ({ ...vouchingOf(resource), until })),
     ];
   }
 
@@ -89,7 +104,9 @@ export class Vouchers {
     for (const item of parsed) {
       if (item.kind === 'mesh-identity') {
         const earlier = before.get(item.resource.identity);
-        after.set(item.resource.identity, longest(item.resource, earlier === undefined ? [] : [earlier]));
+        const isAlike = earlier !== undefined && vouchingKey(earlier) === vouchingKey(item.resource);
+        const lifetime = isAlike ? earlier.leafLifetimeMs : undefined;
+        after.set(item.resource.identity, withLifetime(item.resource, lifetime));
       } else if (item.identity !== undefined) {
         const kept = before.get(item.identity);
         if (kept !== undefined) after.set(item.identity, kept);
@@ -98,10 +115,11 @@ export class Vouchers {
     const problems = parsed.flatMap((item) => (item.kind === 'invalid' ? item.findings : []));
     this.#problems.set(path, problems);
     this.#current.set(path, after);
-    for (const [identity, resource] of before) {
+    const ended = [...before].flatMap(([identity, resource]) => {
       const next = after.get(identity);
-      if (next === undefined || !vouchesAlike(resource, next)) this.#retire(resource, now);
-    }
+      return next !== undefined && vouchingKey(next) === vouchingKey(resource) ? [] : resource;
+    });
+    this.#retire(ended, now);
     this.#rendered.clear();
   }
 
@@ -112,7 +130,7 @@ export class Vouchers {
 
   /** Removes a path. What its MeshIdentities gave to zones stays allowed while their leaves can be valid. */
   remove(path: string, now: number): void {
-    for (const resource of this.#current.get(path)?.values() ?? []) this.#retire(resource, now);
+    this.#retire(this.#current.get(path)?.values() ?? [], now);
     this.#current.delete(path);
     this.#problems.delete(path);
     this.#rendered.clear();
@@ -120,16 +138,16 @@ export class Vouchers {
 
   /** Ends the MeshIdentities whose leaves are no longer valid. Returns whether there were any. */
   tick(now: number): boolean {
-    const left = this.#former.filter(({ until }) => until === undefined || until > now);
-    if (left.length === this.#former.length) return false;
-    this.#former = left;
+    const left = [...this.#former].filter(([, { until }]) => until === undefined || until > now);
+    if (left.length === this.#former.size) return false;
+    this.#former = new Map(left);
     this.#rendered.clear();
     return true;
   }
 
   /** Returns when the next former MeshIdentity ends, in epoch milliseconds. */
   nextEnd(): number | undefined {
-    const ends = this.#former.flatMap(({ until }) => until ?? []);
+    const ends = [...this.#former.values()].flatMap(({ until }) => until ?? []);
     return ends.length === 0 ? undefined : ends.reduce((a, b) => Math.min(a, b));
   }
 
@@ -154,7 +172,7 @@ export class Vouchers {
     const known = this.#rendered.get(key);
     if (known !== undefined) return known;
     const names = new Set<string>();
-    for (const resource of [...this.#all(), ...this.#former.map((former) => former.resource)]) {
+    for (const resource of [...this.#all(), ...this.#former.values().map((former) => former.resource)]) {
       if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
       // In Kuma the label wins over the zone in which the template is rendered, so it gives other zones no name of theirs.
       if ((resource.labels['kuma.io/zone'] ?? zone) !== zone) continue;
@@ -170,12 +188,17 @@ export class Vouchers {
     return [...this.#current.values()].flatMap((identities) => [...identities.values()]);
   }
 
-  #retire(resource: Vouching, now: number): void {
-    if (!isOfGlobal(resource)) return;
-    const until = lingerEnd(this.#options.linger, resource.leafLifetimeMs, now);
-    if (until !== undefined && until <= now) return;
-    const others = this.#former.filter((former) => !vouchesAlike(former.resource, resource));
-    this.#former = [...others, { resource, until }];
+  /** Ends MeshIdentities once their leaves are no longer valid, nor those of an earlier time in which they were there. */
+  #retire(resources: Iterable<Vouching>, now: number): void {
+    for (const resource of resources) {
+      if (!isOfGlobal(resource)) continue;
+      const until = lingerEnd(this.#options.linger, resource.leafLifetimeMs, now);
+      if (until !== undefined && until <= now) continue;
+      const key = vouchingKey(resource);
+      const before = this.#former.get(key);
+      const isLonger = before === undefined || laterEnd(before.until, until) === until;
+      this.#former.set(key, isLonger ? { resource, until } : before);
+    }
   }
 }
 
@@ -185,24 +208,25 @@ function isOfGlobal({ labels }: Vouching): boolean {
   return origin === 'global' || (origin === undefined && zone === undefined);
 }
 
-/** Returns the resource with the longest lifetime of leaves since it renders the same trust domains. */
-function longest(resource: MeshIdentity, earlier: readonly Vouching[]): MeshIdentity {
-  const lifetimes = earlier.filter((one) => vouchesAlike(one, resource)).map((one) => one.leafLifetimeMs);
-  return lifetimes.every((lifetime) => lifetime <= resource.leafLifetimeMs)
+/** Returns the resource with the longer one of two lifetimes of leaves. */
+function withLifetime(resource: MeshIdentity, earlierMs: number | undefined): MeshIdentity {
+  return earlierMs === undefined || earlierMs <= resource.leafLifetimeMs
     ? resource
-    : { ...resource, leafLifetimeMs: Math.max(...lifetimes) };
+    : { ...resource, leafLifetimeMs: earlierMs };
+}
+
+/** Returns the later of two ends; `undefined` is no end. */
+function laterEnd(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : Math.max(a, b);
 }
 
 function vouchingOf({ mesh, labels, trustDomainTemplate, leafLifetimeMs }: Vouching): Vouching {
   return { mesh, labels, trustDomainTemplate, leafLifetimeMs };
 }
 
-function vouchesAlike(a: Vouching, b: Vouching): boolean {
-  return (
-    a.mesh === b.mesh &&
-    a.trustDomainTemplate === b.trustDomainTemplate &&
-    JSON.stringify(a.labels) === JSON.stringify(b.labels)
-  );
+/** Returns a text that is equal for resources that render the same trust domains. */
+function vouchingKey({ mesh, labels, trustDomainTemplate }: Vouching): string {
+  return JSON.stringify([mesh, trustDomainTemplate, labels]);
 }
 
 function render(

@@ -362,6 +362,15 @@ suite('import stage', () => {
     assert.equal(rig.stage.nextEnd(), 240 * hour + 10_000);
   });
 
+  test('a MeshIdentity comes back with a shorter lifetime of leaves and is deleted again: the first end counts', () => {
+    const rig = readRig();
+    rig.identities({ identity: globalIdentity(template, undefined, '240h') });
+    rig.identities({ identity: undefined }, 1000);
+    rig.identities({ identity: globalIdentity(template, undefined, '1h') }, 2000);
+    rig.identities({ identity: undefined }, 3000);
+    assert.equal(rig.stage.nextEnd(), 1000 + 240 * hour + 10_000);
+  });
+
   test('--identity-linger 0: a deleted MeshIdentity vouches no longer', () => {
     const rig = readRig({ linger: { kind: 'fixed', ms: 0 } });
     rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
