@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fetchBundle } from '../src/inputs/federation/fetch-bundle.ts';
 import { createFederationPoller } from '../src/inputs/federation/poll-federation.ts';
+import { createHostLookup } from '../src/inputs/federation/host-lookup.ts';
 import { createLanes } from '../src/inputs/federation/poll-lanes.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { relationshipKey } from '../src/trust/federation/relationship.ts';
@@ -84,8 +85,9 @@ async function measure(url: string, document: unknown): Promise<readonly number[
   });
   let fetched = 0;
   let done = Promise.withResolvers<void>();
+  const lookupHost = createHostLookup();
   const poller = createFederationPoller({
-    fetch: fetchBundle,
+    fetch: (request) => fetchBundle({ ...request, lookupHost }),
     clock: systemClock,
     lanes: createLanes(),
     limits: { minIntervalMs: 30_000, maxIntervalMs: 900_000 },

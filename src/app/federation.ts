@@ -4,6 +4,7 @@ import { fetchBundle } from '../inputs/federation/fetch-bundle.ts';
 import type { FetchReport } from '../inputs/federation/poll-context.ts';
 import { createFederationPoller } from '../inputs/federation/poll-federation.ts';
 import type { FederationPoller } from '../inputs/federation/poll-federation.ts';
+import { createHostLookup } from '../inputs/federation/host-lookup.ts';
 import { createLanes } from '../inputs/federation/poll-lanes.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -108,8 +109,9 @@ export async function startFederation(
     metrics.sourceEvents(federationSource, events);
     if (events.length > 0) pipeline.deliver(federationSource, events);
   };
+  const lookupHost = createHostLookup();
   const poller = createFederationPoller({
-    fetch: fetchBundle,
+    fetch: (request) => fetchBundle({ ...request, lookupHost }),
     clock,
     lanes: createLanes(),
     limits: settings,

@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
@@ -10,6 +10,8 @@ import type { FetchFailure } from '../../trust/federation/relationship-status.ts
 import { endpointUrlProblem } from '../../trust/model/parse-federated-trust-domain.ts';
 import { after } from '../../xds/timers/timers.ts';
 import { describeFailure, FetchError } from './fetch-failure.ts';
+import { resolveBySystem } from './host-lookup.ts';
+import type { HostLookup } from './host-lookup.ts';
 import { isPrivateAddress } from './private-address.ts';
 
 /** How the server is authenticated. */
@@ -30,6 +32,8 @@ export interface BundleRequest {
   readonly timeoutMs: number;
   /** True to refuse addresses that are not public. */
   readonly denyPrivate: boolean;
+  /** Finds the addresses of hosts. Default: getaddrinfo. */
+  readonly lookupHost?: HostLookup | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -101,7 +105,7 @@ function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promi
       'user-agent': input.userAgent,
       ...(input.etag === undefined ? {} : { 'if-none-match': input.etag }),
     },
-    ...(input.denyPrivate ? { lookup: lookupPublic } : {}),
+    lookup: lookupOf(input, signal),
     ...tlsOptions(host, input.check),
   });
   sent.on('error', reject);
@@ -152,19 +156,29 @@ async function readAnswer(response: IncomingMessage, { etag, maxBytes }: BundleR
   return { kind: 'document', text, etag: isUsable ? newEtag : undefined };
 }
 
-const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) {
-      callback(error, '', 0);
-      return;
-    }
-    const [first] = addresses;
-    if (first === undefined || addresses.some(({ address }) => isPrivateAddress(address)))
-      callback(new FetchError('connect', 'its address is not public (--federation-deny-private)'), '', 0);
-    else if (options.all === true) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+/** Returns the lookup of a request, which finds no private addresses if these are denied. */
+function lookupOf(
+  { denyPrivate, lookupHost = resolveBySystem }: BundleRequest,
+  signal: AbortSignal,
+): LookupFunction {
+  const addressesOf = async (host: string): Promise<readonly LookupAddress[]> => {
+    const addresses = await lookupHost(host, signal);
+    if (denyPrivate && addresses.some(({ address }) => isPrivateAddress(address)))
+      throw new FetchError('connect', 'its address is not public (--federation-deny-private)');
+    return addresses;
+  };
+  return (host, { all }, callback) => {
+    addressesOf(host).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (first === undefined) callback(new FetchError('dns', 'it has no address'), '', 0);
+        else if (all === true) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: unknown) => callback(error as NodeJS.ErrnoException, '', 0),
+    );
+  };
+}
 
 /**
  * Reads a response of at most `maxBytes` as UTF-8.

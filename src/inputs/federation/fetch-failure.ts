@@ -24,11 +24,11 @@ export function describeFailure(
   context: { readonly timedOut: boolean; readonly timeoutMs: number; readonly check: ServerCheck },
 ): FetchFailure {
   if (error instanceof FetchError) return { reason: error.reason, message: error.message };
-  if (context.timedOut)
-    return {
-      reason: 'connect',
-      message: `it did not respond completely within ${context.timeoutMs / 1000} s`,
-    };
+  if (context.timedOut) {
+    // The rest of a longer time differs by some milliseconds, but a finding must stay the same.
+    const seconds = context.timeoutMs < 1000 ? context.timeoutMs / 1000 : Math.ceil(context.timeoutMs / 1000);
+    return { reason: 'connect', message: `it did not respond completely within ${seconds} s` };
+  }
   const code = codeOf(error);
   // The message of the parser of Node.js may quote the response.
   if (code.startsWith('HPE_')) return { reason: 'document', message: 'the response is not HTTP' };

@@ -4,7 +4,8 @@ interface Lane {
   run(task: () => Promise<void>): Promise<void>;
 }
 
-function createLane(limit: number): Lane {
+/** Creates a lane that runs at most `limit` tasks at a time, in their order. */
+export function createLane(limit: number): Lane {
   const waiting: (() => void)[] = [];
   let running = 0;
   return {

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeFailure } from '../../../src/inputs/federation/fetch-failure.ts';
 import { fetchBundle } from '../../../src/inputs/federation/fetch-bundle.ts';
 import type { BundleRequest, ServerCheck } from '../../../src/inputs/federation/fetch-bundle.ts';
 import { bundleDocument, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
@@ -322,6 +323,34 @@ test('--federation-deny-private: does not connect to loopback, by address or by 
     assert.equal(await resultOf(requestOf(url, spiffe(ca), more)), result);
   }
   assert.equal(endpoint.requests.length, 0);
+});
+
+test('lookup of a host that is given: its addresses are used, and are checked too', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  const url = endpoint.url.replace('localhost', 'peer.test');
+  const hosts: string[] = [];
+  const lookupHost: BundleRequest['lookupHost'] = async (host) => {
+    hosts.push(host);
+    return [{ address: '127.0.0.1', family: 4 }];
+  };
+  assert.equal(await resultOf(requestOf(url, spiffe(ca), { lookupHost })), 'document');
+  assert.equal(
+    await resultOf(requestOf(url, spiffe(ca), { lookupHost, denyPrivate: true })),
+    'connect: its address is not public (--federation-deny-private)',
+  );
+  assert.deepEqual(hosts, ['peer.test', 'peer.test']);
+  assert.equal(
+    await resultOf(requestOf(url, spiffe(ca), { lookupHost: async () => [] })),
+    'dns: it has no address',
+  );
+});
+
+test('fetch that is over after the rest of its time: the failure has whole seconds, so that a finding stays the same', () => {
+  const context = { timedOut: true, timeoutMs: 9999.982783, check: spiffe(ca) };
+  assert.equal(
+    describeFailure(new Error('aborted'), context).message,
+    'it did not respond completely within 10 s',
+  );
 });
 
 test('name that does not exist: the failure says so', async () => {
