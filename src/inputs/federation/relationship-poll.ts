@@ -84,10 +84,11 @@ export function createRelationshipPoll(
   };
 
   const fail = (failure: FetchFailure): FetchFailure['reason'] => {
-    const wasTooOld = state.isTooOld;
+    const before = state;
     state = afterFailure(state, failure, clock.wall(), context.maxAgeMs);
-    if (state.isTooOld && !wasTooOld) {
-      deliverCurrent('absence');
+    const { isTooOld, lastSuccessAt } = state;
+    if (isTooOld && !before.isTooOld) deliverCurrent('absence');
+    if (isTooOld !== before.isTooOld || lastSuccessAt !== before.lastSuccessAt) {
       const toStore = bundleToStore(state);
       if (toStore !== undefined) context.save(toStore);
     }

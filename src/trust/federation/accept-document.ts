@@ -57,7 +57,8 @@ export function acceptDocument(
   const isSame = held?.digest === digest && held.kind === kind;
   const { sequence } = document;
   const next: HeldDocument = isSame
-    ? { ...held, sequence, count: held.count + 1 }
+    ? // A clock that went back must not make the wait longer by that time.
+      { ...held, sequence, since: Math.min(held.since, now), count: held.count + 1 }
     : { kind, digest, sequence, since: now, count: 1 };
   const rules = [...(isLower ? [lowerSequence] : []), ...(isEmpty ? [emptyBundle] : [])];
   if (rules.every(({ count, ms }) => next.count >= count && now - next.since >= ms))

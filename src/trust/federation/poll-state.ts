@@ -108,10 +108,13 @@ export function afterFailure(
   maxAgeMs: PollTimes['maxAgeMs'],
 ): PollState {
   const { failures } = state;
-  const end = endOfAge(state, maxAgeMs);
+  // After a clock that was ahead, the age of the bundle is not known. It counts from now, or it would not for long.
+  const lastSuccessAt = state.lastSuccessAt && Math.min(state.lastSuccessAt, now);
+  const dated = { ...state, lastSuccessAt };
+  const end = endOfAge(dated, maxAgeMs);
   const isOld = end !== undefined && now >= end;
   // A withdrawn bundle stays withdrawn, even if the clock goes back: only a success ends it.
-  return { ...state, error, failures: failures + 1, isTooOld: state.isTooOld || isOld };
+  return { ...dated, error, failures: failures + 1, isTooOld: state.isTooOld || isOld };
 }
 
 /** A document that was fetched, with its ETag. */

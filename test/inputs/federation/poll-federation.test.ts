@@ -398,6 +398,30 @@ test('--federation-max-age: a restart does not bring a withdrawn bundle back, bu
   assert.equal(after.saved.at(-1)?.isTooOld, undefined);
 });
 
+test('--federation-max-age: a clock that was ahead at the last success does not keep the bundle, nor does a restart', async () => {
+  const before = makePoller({ maxAgeMs: 10 * minute });
+  const time = before.clock.wall();
+  before.clock.setWall(time + 60_000 * minute);
+  before.respond(documentResponse(two));
+  before.update(relationship);
+  await before.settle();
+  before.clock.setWall(time);
+  before.respond(failure('connect'));
+  await before.pass(minute);
+  const kept = before.saved.at(-1) ?? assert.fail('nothing is stored');
+  const age = before.clock.wall() - kept.fetchedAt;
+  assert.ok(age >= 0 && age <= minute, `${age} ms`);
+  await before.pass(10 * minute);
+  assert.equal(before.takeEvents().at(-1), `gone ${path} by absence`);
+
+  const after = makePoller({ maxAgeMs: 10 * minute, stored: new Map([['default/spire.test', kept]]) });
+  after.update(relationship);
+  await after.pass(9 * minute);
+  assert.deepEqual(after.takeEvents(), [`content ${path}: 2`]);
+  await after.pass(2 * minute);
+  assert.deepEqual(after.takeEvents(), [`gone ${path} by absence`]);
+});
+
 test('--federation-max-age: an older bundle is withdrawn, and comes back with the next success', async () => {
   const { update, respond, settle, pass, takeEvents, poller } = makePoller({ maxAgeMs: 10 * minute });
   respond(documentResponse(two));

@@ -10,6 +10,7 @@ const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const cas = { a: [a], b: [b], ab: [a, b], none: [] };
 const second = 1000;
 const minute = 60 * second;
+const hour = 60 * minute;
 
 /** A document that comes at a time, and its effect. */
 type Step = readonly [
@@ -69,6 +70,19 @@ const cases: Readonly<Record<string, readonly Step[]>> = {
     [7 * minute, 'b', 1, 'hold'],
     [9 * minute, 'b', 1, 'hold'],
     [12 * minute, 'b', 1, 'apply'],
+  ],
+  'lower sequence, and the clock goes back: the wait begins again, and is no longer': [
+    [hour, 'a', 5, 'apply'],
+    [hour + minute, 'b', 1, 'hold'],
+    [2 * minute, 'b', 1, 'hold'],
+    [4 * minute, 'b', 1, 'hold'],
+    [7 * minute, 'b', 1, 'apply'],
+  ],
+  'without a key, and the clock goes back: the wait begins again, and is no longer': [
+    [hour, 'a', 5, 'apply'],
+    [hour + minute, 'none', 6, 'hold'],
+    [minute, 'none', 6, 'hold'],
+    [minute + 30 * second, 'none', 6, 'withdraw'],
   ],
   'stale replica behind one address: the newer content stays': [
     [0, 'ab', 5, 'apply'],
