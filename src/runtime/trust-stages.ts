@@ -1,3 +1,4 @@
+import { federationSource } from '../trust/federation/relationship.ts';
 import type { EventsBySource, IdentityStage } from '../trust/identity/identity-stage.ts';
 import type { ImportStage } from '../trust/imports/import-stage.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
@@ -12,7 +13,11 @@ export interface TrustStages {
   nextEnd(): number | undefined;
 }
 
-/** Joins the stages that are used: imports take their own sources, and MeshIdentities all others. */
+/**
+ * Joins the stages that are used: imports take their own sources, and MeshIdentities all others. Fetched bundles pass by:
+ * as a MeshTrust, a bundle has the name of the resource of its peer, which may be that of a MeshIdentity. It would then
+ * count as the publication of its CA, and replace the CA that follows from the MeshIdentity.
+ */
 export function createTrustStages(
   identities: IdentityStage | undefined,
   imports: ImportStage | undefined,
@@ -23,7 +28,7 @@ export function createTrustStages(
   return {
     apply(source, events, now) {
       if (imports?.reads(source) === true) return imports.apply(source, events, now);
-      if (identities === undefined) return new Map([[source, events]]);
+      if (identities === undefined || source === federationSource) return new Map([[source, events]]);
       return joinEvents(identities.apply(source, events, now), followOwn());
     },
     tick(now) {
