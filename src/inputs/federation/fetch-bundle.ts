@@ -99,6 +99,8 @@ function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promi
     agent: false,
     signal,
     minVersion: 'TLSv1.2',
+    // NODE_TLS_REJECT_UNAUTHORIZED must not let anyone give CA certificates to a trust domain.
+    rejectUnauthorized: true,
     headers: {
       accept: 'application/json',
       'accept-encoding': 'identity',

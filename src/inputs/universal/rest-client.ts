@@ -42,6 +42,8 @@ export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient
       const options: https.RequestOptions = {
         agent,
         signal,
+        // NODE_TLS_REJECT_UNAUTHORIZED must not let anyone vouch for zones.
+        rejectUnauthorized: true,
         headers: {
           accept: 'application/json',
           'user-agent': 'meshtrust',

@@ -89,6 +89,8 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
     const options: https.RequestOptions = { headers: {} };
     await addCredentials(current, options, signal);
+    // Only the kubeconfig can switch the check off, and not NODE_TLS_REJECT_UNAUTHORIZED.
+    options.rejectUnauthorized ??= true;
     const url = new URL(cluster.server.replace(/(?<!\/)\/+$/, '') + path);
     const secure = url.protocol === 'https:';
     // client-node's agent keeps its first client certificate, so it is only used if a proxy requires it.

@@ -9,6 +9,7 @@ import { fetchBundle } from '../../../src/inputs/federation/fetch-bundle.ts';
 import type { BundleRequest, ServerCheck } from '../../../src/inputs/federation/fetch-bundle.ts';
 import { bundleDocument, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
+import { withoutTlsChecks } from '../../kit/without-tls-checks.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 
 const id = 'spiffe://spire.test/spire/server';
@@ -323,6 +324,16 @@ test('--federation-deny-private: does not connect to loopback, by address or by 
     assert.equal(await resultOf(requestOf(url, spiffe(ca), more)), result);
   }
   assert.equal(endpoint.requests.length, 0);
+});
+
+test('NODE_TLS_REJECT_UNAUTHORIZED=0: an endpoint is still authenticated', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  using _ = withoutTlsChecks();
+  for (const check of [web(), spiffe(other)])
+    assert.match(
+      await resultOf(requestOf(endpoint.url, check)),
+      /the certificate is of a CA that is not trusted$/,
+    );
 });
 
 test('lookup of a host that is given: its addresses are used, and are checked too', async () => {
