@@ -4,7 +4,8 @@ import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { checkServerIdentity, getCACertificates } from 'node:tls';
+import { checkServerIdentity, createSecureContext, getCACertificates } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { endpointProblem } from '../../trust/federation/endpoint-cas.ts';
 import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
 import { endpointUrlProblem } from '../../trust/model/parse-federated-trust-domain.ts';
@@ -16,7 +17,7 @@ import { isPrivateAddress } from './private-address.ts';
 
 /** How the server is authenticated. */
 export type ServerCheck =
-  /** `extraCas` (PEM) are trusted beside the roots of Node.js. */
+  /** `extraCas` (PEM) are trusted beside the roots of Node.js. The same array is read once. */
   | { readonly kind: 'web'; readonly extraCas: readonly string[] }
   /** By its SPIFFE ID; `cas` (PEM) are the CA certificates of the trust domain of that ID. */
   | { readonly kind: 'spiffe'; readonly id: string; readonly cas: readonly string[] };
@@ -46,6 +47,7 @@ export type BundleResponse =
 /** SPIFFE Federation, section 7.5.1, demands a limit without naming one. */
 const maxRedirects = 5;
 const redirects: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
+const minVersion = 'TLSv1.2';
 /** The longest ETag that is kept. */
 const maxEtagLength = 256;
 
@@ -98,7 +100,7 @@ function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promi
     // A new connection each time: a resumed TLS session would not be checked again.
     agent: false,
     signal,
-    minVersion: 'TLSv1.2',
+    minVersion,
     // NODE_TLS_REJECT_UNAUTHORIZED must not let anyone give CA certificates to a trust domain.
     rejectUnauthorized: true,
     headers: {
@@ -120,18 +122,33 @@ function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promi
   return promise;
 }
 
-function tlsOptions(host: string, check: ServerCheck): RequestOptions {
+/** By the list of CA certificates. To read the roots of Node.js takes some tens of milliseconds. */
+const webContexts = new WeakMap<readonly string[], SecureContext>();
+
+/** Returns the context of connections that trust CA certificates (PEM) beside the roots of Node.js. */
+function contextWith(extraCas: readonly string[]): SecureContext {
+  const known = webContexts.get(extraCas);
+  if (known !== undefined) return known;
+  const made = createSecureContext({ ca: [...getCACertificates('default'), ...extraCas], minVersion });
+  webContexts.set(extraCas, made);
+  return made;
+}
+
+/** The type of options of `node:https` leaves the context out, which they pass on to `node:tls`. */
+type TlsOptions = RequestOptions & Pick<ConnectionOptions, 'secureContext'>;
+
+function tlsOptions(host: string, check: ServerCheck): TlsOptions {
   // An IP address must not be sent as the name of the server (RFC 6066, section 3).
   const servername = isIP(host) === 0 ? host : '';
   switch (check.kind) {
     case 'web': {
       const { extraCas } = check;
       // Without a name in the handshake, Node.js would check no name at all.
-      const named: RequestOptions = {
+      const named: TlsOptions = {
         servername,
         checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
       };
-      return extraCas.length === 0 ? named : { ...named, ca: [...getCACertificates('default'), ...extraCas] };
+      return extraCas.length === 0 ? named : { ...named, secureContext: contextWith(extraCas) };
     }
     case 'spiffe':
       return {

@@ -326,6 +326,21 @@ test('--federation-deny-private: does not connect to loopback, by address or by 
   assert.equal(endpoint.requests.length, 0);
 });
 
+test('web: the CAs of one list are read once, and those of another list count', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  let reads = 0;
+  const extraCas = Object.assign([ca.certPem], {
+    *[Symbol.iterator]() {
+      reads += 1;
+      yield ca.certPem;
+    },
+  });
+  for (let fetch = 0; fetch < 3; fetch += 1)
+    assert.equal(await resultOf(requestOf(endpoint.url, { kind: 'web', extraCas })), 'document');
+  assert.equal(reads, 1);
+  assert.match(await resultOf(requestOf(endpoint.url, web(other))), /of a CA that is not trusted$/);
+});
+
 test('NODE_TLS_REJECT_UNAUTHORIZED=0: an endpoint is still authenticated', async () => {
   await using endpoint = await startBundleEndpoint(leaf, document);
   using _ = withoutTlsChecks();
