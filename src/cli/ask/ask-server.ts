@@ -1,5 +1,5 @@
 import { request as requestPlain } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { ApiError, ApiErrorCode } from '../../api/api-types.ts';
@@ -37,12 +37,17 @@ export async function askServer(
   path: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const { status, answer } = await exchange(server, method, path, signal).catch((error: unknown) => {
-    throw new CommandError(
-      exitCode.unreachable,
-      `${server.name}: the server does not answer: ${causeOf(error)}`,
-    );
-  });
+  let wasSent = false;
+  const onSent = (): void => void (wasSent = true);
+  const { status, answer } = await exchange(server, { method, path, signal, onSent }).catch(
+    (error: unknown) => {
+      const isUnknown = wasSent && method === 'POST';
+      throw new CommandError(
+        exitCode.unreachable,
+        `${server.name}: the server does not answer: ${causeOf(error)}${isUnknown ? '; it is unknown whether it carried out the request: run the command again' : ''}`,
+      );
+    },
+  );
   if (status >= 200 && status < 300 && answer !== undefined) return answer;
   if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, answer.error.code);
   throw new AnswerError(
@@ -52,24 +57,27 @@ export async function askServer(
   );
 }
 
+interface Sending {
+  readonly method: string;
+  readonly path: string;
+  readonly signal: AbortSignal;
+  /** Called once the whole request is sent: after an error without it, the server has not carried out the request. */
+  readonly onSent: () => void;
+}
+
 async function exchange(
   server: ServerAccess,
-  method: string,
-  path: string,
-  signal: AbortSignal,
+  { signal, ...rest }: Sending,
 ): Promise<{ readonly status: number; readonly answer: unknown }> {
-  const response = await respondedTo(server, {
-    method,
-    path,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
-  });
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  const response = await respondedTo(server, { ...rest, signal: limited });
   return { status: response.statusCode ?? 0, answer: parseJson(await text(response)) };
 }
 
 /** Sends one request on a new connection: commands are short, and servers may restart between two requests. */
 function respondedTo(
   { target, token, tls }: ServerAccess,
-  options: Pick<RequestOptions, 'method' | 'path' | 'signal'>,
+  { onSent, ...options }: Sending,
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = {
@@ -84,7 +92,7 @@ function respondedTo(
       : target.url.protocol === 'https:'
         ? requestTls(target.url, { ...all, ...tls })
         : requestPlain(target.url, all);
-  request.on('response', resolve).on('error', reject).end();
+  request.on('finish', onSent).on('response', resolve).on('error', reject).end();
   return promise;
 }
 

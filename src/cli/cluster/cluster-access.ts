@@ -27,6 +27,8 @@ export interface ObjectKind extends Pick<WatchedResource, 'group' | 'version' | 
 export interface ClusterAccess extends Disposable {
   /** @throws {CommandError} if the API server cannot be reached. */
   readonly call: (request: Parameters<typeof callApi>[1]) => Promise<ApiReply>;
+  /** Like `call`, but without a response it returns whether the request was sent. */
+  readonly tryCall: (request: Parameters<typeof callApi>[1]) => Promise<ApiReply>;
   /**
    * Lists all objects of a kind, in pages. `namespace`: `undefined` for those that the options select.
    * @throws {CommandError} if they cannot be listed.
@@ -45,14 +47,16 @@ export function openClusterAccess(
   { env, cluster, signal }: Pick<CommandIo, 'env' | 'cluster' | 'signal'>,
 ): ClusterAccess {
   const client = clientOf(kubeconfig ?? cluster?.kubeconfig, cluster?.context, env);
+  const tryCall: ClusterAccess['tryCall'] = (request) => callApi(client, request, signal, patience);
   const call: ClusterAccess['call'] = async (request) => {
-    const reply = await callApi(client, request, signal, patience);
+    const reply = await tryCall(request);
     if (reply.kind === 'unreachable')
       throw new CommandError(exitCode.unreachable, `the API server cannot be reached: ${reply.reason}`);
     return reply;
   };
   return {
     call,
+    tryCall,
     async list(kind, namespace = kubeAllNamespaces === true ? undefined : kubeNamespace) {
       const found: unknown[] = [];
       let next = '';

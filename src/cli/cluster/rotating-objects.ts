@@ -4,6 +4,7 @@ import type { ApiReply } from '../../kubernetes/client/call-api.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
+import { hasPatch } from '../../trust/rotation/edit-object.ts';
 import type { PatchOperation } from '../../trust/rotation/edit-object.ts';
 import { asMapping } from '../../text/json.ts';
 import { CommandError, ConflictError, exitCode } from '../terminal/exit-code.ts';
@@ -23,7 +24,10 @@ interface ClusterResource {
 export interface Cluster extends Disposable {
   /** @throws {CommandError} if they cannot be read. */
   readonly read: () => Promise<readonly ClusterResource[]>;
-  /** @throws {CommandError} if the object was changed meanwhile, or the API server refuses the patch. */
+  /**
+   * @throws {CommandError} if the object was changed meanwhile, the API server refuses the patch, or it is unknown whether
+   * the patch was applied.
+   */
   readonly patch: (target: ClusterResource, operations: readonly PatchOperation[]) => Promise<void>;
 }
 
@@ -36,7 +40,7 @@ export function openCluster(
   io: Pick<CommandIo, 'env' | 'cluster' | 'signal'>,
 ): Cluster {
   const access = openClusterAccess(options, io);
-  const { call } = access;
+  const { tryCall } = access;
   return {
     read: async () =>
       (await access.list({ ...meshTrusts, title: 'MeshTrusts' })).flatMap((item) => readObject(item, parse)),
@@ -44,22 +48,41 @@ export function openCluster(
       const metadata = asMapping(object['metadata']);
       const [namespace, name] = [metadata?.['namespace'], metadata?.['name']].map(String);
       const place = `${pathOf(meshTrusts, namespace)}/${encodeURIComponent(name ?? '')}`;
-      const reply = await call({
+      const reply = await tryCall({
         method: 'PATCH',
         type: 'application/json-patch+json',
         path: `${place}?fieldManager=${fieldManager}`,
         body: operations,
       });
       if (reply.kind === 'answered' && reply.status === 200) return;
-      const current = await call(place);
+      if (reply.kind === 'unreachable' && !reply.wasSent)
+        throw new CommandError(exitCode.unreachable, `the API server cannot be reached: ${reply.reason}`);
+      const current = await tryCall(place);
+      // The response was lost, and perhaps another client has changed other fields since.
+      if (current.kind === 'answered' && current.status === 200 && hasPatch(current.object, operations))
+        return;
       if (isOther(current, metadata?.['resourceVersion']))
         throw new ConflictError(
           `refused: R55 conflict: ${path} was changed since this command read it; run the command again`,
         );
-      throw new CommandError(exitCode.negative, `${path} cannot be changed: ${refusalOf(reply)}`);
+      if (reply.kind === 'answered' && reply.status < 500)
+        throw new CommandError(exitCode.negative, `${path} cannot be changed: ${refusalOf(reply)}`);
+      throw new CommandError(exitCode.unreachable, describeUnknown(path, reply, current));
     },
     [Symbol.dispose]: () => access[Symbol.dispose](),
   };
+}
+
+/**
+ * Returns the message for a patch without a clear answer. The API server may still carry it out, also if the object does
+ * not have it yet.
+ */
+function describeUnknown(path: string, reply: ApiReply, current: ApiReply): string {
+  const what =
+    current.kind === 'answered' && current.status === 200
+      ? 'the object does not have the change so far, but the API server may still make it'
+      : 'and the object cannot be read again';
+  return `${path}: it is unknown whether it was changed: the API server did not confirm it (${refusalOf(reply)}); ${what}; look at it with meshtrust rotate status, and run this command again if it was not changed`;
 }
 
 /** True if an object was deleted or has another version. False if it could not be read, so that nothing is known. */

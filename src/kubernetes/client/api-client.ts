@@ -29,8 +29,11 @@ export interface ApiClient {
    * @throws {Error} if there is no response: connection, TLS, unreadable credentials, or `signal` aborted.
    */
   get(path: string, signal: AbortSignal): Promise<ApiAnswer>;
-  /** Like `get`, for requests with a body. */
-  send(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer>;
+  /**
+   * Like `get`, for requests with a body. `onSent` is called once the whole request is sent: after an error without it,
+   * the API server has not carried out the request.
+   */
+  send(request: ApiRequest, signal: AbortSignal, onSent?: () => void): Promise<ApiAnswer>;
   /** Makes the next request read the kubeconfig again, because it may have changed. */
   forget(): void;
   /** Closes idle connections. */
@@ -82,7 +85,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     method: string,
     path: string,
     signal: AbortSignal,
-    { headers = {}, body }: Sent = {},
+    { headers = {}, body, onSent }: Sent = {},
   ): Promise<ApiAnswer> => {
     current ??= open();
     const cluster = current.config.getCurrentCluster();
@@ -98,15 +101,17 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
       options.agent = agents[secure ? 'https:' : 'http:'];
     }
     options.headers = Object.assign({}, options.headers, fixedHeaders, headers);
-    return answerOf((secure ? https : http).request(url, { ...options, method, signal }), body);
+    const request = (secure ? https : http).request(url, { ...options, method, signal });
+    if (onSent !== undefined) request.on('finish', onSent);
+    return answerOf(request, body);
   };
 
   return {
     get: (path, signal) => send('GET', path, signal),
-    send: ({ method, path, type = 'application/json', body }, signal) => {
+    send: ({ method, path, type = 'application/json', body }, signal, onSent) => {
       const bytes = Buffer.from(JSON.stringify(body));
       const headers = { 'content-type': type, 'content-length': bytes.length };
-      return send(method, path, signal, { headers, body: bytes });
+      return send(method, path, signal, { headers, body: bytes, onSent });
     },
     forget: () => {
       current = undefined;
@@ -120,6 +125,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
 interface Sent {
   readonly headers?: http.OutgoingHttpHeaders;
   readonly body?: Buffer;
+  readonly onSent?: (() => void) | undefined;
 }
 
 /** Waits for a promise that does not support signals. Rejects when the signal is aborted. */

@@ -13,8 +13,8 @@ export type ApiReply =
       readonly object: Readonly<Record<string, unknown>>;
       readonly retryAfterMs: number | undefined;
     }
-  /** There was no response. It is unknown whether the API server carried out the request. */
-  | { readonly kind: 'unreachable'; readonly reason: string };
+  /** There was no response. If the request was sent, it is unknown whether the API server carried it out. */
+  | { readonly kind: 'unreachable'; readonly reason: string; readonly wasSent: boolean };
 
 const defaultMs = 5_000;
 const maxResponseLength = 4 * 2 ** 20;
@@ -27,16 +27,17 @@ export async function callApi(
   withinMs: number = defaultMs,
 ): Promise<ApiReply> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(timerMs(Math.ceil(withinMs)))]);
+  let wasSent = false;
   try {
     const answer = await (typeof request === 'string'
       ? client.get(request, limited)
-      : client.send(request, limited));
+      : client.send(request, limited, () => (wasSent = true)));
     if (answer.status === 401) client.forget();
     return await replyOf(answer);
   } catch (error) {
     // The credentials and the address in the kubeconfig may have changed.
     client.forget();
-    return { kind: 'unreachable', reason: describeError(error) };
+    return { kind: 'unreachable', reason: describeError(error), wasSent };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { MeshTrust } from '../model/mesh-trust.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
 import { rotationKeyNames } from '../rotation-keys.ts';
-import { isMapping } from '../../text/json.ts';
+import { asMapping, isMapping } from '../../text/json.ts';
 import { withoutBlock } from './edit-certificates.ts';
 import { isOnlyChange } from './edit-text.ts';
 import type { Edit } from './edit-text.ts';
@@ -64,6 +64,39 @@ export function patchObject(
         : [{ op: 'replace', path: '/spec/caBundles', value: bundles } as const]),
     ],
   };
+}
+
+/**
+ * Returns whether an object has what the operations of a patch write. After a lost response, this tells whether the
+ * patch was applied; other fields may have changed since.
+ */
+export function hasPatch(object: unknown, operations: readonly PatchOperation[]): boolean {
+  return operations.every((operation) => {
+    if (operation.op === 'test') return true;
+    const found = valueAt(object, operation.path);
+    return operation.op === 'remove' ? found === undefined : includes(found, operation.value);
+  });
+}
+
+/** Returns the value at a JSON pointer (RFC 6901) without array indices. */
+function valueAt(object: unknown, pointer: string): unknown {
+  const names = pointer.slice(1).split('/');
+  return names.reduce<unknown>(
+    (value, name) => asMapping(value)?.[name.replaceAll('~1', '/').replaceAll('~0', '~')],
+    object,
+  );
+}
+
+/** Returns whether two values are equal, apart from further fields and the order of fields in mappings of the first. */
+function includes(found: unknown, expected: unknown): boolean {
+  if (Array.isArray(expected))
+    return (
+      Array.isArray(found) &&
+      found.length === expected.length &&
+      expected.every((one, index) => includes(found[index], one))
+    );
+  if (!isMapping(expected)) return found === expected;
+  return isMapping(found) && Object.entries(expected).every(([name, value]) => includes(found[name], value));
 }
 
 function annotationOperations(

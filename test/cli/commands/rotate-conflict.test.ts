@@ -86,3 +86,93 @@ suite('meshtrust rotate --apply while servers write the status of the object', (
     assert.match(stderr, /refused: R55 conflict: kubernetes:kuma-system\/zone was changed/);
   });
 });
+
+/** What the API server does with a patch whose response does not arrive. */
+interface Loss {
+  readonly isApplied: boolean;
+  /** True if the object cannot be read afterwards either. */
+  readonly isLasting?: boolean;
+  /** The status of a response; by default the connection ends without one. */
+  readonly status?: number | undefined;
+}
+
+/** Runs `rotate back` on an object in the cluster, once, with a patch whose response is lost. */
+async function backWithLoss(
+  t: TestContext,
+  { isApplied, isLasting = false, status }: Loss,
+): Promise<Outcome & { readonly patches: number }> {
+  const api = await startFakeApiServer(t);
+  await using dir = await makeTempDir();
+  const kubeconfig = dir.join('kubeconfig');
+  await writeFile(kubeconfig, insecureKubeconfig(api.url, { token: 'secret-token' }));
+  const nowhere = `--server=http://127.0.0.1:${await freePort()}`;
+  let outcome: Outcome | undefined;
+  const ended = run(['rotate', 'back', '--apply', `--kubeconfig=${kubeconfig}`, nowhere]).then(
+    async (result) => {
+      outcome = result;
+      await fetch(api.url);
+    },
+  );
+  const object = objectAt(1) as {
+    readonly metadata: { resourceVersion: string; annotations: Record<string, string> };
+  };
+  let patches = 0;
+  for (;;) {
+    const asked = await api.asked();
+    if (outcome !== undefined) {
+      asked.answer(200, {});
+      break;
+    }
+    if (asked.method === 'PATCH') {
+      patches += 1;
+      if (isApplied) {
+        delete object.metadata.annotations['meshtrust.io/rotation-switched-at'];
+        const operations = (await asked.body()) as readonly {
+          readonly path: string;
+          readonly value: string;
+        }[];
+        const backAt = operations.find(({ path }) => path.endsWith('back-at'))?.value ?? '';
+        object.metadata.annotations['meshtrust.io/rotation-back-at'] = backAt;
+        // A server writes its status as well.
+        object.metadata.resourceVersion = '3';
+      }
+      if (status === undefined) asked.drop();
+      else asked.refuse(status);
+    } else if (asked.path.endsWith('/zone')) {
+      if (isLasting) asked.drop();
+      else asked.answer(200, object);
+    } else asked.list([object], '1');
+  }
+  await ended;
+  return { ...outcome, patches };
+}
+
+suite('meshtrust rotate --apply without a response to the patch', () => {
+  for (const status of [undefined, 504])
+    test(`${status ?? 'connection ends'}, and the object has the change → patched`, async (t) => {
+      const { code, stderr, patches } = await backWithLoss(t, { isApplied: true, status });
+      assert.deepEqual([code, patches], [0, 1], stderr);
+      assert.match(stderr, /^kubernetes:kuma-system\/zone: patched; next: /);
+    });
+
+  for (const status of [undefined, 504])
+    test(`${status ?? 'connection ends'}, and the object does not have the change → unknown, exit 3`, async (t) => {
+      const { code, stderr, patches } = await backWithLoss(t, { isApplied: false, status });
+      assert.deepEqual([code, patches], [3, 1]);
+      assert.match(stderr, /kubernetes:kuma-system\/zone: it is unknown whether it was changed: .* so far/);
+      assert.match(stderr, /look at it with meshtrust rotate status/);
+    });
+
+  for (const isApplied of [true, false])
+    test(`object cannot be read again, and ${isApplied ? 'has' : 'does not have'} the change → unknown, exit 3`, async (t) => {
+      const { code, stderr } = await backWithLoss(t, { isApplied, isLasting: true });
+      assert.equal(code, 3);
+      assert.match(stderr, /it is unknown whether it was changed: .* cannot be read again/);
+    });
+
+  test('patch that the API server refuses → cannot be changed, exit 1', async (t) => {
+    const { code, stderr } = await backWithLoss(t, { isApplied: false, status: 403 });
+    assert.equal(code, 1);
+    assert.match(stderr, /kubernetes:kuma-system\/zone cannot be changed: 403/);
+  });
+});

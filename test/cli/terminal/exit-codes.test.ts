@@ -114,6 +114,23 @@ suite('the exit code', () => {
     assert.match(stderr, /^error: \S+: the server does not answer: connection refused/);
   });
 
+  test('server does not answer a request that changes something: 3; unknown only if the request was sent', async () => {
+    const lost = createServer((_, response) => response.destroy());
+    lost.listen(0, '127.0.0.1');
+    await once(lost, 'listening');
+    const address = lost.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const sent = await run(['federation', 'refresh', `--server=http://127.0.0.1:${port}`]);
+    lost.close();
+    const refused = await run(['federation', 'refresh', `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.deepEqual([sent.code, refused.code], [3, 3]);
+    assert.match(
+      sent.stderr,
+      /does not answer: .*; it is unknown whether it carried out the request: run the command/,
+    );
+    assert.match(refused.stderr, /the server does not answer: connection refused\n$/);
+  });
+
   test('server answers with an error: 1, with its message', async () => {
     await using server = await answering(403, '{"error":{"code":"forbidden","message":"not from here"}}');
     const refused = await run(['guard', 'release', `--server=${server.url}`]);
