@@ -47,7 +47,9 @@ export function createSignatureChecker({
   /** False after a read that failed: the keys may be others by now. */
   let isCurrent = false;
   let attemptedAt = Number.NEGATIVE_INFINITY;
+  /** The read that is under way. There is one at most: of two, an older answer could replace a newer one. */
   let running: Promise<void> | undefined;
+  /** The read that begins later, and all callers that wait for it. Meanwhile no other read begins. */
   let next: Promise<void> | undefined;
 
   async function readKeys(): Promise<void> {
@@ -61,10 +63,19 @@ export function createSignatureChecker({
   }
 
   function begin(): Promise<void> {
-    running = readKeys().finally(() => {
-      running = undefined;
-    });
+    running = readOnce();
     return running;
+  }
+
+  /** A defect must not end the server, or the reads that follow. */
+  async function readOnce(): Promise<void> {
+    try {
+      await readKeys();
+    } catch {
+      isCurrent = false;
+    } finally {
+      running = undefined;
+    }
   }
 
   /** Waits for the read that is under way, which may have begun too early, and for the time between two reads. */
@@ -90,7 +101,8 @@ export function createSignatureChecker({
       // The caller has the keys read again for a token of an unlisted key. A read that begins here would delay that one.
       if (verdict === 'unlisted') return verdict;
       const mostMs = verdict === 'signed' ? otherwiseMs : isCurrent ? notSignedMs : leastGapMs;
-      if (clock() - attemptedAt >= mostMs && running === undefined) void begin();
+      const isFree = running === undefined && next === undefined;
+      if (isFree && clock() - attemptedAt >= mostMs) void begin();
       return verdict;
     },
     readAgain: () => (next ??= beginLater()),

@@ -18,6 +18,7 @@ async function setUp(t: TestContext, otherIssuer?: string) {
   let time = 0;
   const problems: (string | undefined)[] = [];
   let isRead = Promise.withResolvers<void>();
+  let isReportFailing = false;
   const checker = createSignatureChecker({
     client,
     signal: closing.signal,
@@ -26,10 +27,15 @@ async function setUp(t: TestContext, otherIssuer?: string) {
     read: (problem) => {
       problems.push(problem);
       isRead.resolve();
+      if (!isReportFailing) return;
+      isReportFailing = false;
+      throw new Error('cannot be reported');
     },
   });
   return {
     checker,
+    /** Makes the next report of a read throw. */
+    failReport: () => void (isReportFailing = true),
     problems,
     requests: () => server.requests(),
     pass: (ms: number) => {
@@ -128,6 +134,33 @@ suite('signing keys of the API server', () => {
     await read;
     assert.equal(checker.check(second.issue({})), 'signed');
     assert.equal(requests(), 2);
+  });
+
+  test('keys that are about to be read again: a token that is due for a read begins no other one', async (t) => {
+    const { checker, answer, pass, requests } = await setUp(t);
+    const [first, second] = [createTokenIssuer('first'), createTokenIssuer('second')];
+    await answer(200, first.keys);
+    // The next read may begin in 20 ms.
+    pass(1_980);
+    const read = checker.readAgain();
+    pass(300_000);
+    assert.equal(checker.check(first.issue({})), 'signed');
+    await answer(200, second.keys);
+    await read;
+    assert.equal(checker.check(second.issue({})), 'signed');
+    assert.equal(requests(), 2, 'two reads at once could end in the other order');
+  });
+
+  test('report of a read that throws: the keys are read again later', async (t) => {
+    const { checker, answer, pass, failReport } = await setUp(t);
+    const issuer = createTokenIssuer();
+    failReport();
+    await answer(200, issuer.keys);
+    pass(2_000);
+    const read = checker.readAgain();
+    await answer(200, issuer.keys);
+    await read;
+    assert.equal(checker.check(issuer.issue({})), 'signed');
   });
 
   test('unlisted key, and the keys cannot be read again: its signature is unknown, and that of a known key is not', async (t) => {
