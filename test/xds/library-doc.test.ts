@@ -7,21 +7,25 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Metadata, status } from '@grpc/grpc-js';
-import { typeUrls } from '../../src/xds/index.ts';
+import { anonymousNode, typeUrls } from '../../src/xds/index.ts';
+import type { PeerCertificate, XdsNode, XdsPeer } from '../../src/xds/index.ts';
 import { createClient } from './client.ts';
 import { ads } from './loopback/serving.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The examples of the document, with the library of this checkout. */
-function examples(): readonly [whole: string, authorize: string] {
+function examples(): readonly [whole: string, groupOf: string, authorize: string] {
   const document = readFileSync(join(root, 'docs/xds-library.md'), 'utf8');
   const entry = pathToFileURL(join(root, 'src/xds/index.ts')).href;
-  const [whole, authorize, ...more] = [...document.matchAll(/```ts\n([^]*?)```\n/g)].map(([, code = '']) =>
-    code.replaceAll("'meshtrust-xds'", `'${entry}'`),
+  const [whole, groupOf, authorize, ...more] = [...document.matchAll(/```ts\n([^]*?)```\n/g)].map(
+    ([, code = '']) => code.replaceAll("'meshtrust-xds'", `'${entry}'`),
   );
-  assert.ok(whole !== undefined && authorize !== undefined && more.length === 0);
-  return [whole.replace('127.0.0.1:5678', '127.0.0.1:0'), authorize];
+  assert.ok(
+    whole !== undefined && groupOf !== undefined && authorize !== undefined && more.length === 0,
+    'three examples',
+  );
+  return [whole.replace('127.0.0.1:5678', '127.0.0.1:0'), groupOf, authorize];
 }
 
 /** Runs a program in a folder inside the checkout, so that its imports resolve. Its first line has the port. */
@@ -69,6 +73,47 @@ test('example of docs/xds-library.md: serves endpoints, logs ACKs and NACKs, and
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
+test('example of groupOf in docs/xds-library.md: a verified certificate, a header, the node and the address', async () => {
+  const [, code] = examples();
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  const folder = mkdtempSync(join(root, '.cache', 'library-doc-'));
+  using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+  const file = join(folder, 'group-of.ts');
+  writeFileSync(file, `${code}export { groupOf };\n`);
+  const { groupOf } = (await import(pathToFileURL(file).href)) as {
+    readonly groupOf: (node: XdsNode, peer: XdsPeer) => string;
+  };
+  const certificate = (subjectaltname: string, isVerified = true): PeerCertificate => ({
+    subject: 'CN=proxy',
+    subjectaltname,
+    raw: new Uint8Array(),
+    chain: [],
+    isVerified,
+  });
+  const blue = 'URI:spiffe://example.org/team/blue';
+  const cases: readonly (readonly [
+    expected: string,
+    peer: Partial<XdsPeer>,
+    metadata?: XdsNode['metadata'],
+  ])[] = [
+    ['team/blue', { certificate: certificate(blue) }],
+    ['public/unknown', { certificate: certificate(blue, false) }],
+    ['public/unknown', { certificate: certificate(`DNS:a, ${blue}`) }],
+    ['public/unknown', { certificate: certificate('URI:spiffe://other.org/team/blue') }],
+    ['public/west', { metadata: { get: () => ['west'] } }, { zone: 'east' }],
+    ['public/east', {}, { zone: 'east' }],
+    ['public/local', { address: '127.0.0.1:40000' }],
+  ];
+  for (const [expected, peer, metadata = {}] of cases)
+    assert.equal(
+      groupOf(
+        { ...anonymousNode, metadata },
+        { address: '10.0.0.1:40000', certificate: undefined, metadata: { get: () => [] }, ...peer },
+      ),
+      expected,
+    );
+});
+
 /** Completes the example of `authorize`: a directory of teams, resources of a team, and a port. */
 const completion = `
 import { ServerCredentials } from '@grpc/grpc-js';
@@ -78,7 +123,7 @@ server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, port) =>
 `;
 
 test('example of authorize in docs/xds-library.md: names the group, and refuses tokens and nodes', async () => {
-  const [whole, code] = examples();
+  const [whole, , code] = examples();
   const [, entry = ''] = /from '(file:[^']+)'/.exec(whole) ?? [];
   const asked = 'declare function teamOf(token: string): Promise<string | undefined>;';
   const served = 'addXdsServices(new Server(), createSnapshotStore(), { authorize });';

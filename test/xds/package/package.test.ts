@@ -60,6 +60,12 @@ suite('package meshtrust-xds', () => {
     assert.deepEqual(await child.stop('SIGTERM'), { code: 0, signal: null });
   });
 
+  test('further examples of docs/xds-library.md: compile', async () => {
+    const [, ...codes] = [...packed.readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code);
+    assert.equal(codes.length, 2);
+    for (const [index, code] of codes.entries()) await packed.compile(`example-${index}.ts`, code);
+  });
+
   test('exports: are these, and no others', () => {
     assert.deepEqual(Object.keys(library).sort(), [
       'addXdsServices',
