@@ -5,7 +5,10 @@ import type { ClaimedCertificate } from './claim.ts';
 export interface RemovedCas {
   /** Called with the CA certificates in force: at the start, and after each change. */
   update(inForce: readonly X509Certificate[]): void;
-  /** True if the certificate is of a removed CA, and of none in force. */
+  /**
+   * True if the certificate is below a removed CA, and no chain leads from it to a root in force. As with TLS, a chain
+   * consists of certificates that the client sent and of those in force, and an intermediate in force is no root.
+   */
   include(certificate: ClaimedCertificate): boolean;
 }
 
@@ -29,23 +32,22 @@ export function createRemovedCas(): RemovedCas {
     },
     include(certificate) {
       if (removed.size === 0) return false;
-      const path = pathsOf(certificate);
-      return reaches(path, removed) && !reaches(path, current);
+      const [leaf, ...sent] = [certificate.leaf, ...certificate.chain.slice(0, mostOfClient)].flatMap(read);
+      if (leaf === undefined) return false;
+      const known = above(leaf, [...sent, ...current.values(), ...removed.values()]);
+      if (!known.some(({ fingerprint256 }) => removed.has(fingerprint256))) return false;
+      const inForce = above(leaf, [...sent, ...current.values()]);
+      return !inForce.some((one) => current.has(one.fingerprint256) && isIssuedBy(one, one));
     },
   };
 }
 
-/** Returns the certificate of the client, and those that it sent and that are above it. */
-function pathsOf({ leaf, chain }: ClaimedCertificate): readonly X509Certificate[] {
-  const [first, ...sent] = [leaf, ...chain.slice(0, mostOfClient)].flatMap(read);
-  const found = first === undefined ? [] : [first];
-  for (const below of found)
-    for (const above of sent) if (!found.includes(above) && isIssuedBy(below, above)) found.push(above);
-  return found;
-}
-
-function reaches(path: readonly X509Certificate[], cas: ReadonlyMap<string, X509Certificate>): boolean {
-  return path.some((one) => cas.has(one.fingerprint256) || cas.values().some((ca) => isIssuedBy(one, ca)));
+/** Returns a certificate, and those of the others that are above it. */
+function above(certificate: X509Certificate, others: readonly X509Certificate[]): readonly X509Certificate[] {
+  // Iteration over a Set includes the elements that are added during it.
+  const found = new Set([certificate]);
+  for (const one of found) for (const other of others) if (isIssuedBy(one, other)) found.add(other);
+  return [...found];
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
+import { connect, createServer } from 'node:tls';
 import { certificateJudge } from '../../src/access/certificate-judge.ts';
 import { createRemovedCas } from '../../src/access/removed-cas.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
@@ -17,6 +20,10 @@ const parsed = (...cas: readonly Certificate[]): readonly X509Certificate[] =>
   cas.map(({ certPem }) => new X509Certificate(certPem));
 const spiffeId = 'spiffe://a.test/proxy';
 const ofOld = makeLeaf(old, { spiffeId });
+const below = makeLeaf(intermediate, { spiffeId });
+const deep = makeIntermediate(intermediate, { commonName: 'Deep' });
+/** The name and key of the intermediate, signed by another root. */
+const crossSigned = makeIntermediate(kept, { key: intermediate });
 
 suite('client certificate of a CA that was removed from the client CAs', () => {
   const cases: readonly (readonly [
@@ -46,18 +53,151 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       [ofKept],
       'refused',
     ],
-    ['CA that only TLS has read yet', [[old, kept], [kept]], makeLeaf(other, { spiffeId }), [], 'accepted'],
+    ['intermediate removed, whose root stays', [[old, intermediate], [old]], below, [], 'refused'],
+    [
+      'intermediate removed, whose root stays, and the client sends it',
+      [[old, intermediate], [old]],
+      below,
+      [intermediate],
+      'accepted',
+    ],
+    [
+      'intermediate removed, and the leaf is of its root',
+      [[old, intermediate], [old]],
+      ofOld,
+      [],
+      'accepted',
+    ],
+    // TLS accepts no chain that ends at an intermediate.
+    ['root removed, and its intermediate stays', [[old, intermediate], [intermediate]], below, [], 'refused'],
+    [
+      'root removed, and its intermediate stays, which the client sends',
+      [[old, intermediate], [intermediate]],
+      below,
+      [intermediate],
+      'refused',
+    ],
+    [
+      'root removed, and the leaf is of the root',
+      [[old, intermediate], [intermediate]],
+      ofOld,
+      [],
+      'refused',
+    ],
+    [
+      'both removed, and another CA stays',
+      [[old, intermediate, kept], [kept]],
+      below,
+      [intermediate],
+      'refused',
+    ],
+    [
+      'intermediate below another one removed, and the client sends both',
+      [[old, intermediate, deep], [old]],
+      makeLeaf(deep, { spiffeId }),
+      [deep, intermediate],
+      'accepted',
+    ],
+    [
+      'intermediate between the two removed, and the client sends the lower one',
+      [
+        [old, intermediate, deep],
+        [old, deep],
+      ],
+      makeLeaf(deep, { spiffeId }),
+      [deep],
+      'refused',
+    ],
   ];
+  const lenient: typeof cases = [
+    [
+      'root removed, and its intermediate stays, which another root signed as well',
+      [
+        [old, intermediate, crossSigned, kept],
+        [intermediate, crossSigned, kept],
+      ],
+      below,
+      [],
+      'accepted',
+    ],
+    [
+      'root removed, and the client sends its intermediate as another root signed it',
+      [
+        [old, intermediate, kept],
+        [intermediate, kept],
+      ],
+      below,
+      [crossSigned],
+      'accepted',
+    ],
+  ];
+  // OpenSSL tries one chain only: it refuses these clients on a new connection.
+  for (const [what, lists, leaf, chain] of lenient)
+    test(`${what}: accepted`, () => {
+      assert.equal(judgeAfter(lists, leaf, chain), 'spiffe');
+    });
+
+  test('CA that only TLS has read yet: accepted', () => {
+    assert.equal(judgeAfter([[old, kept], [kept]], makeLeaf(other, { spiffeId }), []), 'spiffe');
+  });
+
   for (const [what, lists, leaf, chain, expected] of cases)
-    test(`${what}: ${expected}`, () => {
-      const removedCas = createRemovedCas();
-      for (const list of lists) removedCas.update(parsed(...list));
-      const judge = certificateJudge(undefined, {
-        view: () => ({ readiness: { kind: 'ready' }, meshes: new Map() }),
-        now: () => Date.now(),
-        removedCas,
-      });
-      const judged = judge({ leaf: leaf.der, chain: chain.map(({ der }) => der), isVerified: true });
-      assert.equal(judged.kind, expected === 'refused' ? 'refused' : 'spiffe');
+    test(`${what}: ${expected}, as a new connection is`, async () => {
+      const kind = judgeAfter(lists, leaf, chain);
+      assert.equal(kind, expected === 'refused' ? 'refused' : 'spiffe');
+      assert.equal(await connectTo(lists.at(-1) ?? [], leaf, chain), expected);
     });
 });
+
+/** Returns the kind of the identity of a client whose connection outlives the lists of CA certificates. */
+function judgeAfter(
+  lists: readonly (readonly Certificate[])[],
+  leaf: Certificate,
+  chain: readonly Certificate[],
+): string {
+  const removedCas = createRemovedCas();
+  for (const list of lists) removedCas.update(parsed(...list));
+  const judge = certificateJudge(undefined, {
+    view: () => ({ readiness: { kind: 'ready' }, meshes: new Map() }),
+    now: () => Date.now(),
+    removedCas,
+  });
+  const judged = judge({ leaf: leaf.der, chain: chain.map(({ der }) => der), isVerified: true });
+  return judged.kind;
+}
+
+/** Connects to a server that has these CA certificates of clients, and returns what TLS decides. */
+async function connectTo(
+  cas: readonly Certificate[],
+  leaf: Certificate,
+  chain: readonly Certificate[],
+): Promise<'accepted' | 'refused'> {
+  const { promise, resolve } = Promise.withResolvers<'accepted' | 'refused'>();
+  const own = makeLeaf(kept);
+  const server = createServer({
+    cert: own.certPem,
+    key: own.keyPem,
+    ca: cas.map(({ certPem }) => certPem),
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  server.on('secureConnection', (socket) => {
+    resolve(socket.authorized ? 'accepted' : 'refused');
+    socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = connect({
+    port,
+    host: '127.0.0.1',
+    cert: [leaf, ...chain].map(({ certPem }) => certPem).join(''),
+    key: leaf.keyPem,
+    rejectUnauthorized: false,
+  });
+  client.on('error', () => undefined);
+  const decision = await promise;
+  client.destroy();
+  server.close();
+  return decision;
+}
