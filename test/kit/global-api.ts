@@ -17,8 +17,8 @@ export interface GlobalResource {
 export interface GlobalApi extends AsyncDisposable {
   readonly url: string;
   resources: readonly GlobalResource[];
-  /** Answers a request instead of the list, if it returns a status and a body. */
-  answer: (path: string) => { readonly status: number; readonly body: string } | undefined;
+  /** Answers a request instead of the list, if it returns a status and a body. It is called before the list is made. */
+  answer: (path: string, offset: number) => { readonly status: number; readonly body: string } | undefined;
   /** The paths with queries and the tokens of all requests so far. */
   readonly requests: { readonly path: string; readonly token: string | undefined }[];
   readonly close: () => Promise<void>;
@@ -35,7 +35,8 @@ export async function startGlobalApi(
   const listener: RequestListener = (request, response) => {
     const url = new URL(request.url ?? '', api.url);
     requests.push({ path: `${url.pathname}${url.search}`, token: request.headers.authorization });
-    const { status, body } = api.answer(url.pathname) ?? { status: 200, body: listOf(url) };
+    const offset = Number(url.searchParams.get('offset'));
+    const { status, body } = api.answer(url.pathname, offset) ?? { status: 200, body: listOf(url) };
     response.writeHead(status, { 'content-type': 'application/json' }).end(body);
   };
   const listOf = (url: URL): string => {

@@ -14,7 +14,9 @@ export type ListResult = PollInput | { readonly kind: 'absent' };
 
 /**
  * Lists the resources of all meshes, page by page. A list counts only if it is complete: the number of resources is the
- * total that each page has. Never throws.
+ * total of its last page. Each page after the first begins with the last resource of the page before. If it does not, a
+ * resource was added or removed meanwhile, and another one may have slipped to a page that was read already. Never
+ * throws.
  */
 export async function listResources(
   client: RestClient,
@@ -35,29 +37,33 @@ async function readPages(
 ): Promise<ListResult> {
   const resources: ListedResource[] = [];
   for (;;) {
+    const offset = Math.max(0, resources.length - 1);
     const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
-    const { status, body } = await client.get(
-      `/${plural}?size=${pageSize}&offset=${resources.length}`,
-      limited,
-    );
-    if (status === 404) return { kind: 'absent' };
+    const { status, body } = await client.get(`/${plural}?size=${pageSize}&offset=${offset}`, limited);
+    if (status === 404) return resources.length === 0 ? { kind: 'absent' } : failed(changed);
     if (status !== 200) return failed(statusReason(status, plural));
     const { items, total, next } = asMapping(body) ?? {};
     if (!Array.isArray(items) || typeof total !== 'number') return failed('the response is not a list');
+    const page: ListedResource[] = [];
     for (const item of items) {
       const one = read(item);
       if (one === undefined) return failed('the response is not a list: an item has no type, name or mesh');
-      resources.push(one);
+      page.push(one);
     }
+    const last = resources.pop();
+    if (last !== undefined && last.path !== page[0]?.path) return failed(changed);
+    resources.push(...page);
     if (resources.length >= total && next == null) {
-      // Two pages that overlap or leave a gap are of two states.
       const isComplete =
         resources.length === total && new Set(resources.map(({ path }) => path)).size === total;
-      return isComplete ? { kind: 'listed', resources } : failed('the list changed while it was read');
+      return isComplete ? { kind: 'listed', resources } : failed(changed);
     }
-    if (items.length === 0) return failed('the list ends before its total');
+    if (page.length <= (last === undefined ? 0 : 1)) return failed('the list ends before its total');
   }
 }
+
+/** Two pages that overlap or leave a gap are of two states. */
+const changed = 'the list changed while it was read';
 
 function failed(reason: string): ListResult {
   return { kind: 'failed', reason };

@@ -20,6 +20,9 @@ export interface PollState {
   readonly known: ReadonlyMap<string, string>;
   /** The resources that the last list did not have. */
   readonly missing: ReadonlySet<string>;
+  /** Whether a list succeeded. */
+  readonly hasListed: boolean;
+  /** Whether two lists succeeded. */
   readonly synced: boolean;
   /** The reason of the failure that was reported last, until a list succeeds. */
   readonly reportedFailure: string | undefined;
@@ -28,13 +31,15 @@ export interface PollState {
 export const initialPollState: PollState = {
   known: new Map(),
   missing: new Set(),
+  hasListed: false,
   synced: false,
   reportedFailure: undefined,
 };
 
 /**
- * Returns the next state and the events of a poll. A resource is gone only if two lists in a row do not have it: the
- * pages of a list are not of one state, so a resource can slip from one page to another while they are read.
+ * Returns the next state and the events of a poll. A resource is gone only if two lists in a row do not have it, and so
+ * is one that only an earlier run had: the source is synced once two lists were read. The pages of a list are not of one
+ * state, and a server that is starting may have none of its resources yet.
  */
 export function stepPoll(
   state: PollState,
@@ -67,6 +72,7 @@ export function stepPoll(
     } else missing.add(path);
   }
   if (state.reportedFailure !== undefined) events.push({ kind: 'recovered', path: place });
-  if (!state.synced) events.push({ kind: 'synced' });
-  return { state: { known, missing, synced: true, reportedFailure: undefined }, events };
+  const { hasListed: synced } = state;
+  if (synced && !state.synced) events.push({ kind: 'synced' });
+  return { state: { known, missing, hasListed: true, synced, reportedFailure: undefined }, events };
 }

@@ -18,7 +18,7 @@ export interface PollUniversalOptions extends RestAccess {
   readonly confirmsAbsence?: boolean | undefined;
   /** The time between two polls in milliseconds, plus or minus a tenth. Default: 10,000. */
   readonly intervalMs?: number | undefined;
-  /** The time after which a list is read again because it lacks a known resource. Default: 1,000. */
+  /** The time after which a list is read again because it is the first one, or lacks a known resource. Default: 1,000. */
   readonly confirmMs?: number | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
@@ -76,7 +76,8 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
       const result = await pollOnce();
       if (signal.aborted) return;
       const input = tryToApply(result);
-      const waitMs = state.missing.size > 0 && input.kind === 'listed' ? confirmMs : intervalMs;
+      const isConfirmed = state.synced && state.missing.size === 0;
+      const waitMs = input.kind === 'listed' && !isConfirmed ? confirmMs : intervalMs;
       await sleep(waitMs * (0.9 + Math.random() / 5), signal);
     }
   };

@@ -8,13 +8,13 @@ import type { UniversalResource } from '../../../src/inputs/universal/universal-
 import type { SourceEvent } from '../../../src/trust/source.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
-import type { GlobalApi } from '../../kit/global-api.ts';
+import type { GlobalApi, GlobalResource } from '../../kit/global-api.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const ca = makeCa({ commonName: 'CA' });
-const [one, two, three] = ['zone-1', 'zone-2', 'zone-3'].map((zone) =>
-  trustOf(zone, 'a.test', ca.certPem),
-) as [ReturnType<typeof trustOf>, ReturnType<typeof trustOf>, ReturnType<typeof trustOf>];
+const [one, two, three, four, five] = [1, 2, 3, 4, 5].map((zone) =>
+  trustOf(`zone-${zone}`, 'a.test', ca.certPem),
+) as [GlobalResource, GlobalResource, GlobalResource, GlobalResource, GlobalResource];
 
 /** A source under test. Each poll waits until the test asks for it. */
 function follow(
@@ -76,11 +76,12 @@ suite('polling the REST API of a Global control plane', () => {
       'content import:default/trust-zone-1',
       'content import:default/trust-zone-2',
       'content import:default/trust-zone-3',
-      'synced',
     ]);
+    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    // Each page begins with the last resource of the page before.
     assert.deepEqual(api.requests.map(({ path }) => path).slice(0, 2), [
       '/meshtrusts?size=1000&offset=0',
-      '/meshtrusts?size=1000&offset=2',
+      '/meshtrusts?size=1000&offset=1',
     ]);
   });
 
@@ -97,7 +98,6 @@ suite('polling the REST API of a Global control plane', () => {
     assert.deepEqual(kinds(await source.poll()), [
       'content import:default/trust-zone-1',
       'recovered import:meshtrusts',
-      'synced',
     ]);
   });
 
@@ -105,6 +105,7 @@ suite('polling the REST API of a Global control plane', () => {
     await using api = await startGlobalApi();
     api.resources = [one];
     await using source = follow(api);
+    await source.poll();
     await source.poll();
     assert.deepEqual(await source.poll(), []);
   });
@@ -130,6 +131,7 @@ suite('polling the REST API of a Global control plane', () => {
       api.resources = [one];
       await using source = follow(api);
       await source.poll();
+      await source.poll();
       api.answer = () => ({ status, body });
       const events = [...(await source.poll()), ...(await source.poll()), ...(await source.poll())];
       assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
@@ -140,31 +142,60 @@ suite('polling the REST API of a Global control plane', () => {
       ]);
     });
 
-  test('a list that changes between its pages: a failure, and the next list counts', async () => {
-    await using api = await startGlobalApi({ pageSize: 1 });
-    api.resources = [one, two];
-    let requests = 0;
-    api.answer = () => {
-      requests += 1;
-      // The first resource goes between the two pages, so the second one slips to the first page.
-      if (requests === 2) api.resources = [two, three];
-      return undefined;
-    };
+  for (const [what, before, after] of [
+    // The third resource slips to the first page.
+    [
+      'its first resource is removed, and another one added',
+      [one, two, three, four],
+      [two, three, four, five],
+    ],
+    ['its first resource is removed', [one, two, three, four], [two, three, four]],
+    ['a resource is added before the others', [two, three, four], [one, two, three, four]],
+    ['the last resource of the first page is removed', [one, two, three], [one, three, four]],
+  ] as const)
+    test(`each list changes between its pages, ${what}: failures, and nothing is withdrawn`, async () => {
+      await using api = await startGlobalApi({ pageSize: 2 });
+      api.resources = before;
+      await using source = follow(api);
+      await source.poll();
+      await source.poll();
+      api.answer = (_, offset) => {
+        api.resources = offset === 0 ? before : after;
+        return undefined;
+      };
+      const events = [];
+      for (let lists = 0; lists < 4; lists += 1) events.push(...(await source.poll()));
+      assert.deepEqual(reasons(events), ['the list changed while it was read']);
+      assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
+      api.answer = () => undefined;
+      api.resources = before;
+      assert.deepEqual(kinds([...(await source.poll()), ...(await source.poll())]), [
+        'recovered import:meshtrusts',
+      ]);
+    });
+
+  test('the second page is not found: a failure, and no list without resources', async () => {
+    await using api = await startGlobalApi({ pageSize: 2 });
+    api.resources = [one, two, three];
+    api.answer = (_, offset) => (offset === 0 ? undefined : { status: 404, body: '{}' });
+    await using source = follow(api, { isOptional: true });
+    const events = [...(await source.poll()), ...(await source.poll()), ...(await source.poll())];
+    assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
+  });
+
+  test('a server that starts has no resources yet: they are read before synced', async () => {
+    await using api = await startGlobalApi();
     await using source = follow(api);
-    const events = await source.poll();
-    assert.ok(!kinds(events).some((kind) => kind.startsWith('gone')));
-    await source.poll();
-    assert.deepEqual(
-      kinds(await source.poll()).filter((kind) => kind.startsWith('failed')),
-      [],
-    );
+    assert.deepEqual(kinds(await source.poll()), []);
+    api.resources = [one];
+    assert.deepEqual(kinds(await source.poll()), ['content import:default/trust-zone-1', 'synced']);
   });
 
   test('MeshIdentities: optional, and without private keys', async () => {
     await using api = await startGlobalApi();
     api.answer = () => ({ status: 404, body: '{}' });
     await using source = follow(api, { resource: meshIdentities, isOptional: true });
-    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    assert.deepEqual(kinds([...(await source.poll()), ...(await source.poll())]), ['synced']);
     const secret = 'MARKER-OF-A-KEY';
     api.resources = [
       identityOf('a.test', {
@@ -184,7 +215,7 @@ suite('polling the REST API of a Global control plane', () => {
 
   test('optional resource that an earlier run had: absent only if two answers in a row say so', async () => {
     await using api = await startGlobalApi();
-    const answers = [404, 503, 404, 404];
+    const answers = [404, 503, 404, 404, 404];
     api.answer = () => ({ status: answers.shift() ?? 200, body: '{}' });
     await using source = follow(api, {
       resource: meshIdentities,
@@ -192,8 +223,8 @@ suite('polling the REST API of a Global control plane', () => {
       confirmsAbsence: true,
     });
     const steps: (readonly string[])[] = [];
-    for (let step = 0; step < 4; step += 1) steps.push((await source.poll()).map(({ kind }) => kind));
-    assert.deepEqual(steps, [['failed'], ['failed'], ['failed'], ['recovered', 'synced']]);
+    for (let step = 0; step < 5; step += 1) steps.push((await source.poll()).map(({ kind }) => kind));
+    assert.deepEqual(steps, [['failed'], ['failed'], ['failed'], ['recovered'], ['synced']]);
   });
 
   test('TLS: the certificate is verified with the CA file, and the token file is read for each request', async () => {
@@ -209,7 +240,7 @@ suite('polling the REST API of a Global control plane', () => {
       assert.equal(api.requests.length, 0);
     }
     await using source = follow({ url }, { tokenFile: dir.join('token'), ca: dir.join('ca.crt') });
-    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    assert.deepEqual(kinds([...(await source.poll()), ...(await source.poll())]), ['synced']);
     await writeFile(dir.join('token'), 'second\n');
     await source.poll();
     await source.poll();
