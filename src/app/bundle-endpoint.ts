@@ -18,6 +18,7 @@ import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { BundleEndpointOptions, ServeOptions } from '../runtime/serve-options.ts';
+import { isImportKnown } from '../trust/ledger/import-sources.ts';
 import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
@@ -100,6 +101,7 @@ export async function startBundleEndpoint(
       defaultMesh,
       get: (mesh, trustDomain) => published.get(mesh, trustDomain),
       mapOf: (mesh) => published.mapOf(mesh),
+      awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
     },
     onAnswered: (answered) => {
       const { status, bundles } = answered.reply;
@@ -123,8 +125,10 @@ export async function startBundleEndpoint(
   /** Publishes a part of the state of a build. Returns whether all of it is published. */
   const publishTurn = (): boolean => {
     const { ledger, meshes } = pipeline.view();
-    const { changed, isComplete } = published.step({ holdings: ledger.holdings, meshes }, now(), keysPerTurn);
-    if (changed.length > 0) sequences?.save(published.records());
+    const { holdings } = ledger;
+    const served = { holdings, meshes, isImportKnown: isImportKnown(ledger.sources) };
+    const { changed, hasNewRecords, isComplete } = published.step(served, now(), keysPerTurn);
+    if (hasNewRecords) sequences?.save(published.records());
     for (const { mesh, trustDomain, sequence, document } of changed) {
       const fields = { event: 'bundle-published', mesh, trustDomain, sequence, keys: document.keys.length };
       log.info(fields, `the bundle of trust domain ${trustDomain} of mesh ${mesh} is published`);

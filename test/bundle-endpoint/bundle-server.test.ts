@@ -40,6 +40,7 @@ async function start(options: Partial<BundleServerOptions> = {}) {
     defaultMesh: 'default',
     get: (mesh, trustDomain) => published.get(mesh, trustDomain),
     mapOf: (mesh) => published.mapOf(mesh),
+    awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
   };
   const server = createBundleServer({
     tls: materialOf(leafOf()),
@@ -137,6 +138,7 @@ suite('bundle server', () => {
       // More than the buffers of the system.
       get: () => ({ ...bundle, body: Buffer.alloc(64 * 2 ** 20, ' ') }),
       mapOf: () => undefined,
+      awaitsImport: () => false,
     };
     const unread = Promise.withResolvers<AnsweredRequest>();
     await using server = await start({

@@ -15,6 +15,8 @@ export interface Publication {
   readonly defaultMesh: string;
   readonly get: (mesh: string, trustDomain: string) => PublishedBundle | undefined;
   readonly mapOf: (mesh: string) => PublishedMap | undefined;
+  /** Returns whether a trust domain, or any one of the mesh, cannot be published before an import was read. */
+  readonly awaitsImport: (mesh: string, trustDomain?: string) => boolean;
 }
 
 /** A response before it is written. */
@@ -35,15 +37,18 @@ export function answerRequest(request: BundleRequest, publication: Publication):
   if (segments === undefined) return notFound;
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return errorReply(405, 'the bundle endpoint only answers GET and HEAD', { Allow: 'GET, HEAD' });
-  if (!publication.isOpen) return errorReply(503, 'no bundle can be published now', { 'Retry-After': '1' });
+  if (!publication.isOpen) return unavailable('no bundle can be published now', 1);
   const [first = '', second = '', third] = segments;
   const bundle = (mesh: string, trustDomain: string): BundleReply => {
     const found = publication.get(mesh, trustDomain);
-    return found === undefined ? notFound : contentReply(request, { ...found, bundles: [found] });
+    if (found !== undefined) return contentReply(request, { ...found, bundles: [found] });
+    return publication.awaitsImport(mesh, trustDomain) ? awaitsImport : notFound;
   };
   if (segments.length === 1) return bundle(publication.defaultMesh, first);
   if (first !== 'bundles') return notFound;
   if (third !== undefined) return bundle(second, third);
+  // A map without one of its trust domains would tell consumers that it is gone.
+  if (publication.awaitsImport(second)) return awaitsImport;
   const map = publication.mapOf(second);
   return map === undefined ? notFound : contentReply(request, map);
 }
@@ -99,4 +104,10 @@ function errorReply(
   };
 }
 
+function unavailable(message: string, retryAfterSeconds: number): BundleReply {
+  return errorReply(503, message, { 'Retry-After': String(retryAfterSeconds) });
+}
+
+/** An import is tried again every 10 seconds. */
+const awaitsImport = unavailable('the bundle is not known before the Global control plane was read', 10);
 const notFound = errorReply(404, 'no bundle is published at this path');

@@ -1,18 +1,14 @@
 import { hash } from 'node:crypto';
 import { spiffeKeyOf } from '../../trust/federation/write-bundle-document.ts';
 import type { SpiffeBundle, SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
-import { isNamed, isNamedInFull } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import { compareText } from '../../text/compare-text.ts';
-import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
-import type { Holdings, Share } from '../../trust/ledger/share.ts';
-import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import { hasImported, isSameSource, namedSources, publishableIn } from './publication-source.ts';
+import type { PublicationSource, ServedTrust } from './publication-source.ts';
 import type { SequenceRecord } from './sequence-record.ts';
-import { federationPath } from '../../trust/federation/relationship.ts';
-import { isImportedPath } from '../../trust/ledger/import-sources.ts';
 
 /** One published bundle. An unchanged bundle keeps its object. */
-export interface PublishedBundle extends SequenceRecord {
+export interface PublishedBundle extends Omit<SequenceRecord, 'hasImported'> {
   /** The entity tag with its quotes: a hash of the content without the sequence, so equal on all replicas. */
   readonly etag: string;
   readonly document: SpiffeBundle;
@@ -29,13 +25,6 @@ export interface PublishedMap {
   readonly bundles: readonly PublishedBundle[];
 }
 
-/** The state of the server from which bundles are published. */
-export interface ServedTrust {
-  /** The shares in force. */
-  readonly holdings: Holdings;
-  readonly meshes: MeshStates;
-}
-
 export interface PublishedBundles {
   /** Publishes the state at a time, in epoch milliseconds. Returns the bundles that changed. */
   update(served: ServedTrust, now: number): readonly PublishedBundle[];
@@ -47,6 +36,11 @@ export interface PublishedBundles {
   get(mesh: string, trustDomain: string): PublishedBundle | undefined;
   /** Returns the bundle map of a mesh; `undefined` if nothing of it is published. */
   mapOf(mesh: string): PublishedMap | undefined;
+  /**
+   * Returns whether a trust domain, or any one of the mesh, is not published because the Global control plane was not read
+   * yet: what its zones add to it is not known.
+   */
+  awaitsImport(mesh: string, trustDomain?: string): boolean;
   /** Returns all bundles, sorted by mesh and trust domain. */
   all(): readonly PublishedBundle[];
   /** Returns the records that must survive a restart. Some are of trust domains that are not published now. */
@@ -57,6 +51,8 @@ export interface PublishedBundles {
 interface PublicationStep {
   /** The bundles that changed. */
   readonly changed: readonly PublishedBundle[];
+  /** Whether `records` returns others than before. */
+  readonly hasNewRecords: boolean;
   /** True if the whole state is published. */
   readonly isComplete: boolean;
 }
@@ -76,14 +72,6 @@ interface Budget {
   keys: number;
 }
 
-/** The inputs of a document. Equal inputs need no new document. */
-interface Source {
-  readonly bundle: TrustBundle | undefined;
-  readonly shares: readonly Share[];
-  /** Whether certificates of other zones are published; the same for every source of a trust domain. */
-  readonly imported: boolean;
-}
-
 /**
  * Keeps the documents that the bundle endpoint publishes.
  *
@@ -94,6 +82,9 @@ interface Source {
  *   distrust, or past the mass-loss guard.
  * - An earlier process has published it, and every CA certificate that is listed now is distrusted.
  * - The last document that an earlier process published had no keys.
+ *
+ * For the same reason, a trust domain that is named in full, so that it is published with the certificates of other zones,
+ * waits until these are known. It does not wait if an earlier process published it without any, or exactly as it is now.
  */
 export function createPublishedBundles({
   rules,
@@ -102,17 +93,24 @@ export function createPublishedBundles({
 }: PublicationOptions): PublishedBundles {
   const records = new Map(earlier.map((record) => [keyOf(record.mesh, record.trustDomain), record]));
   const published = new Map<string, PublishedBundle>();
-  const sources = new Map<string, Source>();
+  const sources = new Map<string, PublicationSource>();
+  let isImportKnown = true;
+  let hasNewRecords = false;
   let sorted: readonly PublishedBundle[] | undefined;
   let maps: ReadonlyMap<string, PublishedMap> | undefined;
   const all = (): readonly PublishedBundle[] =>
     (sorted ??= [...published].sort(([a], [b]) => compareText(a, b)).map(([, bundle]) => bundle));
 
+  const setRecord = (record: SequenceRecord): void => {
+    records.set(keyOf(record.mesh, record.trustDomain), record);
+    hasNewRecords = true;
+  };
+
   /** The keys of certificates that were read, by certificate. */
   const known = new WeakMap<Uint8Array, readonly SpiffeKey[]>();
 
   /** Returns the keys of a trust domain; `undefined` if that takes more keys than the budget has. */
-  const keysOf = (source: Source, budget: Budget): readonly SpiffeKey[] | undefined => {
+  const keysOf = (source: PublicationSource, budget: Budget): readonly SpiffeKey[] | undefined => {
     const keys: SpiffeKey[] = [];
     for (const der of publishableIn(source)) {
       let read = known.get(der);
@@ -131,13 +129,13 @@ export function createPublishedBundles({
   const publish = (
     mesh: string,
     trustDomain: string,
-    source: Source,
+    source: PublicationSource,
     now: number,
     budget: Budget,
   ): PublishedBundle | 'later' | undefined => {
     const key = keyOf(mesh, trustDomain);
     const before = sources.get(key);
-    if (before !== undefined && isSame(before, source)) return undefined;
+    if (before !== undefined && isSameSource(before, source)) return undefined;
     const keys = keysOf(source, budget);
     if (keys === undefined) return 'later';
     sources.set(key, source);
@@ -145,12 +143,15 @@ export function createPublishedBundles({
     const isEmpty = keys.length === 0;
     if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return undefined;
     const contentHash = hash('sha256', JSON.stringify([keys, refreshSeconds])).slice(0, 32);
-    const old = published.get(key);
-    if (old?.hash === contentHash) return undefined;
-    const sequence =
-      record?.hash === contentHash ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
-    const document: SpiffeBundle = { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshSeconds };
+    const isAsBefore = record?.hash === contentHash;
+    if (!source.isKnown && !isAsBefore && record?.hasImported !== false) return undefined;
+    const withImported = source.isKnown ? hasImported(source) : record?.hasImported;
+    const sequence = isAsBefore ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
     const facts = { mesh, trustDomain, sequence, hash: contentHash, isEmpty };
+    if (!isAsBefore || record.hasImported !== withImported)
+      setRecord({ ...facts, hasImported: withImported });
+    if (isAsBefore && published.has(key)) return undefined;
+    const document: SpiffeBundle = { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshSeconds };
     const bundle: PublishedBundle = {
       ...facts,
       etag: `"${contentHash}"`,
@@ -159,7 +160,6 @@ export function createPublishedBundles({
       publishedAt: now,
     };
     published.set(key, bundle);
-    records.set(key, facts);
     return bundle;
   };
 
@@ -167,13 +167,16 @@ export function createPublishedBundles({
     const changed: PublishedBundle[] = [];
     const budget = { keys: maxKeys };
     let isComplete = true;
+    hasNewRecords = false;
     for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
       const bundle = publish(mesh, trustDomain, source, now, budget);
       if (bundle === 'later') isComplete = false;
       else if (bundle !== undefined) changed.push(bundle);
     }
     if (changed.length > 0) sorted = maps = undefined;
-    return { changed, isComplete };
+    // Until then, a bundle that is not published may be one that is to come.
+    if (isComplete) ({ isImportKnown } = served);
+    return { changed, hasNewRecords, isComplete };
   };
 
   return {
@@ -181,50 +184,24 @@ export function createPublishedBundles({
     step,
     get: (mesh, trustDomain) => published.get(keyOf(mesh, trustDomain)),
     mapOf: (mesh) => (maps ??= mapsOf(all())).get(mesh),
+    awaitsImport: (mesh, trustDomain) =>
+      !isImportKnown &&
+      rules.some(
+        (rule) =>
+          rule.mesh === mesh &&
+          rule.trustDomain !== '*' &&
+          rule.trustDomain === (trustDomain ?? rule.trustDomain) &&
+          !published.has(keyOf(mesh, rule.trustDomain)),
+      ),
     all,
     records: () => [...records.values()],
   };
 }
 
-/** Yields the sources of the trust domains that the rules name: of those that are served, then of those with a record only. */
-function* namedSources(
-  rules: readonly PublicationRule[],
-  { meshes, holdings }: ServedTrust,
-  earlier: readonly SequenceRecord[],
-): Generator<readonly [mesh: string, trustDomain: string, source: Source]> {
-  const seen = new Set<string>();
-  const meshNames = new Set(rules.map(({ mesh }) => mesh));
-  for (const mesh of meshNames) {
-    const shares = holdings.get(mesh);
-    for (const bundle of meshes.get(mesh)?.bundle.bundles ?? []) {
-      const { trustDomain } = bundle;
-      if (!isNamed(rules, mesh, trustDomain)) continue;
-      seen.add(keyOf(mesh, trustDomain));
-      const imported = isNamedInFull(rules, mesh, trustDomain);
-      yield [mesh, trustDomain, { bundle, shares: shares?.get(trustDomain) ?? [], imported }];
-    }
-  }
-  for (const { mesh, trustDomain } of earlier)
-    if (!seen.has(keyOf(mesh, trustDomain)) && isNamed(rules, mesh, trustDomain))
-      yield [mesh, trustDomain, gone];
-}
-
-/** The inputs of a trust domain that is no longer listed. */
-const gone: Source = { bundle: undefined, shares: [], imported: false };
-
 /** Returns whether a document without keys may be the first of this process. */
-function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boolean {
+function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: PublicationSource): boolean {
   if (record === undefined) return false;
   return record.isEmpty || (bundle?.anchors.length === 0 && bundle.distrusted.length > 0);
-}
-
-/** Returns the certificates (DER) of a trust domain that may be published, in the order of the bundle. */
-function publishableIn({ bundle, shares, imported }: Source): readonly Uint8Array[] {
-  const publishable = publishableCertificates(shares, { imported });
-  const anchors = (bundle?.anchors ?? []).filter(({ certificate }) =>
-    publishable.has(certificate.fingerprint),
-  );
-  return anchors.map(({ der }) => der);
 }
 
 /** Returns the bundle maps by mesh. Their bundles have no hint (The SPIFFE Trust Domain and Bundle, section 5). */
@@ -247,32 +224,6 @@ function mapOf(bundles: readonly PublishedBundle[]): PublishedMap {
   };
 }
 
-function isSame(a: Source, b: Source): boolean {
-  return (
-    a.bundle === b.bundle &&
-    a.shares.length === b.shares.length &&
-    a.shares.every((share, index) => share === b.shares[index])
-  );
-}
-
 function keyOf(mesh: string, trustDomain: string): string {
   return `${mesh}\0${trustDomain}`;
-}
-
-/**
- * Returns the fingerprints of the CA certificates that may be published. Those from a peer are left out: publishing them
- * again would vouch for the CAs of others. Those from other zones are left out unless `imported` is true.
- */
-function publishableCertificates(
-  shares: readonly Share[],
-  { imported }: { readonly imported: boolean },
-): ReadonlySet<string> {
-  const listed = shares
-    .flatMap(({ anchors }) => anchors)
-    .filter(({ place: { file = '' } }) => !isFederated(file) && (imported || !isImportedPath(file)));
-  return new Set(listed.map(({ certificate }) => certificate.fingerprint));
-}
-
-function isFederated(file: string): boolean {
-  return file.startsWith(federationPath(''));
 }

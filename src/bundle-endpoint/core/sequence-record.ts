@@ -10,6 +10,8 @@ export interface SequenceRecord {
   readonly hash: string;
   /** True if the bundle had no key, so that consumers refuse every certificate of the trust domain. */
   readonly isEmpty: boolean;
+  /** Whether the bundle had certificates that only an import lists; `undefined` if that is not known. */
+  readonly hasImported?: boolean | undefined;
 }
 
 const format = 'meshtrust-bundle-sequences/1';
@@ -30,14 +32,15 @@ export function decodeRecords(text: string): readonly SequenceRecord[] | undefin
 
 function decodeRecord(record: unknown): SequenceRecord | undefined {
   if (!isMapping(record)) return undefined;
-  const { mesh, trustDomain, sequence, hash, isEmpty } = record;
+  const { mesh, trustDomain, sequence, hash, isEmpty, hasImported } = record;
   return typeof mesh === 'string' &&
     typeof trustDomain === 'string' &&
     typeof sequence === 'number' &&
     Number.isSafeInteger(sequence) &&
     sequence >= 0 &&
     typeof hash === 'string' &&
-    typeof isEmpty === 'boolean'
-    ? { mesh, trustDomain, sequence, hash, isEmpty }
+    typeof isEmpty === 'boolean' &&
+    (hasImported === undefined || typeof hasImported === 'boolean')
+    ? { mesh, trustDomain, sequence, hash, isEmpty, ...(hasImported === undefined ? {} : { hasImported }) }
     : undefined;
 }

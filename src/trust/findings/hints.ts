@@ -486,7 +486,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     name: 'import-stale',
     about: 'The Global control plane cannot be read, since the time in the finding.',
     served:
-      'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here.',
+      'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here. A bundle that has CAs of other zones waits (503) if no earlier run kept them.',
     remedy:
       'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities.',
   },

@@ -1,5 +1,6 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
+import type { SourceStatus } from './source-status.ts';
 
 /**
  * The source of what the Global control plane itself publishes. It is served, but nothing waits for it: the Global
@@ -28,6 +29,20 @@ export function isImportedPath(path: string): boolean {
 /** Returns the zone of an import source; `undefined` for what the Global control plane itself publishes. */
 export function zoneOfSource(source: string): string | undefined {
   return source.startsWith(zonePrefix) ? source.slice(zonePrefix.length) : undefined;
+}
+
+/**
+ * Returns whether the trust of the Global control plane is known, if it is imported at all: it was read completely, or an
+ * earlier run kept it.
+ */
+export function isImportKnown(
+  sources: readonly Pick<SourceStatus, 'name' | 'synced' | 'restored'>[],
+): boolean {
+  const imports = sources.filter(({ name }) => isImportSource(name));
+  return (
+    imports.length === 0 ||
+    imports.some(({ name, synced, restored }) => restored || (name === importSource && synced))
+  );
 }
 
 /** Returns the finding about a path of a source that cannot be read. */

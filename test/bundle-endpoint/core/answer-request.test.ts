@@ -31,6 +31,7 @@ const publication: Publication = {
   defaultMesh: 'default',
   get: (mesh, trustDomain) => published.get(mesh, trustDomain),
   mapOf: (mesh) => published.mapOf(mesh),
+  awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
 };
 const etagOf = (mesh: string, trustDomain: string): string =>
   published.get(mesh, trustDomain)?.etag ?? assert.fail();
@@ -132,6 +133,21 @@ suite('answer to a request', () => {
       const { status, headers } = ask('/a.test', { method });
       assert.deepEqual([status, headers['Allow']], [405, 'GET, HEAD'], method);
     }
+  });
+
+  test('a bundle or one of a map waits for an import: 503, and the others are answered', () => {
+    const awaits = {
+      ...publication,
+      awaitsImport: (mesh: string, name = 'c.test') => mesh === 'default' && name === 'c.test',
+    };
+    const statuses = ['/c.test', '/bundles/default/c.test', '/bundles/default', '/a.test', '/d.test'].map(
+      (target) => answerRequest({ method: 'GET', target, ifNoneMatch: undefined }, awaits),
+    );
+    assert.deepEqual(
+      statuses.map(({ status }) => status),
+      [503, 503, 503, 200, 404],
+    );
+    assert.equal(statuses[0]?.headers['Retry-After'], '10');
   });
 
   test('before the first complete read, and while the server shuts down: 503 for every path that could exist', () => {

@@ -3,8 +3,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { createPublishedBundles } from '../../../src/bundle-endpoint/core/published-bundles.ts';
 import type { PublishedBundles } from '../../../src/bundle-endpoint/core/published-bundles.ts';
+import type { ServedTrust } from '../../../src/bundle-endpoint/core/publication-source.ts';
 import type { SequenceRecord } from '../../../src/bundle-endpoint/core/sequence-record.ts';
 import { parsePublicationRule } from '../../../src/trust/federation/publication-rule.ts';
+import type { Share } from '../../../src/trust/ledger/share.ts';
 import { shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import type { KeyPair } from '../../kit/certificates.ts';
@@ -114,7 +116,11 @@ suite('published bundles', () => {
       published.all().map(({ etag }) => etag),
       whole.all().map(({ etag }) => etag),
     );
-    assert.deepEqual(published.step(served, 2, 0), { changed: [], isComplete: true });
+    assert.deepEqual(published.step(served, 2, 0), {
+      changed: [],
+      hasNewRecords: false,
+      isComplete: true,
+    });
   });
 
   test('steps: a certificate that was read costs nothing, and a newer state counts at the next step', () => {
@@ -161,6 +167,120 @@ suite('published bundles', () => {
     const after = publishing({ serve: ['default/*'], records: before.records() });
     after.update(served, 2);
     assert.deepEqual(namesOf(after), []);
+  });
+
+  suite('before the Global control plane was read', () => {
+    const served = makeServed();
+    const own = shareOf('a.test', [one]);
+    const ofZone = imported(shareOf('a.test', [two]));
+    const unread = (...shares: readonly Share[]): ServedTrust => ({
+      ...served.of(...shares),
+      isImportKnown: false,
+    });
+    /** The records of a process that has published these. */
+    const recordsOf = (...shares: readonly Share[]): readonly SequenceRecord[] => {
+      const before = publishing();
+      before.update(served.of(...shares), 50);
+      return before.records();
+    };
+
+    test('trust domain that is named in full: waits, and is published with the CAs of zones then', () => {
+      const published = publishing({ serve: ['default/a.test', 'default/*'] });
+      published.update(unread(own, shareOf('b.test', [one])), 1);
+      assert.deepEqual(namesOf(published), ['default/b.test 1']);
+      assert.deepEqual(
+        [undefined, 'a.test', 'b.test'].map((name) => published.awaitsImport('default', name)),
+        [true, true, false],
+      );
+      assert.equal(published.awaitsImport('other'), false);
+      published.update(served.of(own, ofZone, shareOf('b.test', [one])), 2);
+      assert.deepEqual(namesOf(published), ['default/a.test 2', 'default/b.test 1']);
+      assert.equal(published.awaitsImport('default'), false);
+    });
+
+    test('the bundles of a build are published in turns: the wait ends with the last one', () => {
+      const published = publishing();
+      published.step(unread(own), 1, 1);
+      assert.equal(published.step(served.of(own, ofZone), 2, 0).isComplete, false);
+      assert.equal(published.awaitsImport('default', 'a.test'), true);
+      assert.equal(published.step(served.of(own, ofZone), 2, 2).isComplete, true);
+      assert.equal(published.awaitsImport('default', 'a.test'), false);
+    });
+
+    test('trust domain that nothing lists here: may be one of another zone', () => {
+      const published = publishing();
+      published.update(unread(), 1);
+      assert.equal(published.awaitsImport('default', 'a.test'), true);
+      published.update(served.of(), 2);
+      assert.equal(published.awaitsImport('default', 'a.test'), false);
+    });
+
+    test('an earlier process published it with the CA of a zone: waits, and its sequence does not go back', () => {
+      const records = recordsOf(own, ofZone);
+      const published = publishing({ records });
+      published.update(unread(own), 1);
+      assert.deepEqual([namesOf(published), published.records()], [[], records]);
+      published.update(served.of(own, ofZone), 2);
+      assert.equal(published.get('default', 'a.test')?.sequence, 50);
+      published.update(served.of(own), 3);
+      assert.equal(published.get('default', 'a.test')?.sequence, 51);
+    });
+
+    test('an earlier process published it as it is now: is published', () => {
+      const published = publishing({ records: recordsOf(own, ofZone) });
+      published.update(unread(shareOf('a.test', [one, two])), 1);
+      assert.equal(published.get('default', 'a.test')?.sequence, 50);
+      // What is known of the CAs of zones stays.
+      const after = publishing({ records: published.records() });
+      after.update(unread(own), 2);
+      assert.deepEqual(namesOf(after), []);
+    });
+
+    test('an earlier process published it without CAs of zones: changes are published', () => {
+      const published = publishing({ records: recordsOf(own) });
+      published.update(unread(shareOf('a.test', [two])), 1);
+      assert.equal(published.get('default', 'a.test')?.sequence, 51);
+      const after = publishing({ records: published.records() });
+      after.update(unread(), 2);
+      assert.deepEqual(namesOf(after), []);
+    });
+
+    test('records of an earlier version: only the same content is published', () => {
+      const records = recordsOf(own).map((record) => ({ ...record, hasImported: undefined }));
+      const published = publishing({ records });
+      published.update(unread(shareOf('a.test', [two])), 1);
+      assert.deepEqual(namesOf(published), []);
+      published.update(unread(own), 2);
+      assert.equal(published.get('default', 'a.test')?.sequence, 50);
+    });
+
+    test('a CA of this server is later one of a zone alone: the record says so, although nothing else changes', () => {
+      const published = publishing();
+      published.update(served.of(own, shareOf('a.test', [two])), 1);
+      assert.deepEqual(
+        published.records().map(({ hasImported }) => hasImported),
+        [false],
+      );
+      const step = published.step(served.of(own, ofZone), 2, Infinity);
+      assert.deepEqual([step.changed, step.hasNewRecords], [[], true]);
+      const after = publishing({ records: published.records() });
+      after.update(unread(own), 3);
+      assert.deepEqual(namesOf(after), []);
+    });
+
+    test('all of its CAs are distrusted: no document without keys while those of zones are unknown', () => {
+      const [anchor] = own.anchors;
+      const distrusting = makeServed();
+      const distrusted = new Set([anchor?.certificate.fingerprint]);
+      distrusting.setPolicy({ distrusted, refuseIntermediates: false });
+      const now = { ...distrusting.of(own), isImportKnown: false };
+      const withZones = publishing({ records: recordsOf(own, ofZone) });
+      withZones.update(now, 1);
+      assert.deepEqual(namesOf(withZones), []);
+      const without = publishing({ records: recordsOf(own) });
+      without.update(now, 1);
+      assert.deepEqual(namesOf(without), ['default/a.test 0']);
+    });
   });
 
   test('sequence: changes with the content, and only then', () => {

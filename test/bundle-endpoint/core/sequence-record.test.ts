@@ -9,6 +9,10 @@ suite('records of sequences', () => {
     assert.deepEqual(decodeRecords(encodeRecords([record])), [record]);
     const smallest = { ...record, sequence: 0, isEmpty: true };
     assert.deepEqual(decodeRecords(encodeRecords([smallest])), [smallest]);
+    for (const hasImported of [true, false]) {
+      const known = { ...record, hasImported };
+      assert.deepEqual(decodeRecords(encodeRecords([known])), [known]);
+    }
     assert.deepEqual(decodeRecords(encodeRecords([])), []);
   });
 
@@ -19,6 +23,7 @@ suite('records of sequences', () => {
       { ...record, sequence: 2 ** 53 },
       { ...record, isEmpty: 'no' },
       { ...record, mesh: undefined },
+      { ...record, hasImported: 'no' },
     ];
     const format = 'meshtrust-bundle-sequences/1';
     const texts = [

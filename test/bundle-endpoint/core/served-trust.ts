@@ -1,4 +1,4 @@
-import type { ServedTrust } from '../../../src/bundle-endpoint/core/published-bundles.ts';
+import type { ServedTrust } from '../../../src/bundle-endpoint/core/publication-source.ts';
 import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
 import type { Share } from '../../../src/trust/ledger/share.ts';
 import { addShares } from '../../../src/trust/ledger/share.ts';
@@ -16,7 +16,7 @@ export function makeServed(): {
     of: (...shares) => {
       const holdings = new Map<string, Map<TrustDomain, Share[]>>();
       addShares(holdings, shares);
-      return { holdings, meshes: builder.build(holdings, Date.now()) };
+      return { holdings, meshes: builder.build(holdings, Date.now()), isImportKnown: true };
     },
     setPolicy: (policy) => builder.setPolicy(policy),
   };

@@ -129,6 +129,7 @@ async function startEndpoint(
       return document === undefined ? undefined : { ...example, body: document.body };
     },
     mapOf: (mesh) => bundles.mapOf(mesh),
+    awaitsImport: () => false,
   };
   const { certPem, keyPem } = profiles[profile];
   const files = { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined };

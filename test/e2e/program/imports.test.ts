@@ -153,6 +153,49 @@ test('--bundle-serve with imports: a trust domain of another zone is published o
   assert.deepEqual(names.sort(), [td('zone-1'), td('zone-3')]);
 });
 
+test('--bundle-serve, and the Global control plane is down at the start: nothing is published without the CAs of other zones', async () => {
+  await using global = await startGlobalApi();
+  await using dir = await makeTempDir();
+  await using files = await makeTempDir();
+  const shared = makeDomain('shared.test');
+  const [ofZone, web] = [makeCa({ commonName: 'zone-2' }), makeCa({ commonName: 'Web CA' })];
+  await writeFile(dir.join('own.yaml'), shared.yaml());
+  global.resources = [identityOf(shared.name), trustOf('zone-2', shared.name, ofZone.certPem)];
+  global.answer = () => ({ status: 503, body: '{}' });
+  const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
+  await writeFile(files.join('tls.crt'), leaf.certPem);
+  await writeFile(files.join('tls.key'), leaf.keyPem);
+  const port = await freePort();
+  await using meshtrust = await startMeshtrust({
+    dirs: [dir.path],
+    args: [
+      '--zone=zone-1',
+      `--import-url=${global.url}`,
+      `--bundle-listen=127.0.0.1:${port}`,
+      `--bundle-cert=${files.join('tls.crt')}`,
+      `--bundle-key=${files.join('tls.key')}`,
+      `--bundle-serve=default/${shared.name}`,
+    ],
+  });
+  const ask = (path: string): ReturnType<typeof fetchBundle> =>
+    fetchBundle(`127.0.0.1:${port}`, path, { ca: web.certPem });
+  await meshtrust.logged('the failure', ({ code }) => code === 'MT091');
+  await untilTrusted(meshtrust, [shared.name]);
+  for (const path of [`/${shared.name}`, '/bundles/default']) {
+    const { status, body } = await ask(path);
+    assert.deepEqual(
+      [status, body],
+      [503, 'the bundle is not known before the Global control plane was read\n'],
+    );
+  }
+  global.answer = () => undefined;
+  const first = await poll('the bundle', async () => {
+    const { status, body } = await ask(`/${shared.name}`);
+    return status === 200 ? body : undefined;
+  });
+  assert.equal((JSON.parse(first) as { readonly keys: readonly object[] }).keys.length, 2);
+});
+
 test('flags of imports that contradict each other: exit code 2, with the reason', async () => {
   for (const [args, reason] of [
     [['--import-url', 'https://g.test'], /an import needs --zone/],
