@@ -48,7 +48,8 @@ export async function createTrustPath(
   };
   const { imports, followVouchers } = await openImports(options, log);
   const identities =
-    options.identities && createIdentityStage({ ...options.identities, limits: parse.limits });
+    options.identities &&
+    createIdentityStage({ ...options.identities, limits: parse.limits, awaitsPublication: true });
   const own = ownTrustDomains(options, identities);
   const pipeline = createPipeline({
     ledger: createLedger(names.ledger, { holdMs: options.guardHold, yielding: own }),

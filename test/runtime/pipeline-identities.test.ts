@@ -13,6 +13,7 @@ import { makeCa } from '../kit/certificates.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
 import type { FakeClock } from '../kit/fake-clock.ts';
 import { bundled, hour, identityText, inline } from '../kit/mesh-identities.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { reader } from '../kit/resources.ts';
 
 const holdMs = 30_000;
@@ -41,6 +42,7 @@ function makeRig(linger: Linger): Rig {
       zones: [],
       linger,
       limits: defaultLimits,
+      awaitsPublication: true,
     }),
     guardHoldMs: holdMs,
     clock,
@@ -76,6 +78,25 @@ function fingerprintOf(pem: string): ReadonlySet<string> {
 }
 
 suite('pipeline with MeshIdentities', () => {
+  test('Kuma generates the CA of a MeshIdentity of the cluster: a finding after 30 s without its MeshTrust', () => {
+    const { clock, deliver, pipeline } = makeRig({ kind: 'leaves' });
+    const found = (): readonly string[] => pipeline.view().findings.map(({ code }) => code);
+    const provider = {
+      type: 'Bundled',
+      bundled: { insecureAllowSelfSigned: true, autogenerate: { enabled: true } },
+    };
+    const spec = { spiffeID: { trustDomain: 'b.example' }, provider };
+    const text = identityText({ name: 'generated', spec });
+    deliver({ kind: 'content', path: 'kubernetes:meshidentity:a/generated', text, settled: true });
+    clock.advance(29_800);
+    assert.deepEqual(found(), []);
+    clock.advance(200);
+    assert.deepEqual(found(), ['MT071']);
+    const trust = meshTrustYaml({ name: 'generated', trustDomain: 'b.example', pems: [b.certPem] });
+    deliver({ kind: 'content', path: 'kubernetes:a/generated', text: trust, settled: true });
+    assert.deepEqual(found(), []);
+  });
+
   test('MeshIdentity is absent from a list: the guard holds its CA, which then lingers until its leaves have ended', () => {
     const { clock, deliver, served, codes } = makeRig({ kind: 'leaves' });
     deliver({ kind: 'gone', path, evidence: 'absence' });

@@ -337,7 +337,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT071: {
     name: 'identity-ca-unavailable',
     about:
-      "The CA certificate of a MeshIdentity cannot be read: its Secret is not among the documents, it is a file or a variable of Kuma's control plane, it is in the same place as the private key, or Kuma reports that it cannot use the provider.",
+      "The CA certificate of a MeshIdentity cannot be read: its Secret is not among the documents, it is a file or a variable of Kuma's control plane, it is in the same place as the private key, or Kuma reports that it cannot use the provider. For a CA that Kuma generates for a MeshIdentity of the cluster, the finding comes after 30 seconds without its MeshTrust.",
     served: 'The CA certificates that the MeshIdentity had before, if the server read them.',
     remedy:
       'The finding names the reason. Add the Secret with the certificate, or list the MeshTrust that Kuma makes of the MeshIdentity.',

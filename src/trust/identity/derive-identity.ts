@@ -16,6 +16,8 @@ export interface DerivedIdentity {
   readonly trustDomains: readonly TrustDomain[];
   /** `undefined` if the name of the MeshIdentity is not legible. */
   readonly identity: Identity | undefined;
+  /** The finding to report if the control plane does not publish its CA certificates soon. */
+  readonly awaited?: Finding | undefined;
   /** The documents for the ledger in place of the MeshIdentity. */
   readonly documents: readonly ParsedDocument[];
   readonly given: Given;
@@ -66,7 +68,7 @@ export function deriveIdentity(
       return { ...common, documents: [{ kind: 'without-trust', findings }], given };
     }
     case 'keep':
-      return kept(findings);
+      return { ...kept(findings), awaited: derivation.awaited };
   }
 }
 

@@ -22,6 +22,8 @@ export interface DeriveContext {
   readonly secretOf: (identity: MeshIdentity, name: string) => CaSecret | undefined;
   /** Returns the MeshTrust that a control plane or a person made for the MeshIdentity, if there is one. */
   readonly meshTrustOf: (identity: MeshIdentity, kri: string) => MeshTrust | undefined;
+  /** Whether a control plane publishes the CA certificates that it generated soon. */
+  readonly isPublishedSoon: boolean;
   /** Returns whether a document may be incomplete, because its file is being written. */
   readonly isUnsettled: (document: CaSecret | MeshTrust) => boolean;
 }
@@ -38,8 +40,11 @@ export type Derivation = {
   | { readonly kind: 'trust'; readonly resources: readonly MeshTrust[] }
   /** It gives no trust of its own. */
   | { readonly kind: 'none'; readonly publication?: Publication | undefined }
-  /** The MeshTrusts cannot be determined now: the last derivation stays in force. */
-  | { readonly kind: 'keep' }
+  /**
+   * The MeshTrusts cannot be determined now: the last derivation stays in force. `awaited`: the finding to report if the
+   * control plane does not publish the CA certificates soon.
+   */
+  | { readonly kind: 'keep'; readonly awaited?: Finding | undefined }
 );
 
 /** The MeshTrust that has the CA certificates of a MeshIdentity. */
@@ -90,8 +95,12 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
     };
     return { ...done('none', ...domains.findings, ...drifts), kind: 'none', publication };
   }
-  if (material.kind === 'unavailable')
-    return done('keep', ...domains.findings, unavailable(material.reason, identity));
+  if (material.kind === 'unavailable') {
+    const problem = unavailable(material.reason, identity);
+    return provider.kind === 'autogenerate' && context.isPublishedSoon
+      ? { ...done('keep', ...domains.findings), kind: 'keep', awaited: problem }
+      : done('keep', ...domains.findings, problem);
+  }
   const { blocks, secret } = material;
   isSettled = secret === undefined || !context.isUnsettled(secret);
   const ofBlocks = blocks.length > context.limits.certificatesPerResource ? [] : blocks.flatMap(blockFinding);

@@ -20,7 +20,12 @@ export interface PathState {
   confirmed: boolean;
   /** The MeshTrusts of each MeshIdentity in the last settled version. */
   given: ReadonlyMap<Identity, Given>;
-  outcomes: ReadonlyMap<Identity, Pick<DerivedIdentity, 'outcome' | 'kri' | 'trustDomains'>>;
+  outcomes: ReadonlyMap<Identity, Pick<DerivedIdentity, 'outcome' | 'kri' | 'trustDomains' | 'awaited'>>;
+}
+
+/** Returns whether a path is that of a MeshIdentity of the cluster. Kuma publishes nothing for those in files. */
+export function isClusterPath(path: string): boolean {
+  return path.startsWith('kubernetes:meshidentity:');
 }
 
 /** The newest version of each file and object, and what was derived from it. */

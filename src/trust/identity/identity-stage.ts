@@ -1,3 +1,4 @@
+import type { Finding } from '../findings/finding.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { needsMaterial } from './derivation-index.ts';
@@ -6,13 +7,18 @@ import type { Derivation, DeriveContext } from './derive.ts';
 import { deriveIdentity } from './derive-identity.ts';
 import { anchorKeys, nothing } from './given.ts';
 import type { Given } from './given.ts';
-import { IdentityPaths } from './identity-paths.ts';
+import { IdentityPaths, isClusterPath } from './identity-paths.ts';
 import type { PathState } from './identity-paths.ts';
 import { SupersededCas, supersededSource } from './superseded.ts';
 import type { Linger, SupersededCa } from './superseded.ts';
 
 export interface IdentityStageOptions extends Pick<DeriveContext, 'zone' | 'zones' | 'limits'> {
   readonly linger: Linger;
+  /**
+   * Whether the caller reports after a while what Kuma has not published (`IdentityView.awaited`). By default, it is a
+   * finding at once.
+   */
+  readonly awaitsPublication?: boolean | undefined;
 }
 
 /** The state of one MeshIdentity, for people. */
@@ -26,6 +32,8 @@ export interface IdentityView {
   /** The MeshTrusts in force that are derived from it. */
   readonly resources: readonly MeshTrust[];
   readonly superseded: readonly SupersededCa[];
+  /** The finding to report if Kuma does not publish its CA certificates soon. */
+  readonly awaited: Finding | undefined;
 }
 
 /** Events for the ledger, by source. */
@@ -63,7 +71,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     now: number,
   ): LedgerEvent => {
     const { given: before } = state;
-    const context: DeriveContext = { ...options, ...paths.index() };
+    const isPublishedSoon = options.awaitsPublication === true && isClusterPath(state.path);
+    const context: DeriveContext = { ...options, ...paths.index(), isPublishedSoon };
     const steps = parsed.identities.map((item) => deriveIdentity(item, before, context));
     const settled = isComplete && steps.every(({ isSettled }) => isSettled);
     // A MeshIdentity without a legible name may be any of those that the file had before.
@@ -72,8 +81,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     for (const step of steps.toReversed())
       if (step.identity !== undefined) given.set(step.identity, step.given);
     state.outcomes = new Map(
-      steps.flatMap(({ identity, outcome, kri, trustDomains }) =>
-        identity === undefined ? [] : [[identity, { outcome, kri, trustDomains }]],
+      steps.flatMap(({ identity, outcome, kri, trustDomains, awaited }) =>
+        identity === undefined ? [] : [[identity, { outcome, kri, trustDomains, awaited }]],
       ),
     );
     if (settled) {
@@ -172,9 +181,10 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
 function viewsOf(paths: IdentityPaths, superseded: SupersededCas): readonly IdentityView[] {
   const views: IdentityView[] = [];
   for (const { path, outcomes, given } of paths.all())
-    for (const [identity, { outcome, kri }] of outcomes) {
+    for (const [identity, { outcome, kri, awaited }] of outcomes) {
       const { resources } = given.get(identity) ?? nothing;
-      views.push({ identity, path, kri, outcome, resources, superseded: superseded.of(identity) });
+      const lingering = superseded.of(identity);
+      views.push({ identity, path, kri, outcome, resources, superseded: lingering, awaited });
     }
   const present = new Set(views.map(({ identity }) => identity));
   for (const [identity, { template, cas }] of superseded.entries()) {
@@ -187,6 +197,7 @@ function viewsOf(paths: IdentityPaths, superseded: SupersededCas): readonly Iden
       outcome: 'gone',
       resources: [],
       superseded: cas,
+      awaited: undefined,
     });
   }
   return views;

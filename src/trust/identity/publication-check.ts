@@ -4,14 +4,13 @@ import type { Holdings } from '../ledger/share.ts';
 import type { TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
 import { originOf } from './derived-identity.ts';
 import { anchorKey } from './given.ts';
+import { isClusterPath } from './identity-paths.ts';
 import type { IdentityView } from './identity-stage.ts';
 
 /** Kuma's control plane publishes a MeshTrust within seconds. */
 const publicationMs = 30_000;
-/** The paths of MeshIdentities of the cluster. Kuma publishes nothing for those in files. */
-const clusterPrefix = 'kubernetes:meshidentity:';
 
-/** Finds CA certificates that follow from MeshIdentities of the cluster and that Kuma has not published. */
+/** Finds CA certificates of MeshIdentities of the cluster that Kuma has not published, whether they are known here or not. */
 export interface PublicationCheck {
   /** Compares what follows from the MeshIdentities with what is in force. `now` is in epoch milliseconds. */
   update(views: readonly IdentityView[], holdings: Holdings, now: number): void;
@@ -32,15 +31,17 @@ export function createPublicationCheck(): PublicationCheck {
   return {
     update(views, holdings, now) {
       const next = new Map<string, Unpublished>();
-      for (const { path, resources } of views) {
-        if (!path.startsWith(clusterPrefix)) continue;
+      const add = (key: string, found: Finding): void =>
+        void next.set(key, { since: unpublished.get(key)?.since ?? now, finding: found });
+      for (const { path, identity: meshIdentity, resources, awaited } of views) {
+        if (!isClusterPath(path)) continue;
+        if (awaited !== undefined) add(meshIdentity, awaited);
         for (const { identity, mesh, trustDomain, blocks, place } of resources) {
           const published = publishedIn(holdings, mesh, trustDomain);
           for (const block of blocks) {
             if (block.kind !== 'anchor' || published.has(block.certificate.fingerprint)) continue;
             const key = `${identity} ${anchorKey(trustDomain, block.certificate.fingerprint)}`;
-            const since = unpublished.get(key)?.since ?? now;
-            next.set(key, { since, finding: notPublished(block, { ...place, mesh, trustDomain }) });
+            add(key, notPublished(block, { ...place, mesh, trustDomain }));
           }
         }
       }

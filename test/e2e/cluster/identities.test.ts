@@ -222,11 +222,14 @@ test('Secret of a generated CA: is read by its name', { skip }, async (t) => {
     assert.match(other.stderr, /Secret kuma-system\/generated-private-key cannot be listed: 403/);
   });
 
-  await t.test('the Secret is deleted: the CA stays', async () => {
-    await stage.kubectl('delete secret generated-root-ca');
-    await meshtrust.logged('the reason', ({ code }) => code === 'MT071');
-    await untilAll(envoys, second.client, 'accepted');
-  });
+  await t.test(
+    'the Secret is deleted: the CA stays; the reason comes after 30 s, in which Kuma could publish another CA',
+    async () => {
+      await stage.kubectl('delete secret generated-root-ca');
+      await meshtrust.logged('the reason', ({ code }) => code === 'MT071', 60_000);
+      await untilAll(envoys, second.client, 'accepted');
+    },
+  );
 
   await t.test('Events of the MeshIdentity: the reason, and its end', async () => {
     const { note } = await untilEvent(stage, 'generated', 'IdentityCaUnavailable');

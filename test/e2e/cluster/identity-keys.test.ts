@@ -87,7 +87,7 @@ test(
     await untilServed(server, ['generated.test: 2', 'inline.test: 1', 'same.test: 5'], 30_000);
     // Versions that replace the ones before, which the watches deliver. A Secret with a key is no source of a CA.
     await put(third, fourth.certPem + fourth.keyPem);
-    await server.logged('the Secret with a key', ({ code }) => code === 'MT071', 30_000);
+    await server.logged('the Secret with a key', ({ code }) => code === 'MT071', 60_000);
     await untilServed(server, ['generated.test: 2', 'inline.test: 3', 'same.test: 5'], 30_000);
     await server.logged('the key', ({ code }) => code === 'MT075');
     const events = await poll('the Event about the key', async () => {
