@@ -21,7 +21,7 @@ export function ownTrustDomains(
   identities: Pick<IdentityStage, 'trustDomains'> | undefined,
 ): OwnTrustDomains | undefined {
   if (bundleEndpoint === undefined) return undefined;
-  const derived = (): ReadonlySet<string> => identities?.trustDomains() ?? new Set();
+  const derived = (): ReadonlySet<string> => identities?.trustDomains().names ?? new Set();
   return {
     source: federationSource,
     yields: (mesh, trustDomain, isListed) =>

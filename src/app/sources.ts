@@ -192,6 +192,11 @@ export function sourceNames(
   return { local, ledger, isKnown };
 }
 
+/** Returns the names of the sources that may have MeshIdentities of this zone. */
+export function identitySources({ local }: Pick<SourceNames, 'local'>): readonly string[] {
+  return local.filter((name) => name === files || name === identities);
+}
+
 /** Returns whether an earlier run had trust in force because of a source, by the names of sources that were restored. */
 export function hadTrust(source: string, restored: ReadonlySet<string>): boolean {
   if (source === importIdentities) return restored.values().some(isImportSource);

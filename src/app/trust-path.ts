@@ -13,7 +13,7 @@ import { openImports } from './imports.ts';
 import type { Imports } from './imports.ts';
 import { ownTrustDomains } from './own-trust-domains.ts';
 import type { OwnTrustDomains } from './own-trust-domains.ts';
-import { optionalSources, readsIdentities } from './sources.ts';
+import { identitySources, optionalSources, readsIdentities } from './sources.ts';
 import type { SourceNames } from './sources.ts';
 import { createTrustPolicy } from './trust-policy.ts';
 import type { TrustPolicy } from './trust-policy.ts';
@@ -49,7 +49,12 @@ export async function createTrustPath(
   const { imports, followVouchers } = await openImports(options, log);
   const identities =
     options.identities &&
-    createIdentityStage({ ...options.identities, limits: parse.limits, awaitsPublication: true });
+    createIdentityStage({
+      ...options.identities,
+      limits: parse.limits,
+      awaitsPublication: true,
+      sources: identitySources(names),
+    });
   const own = ownTrustDomains(options, identities);
   const pipeline = createPipeline({
     ledger: createLedger(names.ledger, { holdMs: options.guardHold, yielding: own }),

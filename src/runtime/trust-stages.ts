@@ -25,6 +25,7 @@ export function createTrustStages(
   /** Imports depend on the trust domains that this zone has by itself. */
   const followOwn = (): EventsBySource =>
     imports !== undefined && identities !== undefined ? imports.setOwn(identities.trustDomains()) : new Map();
+  followOwn();
   return {
     apply(source, events, now) {
       if (imports?.reads(source) === true) return imports.apply(source, events, now);

@@ -476,11 +476,11 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT090: {
     name: 'foreign-trust-domain',
     about:
-      'A zone lists a CA for a trust domain that is not its own. A zone may vouch only for the trust domains that the MeshIdentities of the Global control plane give it (trust between zones). It is a note if the CA is served for the owner of the trust domain anyway: then it is a copy by hand.',
+      'A zone lists a CA for a trust domain that is not its own. A zone may vouch only for the trust domains that the MeshIdentities of the Global control plane give it (trust between zones). It is a note if the CA is served for the owner of the trust domain anyway: then it is a copy by hand. It is a warning if the trust domain is, or may be, one that the MeshIdentities of this server give. Trust of this zone comes from this zone, so a MeshTrust that was made on the Global control plane does not add to it. As long as the MeshIdentities cannot be read, what the operator granted to another zone waits as well.',
     served:
       'The other MeshTrusts of the zone. An earlier version of this one stays in force if the zone may vouch for its trust domain.',
     remedy:
-      'Find out who made the MeshTrust in that zone. If the zone is meant to have the trust domain, allow it with --import-trust-domain ZONE=NAME, or define it in a MeshIdentity of the Global control plane.',
+      'Find out who made the MeshTrust in that zone. If the zone is meant to have the trust domain, allow it with --import-trust-domain ZONE=NAME, or define it in a MeshIdentity of the Global control plane. For the warning, see the finding about what cannot be read (MT001, MT002, MT003), or allow the trust domain to this zone as well: --import-trust-domain with the value of --zone.',
   },
   MT091: {
     name: 'import-stale',

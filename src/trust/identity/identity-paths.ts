@@ -16,6 +16,8 @@ export interface PathState {
   version: Version | undefined;
   /** True if a newer version could not be read or parsed: then `version` is the last good one, and stays in force. */
   rejected: boolean;
+  /** True if it may have a MeshIdentity of which nothing is known, because no version of it could be read. */
+  isUnread: boolean;
   /** False while only an earlier run is known to have read it. */
   confirmed: boolean;
   /** The MeshTrusts of each MeshIdentity in the last settled version. */
@@ -54,7 +56,10 @@ export class IdentityPaths {
           const state = this.#stateOf(source, event.path);
           state.confirmed = true;
           state.rejected = event.parsed.kind === 'refused';
-          if (event.parsed.kind === 'refused') break;
+          if (event.parsed.kind === 'refused') {
+            state.isUnread ||= isNew(state);
+            break;
+          }
           isMaterial ||= hasMaterial(event.parsed) || isMaterialState(state);
           state.version = { parsed: event.parsed, settled: event.settled };
           break;
@@ -63,6 +68,7 @@ export class IdentityPaths {
           const state = this.#stateOf(source, event.path);
           state.confirmed = true;
           state.rejected = true;
+          state.isUnread ||= isNew(state);
           break;
         }
         case 'gone': {
@@ -124,6 +130,7 @@ export class IdentityPaths {
       path,
       version: undefined,
       rejected: false,
+      isUnread: false,
       confirmed: false,
       given: new Map(),
       outcomes: new Map(),
@@ -131,6 +138,11 @@ export class IdentityPaths {
     this.#states.set(keyOf(source, path), state);
     return state;
   }
+}
+
+/** Returns whether nothing is known of a path, from this run or an earlier one. */
+function isNew({ version, given }: PathState): boolean {
+  return version === undefined && given.size === 0;
 }
 
 function isMaterialState({ version }: PathState): boolean {

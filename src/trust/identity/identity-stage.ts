@@ -9,6 +9,7 @@ import { anchorKeys, nothing } from './given.ts';
 import type { Given } from './given.ts';
 import { IdentityPaths, isClusterPath } from './identity-paths.ts';
 import type { PathState } from './identity-paths.ts';
+import type { LocalTrustDomains } from './local-trust-domains.ts';
 import { SupersededCas, supersededSource } from './superseded.ts';
 import type { Linger, SupersededCa } from './superseded.ts';
 
@@ -19,6 +20,8 @@ export interface IdentityStageOptions extends Pick<DeriveContext, 'zone' | 'zone
    * finding at once.
    */
   readonly awaitsPublication?: boolean | undefined;
+  /** The names of the sources that may have MeshIdentities. */
+  readonly sources?: readonly string[] | undefined;
 }
 
 /** The state of one MeshIdentity, for people. */
@@ -54,15 +57,17 @@ export interface IdentityStage {
   /** Returns when the next superseded CA certificate ends. */
   nextEnd(): number | undefined;
   view(): readonly IdentityView[];
-  /** Returns the trust domains of all MeshIdentities, as `mesh/trust domain`. */
-  trustDomains(): ReadonlySet<string>;
+  /** Returns the trust domains of all MeshIdentities. One that cannot be read keeps those that it gave before. */
+  trustDomains(): LocalTrustDomains;
 }
 
 export function createIdentityStage(options: IdentityStageOptions): IdentityStage {
   const paths = new IdentityPaths();
   const superseded = new SupersededCas(options.linger);
+  const { sources = [] } = options;
+  const unsynced = new Set(sources);
   /** The trust domains of all MeshIdentities; `undefined` after a change. */
-  let domains: ReadonlySet<string> | undefined;
+  let domains: LocalTrustDomains | undefined;
 
   /** Derives the MeshTrusts of the newest version of a path, and records which CA certificates it supersedes. */
   const derivePath = (
@@ -80,6 +85,10 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     const given = new Map<Identity, Given>(isHidden ? before : []);
     for (const step of steps.toReversed())
       if (step.identity !== undefined) given.set(step.identity, step.given);
+    // What a MeshIdentity gave before is known, also if its newest version cannot be read.
+    state.isUnread = steps.some(
+      ({ outcome, identity }) => outcome === 'invalid' && (identity === undefined || !before.has(identity)),
+    );
     state.outcomes = new Map(
       steps.flatMap(({ identity, outcome, kri, trustDomains, awaited }) =>
         identity === undefined ? [] : [[identity, { outcome, kri, trustDomains, awaited }]],
@@ -109,12 +118,18 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return derivePath(state, version, now);
     });
 
-  const collectDomains = (): ReadonlySet<string> => {
+  const collectDomains = (): LocalTrustDomains => {
     const names = new Set<string>();
-    for (const { outcomes } of paths.all())
+    let hasUnread = false;
+    for (const { source, outcomes, given, isUnread } of paths.all()) {
       for (const [identity, { trustDomains }] of outcomes)
         for (const name of trustDomains) names.add(`${meshOf(identity)}/${name}`);
-    return names;
+      for (const { resources } of given.values())
+        for (const { mesh, trustDomain } of resources) names.add(`${mesh}/${trustDomain}`);
+      hasUnread ||= isUnread && sources.includes(source);
+    }
+    const some = hasUnread ? 'some' : 'none';
+    return { names, unread: unsynced.size > 0 ? 'all' : some };
   };
 
   /**
@@ -146,6 +161,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
         return new Map([[source, [...events, ...superseded.takeEvents()]]]);
       }
       domains = undefined;
+      if (events.some(({ kind }) => kind === 'synced')) unsynced.delete(source);
       const { isMaterial, gone } = paths.update(source, events);
       for (const { given } of gone)
         for (const [identity, earlier] of given) superseded.add(identity, earlier, new Set(), now);

@@ -4,15 +4,13 @@ import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import type { MeshStates } from '../snapshot/mesh-builder.ts';
-import { decideImport } from './decide-import.ts';
-import type { ImportContext } from './decide-import.ts';
-
-/** A trust domain that is in force, and the zone that vouched for it. */
-export type Voucher = Pick<MeshTrust, 'mesh' | 'trustDomain'> & { readonly zone: string | undefined };
+import { decideImport, decideVoucher } from './decide-import.ts';
+import type { ImportContext, ImportDecision, Voucher } from './decide-import.ts';
 
 /** A MeshTrust that is not used. */
 export interface Refused {
   readonly resource: MeshTrust;
+  readonly kind: Exclude<ImportDecision['kind'], 'accepted'>;
   readonly reason: string;
 }
 
@@ -36,8 +34,9 @@ export function decideObject(
 ): ObjectDecision {
   const vouchers = new Map<Identity, Voucher>();
   const refused: Refused[] = [];
-  const isStillAllowed = ({ zone, mesh, trustDomain }: Voucher): boolean =>
-    zone === undefined || (zone !== context.zone && context.isAllowed(mesh, zone, trustDomain));
+  // What is in force was decided when more was known.
+  const isStillAllowed = (voucher: Voucher): boolean =>
+    ['accepted', 'undecided'].includes(decideVoucher(voucher, context).kind);
   const unused = (
     identity: Identity | undefined,
     findings: readonly Finding[],
@@ -57,40 +56,57 @@ export function decideObject(
     const { resource } = document;
     const { identity, mesh, trustDomain } = resource;
     const decision = decideImport(resource, context);
+    const accept = (zone: string | undefined): ParsedDocument => {
+      vouchers.set(identity, { mesh, trustDomain, zone });
+      return document;
+    };
     switch (decision.kind) {
       case 'accepted':
-        vouchers.set(identity, { mesh, trustDomain, zone: decision.zone });
-        return document;
-      case 'ignored':
+        return accept(decision.zone);
+      case 'ignored': {
+        const { kind, reason } = decision;
+        if (reason !== undefined) refused.push({ resource, kind, reason });
         return { kind: 'without-trust', findings: [] };
+      }
+      case 'undecided': {
+        const known = before.get(identity);
+        if (known?.zone === decision.zone && known?.mesh === mesh && known.trustDomain === trustDomain)
+          return accept(decision.zone);
+        break;
+      }
       case 'refused':
-        refused.push({ resource, reason: decision.reason });
-        return unused(
-          identity,
-          [],
-          (voucher) => voucher.zone === resource.provenance?.zone && isStillAllowed(voucher),
-        );
+        break;
     }
+    refused.push({ resource, kind: decision.kind, reason: decision.reason });
+    const publisher = decision.kind === 'undecided' ? decision.zone : resource.provenance?.zone;
+    return unused(identity, [], (voucher) => voucher.zone === publisher && isStillAllowed(voucher));
   });
   return { documents, vouchers, refused };
 }
 
 /**
- * Returns the finding about a MeshTrust that is not used. A copy of CA certificates that are served for their owner is
- * only a note: operators of zones keep such copies by hand.
+ * Returns the finding about a MeshTrust that is not used, if there is anything to report. A copy of CA certificates that
+ * are served for their owner is only a note if it is refused: operators of zones keep such copies by hand. Kuma itself
+ * copies what the Global control plane has to the zones.
  */
-export function refusedFinding({ resource, reason }: Refused, meshes: MeshStates): Finding {
+export function unusedFinding({ resource, kind, reason }: Refused, meshes: MeshStates): Finding | undefined {
   const { mesh, trustDomain, blocks, place } = resource;
   const domain = meshes.get(mesh)?.bundle.bundles.find((bundle) => bundle.trustDomain === trustDomain);
   const served = new Set(domain?.anchors.map(({ certificate }) => certificate.fingerprint));
   const isCopy = blocks.every(
     (block) => block.kind === 'refused' || served.has(block.certificate.fingerprint),
   );
+  if (kind !== 'refused' && isCopy) return undefined;
   const message = `the MeshTrust of the Global control plane is not used: ${reason}`;
   return finding(
     'MT090',
     isCopy ? `${message}; its CA certificates are served for the owner of the trust domain` : message,
     { ...place, mesh, trustDomain },
-    isCopy ? 'info' : 'error',
+    severityOf(kind, isCopy),
   );
+}
+
+function severityOf(kind: Refused['kind'], isCopy: boolean): 'error' | 'warning' | 'info' {
+  if (kind !== 'refused') return 'warning';
+  return isCopy ? 'info' : 'error';
 }

@@ -1,14 +1,15 @@
 import type { Finding } from '../findings/finding.ts';
 import type { EventsBySource } from '../identity/identity-stage.ts';
+import type { LocalTrustDomains } from '../identity/local-trust-domains.ts';
 import { importSource, importSourceOf, isImportSource, zoneOfSource } from '../ledger/import-sources.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity } from '../model/mesh-trust.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import type { MeshStates } from '../snapshot/mesh-builder.ts';
-import type { ImportContext } from './decide-import.ts';
-import { decideObject, refusedFinding } from './decide-object.ts';
-import type { Refused, Voucher } from './decide-object.ts';
+import type { ImportContext, Voucher } from './decide-import.ts';
+import { decideObject, unusedFinding } from './decide-object.ts';
+import type { Refused } from './decide-object.ts';
 import { Vouchers } from './vouchers.ts';
 import type { VoucherRecord, VouchersOptions } from './vouchers.ts';
 
@@ -18,6 +19,8 @@ export const importIdentities = 'import identities';
 export interface ImportStageOptions extends VouchersOptions {
   /** The zone of this server: what it publishes comes from here, not from the Global control plane. */
   readonly zone: string;
+  /** The trust domains that the operator of this server allows to a zone, in all meshes. */
+  readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
@@ -32,8 +35,8 @@ export interface ImportStage {
   reads(source: string): boolean;
   /** Returns the events for the ledger, by the zone that published the resources. */
   apply(source: string, events: readonly LedgerEvent[], now: number): EventsBySource;
-  /** Replaces the trust domains that the MeshIdentities of this server give, as `mesh/trust domain`. */
-  setOwn(own: ReadonlySet<string>): EventsBySource;
+  /** Replaces the trust domains that the MeshIdentities of this server give. */
+  setOwn(own: LocalTrustDomains): EventsBySource;
   /** Returns the MeshIdentities of the Global control plane as a restart needs them. */
   vouchers(): readonly VoucherRecord[];
   /** Ends what former MeshIdentities of the Global control plane allow. */
@@ -66,13 +69,17 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
   const synced = new Set<string>();
   /** When a path could not be read first, since it was read last. */
   const failedSince = new Map<string, number>();
-  let own: ReadonlySet<string> = new Set();
+  let own: LocalTrustDomains = { names: new Set(), unread: 'none' };
   let isReady = false;
 
   const context: ImportContext = {
     zone: options.zone,
-    isAllowed: (mesh, zone, trustDomain) => vouchers.isAllowed(mesh, zone, trustDomain),
-    isOwn: (mesh, trustDomain) => own.has(`${mesh}/${trustDomain}`),
+    isGiven: (mesh, zone, trustDomain) => vouchers.isGiven(mesh, zone, trustDomain),
+    isGranted: (zone, trustDomain) => options.granted.get(zone)?.has(trustDomain) === true,
+    isShared: (mesh, trustDomain) => vouchers.isShared(mesh, trustDomain),
+    get own() {
+      return own;
+    },
   };
 
   /** Decides about an object again. It moves to the source of the zone that vouches for it. */
@@ -186,7 +193,9 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
       return bySource([...failuresOf(events, now), ...ended, ...changes, ...becomeReady()]);
     },
     setOwn(next) {
-      if (next.size === own.size && next.isSubsetOf(own)) return new Map();
+      const isKnown =
+        next.unread === own.unread && next.names.size === own.names.size && next.names.isSubsetOf(own.names);
+      if (isKnown) return new Map();
       own = next;
       return bySource(updateAll());
     },
@@ -196,7 +205,7 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
     findings(meshes) {
       if (!isReady) return [];
       const refused = [...objects.values()].flatMap((state) => state.refused);
-      return [...refused.map((one) => refusedFinding(one, meshes)), ...vouchers.findings()];
+      return [...refused.flatMap((one) => unusedFinding(one, meshes) ?? []), ...vouchers.findings()];
     },
   };
 }

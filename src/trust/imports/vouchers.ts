@@ -23,17 +23,14 @@ export interface VoucherRecord extends Vouching {
 }
 
 export interface VouchersOptions {
-  /** The trust domains that the operator of this server allows to a zone, in all meshes. */
-  readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
   readonly linger: Linger;
   /** The records of an earlier run. */
   readonly records?: readonly VoucherRecord[] | undefined;
 }
 
 /**
- * The trust domains for which each zone may vouch: those that the MeshIdentities of the Global control plane render for
- * it, and those that the operator of this server granted. A MeshIdentity that a zone made does not count, because the
- * operator of the zone writes it.
+ * The trust domains that the MeshIdentities of the Global control plane render for each zone, so that the zone may vouch
+ * for them. A MeshIdentity that a zone made does not count, because the operator of the zone writes it.
  */
 export class Vouchers {
   readonly #options: VouchersOptions;
@@ -151,9 +148,14 @@ export class Vouchers {
     return ends.length === 0 ? undefined : ends.reduce((a, b) => Math.min(a, b));
   }
 
-  isAllowed(mesh: string, zone: string, trustDomain: string): boolean {
-    if (this.#options.granted.get(zone)?.has(trustDomain) === true) return true;
+  /** Returns whether a MeshIdentity gives a trust domain to a zone. */
+  isGiven(mesh: string, zone: string, trustDomain: string): boolean {
     return this.#renderedFor(mesh, zone).has(trustDomain);
+  }
+
+  /** Returns whether a MeshIdentity gives the same trust domain to every zone. */
+  isShared(mesh: string, trustDomain: string): boolean {
+    return this.#renderedFor(mesh, undefined).has(trustDomain);
   }
 
   /** Returns the findings about the MeshIdentities of the Global control plane. */
@@ -167,7 +169,8 @@ export class Vouchers {
     return [...[...this.#problems.values()].flat(), ...failed];
   }
 
-  #renderedFor(mesh: string, zone: string): ReadonlySet<string> {
+  /** Returns what is rendered for a zone; for `undefined`, what does not depend on it. */
+  #renderedFor(mesh: string, zone: string | undefined): ReadonlySet<string> {
     const key = JSON.stringify([mesh, zone]);
     const known = this.#rendered.get(key);
     if (known !== undefined) return known;
@@ -231,7 +234,7 @@ function vouchingKey({ mesh, labels, trustDomainTemplate }: Vouching): string {
 
 function render(
   { mesh, labels, trustDomainTemplate }: Vouching,
-  zone: string,
+  zone: string | undefined,
 ): ReturnType<typeof renderTemplate> {
   return renderTemplate(trustDomainTemplate, { mesh, zone, labels });
 }

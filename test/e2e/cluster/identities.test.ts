@@ -234,8 +234,12 @@ test('Secret of a generated CA: is read by its name', { skip }, async (t) => {
   await t.test('Events of the MeshIdentity: the reason, and its end', async () => {
     const { note } = await untilEvent(stage, 'generated', 'IdentityCaUnavailable');
     assert.match(note, /^MT071 /);
-    await stage.kubectl('apply -f -', kumaSecret('generated-root-ca', second.ca.certPem));
+    await stage.kubectl(
+      'apply -f -',
+      meshTrust(second).replace('"name":"generated.test"', '"name":"generated"'),
+    );
     await untilEvent(stage, 'generated', 'Derived');
+    await untilAll(envoys, second.client, 'accepted');
   });
 
   await t.test('requests of the program: name no other Secret', async () => {

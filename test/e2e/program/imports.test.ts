@@ -113,6 +113,33 @@ test('a MeshIdentity of the Global control plane is deleted: its zones stay trus
   await untilTrusted(after, [td('zone-1'), td('zone-2'), td('zone-3')]);
 });
 
+test('a file of this zone cannot be parsed at the start: a trust domain that is granted to another zone waits for it', async () => {
+  await using global = await startGlobalApi();
+  await using dir = await makeTempDir();
+  const own = makeDomain(td('zone-1'));
+  const granted = makeDomain('granted.test');
+  await writeFile(dir.join('own.yaml'), own.yaml());
+  await writeFile(dir.join('identity.yaml'), '{');
+  global.resources = [
+    identityOf('{{ .Mesh }}.{{ .Zone }}.mesh.local'),
+    trustOf('zone-2', granted.name, granted.ca.certPem),
+  ];
+  await using meshtrust = await startMeshtrust({
+    dirs: [dir.path],
+    args: [
+      '--identities',
+      '--zone=zone-1',
+      `--import-url=${global.url}`,
+      `--import-trust-domain=zone-2=${granted.name}`,
+      '--guard-hold=1s',
+    ],
+  });
+  await meshtrust.logged('the wait', ({ code, msg }) => code === 'MT090' && /it waits/.test(String(msg)));
+  await untilTrusted(meshtrust, [own.name]);
+  await writeFile(dir.join('identity.yaml'), own.yaml());
+  await untilTrusted(meshtrust, [own.name, granted.name]);
+});
+
 test('--bundle-serve with imports: a trust domain of another zone is published only if it is named in full', async () => {
   await using global = await startGlobalApi();
   await using dir = await makeTempDir();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { LocalTrustDomains } from '../../../src/trust/identity/local-trust-domains.ts';
 import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
 import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
 import { importSourceOf } from '../../../src/trust/ledger/import-sources.ts';
@@ -14,6 +15,14 @@ const [a, b, c] = makeCaPems('A', 'B', 'C');
 const template = '{{ .Mesh }}.{{ .Zone }}.mesh.local';
 const td = (zone: string): string => `default.${zone}.mesh.local`;
 const of = (zone: string) => ({ origin: 'zone', zone });
+
+/** The trust domains that MeshIdentities of this zone give in the default mesh. */
+const ownOf = (...names: readonly string[]): LocalTrustDomains => ({
+  names: new Set(names.map((name) => `default/${name}`)),
+  unread: 'none',
+});
+const nothingRead: LocalTrustDomains = { names: new Set(), unread: 'all' };
+const oneUnreadable: LocalTrustDomains = { names: new Set(), unread: 'some' };
 
 /** A rig whose Global control plane was read completely; its MeshIdentity renders a trust domain for each zone. */
 function readRig(options?: Parameters<typeof makeImportRig>[0]): ImportRig {
@@ -139,7 +148,7 @@ const rows: readonly Row[] = [
     name: 'a trust domain that MeshIdentities of this zone give, and that is granted to another zone: ignored',
     rig: () => readRig({ granted: new Map([['zone-2', new Set(['own.test'])]]) }),
     run(rig) {
-      rig.apply(rig.stage.setOwn(new Set(['default/own.test'])));
+      rig.apply(rig.stage.setOwn(ownOf('own.test')));
       rig.trusts({ t: importedTrust('own.test', [a], of('zone-2')) });
     },
     inForce: [],
@@ -151,10 +160,87 @@ const rows: readonly Row[] = [
     run(rig) {
       rig.trusts({ t: importedTrust('own.test', [a], of('zone-2')) });
       assert.deepEqual(rig.inForce(), ['own.test: A']);
-      rig.apply(rig.stage.setOwn(new Set(['default/own.test'])));
+      rig.apply(rig.stage.setOwn(ownOf('own.test')));
       rig.tick(30_000);
     },
     inForce: [],
+  },
+  {
+    row: 'm3',
+    name: 'a MeshTrust of the Global control plane for a trust domain that this zone has by itself: not served, a warning',
+    run(rig) {
+      rig.apply(rig.stage.setOwn(ownOf(td('zone-1'))));
+      rig.trusts({
+        t: importedTrust(td('zone-1'), [a], { origin: 'global' }),
+        u: importedTrust(td('zone-1'), [b], {}, 'u'),
+      });
+    },
+    inForce: [],
+    codes: ['MT090 warning', 'MT090 warning'],
+  },
+  {
+    row: 'm3',
+    name: 'a MeshTrust of the Global control plane that Kuma has copied to this zone: served from here, no finding',
+    run(rig) {
+      rig.apply(rig.stage.setOwn(ownOf(td('zone-1'))));
+      rig.local({ copy: meshTrustYaml({ name: 'copy', trustDomain: td('zone-1'), pems: [a] }) });
+      rig.trusts({ t: importedTrust(td('zone-1'), [a], { origin: 'global' }) });
+    },
+    inForce: [`${td('zone-1')}: A`],
+  },
+  {
+    row: 'm3',
+    name: 'a MeshTrust of the Global control plane for a trust domain that this zone gets later: no longer served',
+    run(rig) {
+      rig.trusts({ t: importedTrust('own.test', [a], { origin: 'global' }) });
+      assert.deepEqual(rig.inForce(), ['own.test: A']);
+      rig.apply(rig.stage.setOwn(ownOf('own.test')));
+      rig.tick(30_000);
+    },
+    inForce: [],
+    codes: ['MT090 warning'],
+  },
+  {
+    row: 'm4',
+    name: 'a trust domain of this zone that the operator allows to it by a grant: served',
+    rig: () => readRig({ granted: new Map([['zone-1', new Set(['own.test'])]]) }),
+    run(rig) {
+      rig.apply(rig.stage.setOwn(ownOf('own.test')));
+      rig.trusts({ t: importedTrust('own.test', [a], { origin: 'global' }) });
+    },
+    inForce: ['own.test: A'],
+  },
+  {
+    row: 'm4',
+    name: 'a MeshTrust of the Global control plane for a trust domain of all zones: served beside those of the zones',
+    run(rig) {
+      rig.identities({ identity: globalIdentity('corp.test') });
+      rig.apply(rig.stage.setOwn(ownOf('corp.test')));
+      rig.trusts({
+        global: importedTrust('corp.test', [a], { origin: 'global' }, 'global'),
+        two: importedTrust('corp.test', [b], of('zone-2'), 'two'),
+      });
+    },
+    inForce: ['corp.test: A B'],
+  },
+  {
+    row: 'm4',
+    name: 'MeshIdentities of this zone were not read: a new MeshTrust of the Global control plane waits',
+    run(rig) {
+      rig.apply(rig.stage.setOwn(nothingRead));
+      rig.trusts({ t: importedTrust('partner.test', [a], { origin: 'global' }) });
+    },
+    inForce: [],
+    codes: ['MT090 warning'],
+  },
+  {
+    row: 'm4',
+    name: 'a MeshIdentity of this zone cannot be read: MeshTrusts of the Global control plane are served',
+    run(rig) {
+      rig.apply(rig.stage.setOwn(oneUnreadable));
+      rig.trusts({ t: importedTrust('partner.test', [a], { origin: 'global' }) });
+    },
+    inForce: ['partner.test: A'],
   },
   {
     row: 'm4',
@@ -194,7 +280,7 @@ const rows: readonly Row[] = [
     name: 'one trust domain of all zones: their CAs are joined, also if this zone has it by itself',
     run(rig) {
       rig.identities({ identity: globalIdentity('corp.test') });
-      rig.apply(rig.stage.setOwn(new Set(['default/corp.test'])));
+      rig.apply(rig.stage.setOwn(ownOf('corp.test')));
       rig.local({ own: meshTrustYaml({ name: 'own', trustDomain: 'corp.test', pems: [a] }) });
       rig.trusts({
         two: importedTrust('corp.test', [b], of('zone-2'), 'two'),
@@ -284,6 +370,63 @@ suite('import stage', () => {
       assert.deepEqual(rig.codes(), codes);
     });
 
+  for (const own of [nothingRead, oneUnreadable])
+    suite(`MeshIdentities of this zone that are not readable: ${own.unread}`, () => {
+      const granting = (options: Parameters<typeof readRig>[0] = {}): ImportRig => {
+        const rig = makeImportRig({ granted: new Map([['zone-2', new Set(['granted.test'])]]), ...options });
+        rig.apply(rig.stage.setOwn(own));
+        return rig;
+      };
+      const read = (rig: ImportRig): void => {
+        rig.identities({ identity: globalIdentity(template) });
+        rig.synced();
+      };
+      const granted = importedTrust('granted.test', [a], of('zone-2'), 'granted');
+
+      test('a trust domain that is granted to another zone: waits, and is served once it is known to be no own one', () => {
+        const rig = granting();
+        read(rig);
+        rig.trusts({ granted, given: importedTrust(td('zone-2'), [b], of('zone-2'), 'given') });
+        assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: B`], ['MT090 warning']]);
+        rig.apply(rig.stage.setOwn(ownOf('other.test')));
+        assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: B`, 'granted.test: A'], []]);
+      });
+
+      test('it is an own one: never served', () => {
+        const rig = granting();
+        read(rig);
+        rig.trusts({ granted });
+        rig.apply(rig.stage.setOwn(ownOf('granted.test')));
+        assert.deepEqual([rig.inForce(), rig.codes()], [[], []]);
+      });
+
+      test('an earlier run had it in force: stays, and follows its changes', () => {
+        const earlier = readRig({ granted: new Map([['zone-2', new Set(['granted.test'])]]) });
+        earlier.trusts({ granted });
+        const rig = granting();
+        const source = importSourceOf('zone-2');
+        rig.deliver(source, [
+          { kind: 'restored', path: 'granted', grants: earlier.ledger.grantsOf(source, 'granted') },
+        ]);
+        rig.trusts({ granted: importedTrust('granted.test', [a, c], of('zone-2'), 'granted') });
+        read(rig);
+        assert.deepEqual([rig.inForce(), rig.codes()], [['granted.test: A C'], []]);
+        // Another trust domain of the same object is new.
+        rig.trusts({ granted: importedTrust(td('zone-3'), [b], of('zone-2'), 'granted') });
+        assert.deepEqual(rig.inForce(), ['granted.test: A C']);
+      });
+
+      test('it was in force before: stays', () => {
+        const rig = granting();
+        rig.apply(rig.stage.setOwn(ownOf()));
+        read(rig);
+        rig.trusts({ granted });
+        rig.apply(rig.stage.setOwn(own));
+        rig.tick(30_000);
+        assert.deepEqual([rig.inForce(), rig.codes()], [['granted.test: A'], []]);
+      });
+    });
+
   test('before the MeshIdentities are read: nothing is decided', () => {
     const rig = makeImportRig();
     rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
@@ -322,7 +465,7 @@ suite('import stage', () => {
     });
     rig.trusts({ kept: importedTrust('partner.test', [c], of('zone-3'), 'kept') }, 1000);
     assert.deepEqual(rig.inForce(), [`${td('zone-2')}: A`, `${td('zone-3')}: C`]);
-    assert.deepEqual(rig.stage.setOwn(new Set(['default/unrelated.test'])), new Map());
+    assert.deepEqual(rig.stage.setOwn(ownOf('unrelated.test')), new Map());
   });
 
   test('a MeshTrust changes to a foreign trust domain: what it gave before stays, with both findings', () => {
