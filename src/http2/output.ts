@@ -1,4 +1,3 @@
-import { writeUint32 } from './frame.ts';
 import type { SharedData } from './shared-data.ts';
 
 /** Writes the bytes of a connection, to a socket. */
@@ -11,8 +10,6 @@ export interface Wire {
   end(): void;
 }
 
-/** Position of the stream identifier in a frame. */
-const streamIdAt = 5;
 const bufferLength = 131_072;
 /** Up to this length, bytes are copied into the shared buffer. Longer ones are written directly. */
 const maxCopied = 32_768;
@@ -138,13 +135,12 @@ export class Output {
 
   /** Sends data on a stream. Copies it once at most. */
   sendData(data: SharedData, streamId: number): void {
-    // The frame of stream 1 exists already, and so does a frame for a long message, which is not copied here.
+    // The frames of stream 1 exist already, and so do those of a long message, which is not copied here.
     if (streamId === 1 || this.#pool.owner !== this || data.length > maxCopied)
-      return this.send(data.frameFor(streamId));
+      return this.send(data.framesFor(streamId));
     if (this.#closed) return;
-    const target = this.reserve(data.frame.length);
-    target.set(data.frame, this.at);
-    writeUint32(target, this.at + streamIdAt, streamId);
+    const target = this.reserve(data.framesLength);
+    data.copyFrames(target, this.at, streamId);
   }
 
   /** Calls back when the kernel has accepted all earlier output, but never within this call. */

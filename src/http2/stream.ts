@@ -20,8 +20,8 @@ const maxPart = 65_536;
 
 /** Bytes that wait for the client's window. */
 interface WaitingData {
-  readonly bytes: Buffer;
-  /** The number of these bytes that have been sent. */
+  readonly data: SharedData;
+  /** The number of bytes that have been sent. */
   sent: number;
   readonly whenSent: (() => void) | undefined;
 }
@@ -93,11 +93,7 @@ export class ServerStream {
     if (this.isEnded) return;
     const { connection } = this;
     const { length } = data;
-    const fits =
-      length <= this.sendWindow &&
-      length <= connection.sendWindow &&
-      length <= connection.settings.maxFrameSize;
-    if (this.#waiting === undefined && fits) {
+    if (this.#waiting === undefined && length <= this.sendWindow && length <= connection.sendWindow) {
       this.sendWindow -= length;
       connection.sendWindow -= length;
       connection.sentSincePing = true;
@@ -106,7 +102,7 @@ export class ServerStream {
       if (whenSent !== undefined) connection.output.whenSent(whenSent);
       return;
     }
-    (this.#waiting ??= []).push({ bytes: data.payload, sent: 0, whenSent });
+    (this.#waiting ??= []).push({ data, sent: 0, whenSent });
     this.waitingBytes += length;
     this.resume();
   }
@@ -132,7 +128,7 @@ export class ServerStream {
     while (this.#waiting !== undefined) {
       const [first] = this.#waiting;
       if (first === undefined) break;
-      const left = first.bytes.length - first.sent;
+      const left = first.data.length - first.sent;
       const allowed = Math.min(this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
       const length = Math.min(left, allowed, maxPart);
       if (length < left && length <= 0) return connection.requests.streams.waitForWindow(this);
@@ -141,7 +137,7 @@ export class ServerStream {
       const target = connection.output.reserve(frameHeaderLength + length);
       const { at } = connection.output;
       writeFrameHeader(target, at, length, frameType.data, 0, this.id);
-      first.bytes.copy(target, at + frameHeaderLength, first.sent, first.sent + length);
+      first.data.copyPayload(target, at + frameHeaderLength, first.sent, length);
       first.sent += length;
       this.waitingBytes -= length;
       this.resumedBytes += length;

@@ -28,6 +28,8 @@ export interface ConnectionRig {
   feed(bytes: Uint8Array, chunk?: number, now?: number): void;
   /** Returns the frames that were sent since the last call. */
   sent(): readonly SentFrame[];
+  /** The bytes of the last write, not a copy. */
+  readonly lastWrite: () => Uint8Array | undefined;
   /** Runs the work that was deferred to the end of the tick. */
   tick(): void;
   /** True if the requests of the client are incomplete, so that further data has to follow. */
@@ -71,6 +73,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
   const streams: ServerStream[] = [];
   const events: string[] = [];
   let out = Buffer.alloc(0);
+  let lastWrite: Uint8Array | undefined;
   let ended = false;
   const shared = {
     pool: new OutputPool((work) => deferred.push(work)),
@@ -82,6 +85,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
       shared,
       {
         write(bytes) {
+          lastWrite = bytes;
           out = Buffer.concat([out, bytes]);
         },
         get unsent() {
@@ -110,6 +114,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
     streams,
     events,
     ended: () => ended,
+    lastWrite: () => lastWrite,
     isIncomplete: false,
     unsent: 0,
     feed(bytes, chunk = bytes.length, now = 0) {
