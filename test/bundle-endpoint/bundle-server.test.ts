@@ -144,7 +144,7 @@ suite('bundle server', () => {
     await using server = await start({
       publication,
       maxUnreadBytes: 2 ** 20,
-      maxResponseMs: 1000,
+      maxResponseMs: 4000,
       onAnswered: (answered) => {
         if (answered.reply.status === 200) unread.resolve(answered);
       },
