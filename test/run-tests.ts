@@ -43,12 +43,10 @@ let isEnded = false;
 
 /** Runs the files of a part. Returns the exit code. */
 async function runPart({ files: patterns, concurrency }: Part): Promise<number> {
-  const args = [`--test-timeout=${testMs}`, `--test-concurrency=${concurrency}`, ...patterns];
+  const options = ['--import', limits, '--test', `--test-timeout=${testMs}`];
+  const args = [...options, `--test-concurrency=${concurrency}`, ...patterns];
   // A process group of its own, so that it can be ended as a whole.
-  running = spawn(process.execPath, ['--import', limits, '--test', ...args], {
-    stdio: 'inherit',
-    detached: true,
-  });
+  running = spawn(process.execPath, args, { stdio: 'inherit', detached: true });
   const [code] = (await once(running, 'exit')) as [number | null];
   return code ?? 1;
 }
