@@ -3,9 +3,10 @@ import type { Finding } from '../findings/finding.ts';
 import { isImportSource } from '../ledger/import-sources.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import { isUnnamed } from '../model/document-kind.ts';
+import { replacementOf } from '../model/replacement.ts';
 import type { FederatedTrustDomain } from '../model/federated-trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
-import type { ParsedFile } from '../model/parse-file.ts';
+import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
 import type { GoneEvidence } from '../source.ts';
 import { compareText } from '../../text/compare-text.ts';
 import { relationshipKey } from './relationship.ts';
@@ -36,6 +37,18 @@ interface Relationships {
   readonly findings: readonly Finding[];
 }
 
+/** The ClusterFederatedTrustDomains of one file or object. */
+interface PathState {
+  /** Those in force, by name. */
+  readonly resources: ReadonlyMap<string, FederatedTrustDomain>;
+  /** Documents of other kinds in the last settled version that counts. */
+  readonly others: readonly OtherDocument[];
+  /** Why the newest version takes nothing away. */
+  readonly problem: Finding | undefined;
+}
+
+const emptyPath: PathState = { resources: new Map(), others: [], problem: undefined };
+
 /** Collects the ClusterFederatedTrustDomains of all sources. */
 export interface RelationshipCollector {
   /** Applies events of a source, in their order. Returns whether a relationship may have changed. */
@@ -47,10 +60,10 @@ export interface RelationshipCollector {
 
 /**
  * Creates a collector. As in the ledger, a file that cannot be read or is not settled takes nothing away, and an invalid
- * version leaves the last good one in force.
+ * version leaves the last good one in force. So does a version in which something else replaced them.
  */
 export function createRelationshipCollector(options: CollectOptions): RelationshipCollector {
-  const paths = new Map<string, ReadonlyMap<string, FederatedTrustDomain>>();
+  const paths = new Map<string, PathState>();
   const absent = new Set<string>();
   /** The trust domains that the MeshTrusts of each file or object list. */
   const listed = new Map<string, ReadonlySet<string>>();
@@ -62,10 +75,10 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
         const names = listedIn(event.parsed);
         const isListChanged = names !== undefined && hasOthers(listed.get(key) ?? new Set(), names);
         if (names !== undefined) listed.set(key, names);
-        const before = paths.get(key) ?? new Map<string, FederatedTrustDomain>();
-        const after = nextVersion(before, event.parsed, event.settled);
-        if (before.size === 0 && after.size === 0) return isListChanged;
-        if (after.size === 0) paths.delete(key);
+        const before = paths.get(key) ?? emptyPath;
+        const after = nextVersion(before, event);
+        if (before.resources.size === 0 && after.resources.size === 0) return isListChanged;
+        if (after.resources.size === 0) paths.delete(key);
         else paths.set(key, after);
         return true;
       }
@@ -104,10 +117,13 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
       const isOwn = (mesh: string, trustDomain: TrustDomain): boolean =>
         options.isPublished(mesh, trustDomain, () => isListed(relationshipKey(mesh, trustDomain)));
       const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
-      for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
-        if (!readsClass(options, resource.className)) continue;
-        for (const mesh of resource.meshes)
-          addRelationship(all, findings, resource, mesh, { isOwn, isUndecided: options.isUndecided });
+      for (const [, { resources, problem }] of sorted) {
+        if (problem !== undefined) findings.push(problem);
+        for (const resource of resources.values()) {
+          if (!readsClass(options, resource.className)) continue;
+          for (const mesh of resource.meshes)
+            addRelationship(all, findings, resource, mesh, { isOwn, isUndecided: options.isUndecided });
+        }
       }
       return { all, findings };
     },
@@ -158,10 +174,9 @@ function hasOthers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 }
 
 function nextVersion(
-  before: ReadonlyMap<string, FederatedTrustDomain>,
-  parsed: ParsedFile,
-  settled: boolean,
-): ReadonlyMap<string, FederatedTrustDomain> {
+  before: PathState,
+  { path, parsed, settled }: Extract<LedgerEvent, { readonly kind: 'version' }>,
+): PathState {
   if (parsed.kind === 'refused') return before;
   const after = new Map<string, FederatedTrustDomain>();
   for (const item of parsed.federated) {
@@ -169,14 +184,28 @@ function nextVersion(
       if (!after.has(item.resource.name)) after.set(item.resource.name, item.resource);
       continue;
     }
-    const kept = item.name === undefined ? undefined : before.get(item.name);
+    const kept = item.name === undefined ? undefined : before.resources.get(item.name);
     if (kept !== undefined) after.set(kept.name, kept);
   }
+  const isMissing = before.resources.keys().some((name) => !after.has(name));
   // A document without a legible name or kind may be any of those that the file had before.
   const isHidden =
     parsed.federated.some((item) => item.kind === 'invalid' && item.name === undefined) ||
     parsed.documents.some(({ kind }) => kind === 'unrecognised') ||
     parsed.others.some(({ label }) => isUnnamed(label));
-  if (settled && !isHidden) return after;
-  return new Map([...before, ...after]);
+  const { documents, identities, federated, others } = parsed;
+  const isOneLeft = documents.length + identities.length + federated.length > 0;
+  const kinds = isMissing && settled ? replacementOf(before.others, others, isOneLeft) : undefined;
+  if (settled && !isHidden && kinds === undefined) return { resources: after, others, problem: undefined };
+  return {
+    resources: new Map([...before.resources, ...after]),
+    others: before.others,
+    problem: settled ? problemOf(path, kinds) : before.problem,
+  };
+}
+
+function problemOf(file: string, kinds: string | undefined): Finding | undefined {
+  if (kinds === undefined) return undefined;
+  const text = `the file had a ClusterFederatedTrustDomain and now has ${kinds} instead; its federation stays in force, and ends if the file is deleted`;
+  return finding('MT009', text, { file });
 }

@@ -3,7 +3,7 @@ import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { blockFinding } from '../model/read-blocks.ts';
 import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
-import { isUnnamed, countKinds, describeKinds } from '../model/document-kind.ts';
+import { replacementOf } from '../model/replacement.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
@@ -92,34 +92,15 @@ function mayBeEarlierResource(document: ParsedDocument, before: ReadonlyMap<Iden
   }
 }
 
-/**
- * Describes the documents that replaced the missing MeshTrusts. Returns `undefined` if the MeshTrusts were clearly
- * removed on purpose: then another MeshTrust, or another document of the earlier version, is still in the file.
- */
+/** Describes what replaced the missing MeshTrusts; `undefined` if they were removed on purpose. */
 function describeReplacement(
   { others: before }: Entry,
   { documents, others }: Extract<ParsedFile, { readonly kind: 'documents' }>,
 ): string | undefined {
-  const added = withoutKnown(others, before);
-  const isOnPurpose = documents.length > 0 || added.length < others.length;
-  const unnamed = added.filter(({ label }) => isUnnamed(label));
-  if (isOnPurpose && unnamed.length === 0) return undefined;
-  const kinds = describeKinds(countKinds(isOnPurpose ? unnamed : others));
-  return `the file had a MeshTrust and now has ${kinds} instead; to withdraw its trust, delete the file`;
-}
-
-/** Returns the documents that are new. Documents without a name share one id, so documents are counted by id. */
-function withoutKnown(
-  others: readonly OtherDocument[],
-  before: readonly OtherDocument[],
-): readonly OtherDocument[] {
-  const known = new Map<string, number>();
-  for (const { id } of before) known.set(id, (known.get(id) ?? 0) + 1);
-  return others.filter(({ id }) => {
-    const left = known.get(id) ?? 0;
-    known.set(id, left - 1);
-    return left <= 0;
-  });
+  const kinds = replacementOf(before, others, documents.length > 0);
+  return (
+    kinds && `the file had a MeshTrust and now has ${kinds} instead; to withdraw its trust, delete the file`
+  );
 }
 
 /** Returns the next state of a file that cannot be read or relied on: all of its trust stays in force. */

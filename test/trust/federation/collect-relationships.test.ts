@@ -138,9 +138,40 @@ const cases: Readonly<Record<string, Case>> = {
     events: [version('a', peer() + other), version('a', other)],
     all: [],
   },
-  'a document whose kind is not legible any more: stays': {
+  'a document whose kind is not legible any more: stays, with an error': {
     events: [version('a', peer()), version('a', '---\nspec: {}\n')],
     all: [spire],
+    codes: ['MT009'],
+  },
+  'an empty file: the last good version stays': {
+    events: [version('a', peer()), version('a', '')],
+    all: [spire],
+  },
+  'only a document of another kind is in the file: the last good version stays, with an error': {
+    events: [version('a', peer()), version('a', other)],
+    all: [spire],
+    codes: ['MT009'],
+  },
+  'a misspelt kind: the last good version stays, with an error': {
+    events: [version('a', peer()), version('a', peer().replace('TrustDomain"', 'TrustDomian"'))],
+    all: [spire],
+    codes: ['MT009'],
+  },
+  'a replaced file that is written again: no error': {
+    events: [version('a', peer()), version('a', other), version('a', peer())],
+    all: [spire],
+  },
+  'a replaced file that is deleted: its relationships are gone': {
+    events: [version('a', peer()), version('a', other), gone('a')],
+    all: [],
+  },
+  'another ClusterFederatedTrustDomain is in the file: the missing one is gone': {
+    events: [version('a', peer()), version('a', peer({ trustDomain: 'b.test', name: 'b' }))],
+    all: ['default/b.test https://spire.test/'],
+  },
+  'a MeshTrust is left in the file: the missing one is gone': {
+    events: [version('a', peer() + trust('a.test')), version('a', trust('a.test'))],
+    all: [],
   },
   'a file that is gone: its relationships are gone': { events: [version('a', peer()), gone('a')], all: [] },
   'the first of two files is gone: the second counts': {
