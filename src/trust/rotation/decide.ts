@@ -8,6 +8,7 @@ import { gate, neverForced } from './gate-catalogue.ts';
 import type { Gate, GateId } from './gate-catalogue.ts';
 import { oldListedGate } from './finish-gates.ts';
 import { gatesOf } from './gates.ts';
+import { leafTtlGate } from './leaf-ttl.ts';
 import { switchTimeGate } from './switch-time.ts';
 
 /** A command that changes a resource. */
@@ -75,9 +76,10 @@ function gatesOfCommand(command: RotationCommand, input: GateInput): readonly Ga
     case 'start':
       return gatesOf('start', input);
     case 'switched':
-      if (command.at === undefined) return [];
+      if (command.at === undefined) return [leafTtlGate(marks, command.leafTtl)];
       return [
         ...gatesOf('switch', input),
+        leafTtlGate(marks, command.leafTtl),
         switchTimeGate(input, parseTime(command.at)),
         gate(
           'R60',
@@ -88,7 +90,7 @@ function gatesOfCommand(command: RotationCommand, input: GateInput): readonly Ga
         ),
       ];
     case 'back':
-      return [oldListedGate(input)];
+      return [oldListedGate(input), leafTtlGate(marks, command.leafTtl)];
     case 'finish':
       return gatesOf('finish', input);
     case 'clean':

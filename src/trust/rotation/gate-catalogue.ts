@@ -29,6 +29,7 @@ export const gateCatalogue = {
   R42: 'old-issuer-seen',
   R43: 'no-leaf-ttl',
   R44: 'switch-too-early',
+  R45: 'leaf-ttl-shorter',
   R50: 'guard-hold',
   R51: 'would-empty-domain',
   R52: 'promotes-intermediate',

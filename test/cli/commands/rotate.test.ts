@@ -119,7 +119,12 @@ suite('meshtrust rotate', () => {
       invented.stderr,
       /^refused: R44 switch-too-early: the issuer cannot have been switched at .*, because the issuer was switched back to the old CA at /,
     );
-    await expect(0, rotate('switched', '--leaf-ttl=1s', '--write', file));
+    const { stderr: shorter } = await expect(1, rotate('switched', '--leaf-ttl=1s', '--write', file));
+    assert.match(
+      shorter,
+      /^refused: R45 leaf-ttl-shorter: 1s is less than the recorded lifetime of a leaf, 24h/,
+    );
+    await expect(0, rotate('switched', '--leaf-ttl=1s', '--force=R45', '--write', file));
     await expect(0, rotate('wait', '--for=removable'));
     await expect(0, rotate('finish', '--write', file));
     const finished = await it.text();
@@ -129,7 +134,13 @@ suite('meshtrust rotate', () => {
     await acknowledge();
     await expect(0, rotate('wait', '--for=steady'));
     await expect(0, rotate('finish', '--clean', '--write', file));
-    assert.ok(!(await it.text()).includes('meshtrust.io'));
+    assert.deepEqual(
+      (await it.text())
+        .match(/meshtrust\.io.*/g)
+        ?.join(' ')
+        .match(/rotation-\w+|R\d+/g),
+      ['rotation-forced', 'R45'],
+    );
   });
 
   test('the API of the server → the same rotation, with the gates of its next step', async () => {

@@ -47,16 +47,26 @@ suite('commands of a rotation', () => {
     ],
     switched: [switched, introduced, [set(rotationKeys.switchedAt, at)]],
     'switched, only the lifetime': [
-      { kind: 'switched', at: undefined, leafTtl: '1h' },
+      { kind: 'switched', at: undefined, leafTtl: '25h' },
       drained(),
-      [set(rotationKeys.leafTtl, '1h')],
+      [set(rotationKeys.leafTtl, '25h')],
+    ],
+    'switched, only the lifetime, as recorded': [
+      { kind: 'switched', at: undefined, leafTtl: '1440m' },
+      drained(),
+      [set(rotationKeys.leafTtl, '1440m')],
+    ],
+    'switched, with the lifetime that was not recorded': [
+      { ...switched, leafTtl: '1h' },
+      drained({}, { switchedAt: undefined, leafTtlMs: undefined }),
+      [set(rotationKeys.leafTtl, '1h'), set(rotationKeys.switchedAt, at)],
     ],
     back: [back, drained(), [set(rotationKeys.switchedAt, undefined), set(rotationKeys.backAt, at)]],
     'back, with the lifetime': [
-      { ...back, leafTtl: '1h' },
+      { ...back, leafTtl: '25h' },
       drained(),
       [
-        set(rotationKeys.leafTtl, '1h'),
+        set(rotationKeys.leafTtl, '25h'),
         set(rotationKeys.switchedAt, undefined),
         set(rotationKeys.backAt, at),
       ],
@@ -84,6 +94,13 @@ suite('commands of a rotation', () => {
   > = {
     'start again': [start, before({ before: introduced.marks }), ['R17']],
     'switched again': [switched, drained(), ['R60']],
+    'switched, with a shorter lifetime': [{ ...switched, leafTtl: '23h59m59s' }, introduced, ['R45']],
+    'switched, only a shorter lifetime': [
+      { kind: 'switched', at: undefined, leafTtl: '1h' },
+      drained(),
+      ['R45'],
+    ],
+    'back, with a shorter lifetime': [{ ...back, leafTtl: '1h' }, drained(), ['R45']],
     'switched before the new CA was valid': [
       switched,
       drained(listing(ca('b', { notBefore: Date.parse(at) + 1 })), { switchedAt: undefined }),

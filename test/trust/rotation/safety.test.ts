@@ -181,6 +181,17 @@ suite('safety of a rotation', () => {
     }
   });
 
+  test('the operator gives a shorter lifetime of leaves after the switch → refused; without R45, a leaf of the old CA is valid at the end', () => {
+    for (const without of [undefined, 'R45'] as const) {
+      const world = introduced(without);
+      assert.ok(world.switchIssuer());
+      assert.equal(world.shorten(), without !== undefined);
+      world.pass(10 * minute);
+      if (without === undefined) assert.ok(!world.finish());
+      else assert.throws(() => world.finish(), /a leaf of the old CA is valid/);
+    }
+  });
+
   test('a person removes the new CA from the file before the end → refused; without R51, it is not listed', () => {
     for (const without of [undefined, 'R51'] as const) {
       const world = introduced(without);

@@ -211,6 +211,8 @@ export function makeWorld({
       const at = formatTime(Math.floor(bound / 1000) * 1000 - 60 * minute);
       return issuer === 'new' && run({ kind: 'switched', at, leafTtl: undefined });
     },
+    /** The operator gives a lifetime that is shorter than the one with which the issuer signs. */
+    shorten: (): boolean => run({ kind: 'switched', at: undefined, leafTtl: '1m' }),
     /** The issuer signs with the old CA again, before the command says so. */
     back: (): boolean => {
       if (!file.listed.has(cas.old.fingerprint)) return false;
