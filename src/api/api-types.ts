@@ -58,6 +58,11 @@ export interface AnchorDetail {
    * here.
    */
   readonly issuer: string;
+  /**
+   * For an intermediate: the fingerprints of the served CA certificates of the trust domain that have signed it. Absent
+   * if its signature cannot be verified, and in earlier versions.
+   */
+  readonly issuedBy?: readonly string[] | undefined;
   readonly keyAlgorithm: string;
   readonly notBefore: string;
   readonly notAfter: string;

@@ -1,5 +1,6 @@
 import { countFindings } from '../trust/findings/finding.ts';
 import type { ServedAnchor, TrustBundle } from '../trust/bundle/trust-bundle.ts';
+import { listedIssuers } from '../trust/bundle/listed-issuers.ts';
 import { catalogue } from '../trust/findings/catalogue.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import type { MeshState } from '../trust/snapshot/mesh-builder.ts';
@@ -53,7 +54,7 @@ export function presentMesh(
     trustDomains: bundles.map(({ trustDomain, anchors }) => ({
       name: trustDomain,
       inJointSecret: anchors.length > 0 && inMerged.has(trustDomain),
-      anchors: anchors.map(presentAnchor),
+      anchors: presentAnchors(anchors),
     })),
     held: held
       .filter((hold) => hold.mesh === mesh)
@@ -94,7 +95,15 @@ function earliest(bundles: readonly TrustBundle[]): string | undefined {
   return ends.length === 0 ? undefined : formatTime(ends.reduce((a, b) => Math.min(a, b)));
 }
 
-function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): AnchorDetail {
+function presentAnchors(anchors: readonly ServedAnchor[]): readonly AnchorDetail[] {
+  const issuers = listedIssuers(anchors.map(({ certificate }) => certificate));
+  return anchors.map((anchor) => presentAnchor(anchor, issuers.get(anchor.certificate)));
+}
+
+function presentAnchor(
+  { certificate, rooting, listedBy }: ServedAnchor,
+  issuedBy: readonly string[] | undefined,
+): AnchorDetail {
   const { fingerprint, keyHash, compressedKeyHash, subject, issuer, keyAlgorithm, notBefore, notAfter } =
     certificate;
   return {
@@ -103,6 +112,7 @@ function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): Anchor
     compressedKeyHash,
     subject,
     issuer,
+    ...(issuedBy !== undefined && { issuedBy }),
     keyAlgorithm,
     notBefore: formatTime(notBefore),
     notAfter: formatTime(notAfter),

@@ -47,6 +47,7 @@ export function rotationFacts(
     cas: (domain?.anchors ?? []).map((anchor) => ({
       ...caFacts(anchor),
       asListed: anchor.rooting === 'as-listed',
+      issuedBy: anchor.issuedBy,
       resources: anchor.resources,
     })),
     overLimit: mesh?.findings.some(({ code }) => code === 'MT031') ?? false,

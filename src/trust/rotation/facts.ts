@@ -12,6 +12,11 @@ export type CaFacts = Pick<
 export interface ServedCa extends CaFacts {
   /** True if proxies get it as it is listed; false for an intermediate that is served as a trust anchor. */
   readonly asListed: boolean;
+  /**
+   * The fingerprints of the served CA certificates of the trust domain that have signed it; `undefined` for a root, and
+   * if the server does not know or does not say.
+   */
+  readonly issuedBy?: readonly string[] | undefined;
   /** The resources that list it, as `mesh/namespace/name`. */
   readonly resources: readonly string[];
 }

@@ -5,6 +5,7 @@ import { unknownOwner } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
+import { mayBeIssuedBy } from './issued-by.ts';
 import { issuerGate } from './issuer-gate.ts';
 import { switchTimeGate } from './switch-time.ts';
 
@@ -198,7 +199,7 @@ function removalGates(
       below === undefined,
       below === undefined
         ? 'no listed intermediate needs the CA'
-        : `the intermediate ${below.ca.subject} ${below.isSure ? 'would' : 'may'} become a trust anchor, so that leaves below it would stay accepted${below.isSure ? '' : ': another CA has the name of its issuer; if that one issued it, pass R52 by force'}`,
+        : `the intermediate ${below.ca.subject} ${below.isSure ? 'would' : 'may'} become a trust anchor, so that leaves below it would stay accepted${below.isSure ? '' : ': another CA may have issued it, too; if so, pass R52 by force'}`,
     ),
     gate(
       'R53',
@@ -212,18 +213,16 @@ function removalGates(
 }
 
 /**
- * Returns a served intermediate of this CA. It is not sure if another served CA has the name of its issuer: the keys
- * are not known here.
+ * Returns a served intermediate of this CA. It is not sure if its server does not say who signed it, and another served
+ * CA has the name of its issuer, or if another served CA has signed it as well.
  */
 function intermediateBelow(
   cas: readonly ServedCa[],
   fingerprint: string,
 ): { readonly ca: ServedCa; readonly isSure: boolean } | undefined {
-  const subject = cas.find((ca) => ca.fingerprint === fingerprint)?.subject;
-  const hasOther = cas.some((ca) => ca.subject === subject && ca.fingerprint !== fingerprint);
-  if (subject === undefined) return undefined;
-  const below = cas.find(
-    (ca) => ca.asListed && ca.issuer === subject && ca.subject !== subject && ca.fingerprint !== fingerprint,
-  );
-  return below && { ca: below, isSure: !hasOther };
+  const removed = cas.find((ca) => ca.fingerprint === fingerprint);
+  if (removed === undefined) return undefined;
+  const below = cas.find((ca) => ca.asListed && mayBeIssuedBy(ca, removed));
+  const others = cas.filter((ca) => ca.fingerprint !== fingerprint);
+  return below && { ca: below, isSure: !others.some((other) => mayBeIssuedBy(below, other)) };
 }

@@ -3,6 +3,7 @@ import { formatTime } from '../../text/format-time.ts';
 import { describeTime } from './describe-time.ts';
 import type { AnsweredFacts, GateInput, ServerObservation } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
+import { mayBeIssuedBy } from './issued-by.ts';
 import type { Gate } from './gate-catalogue.ts';
 
 /** The number of reasons that a detail names. */
@@ -127,10 +128,10 @@ function some(reasons: readonly string[]): string {
 function issuersBelow(fingerprint: string, answered: readonly AnsweredFacts[]): ReadonlySet<string> {
   const cas = answered.flatMap((server) => server.cas);
   const found = new Set([fingerprint]);
-  for (let before = 0; before !== found.size;) {
-    before = found.size;
-    const names = new Set(cas.filter((ca) => found.has(ca.fingerprint)).map(({ subject }) => subject));
-    for (const ca of cas) if (names.has(ca.issuer) && ca.issuer !== ca.subject) found.add(ca.fingerprint);
+  // Iteration over a Set includes the elements that are added during it.
+  for (const hash of found) {
+    const issuer = cas.find((ca) => ca.fingerprint === hash);
+    for (const ca of cas) if (issuer !== undefined && mayBeIssuedBy(ca, issuer)) found.add(ca.fingerprint);
   }
   return found;
 }

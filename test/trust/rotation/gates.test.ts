@@ -70,6 +70,18 @@ const authenticating = (
 ): { readonly servers: readonly ServerFacts[] } => ({
   servers: [server({ authentication: { methods: ['mtls'], beyondHost: true, limitsNodes: true, ...more } })],
 });
+/** A server of two CAs of one name, and of an intermediate `c` of that name or below it. */
+const sameName = (
+  issuedBy: readonly string[] | undefined,
+  more: Parameters<typeof servedCa>[1] = {},
+): ReturnType<typeof server> =>
+  server({
+    cas: [
+      servedCa('a', { subject: 'CN=x' }),
+      servedCa('b', { subject: 'CN=x' }),
+      servedCa('c', { issuer: 'CN=x', issuedBy, ...more }),
+    ],
+  });
 const consumerWindow = (consumerWindowMs: number): Pick<GateInput, 'options'> => ({
   options: { ...usualGateOptions, consumerWindowMs },
 });
@@ -473,6 +485,39 @@ const table: readonly (readonly [
   ],
   [
     'R42',
+    'finish',
+    'an intermediate was seen that the old CA signed, and both CAs have one name',
+    drained({
+      ...seenAt('c'.repeat(64), now),
+      servers: [sameName([oldHash], { asListed: false })],
+    }),
+    drained({
+      ...seenAt('c'.repeat(64), now),
+      servers: [sameName([newHash], { asListed: false })],
+    }),
+  ],
+  [
+    'R42',
+    'finish',
+    'an intermediate was seen whose issuer is not known, and both CAs have one name',
+    drained({
+      ...seenAt('c'.repeat(64), now),
+      servers: [sameName(undefined, { asListed: false })],
+    }),
+    drained({ servers: [sameName(undefined, { asListed: false })] }),
+  ],
+  [
+    'R42',
+    'finish',
+    'an intermediate of an intermediate that the old CA signed was seen',
+    ...(([[oldHash], [newHash]] as const).map((issuedBy) => {
+      const { cas } = sameName(issuedBy, { asListed: false });
+      const lower = servedCa('d', { issuer: 'CN=c', issuedBy: ['c'.repeat(64)], asListed: false });
+      return drained({ ...seenAt('d'.repeat(64), now), servers: [server({ cas: [lower, ...cas] })] });
+    }) as [GateInput, GateInput]),
+  ],
+  [
+    'R42',
     'abort',
     'the new issuer was seen',
     introduced(seenAt(newHash, now - 1)),
@@ -566,6 +611,47 @@ const table: readonly (readonly [
     drained({
       servers: [server({ cas: [servedCa('a', { subject: 'CN=x' }), servedCa('b', { subject: 'CN=x' })] })],
     }),
+  ],
+  [
+    'R52',
+    'finish',
+    'the old CA signed an intermediate, and both CAs have one name',
+    drained({ servers: [sameName([oldHash])] }),
+    drained({ servers: [sameName([newHash])] }),
+  ],
+  [
+    'R52',
+    'finish',
+    'the old CA signed an intermediate of its own name',
+    drained({ servers: [sameName([oldHash], { subject: 'CN=x' })] }),
+    drained({ servers: [sameName([newHash], { subject: 'CN=x' })] }),
+  ],
+  [
+    'R52',
+    'finish',
+    'an intermediate may be below the old CA, and the new CA is a root of the same name',
+    drained({ servers: [sameName(undefined)] }),
+    drained({
+      servers: [
+        server({
+          cas: ['a', 'b'].map((digit) => servedCa(digit, { subject: 'CN=x', issuer: 'CN=x' })),
+        }),
+      ],
+    }),
+  ],
+  [
+    'R52',
+    'finish',
+    'both CAs signed an intermediate',
+    drained({ servers: [sameName([newHash, oldHash])] }),
+    drained({ servers: [sameName([])] }),
+  ],
+  [
+    'R52',
+    'finish',
+    'one of two servers does not say who signed an intermediate',
+    drained({ servers: [sameName([newHash]), sameName(undefined)] }),
+    drained({ servers: [sameName([newHash]), sameName([newHash])] }),
   ],
   [
     'R52',
