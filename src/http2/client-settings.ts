@@ -44,18 +44,22 @@ export class ClientSettings {
     return true;
   }
 
-  /** Applies the entries. Calls back with each change of the initial window, which also changes open streams. */
-  apply(source: Buffer, from: number, to: number, windowChanged: (by: number) => void): void {
+  /**
+   * Applies the entries. Returns the change of the initial window, which also changes open streams, and the largest change
+   * on the way to it: a frame may have the setting several times, and costs no more then.
+   */
+  apply(source: Buffer, from: number, to: number): { readonly by: number; readonly largest: number } {
     this.seen = true;
-    for (let at = from; at < to; at += 6)
-      this.#applyOne(
-        (byteAt(source, at) << 8) | byteAt(source, at + 1),
-        readUint32(source, at + 2),
-        windowChanged,
-      );
+    const before = this.initialWindow;
+    let largest = 0;
+    for (let at = from; at < to; at += 6) {
+      this.#applyOne((byteAt(source, at) << 8) | byteAt(source, at + 1), readUint32(source, at + 2));
+      largest = Math.max(largest, this.initialWindow - before);
+    }
+    return { by: this.initialWindow - before, largest };
   }
 
-  #applyOne(identifier: number, value: number, windowChanged: (by: number) => void): void {
+  #applyOne(identifier: number, value: number): void {
     switch (identifier) {
       case setting.headerTableSize:
         if (value < this.headerTableSize) this.tableShrunk += 1;
@@ -65,13 +69,11 @@ export class ClientSettings {
         if (value > 1)
           throw new ConnectionError(errorCode.protocolError, 'SETTINGS_ENABLE_PUSH is not 0 or 1');
         return;
-      case setting.initialWindowSize: {
+      case setting.initialWindowSize:
         if (value > largestWindow)
           throw new ConnectionError(errorCode.flowControlError, 'SETTINGS_INITIAL_WINDOW_SIZE is too large');
-        const change = value - this.initialWindow;
         this.initialWindow = value;
-        return windowChanged(change);
-      }
+        return;
       case setting.maxFrameSize:
         if (value < defaultMaxFrameSize || value > 0xffffff)
           throw new ConnectionError(errorCode.protocolError, 'SETTINGS_MAX_FRAME_SIZE is out of bounds');

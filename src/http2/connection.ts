@@ -25,8 +25,7 @@ import { Output } from './output.ts';
 import type { OutputOwner, OutputPool, Wire } from './output.ts';
 import type { RequestHead } from './request-head.ts';
 import { Requests } from './requests.ts';
-import type { ServerStream } from './stream.ts';
-import type { StreamHandler } from './stream.ts';
+import type { ServerStream, StreamHandler } from './stream.ts';
 
 /** Receives the events of a connection. */
 export interface ConnectionHandler {
@@ -38,6 +37,8 @@ export interface ConnectionHandler {
   idle?(): void;
   /** The client has acknowledged the PING with this payload. */
   pong?(payload: number): void;
+  /** The client has not taken its output, and the memory for it is used up. The connection must be destroyed. */
+  outputExceeded?(): void;
 }
 
 /** The resources that the connections of a server share. */
@@ -148,7 +149,11 @@ export class ServerConnection implements FrameSink, OutputOwner {
     this.#blocks.drop();
   }
 
-  // Called by streams and by the readers of frames
+  // Called by streams, the output and the readers of frames
+
+  outputExceeded(): void {
+    this.#handler.outputExceeded?.();
+  }
 
   remove(stream: ServerStream): void {
     this.requests.streams.remove(stream);
@@ -242,11 +247,9 @@ export class ServerConnection implements FrameSink, OutputOwner {
     const hasEntries = this.settings.check(flags, streamId, to - from);
     this.counts.controlFrame();
     if (!hasEntries) return;
-    this.settings.apply(source, from, to, (by) => {
-      for (const stream of this.requests.streams.all())
-        if (!stream.widen(by))
-          throw new ConnectionError(errorCode.flowControlError, 'the window of a stream is too large');
-    });
+    const { by, largest } = this.settings.apply(source, from, to);
+    if (!this.requests.streams.widenAll(by, largest))
+      throw new ConnectionError(errorCode.flowControlError, 'the window of a stream is too large');
     writeSettingsAck(this.output);
     this.requests.streams.resumeBlocked();
   }

@@ -1,3 +1,4 @@
+import { largestWindow } from './frame.ts';
 import type { ServerStream } from './stream.ts';
 
 /** The open streams of a connection. Most connections have one stream, so the map is created for the second stream. */
@@ -39,6 +40,19 @@ export class OpenStreams {
   /** Resumes the streams that wait and have a window. Must be called after the window of the connection was enlarged. */
   resumeBlocked(): void {
     for (const stream of this.#blocked ?? []) if (stream.sendWindow > 0) stream.resume();
+  }
+
+  /**
+   * Changes the client's window of all streams, after SETTINGS. Returns false if one of them was too large at the largest
+   * change (RFC 9113, section 6.9.2).
+   */
+  widenAll(by: number, largest: number): boolean {
+    if (by === 0 && largest === 0) return true;
+    for (const stream of this.all()) {
+      if (stream.sendWindow + largest > largestWindow) return false;
+      stream.widen(by);
+    }
+    return true;
   }
 
   /** Returns a copy of the list of open streams: streams may be removed during an iteration. */

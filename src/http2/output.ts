@@ -1,9 +1,16 @@
-import type { SharedData } from './shared-data.ts';
+import { OutputBudget } from './output-budget.ts';
+import type { OutputAccount } from './output-budget.ts';
+import { SharedData } from './shared-data.ts';
 
 /** Writes the bytes of a connection, to a socket. */
 export interface Wire {
-  /** Writes bytes. The caller does not change them until `unsent` is 0. */
-  write(bytes: Buffer): void;
+  /**
+   * Writes bytes. The caller does not change them until `unsent` is 0, unless the wire `copies`. `shared` is the data that
+   * they belong to, if other connections may write them, too.
+   */
+  write(bytes: Buffer, shared?: SharedData): void;
+  /** True if `write` copies all bytes that are not of shared data. */
+  readonly copies?: boolean;
   /** Number of written bytes that the kernel has not accepted. */
   readonly unsent: number;
   /** Ends the connection after all written bytes. */
@@ -13,6 +20,8 @@ export interface Wire {
 const bufferLength = 131_072;
 /** Up to this length, bytes are copied into the shared buffer. Longer ones are written directly. */
 const maxCopied = 32_768;
+/** The same for shared data while much output waits: a copy would be held for each connection. */
+const maxCopiedIfTight = 1024;
 
 /**
  * The output buffer of all connections of a server. The output that one read causes is collected in it and written at
@@ -29,10 +38,17 @@ export class OutputPool {
 
   /** Called with the bytes of a shared buffer, for output or input, after their last use. */
   readonly afterUse: ((bytes: Buffer) => void) | undefined;
+  /** The memory for output that clients have not taken. */
+  readonly budget: OutputBudget;
 
-  constructor(defer: (work: () => void) => void, afterUse?: (bytes: Buffer) => void) {
+  constructor(
+    defer: (work: () => void) => void,
+    afterUse?: (bytes: Buffer) => void,
+    maxHeldBytes: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#defer = defer;
     this.afterUse = afterUse;
+    this.budget = new OutputBudget(maxHeldBytes, defer);
   }
 
   /** Flushes `output` at the end of the tick. */
@@ -56,6 +72,14 @@ export class OutputPool {
 export interface OutputOwner {
   /** A callback of `whenSent` threw an error. */
   fail(error: unknown): void;
+  /** The client has not taken its output, and the memory for it is used up. The connection must be destroyed. */
+  outputExceeded(): void;
+}
+
+/** Output that waits for the end of the tick: bytes, or data on a stream. */
+interface Waiting {
+  readonly sent: Buffer | SharedData;
+  readonly streamId: number;
 }
 
 /** The output of one connection. */
@@ -64,19 +88,24 @@ export class Output {
   readonly #wire: Wire;
   readonly #owner: OutputOwner;
   /** The output between reads. It is mostly one frame, so a list is created only for further ones. */
-  #first: Buffer | undefined;
-  #others: Buffer[] | undefined;
+  #first: Buffer | SharedData | undefined;
+  /** The stream of the first, if it is data. */
+  #firstId = 0;
+  #others: Waiting[] | undefined;
   /** Called when the kernel has accepted all earlier output. It is mostly one function, as for the frames. */
   #sent: (() => void) | undefined;
   #othersSent: (() => void)[] | undefined;
   #closed = false;
   /** Position of the bytes of the last `reserve` in its buffer. */
   at = 0;
+  /** Counts the output that the client has not taken. */
+  readonly account: OutputAccount;
 
   constructor(pool: OutputPool, wire: Wire, owner: OutputOwner) {
     this.#pool = pool;
     this.#wire = wire;
     this.#owner = owner;
+    this.account = pool.budget.open(owner);
   }
 
   /** Bytes that the kernel has not accepted. */
@@ -127,20 +156,28 @@ export class Output {
         const target = this.reserve(bytes.length);
         target.set(bytes, this.at);
       }
-    } else if (this.#first === undefined) {
-      this.#first = bytes;
-      this.#pool.schedule(this);
-    } else (this.#others ??= []).push(bytes);
+    } else this.#wait(bytes, 0);
   }
 
   /** Sends data on a stream. Copies it once at most. */
   sendData(data: SharedData, streamId: number): void {
-    // The frames of stream 1 exist already, and so do those of a long message, which is not copied here.
-    if (streamId === 1 || this.#pool.owner !== this || data.length > maxCopied)
-      return this.send(data.framesFor(streamId));
     if (this.#closed) return;
-    const target = this.reserve(data.framesLength);
-    data.copyFrames(target, this.at, streamId);
+    if (this.#pool.owner !== this) return this.#wait(data, streamId);
+    const { isTight } = this.account;
+    if (data.framesLength <= (isTight ? maxCopiedIfTight : maxCopied)) {
+      const target = this.reserve(data.framesLength);
+      data.copyFrames(target, this.at, streamId);
+      return;
+    }
+    this.#emit();
+    if (streamId === 1) this.#wire.write(data.framesFor(1), data);
+    else if (this.#wire.unsent === 0 && !isTight) this.#wire.write(data.framesFor(streamId));
+    // It waits, as on many further streams of this client, perhaps. So it is not copied for each.
+    else
+      for (const [header, payload] of data.partsFor(streamId)) {
+        this.#wire.write(header);
+        this.#wire.write(payload, data);
+      }
   }
 
   /** Calls back when the kernel has accepted all earlier output, but never within this call. */
@@ -154,17 +191,20 @@ export class Output {
   /** Writes the output that was collected between reads. */
   flush(): void {
     const first = this.#first;
+    const id = this.#firstId;
     const others = this.#others;
     this.#first = undefined;
     this.#others = undefined;
     if (this.#closed) return;
-    if (first !== undefined && others === undefined) this.#wire.write(first);
-    else if (first !== undefined && others !== undefined) {
+    if (others === undefined && first instanceof SharedData && id === 1)
+      this.#wire.write(first.framesFor(1), first);
+    else if (others === undefined && first instanceof Buffer) this.#wire.write(first);
+    else if (first !== undefined) {
       const before = this.#pool.owner;
       before?.end();
       this.#pool.owner = this;
-      this.send(first);
-      for (const bytes of others) this.send(bytes);
+      this.#collect(first, id);
+      for (const { sent, streamId } of others ?? []) this.#collect(sent, streamId);
       this.#emit();
       this.#pool.owner = undefined;
     }
@@ -197,6 +237,20 @@ export class Output {
     this.#forget();
   }
 
+  /** Keeps output until the end of the tick. */
+  #wait(sent: Buffer | SharedData, streamId: number): void {
+    if (this.#first === undefined) {
+      this.#first = sent;
+      this.#firstId = streamId;
+      this.#pool.schedule(this);
+    } else (this.#others ??= []).push({ sent, streamId });
+  }
+
+  #collect(sent: Buffer | SharedData, streamId: number): void {
+    if (sent instanceof SharedData) this.sendData(sent, streamId);
+    else this.send(sent);
+  }
+
   #forget(): void {
     this.#sent = undefined;
     this.#othersSent = undefined;
@@ -210,13 +264,13 @@ export class Output {
     const bytes = pool.buffer.subarray(0, length);
     // The socket keeps bytes that wait, and the whole buffer with them. A client that does not read can cause many short
     // writes, so only one that the kernel may accept at once takes a buffer with it.
-    if (this.#wire.unsent > 0) {
-      this.#wire.write(Buffer.from(bytes));
+    if (this.#wire.unsent > 0 && this.#wire.copies !== true) {
+      this.#wire.write(exactCopy(bytes));
       pool.afterUse?.(bytes);
       return;
     }
     this.#wire.write(bytes);
-    if (this.#wire.unsent > 0) pool.replace();
+    if (this.#wire.unsent > 0 && this.#wire.copies !== true) pool.replace();
     else pool.afterUse?.(bytes);
   }
 
@@ -233,4 +287,11 @@ export class Output {
       this.#owner.fail(error);
     }
   }
+}
+
+/** Copies bytes to a buffer of their own. `Buffer.from` takes parts of buffers of 64 KiB, which one part keeps. */
+export function exactCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

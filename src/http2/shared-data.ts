@@ -54,6 +54,18 @@ export class SharedData {
     return this.#other;
   }
 
+  /** Returns the header and the payload of each DATA frame for a stream, without copying the payload. */
+  partsFor(streamId: number): readonly (readonly [header: Buffer, payload: Buffer])[] {
+    const parts: [Buffer, Buffer][] = [];
+    for (let at = 0; at < this.#frames.length; at += frameDistance) {
+      const header = Buffer.allocUnsafeSlow(frameHeaderLength);
+      header.set(this.#frames.subarray(at, at + frameHeaderLength));
+      writeUint32(header, streamIdAt, streamId);
+      parts.push([header, this.#frames.subarray(at + frameHeaderLength, at + frameDistance)]);
+    }
+    return parts;
+  }
+
   /** Copies the DATA frames for a stream to `target`, from `at`. */
   copyFrames(target: Buffer, at: number, streamId: number): void {
     target.set(this.#frames, at);

@@ -103,6 +103,7 @@ export class ServerStream {
       return;
     }
     (this.#waiting ??= []).push({ data, sent: 0, whenSent });
+    connection.output.account.hold(data);
     this.waitingBytes += length;
     this.resume();
   }
@@ -144,6 +145,7 @@ export class ServerStream {
       connection.counts.dataSent(length, length < left);
       if (length < left) continue;
       this.#waiting.shift();
+      connection.output.account.release(first.data);
       if (first.whenSent !== undefined) connection.output.whenSent(first.whenSent);
     }
     this.#waiting = undefined;
@@ -237,6 +239,7 @@ export class ServerStream {
 
   #close(): void {
     this.#closed = true;
+    for (const { data } of this.#waiting ?? []) this.connection.output.account.release(data);
     this.#waiting = undefined;
     this.waitingBytes = 0;
     this.#trailers = undefined;

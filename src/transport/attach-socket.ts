@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { ServerConnection } from '../http2/connection.ts';
 import type { ConnectionHandler, ConnectionShared } from '../http2/connection.ts';
-import type { Wire } from '../http2/output.ts';
+import { SocketWire } from './socket-wire.ts';
 
 /** Length of the read buffer, in bytes. */
 const readLength = 65_536;
@@ -18,7 +17,6 @@ interface ReadMembers {
   readonly callback: symbol;
 }
 
-const noBytes = Buffer.alloc(0);
 const ignore = (): void => undefined;
 
 let readMembers: ReadMembers | 'unknown' | undefined;
@@ -33,68 +31,25 @@ export function attachSocket(
   shared: ConnectionShared,
   handler: ConnectionHandler,
 ): ServerConnection {
-  const wire = new SocketWire(socket, shared, handler);
+  const wire = new SocketWire(socket, () => {
+    connection.output.drained();
+    if (socket.isPaused() && !connection.isClosed) socket.resume();
+  });
+  const connection = new ServerConnection(shared, wire, handler);
+  wire.countFor(connection.output);
   socket.setNoDelay(true);
   socket.on('error', ignore);
-  const receive = (length: number, source: Buffer): boolean => wire.receive(source, length);
+  const receive = (length: number, source: Buffer): boolean => {
+    connection.receive(source, 0, length, performance.now());
+    shared.pool.afterUse?.(source.subarray(0, length));
+    if (!connection.isClosed && wire.heldBytes > maxUnsentBytes) socket.pause();
+    return true;
+  };
   const emitsData = socket.readableLength > 0;
   // A socket that waited, because many connected at once, has read bytes already and emits them as `data`.
   if (!readIntoShared(socket, receive) || emitsData)
     socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
-  return wire.connection;
-}
-
-// A class, because each connection has one. With closures, each would have its own copy of every function.
-class SocketWire implements Wire {
-  readonly connection: ServerConnection;
-  readonly #socket: Socket;
-  readonly #shared: ConnectionShared;
-  /** Always with a callback: TLS accepts a write later, as a rule. */
-  readonly #isTls: boolean;
-  #written: (() => void) | undefined;
-
-  constructor(socket: Socket, shared: ConnectionShared, handler: ConnectionHandler) {
-    this.#socket = socket;
-    this.#shared = shared;
-    this.#isTls = socket instanceof TLSSocket;
-    this.connection = new ServerConnection(shared, this, handler);
-  }
-
-  get unsent(): number {
-    return this.#socket.writableLength;
-  }
-
-  write(bytes: Buffer): void {
-    const socket = this.#socket;
-    if (socket.destroyed) return;
-    if (this.#isTls || socket.writableLength > 0) return void socket.write(bytes, this.#whenWritten());
-    // For a write with a callback, Node.js schedules a call even if the kernel accepts the bytes at once.
-    socket.write(bytes);
-    // An empty write calls back after all writes before it. Not the event 'drain': a socket does not emit it for a
-    // short write that the kernel accepts later.
-    if (socket.writableLength > 0) socket.write(noBytes, this.#whenWritten());
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  receive(source: Buffer, length: number): boolean {
-    const { connection } = this;
-    connection.receive(source, 0, length, performance.now());
-    this.#shared.pool.afterUse?.(source.subarray(0, length));
-    if (!connection.isClosed && this.#socket.writableLength > maxUnsentBytes) this.#socket.pause();
-    return true;
-  }
-
-  #whenWritten(): () => void {
-    return (this.#written ??= () => {
-      const { connection } = this;
-      if (this.#socket.writableLength > 0) return;
-      connection.output.drained();
-      if (this.#socket.isPaused() && !connection.isClosed) this.#socket.resume();
-    });
-  }
+  return connection;
 }
 
 /** Makes the socket read into the shared buffer. Returns false if the socket lacks the private members. */

@@ -27,9 +27,12 @@ export interface ConnectionParts {
   readonly allBytes: ReadBudget;
   readonly buffers: MessageBuffers;
   request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
-  /** The client violated the protocol, and the connection is closed. */
-  failed(connection: GrpcConnection): void;
+  /** The connection is closed because of its client: it violated the protocol, or did not take its output. */
+  failed(connection: GrpcConnection, reason: FailedConnection): void;
 }
+
+/** Why a connection was closed: an error of HTTP/2, or too much output that its client has not taken. */
+export type FailedConnection = 'http2-error' | 'response-bytes';
 
 /** Time that a client has to read the GOAWAY after it violated the protocol or a limit, in ms. */
 const goAwayTimeMs = 1000;
@@ -194,7 +197,14 @@ export class GrpcConnection implements ConnectionHandler {
 
   failed(): void {
     this.#readNoMore();
-    this.#parts.failed(this);
+    this.#parts.failed(this, 'http2-error');
+  }
+
+  outputExceeded(): void {
+    if (this.#socket.destroyed) return;
+    this.#parts.failed(this, 'response-bytes');
+    // At once, without GOAWAY, which would wait with the output.
+    this.destroy();
   }
 
   idle(): void {
@@ -217,6 +227,7 @@ export class GrpcConnection implements ConnectionHandler {
 
   #closed(): void {
     this.#http2.gone();
+    this.#http2.output.account.close();
     for (const callback of this.#whenGone) callback();
   }
 

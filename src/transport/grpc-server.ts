@@ -15,7 +15,7 @@ import { defaultTimes, sweepEvery } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { GrpcCall } from './grpc-call.ts';
 import { GrpcConnection } from './grpc-connection.ts';
-import type { ConnectionParts } from './grpc-connection.ts';
+import type { ConnectionParts, FailedConnection } from './grpc-connection.ts';
 import { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
 import { serveCall } from './service-call.ts';
@@ -33,6 +33,11 @@ export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number | undefined;
   /** Memory for incomplete messages: of one connection, and of all. Default: 16 MiB and 256 MiB. */
   readonly unfinishedBytes?: { readonly connection: number; readonly all: number } | undefined;
+  /**
+   * Memory for output that clients have not taken, of all connections. Above it, those that hold the most are closed.
+   * Default: 256 MiB.
+   */
+  readonly unsentBytes?: number | undefined;
   readonly times?: Partial<ConnectionTimes> | undefined;
   /** The times of keepalive pings. Default: no pings. */
   readonly keepAlive?: ProbeTimes | undefined;
@@ -51,8 +56,8 @@ export interface ServerGuard {
     head: { readonly path: string; readonly contentType: string | undefined },
     serve: () => void,
   ): void;
-  /** The client violated the protocol, and the connection is closed. */
-  failed(connection: GrpcConnection): void;
+  /** The connection is closed because of its client. */
+  failed(connection: GrpcConnection, reason: FailedConnection): void;
 }
 
 type Method =
@@ -92,7 +97,11 @@ export class GrpcServer {
     const times = { ...defaultTimes, ...options.times };
     this.#parts = {
       shared: {
-        pool: new OutputPool((work) => process.nextTick(work), options.afterBufferUse),
+        pool: new OutputPool(
+          (work) => process.nextTick(work),
+          options.afterBufferUse,
+          options.unsentBytes ?? 256 * mebibyte,
+        ),
         fields: new SharedFields(),
         limits: { ...defaultConnectionLimits, ...options.limits },
       },
@@ -102,7 +111,7 @@ export class GrpcServer {
       allBytes: createBudget(options.unfinishedBytes?.all ?? 256 * mebibyte),
       buffers: new MessageBuffers(options.afterBufferUse),
       request: (connection, stream, head) => this.#request(connection, stream, head),
-      failed: (connection) => this.#guard?.failed(connection),
+      failed: (connection, reason) => this.#guard?.failed(connection, reason),
     };
     this.#prober = options.keepAlive && probeConnections(options.keepAlive);
     this.#sweeper = setInterval(() => this.#sweep(performance.now()), timerMs(sweepEvery(times)));

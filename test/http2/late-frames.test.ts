@@ -110,6 +110,39 @@ suite('HTTP/2: data that waits for a window', () => {
     assert.equal(stream.waitingBytes, 0);
   });
 
+  const windows = (...sizes: readonly number[]): Buffer =>
+    frame(settings, 0, 0, Buffer.concat(sizes.map((size) => Buffer.concat([Buffer.of(0, 4), uint32(size)]))));
+
+  test('SETTINGS that change the window many times: each stream is visited once, and has the last window', () => {
+    const rig = waiting(0);
+    rig.feed(Buffer.concat([request(3), request(5)]));
+    let visits = 0;
+    for (const stream of rig.streams) {
+      const widen = stream.widen.bind(stream);
+      stream.widen = (by) => {
+        visits += 1;
+        return widen(by);
+      };
+    }
+    rig.feed(windows(...Array.from({ length: 31 }, (_, index) => index), 7));
+    assert.equal(visits, 3);
+    assert.deepEqual(
+      rig.streams.map(({ sendWindow }) => sendWindow),
+      [7, 7, 7],
+    );
+  });
+
+  for (const [what, sizes] of [
+    ['a window', [2 ** 31 - 1]],
+    ['a window on the way to a smaller one', [2 ** 31 - 1, 5]],
+  ] as const)
+    test(`SETTINGS with ${what} that is too large for a stream: FLOW_CONTROL_ERROR (RFC 9113, section 6.9.2)`, () => {
+      const rig = waiting(0);
+      rig.feed(frame(windowUpdate, 0, 1, uint32(1)));
+      rig.feed(windows(...sizes));
+      assert.match(rig.events.at(-1) ?? '', /^failed 3 the window of a stream is too large$/);
+    });
+
   test('many streams that wait: WINDOW_UPDATE of one resumes no other, and one of the connection those with a window', () => {
     const rig = waiting(2);
     rig.feed(Buffer.concat([request(3), request(5)]));

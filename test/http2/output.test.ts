@@ -4,7 +4,7 @@ import { errorCode, frameType } from '../../src/http2/frame.ts';
 import { Output, OutputPool } from '../../src/http2/output.ts';
 import { frame, makeConnection, preface } from './rig.ts';
 
-const ignoring = { fail: () => undefined };
+const ignoring = { fail: () => undefined, outputExceeded: () => undefined };
 
 /** Writes a frame through a pool whose socket then has the given number of unsent bytes. */
 function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readonly string[] } {
@@ -76,7 +76,7 @@ suite('callback of sent output that throws an error', () => {
     const [written, failed]: [string[], unknown[]] = [[], []];
     const outputs = ['first', 'second'].map((name) => {
       const wire = { write: () => void written.push(name), unsent: 0, end: () => undefined };
-      return new Output(pool, wire, { fail: (error) => failed.push(error) });
+      return new Output(pool, wire, { ...ignoring, fail: (error) => failed.push(error) });
     });
     const broken = new Error('broken');
     outputs[0]?.whenSent(() => {

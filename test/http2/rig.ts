@@ -6,6 +6,8 @@ import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
 import type { ConnectionLimits } from '../../src/http2/limits.ts';
 import { OutputPool } from '../../src/http2/output.ts';
+import type { OutputBudget } from '../../src/http2/output-budget.ts';
+import type { SharedData } from '../../src/http2/shared-data.ts';
 import type { ServerStream } from '../../src/http2/stream.ts';
 
 /** A frame that the server sent. */
@@ -36,6 +38,10 @@ export interface ConnectionRig {
   isIncomplete: boolean;
   /** Number of written bytes that the kernel has not accepted. */
   unsent: number;
+  /** The writes to the socket. */
+  readonly written: { readonly bytes: Buffer; readonly shared: SharedData | undefined }[];
+  /** The memory for output that clients have not taken. */
+  readonly budget: OutputBudget;
 }
 
 const names = Object.fromEntries(Object.entries(frameType).map(([name, type]) => [type, name]));
@@ -68,7 +74,10 @@ export function postBlock(path = '/x', more: readonly (readonly [string, string]
   ]);
 }
 
-export function makeConnection(limits: Partial<ConnectionLimits> = {}): ConnectionRig {
+export function makeConnection(
+  limits: Partial<ConnectionLimits> = {},
+  maxHeldBytes: number = Number.POSITIVE_INFINITY,
+): ConnectionRig {
   const deferred: (() => void)[] = [];
   const streams: ServerStream[] = [];
   const events: string[] = [];
@@ -76,7 +85,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
   let lastWrite: Uint8Array | undefined;
   let ended = false;
   const shared = {
-    pool: new OutputPool((work) => deferred.push(work)),
+    pool: new OutputPool((work) => deferred.push(work), undefined, maxHeldBytes),
     fields: new SharedFields(),
     limits: { ...defaultConnectionLimits, ...limits },
   };
@@ -84,7 +93,8 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
     connection: new ServerConnection(
       shared,
       {
-        write(bytes) {
+        write(bytes, data) {
+          rig.written.push({ bytes, shared: data });
           lastWrite = bytes;
           out = Buffer.concat([out, bytes]);
         },
@@ -109,6 +119,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
         },
         failed: (code: ErrorCode, reason) => events.push(`failed ${code} ${reason}`),
         pong: (payload) => events.push(`pong ${payload}`),
+        outputExceeded: () => events.push('output exceeded'),
       },
     ),
     streams,
@@ -117,6 +128,8 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
     lastWrite: () => lastWrite,
     isIncomplete: false,
     unsent: 0,
+    written: [],
+    budget: shared.pool.budget,
     feed(bytes, chunk = bytes.length, now = 0) {
       for (let at = 0; at < bytes.length; at += Math.max(1, chunk)) {
         const part = Buffer.from(bytes.subarray(at, at + Math.max(1, chunk)));

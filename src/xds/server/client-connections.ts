@@ -4,11 +4,20 @@ import type { GuardedSession } from './guarded.ts';
 
 /**
  * Why a connection was closed. `useless-streams`: too many streams that came to nothing. `request-bytes`: too
- * many bytes of requests, or kept of them, in memory. `http2-error`: frames that HTTP/2 forbids, or too many resets.
+ * many bytes of requests, or kept of them, in memory. `response-bytes`: too many bytes of responses that the client has
+ * not taken. `http2-error`: frames that HTTP/2 forbids, or too many resets.
  */
-export const closedConnections = ['useless-streams', 'request-bytes', 'http2-error'] as const;
+export const closedConnections = [
+  'useless-streams',
+  'request-bytes',
+  'response-bytes',
+  'http2-error',
+] as const;
 
 export type ClosedConnection = (typeof closedConnections)[number];
+
+/** Why a transport closed a connection. */
+export type FailedSession = Extract<ClosedConnection, 'response-bytes' | 'http2-error'>;
 
 /** Limits on the resources that a client uses. */
 export interface ClientLimits {
@@ -57,8 +66,8 @@ export interface ClientConnection {
 export interface ClientConnections {
   /** Returns the connection of a session, always the same object. */
   of(session: GuardedSession): ClientConnection;
-  /** Reports that HTTP/2 ended the connection because of an error of the client. */
-  failed(session: GuardedSession): void;
+  /** Reports that the transport closed the connection because of its client. */
+  failed(session: GuardedSession, reason: FailedSession): void;
 }
 
 export interface ClientConnectionsOptions {
@@ -155,8 +164,8 @@ export function createClientConnections({
 
   return {
     of,
-    failed(session) {
-      if (known.get(session)?.isClosed !== true) closed('http2-error');
+    failed(session, reason) {
+      if (known.get(session)?.isClosed !== true) closed(reason);
     },
   };
 }

@@ -1,12 +1,13 @@
 import type { ServiceDefinition, UntypedServiceImplementation, status } from '@grpc/grpc-js';
+import type { FailedSession } from './client-connections.ts';
 import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
 import type { StreamLink } from './stream-link.ts';
 
 /** Receives each call before its method. `serve` passes the call on to the method. */
 export interface CallGuard {
   enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
-  /** The client of a connection violated the protocol, and the connection is closed. */
-  failed(session: GuardedSession): void;
+  /** The connection is closed: its client violated the protocol, or did not take what it was sent. */
+  failed(session: GuardedSession, reason: FailedSession): void;
 }
 
 /** The end of a call with one response. */

@@ -39,7 +39,7 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
     session.prependListener('stream', () => (current = session));
     session.once('error', ({ code }: NodeJS.ErrnoException) => {
       // Ignore socket errors: a client may vanish at any time.
-      if (code?.startsWith('ERR_HTTP2') === true) guard.failed(guardedSession(session));
+      if (code?.startsWith('ERR_HTTP2') === true) guard.failed(guardedSession(session), 'http2-error');
     });
   });
   listener.removeAllListeners('stream');

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { ClientConnection, ClientConnections } from './client-connections.ts';
+import type { ClientConnection, ClientConnections, FailedSession } from './client-connections.ts';
 import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
 import type { RefusedStream } from './observer.ts';
 import type { Gate, Opening } from './gate.ts';
@@ -48,8 +48,8 @@ export const defaultGuardLimits: StreamGuardLimits = {
 export interface StreamGuard {
   /** Accepts a new stream. `serve` passes it to gRPC. */
   enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
-  /** Reports that HTTP/2 ended a connection whose client violated the protocol or reset too many streams. */
-  failed(session: GuardedSession): void;
+  /** Reports that the transport closed a connection because of its client. */
+  failed(session: GuardedSession, reason: FailedSession): void;
   /** Refuses the xDS streams that are not served yet. */
   close(): void;
 }
@@ -264,8 +264,8 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
         return expire(oldest);
       }
     },
-    failed(session) {
-      connections.failed(session);
+    failed(session, reason) {
+      connections.failed(session, reason);
     },
     close() {
       isClosing = true;

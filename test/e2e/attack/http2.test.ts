@@ -35,6 +35,7 @@ const closed = {
     'window-updates',
     'stream-window-updates',
     'one-byte-frames',
+    'window-settings',
   ],
   other: [
     'long-header-lists',
@@ -74,6 +75,25 @@ suite('attack on HTTP/2: changes and new proxies are served, CPU and memory are 
       },
       // 250 streams are opened with a few bytes.
       { ...options, attackMs: 4_000, bulk: 300, cpuRatio: 15, args: ['--slow-timeout=1s'] },
+    ));
+
+  test('hoarded-responses: each is encoded for one stream, and the connections that hold the most are closed', () =>
+    underAttack(
+      'hoarded-responses',
+      async (seen) => {
+        // 256 MiB of responses, and what the garbage collector has not freed.
+        assertServed(seen, 768);
+        await poll(
+          'a connection that was closed because of its responses',
+          async () => {
+            const closed = await seen.metric('meshtrust_xds_connections_closed_total');
+            return (closed.get('reason="response-bytes"') ?? 0) > 0 || undefined;
+          },
+          awaited,
+        );
+      },
+      // A response is encoded for a request of 100 bytes.
+      { ...options, attackMs: 8_000, bulk: 600, cpuRatio: 30 },
     ));
 
   test('slow-bodies: the streams end in time', () =>

@@ -16,6 +16,7 @@ import {
   message,
   moreHeaders,
   plainFields,
+  windowSettings,
   windowUpdate,
 } from './http2-frames.ts';
 
@@ -25,14 +26,17 @@ const [port, milliseconds] = [Number(portText), Number(millisecondsText)];
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const reflection = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
-/** Subscribes to `ALL`. A client that subscribes again gets the resource again. */
-const subscription = message(
-  Buffer.concat([
-    Buffer.from([0x12, secretType.length]),
-    Buffer.from(secretType),
-    Buffer.from('\x1a\x03ALL'),
-  ]),
-);
+const subscriptionTo = (name: string): Buffer =>
+  message(
+    Buffer.concat([
+      Buffer.from([0x12, secretType.length]),
+      Buffer.from(secretType),
+      Buffer.from([0x1a, name.length]),
+      Buffer.from(name),
+    ]),
+  );
+/** A client that subscribes again gets the resource again. */
+const subscription = subscriptionTo('ALL');
 /** Requests a file of protos. */
 const symbol = 'envoy.service.discovery.v3.DiscoveryRequest';
 const reflectionRequest = message(Buffer.concat([Buffer.from([0x22, symbol.length]), Buffer.from(symbol)]));
@@ -50,6 +54,8 @@ interface Attack {
   readonly first: Buffer;
   /** The bytes that follow, until there are none. `round` counts from 0. `undefined`: none. */
   readonly more?: (round: number) => Buffer;
+  /** Time between two rounds, in ms. Default: the next turn of the event loop. */
+  readonly pauseMs?: number;
   /** Sends a byte of `slowly` each 100 ms, in a circle. */
   readonly slowly?: Buffer;
   /** Ends the connection after the first bytes. */
@@ -57,12 +63,12 @@ interface Attack {
 }
 
 function open(attack: Attack): void {
-  const { first, more, slowly, leaves = false } = attack;
+  const { first, more, pauseMs, slowly, leaves = false } = attack;
   const socket = connect(port, '127.0.0.1', () => {
     begun();
     if (leaves) socket.end(first);
     else socket.write(first);
-    if (more !== undefined) flood(socket, more);
+    if (more !== undefined) flood(socket, more, pauseMs);
     if (slowly !== undefined) trickle(socket, slowly);
   });
   socket.resume();
@@ -73,7 +79,7 @@ function open(attack: Attack): void {
   });
 }
 
-function flood(socket: Socket, more: (round: number) => Buffer): void {
+function flood(socket: Socket, more: (round: number) => Buffer, pauseMs?: number): void {
   let round = 0;
   const write = (): void => {
     if (socket.destroyed) return;
@@ -81,7 +87,9 @@ function flood(socket: Socket, more: (round: number) => Buffer): void {
     if (bytes.length === 0) return;
     const accepted = socket.write(bytes);
     round += 1;
-    if (accepted) setImmediate(write);
+    if (!accepted) return;
+    if (pauseMs === undefined) setImmediate(write);
+    else setTimeout(write, pauseMs);
   };
   socket.on('drain', write);
   write();
@@ -171,6 +179,12 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
   'hpack-churn': { connections: 4, first: start, more: streams((stream) => [churn(stream)]) },
   'one-byte-frames': { connections: 4, first: start, more: same(oneByteFrames, 10) },
+  // Each frame changes the windows of 250 streams, 32 times.
+  'window-settings': {
+    connections: 4,
+    first: Buffer.concat([start, ...odd(250).slice(1).map(moreHeaders)]),
+    more: same(windowSettings(...Array.from({ length: 32 }, (_, index) => 1_000 + index)), 100),
+  },
   'one-byte-windows': {
     connections: 4,
     first: Buffer.concat([helloWithWindow(1), firstHeaders(1, ads), ...odd(100).slice(1).map(moreHeaders)]),
@@ -196,6 +210,22 @@ const attacks: Readonly<Record<string, Attack>> = {
               .slice(1)
               .flatMap((stream) => [moreHeaders(stream), data(stream, subscription)]),
           ),
+  },
+  // Each stream has room for the response that there is no `x`, which is short and newer than all others. So the second
+  // response, which waits, cannot be one that another stream has: it is encoded for this stream alone.
+  'hoarded-responses': {
+    connections: 40,
+    first: Buffer.concat([helloWithWindow(500), windowUpdate(0, 2 ** 30), firstHeaders(1, ads)]),
+    more(round) {
+      const stream = 3 + 2 * round;
+      if (round >= 100) return nothing;
+      return Buffer.concat([
+        moreHeaders(stream),
+        data(stream, subscriptionTo('x')),
+        data(stream, subscription),
+      ]);
+    },
+    pauseMs: 60,
   },
   'announced-4-gb': {
     connections: 4,

@@ -34,12 +34,20 @@ export const hello: Buffer = Buffer.concat([
   frame('settings', 0, 0, Buffer.alloc(0)),
 ]);
 
+/** Returns SETTINGS that change the window of all streams, to each of the numbers of bytes. */
+export function windowSettings(...windows: readonly number[]): Buffer {
+  const settings = windows.map((bytes) => {
+    const setting = Buffer.alloc(6);
+    setting.writeUInt16BE(initialWindow, 0);
+    setting.writeUInt32BE(bytes, 2);
+    return setting;
+  });
+  return frame('settings', 0, 0, Buffer.concat(settings));
+}
+
 /** Returns the first bytes of a connection whose streams have a window of `bytes` bytes. */
 export function helloWithWindow(bytes: number): Buffer {
-  const setting = Buffer.alloc(6);
-  setting.writeUInt16BE(initialWindow, 0);
-  setting.writeUInt32BE(bytes, 2);
-  return Buffer.concat([hello, frame('settings', 0, 0, setting)]);
+  return Buffer.concat([hello, windowSettings(bytes)]);
 }
 
 /** Returns WINDOW_UPDATE; stream 0 is the connection. */

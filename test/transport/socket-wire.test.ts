@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { suite, test } from 'node:test';
+import { TLSSocket } from 'node:tls';
+import { Output, OutputPool } from '../../src/http2/output.ts';
+import { SharedData } from '../../src/http2/shared-data.ts';
+import { SocketWire } from '../../src/transport/socket-wire.ts';
+import * as fc from '../kit/fast-check.ts';
+
+const mebibyte = 2 ** 20;
+
+/** A socket whose kernel accepts `room` bytes, and more when the test says so. */
+class SlowSocket extends Duplex {
+  room: number;
+  readonly accepted: Buffer[] = [];
+  #waiting: { bytes: Buffer; done: () => void } | undefined;
+
+  constructor(room: number) {
+    super({ highWaterMark: 1 });
+    this.room = room;
+  }
+
+  override _write(chunk: Buffer, _: unknown, done: () => void): void {
+    this.#waiting = { bytes: chunk, done };
+    this.accept(0);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), undefined, done);
+  }
+
+  override _read(): void {
+    // Nothing to read.
+  }
+
+  accept(more: number): void {
+    this.room += more;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const taken = waiting.bytes.subarray(0, this.room);
+    this.room -= taken.length;
+    this.accepted.push(Buffer.from(taken));
+    waiting.bytes = waiting.bytes.subarray(taken.length);
+    if (waiting.bytes.length > 0) return;
+    this.#waiting = undefined;
+    waiting.done();
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.accepted);
+  }
+}
+
+/** A TLS socket whose handshake never ends: it accepts nothing. */
+const stalledTls = (): TLSSocket => new TLSSocket(new SlowSocket(0), { isServer: true });
+
+interface Connection {
+  readonly wire: SocketWire;
+  readonly output: Output;
+}
+
+function makeServer(limit: number) {
+  const exceeded: unknown[] = [];
+  const deferred: (() => void)[] = [];
+  const pool = new OutputPool((work) => void deferred.push(work), undefined, limit);
+  return {
+    pool,
+    exceeded,
+    connect: (socket: Duplex): Connection => {
+      const wire = new SocketWire(socket as Socket, () => output.drained());
+      const owner = { fail: () => undefined, outputExceeded: () => void exceeded.push(socket) };
+      const output = new Output(pool, wire, owner);
+      wire.countFor(output);
+      return { wire, output };
+    },
+    tick: (): void => {
+      while (deferred.length > 0) for (const work of deferred.splice(0)) work();
+    },
+  };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+suite('output that the kernel does not accept', () => {
+  test('push of 128 KB to 9,000 connections at once: its data counts once, and no connection is closed', () => {
+    const { pool, connect, exceeded, tick } = makeServer(256 * mebibyte);
+    const data = new SharedData([Buffer.alloc(131_072)]);
+    for (let count = 0; count < 9_000; count += 1) connect(new SlowSocket(30_000)).output.sendData(data, 1);
+    tick();
+    assert.ok(pool.budget.used < 4 * mebibyte, `${pool.budget.used} bytes`);
+    assert.deepEqual(exceeded, []);
+  });
+
+  test('the same with TLS, which encrypts a copy for each connection: no connection is closed', () => {
+    const connections = 90;
+    const limit = (256 * mebibyte * connections) / 9_000;
+    const { pool, connect, exceeded, tick } = makeServer(limit);
+    const data = new SharedData([Buffer.alloc(131_072)]);
+    for (let count = 0; count < connections; count += 1) connect(stalledTls()).output.sendData(data, 1);
+    tick();
+    assert.ok(pool.budget.used < limit, `${pool.budget.used} of ${limit} bytes`);
+    assert.deepEqual(exceeded, []);
+  });
+
+  test('connections that take nothing: the one with the most output is closed, a slow reader is not', () => {
+    const { pool, connect, exceeded, tick } = makeServer(3 * mebibyte);
+    const [slow, greedy, third] = [new SlowSocket(0), new SlowSocket(0), new SlowSocket(0)];
+    connect(slow).output.sendData(new SharedData([Buffer.alloc(mebibyte)]), 1);
+    for (const [socket, bytes] of [
+      [greedy, 1.4 * mebibyte],
+      [third, 0.9 * mebibyte],
+    ] as const)
+      connect(socket).output.sendData(new SharedData([Buffer.alloc(bytes)]), 1);
+    tick();
+    assert.deepEqual(exceeded, [greedy]);
+    assert.ok(pool.budget.used < 2 * mebibyte);
+  });
+
+  test('many short writes: each counts with its memory', () => {
+    const { pool, connect, tick } = makeServer(256 * mebibyte);
+    const { wire } = connect(new SlowSocket(0));
+    // Each is a part of a buffer that is larger.
+    for (let count = 0; count < 1_000; count += 1) wire.write(Buffer.from(`number ${count}`));
+    tick();
+    assert.ok(wire.heldBytes > 256_000);
+    assert.ok(pool.budget.used > 256_000 && pool.budget.used < 500_000, `${pool.budget.used} bytes`);
+  });
+
+  test('connection that ends: its socket ends after all writes', async () => {
+    const { connect, tick } = makeServer(256 * mebibyte);
+    const socket = new SlowSocket(1);
+    const { wire, output } = connect(socket);
+    wire.write(Buffer.from('ab'));
+    wire.write(Buffer.from('cd'));
+    output.finish();
+    tick();
+    assert.equal(socket.writableEnded, false);
+    socket.accept(100);
+    await turn();
+    socket.accept(0);
+    await turn();
+    assert.equal(socket.writableEnded, true);
+    assert.equal(socket.bytes.toString(), 'abcd');
+  });
+
+  test('writes of any length, accepted at any time: arrive in order, and nothing is held at the end', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('write' as const), length: fc.integer({ min: 1, max: 3_000 }) }),
+      fc.record({ kind: fc.constant('share' as const), length: fc.integer({ min: 1, max: 3_000 }) }),
+      fc.record({ kind: fc.constant('accept' as const), length: fc.integer({ min: 1, max: 9_000 }) }),
+      fc.record({ kind: fc.constant('wait' as const), length: fc.constant(0) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, isTight) => {
+        const { pool, connect, tick, exceeded } = makeServer(20_000_000);
+        const socket = new SlowSocket(500);
+        const { wire, output } = connect(socket);
+        const others = isTight ? 15_000_000 : 0;
+        pool.budget.open({ outputExceeded: () => undefined }).holdBytes(others);
+        assert.equal(pool.budget.isTight, isTight);
+        const expected: Buffer[] = [];
+        let sent = 0;
+        output.whenSent(() => (sent += 1));
+        for (const [index, { kind, length }] of steps.entries()) {
+          if (kind === 'accept') socket.accept(length);
+          else if (kind === 'wait') await turn();
+          else {
+            const bytes = Buffer.alloc(length, index);
+            expected.push(bytes);
+            wire.write(bytes, kind === 'share' ? new SharedData([bytes]) : undefined);
+          }
+        }
+        while (wire.unsent > 0) {
+          socket.accept(100_000);
+          await turn();
+        }
+        await turn();
+        tick();
+        assert.ok(socket.bytes.equals(Buffer.concat(expected)));
+        assert.equal(pool.budget.used, others);
+        assert.equal(sent, 1);
+        assert.deepEqual(exceeded, []);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
