@@ -8,7 +8,12 @@ import { createSlowReader } from './slow-reader.ts';
 test('slow client: has one pending response, and then gets the newest state', async () => {
   let sent = 0;
   let now = 0;
-  await using serving = await serve({ clock: () => now, observer: { response: () => void (sent += 1) } });
+  await using serving = await serve({
+    clock: () => now,
+    // Longer than this clock runs: a sweep during the test must not end the slow stream.
+    slowTimeoutMs: 3_600_000,
+    observer: { response: () => void (sent += 1) },
+  });
   const publish = (version: number): void => {
     const big = { name: 'big', version: String(version), body: Buffer.alloc(500_000, version) };
     serving.store.set('', typeUrls.secret, { version: String(version), resources: new Map([['big', big]]) });
