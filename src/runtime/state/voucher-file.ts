@@ -32,7 +32,8 @@ export async function openVoucherFile(
   const key = await openStateDirectory(directory);
   const path = join(directory, fileName);
   const records = await load(path, key, onError);
-  let last = JSON.stringify(records);
+  /** The records on disk, or on their way; `undefined` if they could not be written. */
+  let last: string | undefined = JSON.stringify(records);
   let waiting: string | undefined;
   let writing: Promise<void> | undefined;
 
@@ -45,6 +46,8 @@ export async function openVoucherFile(
         await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
         await rename(`${path}.new`, path);
       } catch (error) {
+        // The next confirmation of the MeshIdentities writes them again.
+        last = undefined;
         onError(`${path} cannot be written`, error);
       }
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { openVoucherFile } from '../../../src/runtime/state/voucher-file.ts';
 import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
@@ -41,6 +41,21 @@ test('records that did not change: are not written again', async () => {
   again.save([record]);
   await again.flush();
   assert.equal((await stat(dir.join('import-vouchers.json'))).ino, ino);
+});
+
+test('records that could not be written: are written the next time, also if they did not change', async () => {
+  await using dir = await makeTempDir();
+  const { file, errors } = await open(dir.path);
+  const path = dir.join('import-vouchers.json');
+  await mkdir(path);
+  file.save([record]);
+  await file.flush();
+  assert.match(errors.join(), /import-vouchers\.json cannot be written/);
+  await rmdir(path);
+  file.save([record]);
+  await file.flush();
+  assert.equal(errors.length, 1);
+  assert.deepEqual((await open(dir.path)).file.records, [record]);
 });
 
 test('file that another process changed: vouches for nothing, and is reported', async () => {
