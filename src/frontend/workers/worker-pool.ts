@@ -66,10 +66,13 @@ export async function startWorkerPool({
   decide,
 }: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
+  /** The lasting metrics of all workers that ended, added up one after the other. */
   let lost: Promise<readonly StreamMetric[]> = Promise.resolve([]);
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
+  // What each worker must have: a worker that starts is sent it once it listens.
   let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
   let serving = false;
+  /** True from the first `drain`, for ever: a worker that ends is not replaced any more. */
   let draining = false;
   const now = (): number => systemClock.wall();
   const windowMs = options.lostWindow ?? defaultLostWindowMs;

@@ -51,10 +51,13 @@ export function createReporter(options: ReporterOptions): Reporter {
   const pause = async (milliseconds: number): Promise<void> =>
     // Closing ends the pause, too.
     delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
+  /** True after a comparison to the end as the leader. Before the first one, nothing that was reported is known. */
   let wasLeading = false;
   /** The meshes with an object that waits for proxies, and their proxy counts at the last comparison. */
   let pendingMeshes: ReadonlyMap<string, string> = new Map();
+  /** Resolved by a request, and replaced when its comparison begins: a request during a comparison is another one. */
   let request = Promise.withResolvers<void>();
+  /** True from a request until its comparison begins. Closing resolves `request` as well, and requests nothing. */
   let isRequested = false;
 
   const changed = (): void => {

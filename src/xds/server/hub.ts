@@ -74,10 +74,14 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
   const waiting = new Map<HubStream, number>();
   /** The fan-outs with something to send, in order of their turns. Each goes to the end after its step. */
   const busy = new Set<{ step(most: number): Step }>();
+  /** The slice that runs, or the next one: set as long as `busy` has fan-outs, so that two never run at once. */
   let slice: NodeJS.Immediate | 'running' | undefined;
+  // The statistics since `slice` was last undefined. They are reported when it is again.
   let startedAt = 0;
   let [visits, slices] = [0, 0];
+  /** Runs as long as `waiting` has streams. */
   let ticker: NodeJS.Timeout | undefined;
+  /** Runs as long as `streams` has some. */
   let sweeper: NodeJS.Timeout | undefined;
   const onEmpty = new Set<() => void>();
 
