@@ -34,6 +34,7 @@ export interface Rate {
   readonly perSecond: number;
 }
 
+/** The default limits of a connection. */
 export const defaultConnectionLimits: ConnectionLimits = {
   concurrentStreams: 100,
   headerBlock: 16_384,

@@ -14,6 +14,7 @@ export interface ConnectionTimes {
   readonly graceMs: number;
 }
 
+/** The default time limits of connections. */
 export const defaultTimes: ConnectionTimes = {
   prefaceMs: 10_000,
   messageMs: 30_000,

@@ -120,14 +120,14 @@ export class GrpcCall implements StreamHandler {
     this.#request.resumeReading();
   }
 
-  /** Sends the header block before the first message. */
+  /** Sends the header block, once: before the first message if it was not called before. */
   sendHeaders(metadata: Fields = []): void {
     if (this.#headersSent || this.#over) return;
     this.#headersSent = this.#responded = true;
     this.#stream.respond(() => this.#connection.blocks.headers(metadata));
   }
 
-  /** Sends a message. `done` is called when the kernel has accepted it, but not if the call ends before. */
+  /** Sends a message with its prefix of gRPC. `done` is called once the kernel has accepted it, unless the call ends before. */
   send(message: { readonly framed: Uint8Array }, done?: () => void): void {
     this.sendData(frameOf(message.framed), done);
   }
@@ -138,7 +138,7 @@ export class GrpcCall implements StreamHandler {
     this.#stream.send(data, done);
   }
 
-  /** Ends the call with a status, after all messages that were sent. */
+  /** Ends the call with a status, after all messages that were sent. It has no effect on a call that is over. */
   end(status: GrpcStatus): void {
     if (this.#over) return;
     const { blocks } = this.#connection;
@@ -223,7 +223,7 @@ export class GrpcCall implements StreamHandler {
     this.#request.onReadable = callback;
   }
 
-  /** Ends a call that is not served. A client that does not speak gRPC gets an HTTP status. */
+  /** Ends a call that is not served, with a status of gRPC. A client that does not speak gRPC gets an HTTP status. */
   refuse(code: number, message: string): void {
     if (this.#over || this.#responded) return;
     if (this.isGrpc) return this.end({ code, message });

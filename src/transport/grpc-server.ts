@@ -28,6 +28,7 @@ import type { UnaryHandler } from './unary-call.ts';
 
 /** The options of a server. All have a default. Sizes are bytes, times are ms. */
 export interface GrpcServerOptions {
+  /** Limits of HTTP/2 for each connection. Default: `defaultConnectionLimits`. */
   readonly limits?: Partial<ConnectionLimits> | undefined;
   /** Maximum length of a message. Default: 4 MiB. */
   readonly maxReceiveBytes?: number | undefined;
@@ -38,6 +39,7 @@ export interface GrpcServerOptions {
    * Default: 256 MiB.
    */
   readonly unsentBytes?: number | undefined;
+  /** Time limits of each connection. Default: `defaultTimes`. */
   readonly times?: Partial<ConnectionTimes> | undefined;
   /** The times of keepalive pings. Default: no pings. */
   readonly keepAlive?: ProbeTimes | undefined;
@@ -50,6 +52,7 @@ export interface GrpcServerOptions {
 
 /** Receives all calls before they are served. `serve` passes the call to its method. */
 export interface ServerGuard {
+  /** A call has arrived. Without a call of `serve`, the method is not called: end the call yourself (`refuse`). */
   enter(
     connection: GrpcConnection,
     call: GrpcCall,
@@ -137,12 +140,20 @@ export class GrpcServer {
     }
   }
 
-  /** Adds a streaming method whose handler gets the call, with messages as bytes. */
+  /**
+   * Adds a streaming method whose handler gets the call, with messages as bytes.
+   * @param path `/package.Service/Method`
+   * @throws {Error} if the path has a method already.
+   */
   addStream(path: string, handler: (call: GrpcCall) => void): void {
     this.#add(path, { kind: 'stream', handler });
   }
 
-  /** Adds a method with one request and one response, as bytes. */
+  /**
+   * Adds a method with one request and one response, as bytes.
+   * @param path `/package.Service/Method`
+   * @throws {Error} if the path has a method already.
+   */
   addUnary(path: string, handler: UnaryHandler): void {
     this.#add(path, { kind: 'unary', handler });
   }
@@ -154,7 +165,7 @@ export class GrpcServer {
     return { requestStream: method.definition.requestStream };
   }
 
-  /** Passes all calls to a guard first. */
+  /** Passes all calls to a guard first. It replaces an earlier one. */
   guardWith(guard: ServerGuard): void {
     this.#guard = guard;
   }
@@ -187,7 +198,7 @@ export class GrpcServer {
     for (const binding of this.#bindings) binding.updateTls(material);
   }
 
-  /** Serves a connection whose handshake is done. */
+  /** Serves a connection whose TLS handshake is done, or that has no TLS. After a shutdown, it is destroyed. */
   attach(socket: Socket): void {
     if (this.#closed) {
       socket.destroy();
@@ -202,7 +213,10 @@ export class GrpcServer {
     });
   }
 
-  /** Accepts no new connections and streams. Calls back once all connections are closed. */
+  /**
+   * Accepts no new connections and streams, and asks clients to leave (GOAWAY). Calls back once all connections are
+   * closed, which can take as long as their streams: `forceShutdown` ends them.
+   */
   tryShutdown(callback: () => void): void {
     this.#close();
     this.#whenEmpty = () => {

@@ -5,12 +5,15 @@ import type { TLSSocket } from 'node:tls';
 
 /** The contents of the PEM files for TLS. */
 export interface AcceptorMaterial {
+  /** The certificate of the server, with the intermediates that it sends after it. */
   readonly certificate: Buffer;
+  /** The private key of that certificate. */
   readonly key: Buffer;
   /** The CA certificates that client certificates must chain to; `undefined` if clients need no certificate. */
   readonly clientCa: Buffer | undefined;
 }
 
+/** The options of a TLS acceptor. */
 export interface TlsAcceptorOptions {
   /**
    * True if clients may send a certificate that TLS does not insist on: `authorized` of the socket says whether a CA
@@ -29,12 +32,19 @@ export interface TlsAcceptorOptions {
 
 /** Does the TLS handshakes of accepted sockets. */
 export interface TlsAcceptor {
+  /** Begins the handshake of a socket. */
   accept(socket: Socket): void;
-  /** Uses other material for new connections. Whether clients need a certificate does not change. */
+  /**
+   * Uses other material for new connections. Whether clients need a certificate does not change.
+   * @throws {Error} if the material cannot be used. The previous one stays in use.
+   */
   update(material: AcceptorMaterial): void;
 }
 
-/** Creates a TLS acceptor with ALPN. It closes the connections of clients that do not choose `h2`. */
+/**
+ * Creates a TLS acceptor with ALPN (RFC 7301). It closes the connections of clients that do not choose `h2`.
+ * @throws {Error} if the certificate, its key or the CA certificates cannot be used.
+ */
 export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   const { material, handshakeTimeoutMs, optionalCertificates = false, secured, failed } = options;
   const isMutual = material.clientCa !== undefined;

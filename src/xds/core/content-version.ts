@@ -9,14 +9,14 @@ export interface Versioned {
 /** 128 bits in hex: short enough to read in a log, long enough to avoid accidental collisions. */
 const versionLength = 32;
 
-/** Returns the version of some bytes: a prefix of their SHA-256 in lower-case hex. */
+/** Returns the version of some bytes: the first 32 digits of their SHA-256 in lower-case hex. */
 export function contentVersion(body: Uint8Array | string): string {
   return hash('sha256', body, 'hex').slice(0, versionLength);
 }
 
 /**
- * Returns the version of several resources together, independent of their order: the sum of the hashes of each
- * name with its version. It is a sum because a stream that gets a thousand names one by one needs a version after
+ * Returns the version of several resources together, 32 digits in lower-case hex, independent of their order: the sum
+ * of the hashes of each name with its version. The hash of an object is kept, so the object must not change. It is a sum because a stream that gets a thousand names one by one needs a version after
  * each.
  */
 export function combinedVersion(resources: Iterable<Versioned>): string {

@@ -1,8 +1,8 @@
-/** The fields of a node that are decoded. */
+/** The fields of a node that are decoded. A text that the client did not send is empty. */
 export interface XdsNode {
   readonly id: string;
   readonly cluster: string;
-  /** The metadata as plain JSON values. */
+  /** The metadata as plain JSON values. With `metadataNames`: only these fields, as strings. */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly userAgentName: string;
   /** Such as `1.40.0`; may be empty. */

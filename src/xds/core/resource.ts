@@ -24,12 +24,18 @@ export interface ResourceSet {
   readonly fallback?: ((name: string) => Resource | undefined) | undefined;
 }
 
-/** Creates a resource whose version is the hash of its body. */
+/**
+ * Creates a resource whose version is the hash of its body (`contentVersion`).
+ * @param body the encoded message. It is not copied, and must not change any more.
+ */
 export function createResource(name: string, body: Uint8Array): Resource {
   return { name, version: contentVersion(body), body };
 }
 
-/** Creates a resource set. Its version is by default a hash of the names and versions in it. */
+/**
+ * Creates a resource set. Its version is by default a hash of the names and versions in it (`combinedVersion`). Of two
+ * resources of one name, the later one counts.
+ */
 export function createResourceSet(
   resources: Iterable<Resource>,
   options: Partial<Pick<ResourceSet, 'version' | 'wildcard' | 'fallback'>> = {},
@@ -45,7 +51,7 @@ export function lookup(set: ResourceSet, name: string): Resource | undefined {
   return set.resources.get(name) ?? set.fallback?.(name);
 }
 
-/** Returns the names that a wildcard subscription covers. */
+/** Returns the names that a wildcard subscription covers: `wildcard`, or else all names in `resources`. */
 export function wildcardNames(set: ResourceSet): Iterable<string> {
   return set.wildcard ?? set.resources.keys();
 }

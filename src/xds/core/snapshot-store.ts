@@ -13,15 +13,18 @@ export interface Change {
 /** The read side of a store. */
 export interface SnapshotView {
   /**
-   * Returns the group's set of a type, or else the default of the type. `undefined` means not ready: requests
-   * wait.
+   * Returns the group's set of a type, or else the default of the type. `undefined` means not ready: requests wait, or
+   * get an empty response with `unset: 'empty'` of the type.
    */
   get(group: string, typeUrl: string): ResourceSet | undefined;
 }
 
 /** The current resources: a resource set for each group of nodes and each type URL. */
 export interface SnapshotStore extends SnapshotView {
-  /** Replaces the group's set of a type. If no name differs, no change is published. */
+  /**
+   * Replaces the group's set of a type, and publishes the names whose version differs before it returns. If none
+   * differs, no change is published.
+   */
   set(group: string, typeUrl: string, set: ResourceSet): void;
   /** Deletes the group's set of a type. The group then has the default of the type. */
   delete(group: string, typeUrl: string): void;

@@ -30,7 +30,12 @@ export interface Refused {
 /** The decision about a client. */
 export type Authorization = Allowed | Refused;
 
-/** Decides about a client: at the first request of a stream, at each `maxStreamAgeMs`, and at each unary request. */
+/**
+ * Decides about a client: at the first request of a stream, at each `maxStreamAgeMs`, and at each unary request. What an
+ * error or a late decision does: see `XdsServerOptions.authorize`.
+ * @param peer the connection and the headers of the request. `certificate.isVerified` says whether TLS has verified its names.
+ * @param node what the request claims. It is `anonymousNode` if the request has no node.
+ */
 export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promise<Authorization>;
 
 /** The decision, or the error because of which there is none. */

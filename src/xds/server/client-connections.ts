@@ -14,6 +14,7 @@ export const closedConnections = [
   'http2-error',
 ] as const;
 
+/** One of the reasons in `closedConnections`. */
 export type ClosedConnection = (typeof closedConnections)[number];
 
 /** Why a transport closed a connection. */
@@ -29,7 +30,7 @@ export interface ClientLimits {
   readonly totalBytes: number;
 }
 
-/** The default limits of a connection. */
+/** The default limits: 20 useless streams per second (200 at once), 16 MiB for a connection and 256 MiB for all. */
 export const defaultClientLimits: ClientLimits = {
   uselessStreams: { perSecond: 20, burst: 200 },
   connectionBytes: 16 * 1024 * 1024,

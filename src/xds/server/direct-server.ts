@@ -5,6 +5,7 @@ import type { StreamLink } from './stream-link.ts';
 
 /** Receives each call before its method. `serve` passes the call on to the method. */
 export interface CallGuard {
+  /** A call has arrived. Without a call of `serve`, its method is not called. */
   enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
   /** The connection is closed: its client violated the protocol, or did not take what it was sent. */
   failed(session: GuardedSession, reason: FailedSession): void;
@@ -25,7 +26,7 @@ type DirectHandler = (
 export interface DirectServer {
   /** Adds a service as grpc-js does: handlers get the call objects of grpc-js. */
   addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void;
-  /** Adds a streaming method whose messages stay bytes. */
+  /** Adds a streaming method whose messages stay bytes. Paths have the form `/package.Service/Method`. */
   addStream(path: string, handler: (link: StreamLink) => void): void;
   /** Adds a method with one request and one response, as bytes. The bytes of a response must not change. */
   addUnary(path: string, handler: DirectHandler): void;

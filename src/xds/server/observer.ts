@@ -88,6 +88,7 @@ export const refusedStreams = [
   'no-request',
 ] as const;
 
+/** One of the reasons in `refusedStreams`. */
 export type RefusedStream = (typeof refusedStreams)[number];
 
 /**
@@ -98,10 +99,13 @@ export type RefusedStream = (typeof refusedStreams)[number];
 export interface XdsObserver {
   /** The number of streams that wait to be opened has changed. */
   streamsWaiting?(waiting: number): void;
+  /** A stream or call was refused. */
   streamRefused?(reason: RefusedStream): void;
   /** A connection was closed because it exceeded its budget. */
   connectionClosed?(reason: ClosedConnection): void;
+  /** A stream began. Its node is not known yet. */
   streamOpened?(stream: StreamInfo): void;
+  /** A stream ended. */
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
   /** `authorize` refused a stream or a unary request. */
   denied?(denied: Denied): void;

@@ -6,8 +6,11 @@ export type Transport = 'ads' | 'sds' | 'cds' | 'lds' | 'rds' | 'eds';
 /** A discovery service: its methods and, except for the aggregated service, its type. */
 export interface DiscoveryService {
   readonly transport: Transport;
+  /** The full name of the service, with its package. */
   readonly name: string;
+  /** The type that it serves; `undefined` for the aggregated service, which serves every type. */
   readonly typeUrl: string | undefined;
+  /** The names of its methods: streams in both protocols, and the unary one, which the aggregated service lacks. */
   readonly sotw: string;
   readonly delta: string;
   readonly fetch: string | undefined;

@@ -37,8 +37,8 @@ import { createUnaryAnswer } from './unary.ts';
 /** The options of an xDS server. All have defaults. */
 export interface XdsServerOptions {
   /**
-   * Returns the group of a node, whose resource sets it gets. Default: all nodes are in the group with the empty
-   * name.
+   * Returns the group of a node, whose resource sets it gets. The peer is the client: its certificate, its address, and
+   * the metadata of its request. Default: all nodes are in the group with the empty name.
    */
   readonly groupOf?: ((node: XdsNode, peer: XdsPeer) => string) | undefined;
   /**
@@ -63,14 +63,16 @@ export interface XdsServerOptions {
   readonly types?: Readonly<Record<string, TypeOptions>> | undefined;
   /** Options of the types that are not in `types`. */
   readonly otherTypes?: TypeOptions | undefined;
+  /** Limits on the state of one stream. Default: `defaultStreamLimits`. */
   readonly limits?: Partial<StreamLimits> | undefined;
   /**
    * The size and retention time of the refusal memory, which marks the ACK of a rejected version as unconfirmed.
    * Default: 10,000 entries, one hour.
    */
   readonly refusals?: Partial<RefusalMemoryLimits> | undefined;
+  /** Receives the events of all streams. Use `combineObservers` for several. */
   readonly observer?: XdsObserver | undefined;
-  /** Sent as `control_plane.identifier`. */
+  /** Sent as `control_plane.identifier`. Default: empty. */
   readonly identifier?: string | undefined;
   /** Prefix of each nonce. Default: random. */
   readonly instance?: string | undefined;
@@ -138,6 +140,10 @@ const streamPaths: ReadonlySet<string> = new Set(
 /**
  * Adds the discovery services (ADS, SDS, CDS, LDS, RDS, EDS; streams in both protocols, and unary) to a gRPC
  * server. They serve the resources of the store and follow its changes.
+ * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
+ * @param server a server of `@grpc/grpc-js`, created with `xdsServerOptions`, or another one that implements
+ * `DirectServer`.
+ * @throws {Error} if the server already has one of the services.
  */
 export function addXdsServices(
   server: Server | DirectServer,
