@@ -113,9 +113,13 @@ export class CallRequest implements MessageSink {
     callback(this.#reader.isInside);
   }
 
-  /** Tells the handler that the call has ended. */
+  /** Tells the handler that the call has ended. An error that it throws harms no other call of the connection. */
   abort(): void {
-    this.#handler?.aborted();
+    try {
+      this.#handler?.aborted();
+    } catch (error) {
+      process.emitWarning(`a handler threw an error at the end of its call: ${String(error)}`);
+    }
   }
 
   /** Frees the memory and reads nothing more. */

@@ -4,9 +4,12 @@ export interface ConnectionTimes {
   readonly prefaceMs: number;
   /** For a message, from its first byte. */
   readonly messageMs: number;
-  /** For a client with much unsent output that reads nothing, or whose window is too small for a response. */
+  /**
+   * For a client with much unsent output that reads nothing, or whose window is too small for a response. A client with
+   * little unsent output has twice this time.
+   */
   readonly stallMs: number;
-  /** For the client to close its side, after the server has closed the connection. */
+  /** For the client to close its side, after the server has closed the connection, and for the output in the other order. */
   readonly lingerMs: number;
   /** Age at which the client is asked to leave; `undefined` for no maximum age. */
   readonly maxAgeMs: number | undefined;

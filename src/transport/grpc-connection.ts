@@ -74,7 +74,7 @@ export class GrpcConnection implements ConnectionHandler {
     this.budget = createBudget(parts.connectionBytes, parts.allBytes);
     this.#retireAt = this.#openedAt + ageOf(parts.times);
     this.#http2 = attachSocket(socket, parts.shared, this);
-    socket.on('end', () => (this.#finReceived = true));
+    socket.on('end', () => this.#clientLeft());
     socket.on('close', () => this.#closed());
     this.blocks = new ResponseBlocks(this.#http2);
   }
@@ -177,9 +177,9 @@ export class GrpcConnection implements ConnectionHandler {
   /** Ends what has exceeded a time limit. Must be called periodically. */
   sweep(now: number): void {
     const { prefaceMs, graceMs } = this.#parts.times;
-    if (this.#http2.isClosed) {
-      if (now > this.#destroyAt) this.destroy();
-    } else if (!this.#http2.begun) {
+    if (now > this.#destroyAt) this.destroy();
+    else if (this.#http2.isClosed) return;
+    else if (!this.#http2.begun) {
       if (now - this.#openedAt > prefaceMs) this.destroy();
     } else if (now > this.#retireAt + graceMs) this.close();
     else {
@@ -237,6 +237,12 @@ export class GrpcConnection implements ConnectionHandler {
     this.#destroyAt = performance.now() + goAwayTimeMs;
   }
 
+  /** Longer if little waits: the owner of a stream that waits gives up on it first, and knows why. */
+  get #stallLimitMs(): number {
+    const { stallMs } = this.#parts.times;
+    return this.#socket.isPaused() ? stallMs : 2 * stallMs;
+  }
+
   #sweepCalls(now: number): void {
     const { messageMs, stallMs } = this.#parts.times;
     for (const call of this.#timed ?? []) {
@@ -249,14 +255,20 @@ export class GrpcConnection implements ConnectionHandler {
     }
   }
 
+  /** The client has closed its side. The socket closes once the output is sent, which nothing else limits. */
+  #clientLeft(): void {
+    this.#finReceived = true;
+    this.#destroyAt = performance.now() + this.#parts.times.lingerMs;
+  }
+
   #sweepOutput(now: number): void {
-    if (!this.#socket.isPaused()) {
+    if (this.#http2.output.unsent === 0) {
       this.#stalled = undefined;
       return;
     }
     const written = this.#socket.bytesWritten - this.#socket.writableLength;
     if (this.#stalled?.written !== written) this.#stalled = { since: now, written };
-    else if (now - this.#stalled.since > this.#parts.times.stallMs) this.destroy();
+    else if (now - this.#stalled.since > this.#stallLimitMs) this.destroy();
   }
 }
 

@@ -200,7 +200,8 @@ export class GrpcServer {
 
   /** Serves a connection whose TLS handshake is done, or that has no TLS. After a shutdown, it is destroyed. */
   attach(socket: Socket): void {
-    if (this.#closed) {
+    // A socket that broke meanwhile emits no further event: its connection would be kept.
+    if (this.#closed || socket.destroyed) {
       socket.destroy();
       return;
     }

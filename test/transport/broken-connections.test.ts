@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { suite, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { flag, frameType } from '../../src/http2/frame.ts';
+import { GrpcServer } from '../../src/transport/grpc-server.ts';
+import { createTlsAcceptor } from '../../src/transport/tls-acceptor.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { poll } from '../kit/poll.ts';
+import { frame, postBlock, preface } from '../http2/rig.ts';
+import { echo, framed, openCall, startRig } from './rig.ts';
+
+const largeWindow = Buffer.from([0, 4, 0x40, 0, 0, 0]);
+
+/** The first frames of a client with large windows, which calls a method with one message. */
+function callOf(path: string, flags: number = flag.endStream): Buffer {
+  const block = postBlock(path, [['content-type', 'application/grpc']]);
+  return Buffer.concat([
+    preface,
+    frame(frameType.settings, 0, 0, largeWindow),
+    frame(frameType.windowUpdate, 0, 0, largeWindow.subarray(2)),
+    frame(frameType.headers, flag.endHeaders, 1, block),
+    frame(frameType.data, flags, 1, framed('go')),
+  ]);
+}
+
+/** Makes the kernel accept nothing of what is written to a socket. */
+function acceptNothing(socket: Socket): void {
+  socket._write = () => undefined;
+  Reflect.set(socket, '_writev', null);
+}
+
+suite('connection that breaks', () => {
+  test('socket that broke before it is served: is not kept, and the server can shut down', async () => {
+    const server = new GrpcServer();
+    const listener = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.destroy();
+      socket.once('close', () => {
+        server.attach(socket);
+        attached.resolve();
+      });
+    });
+    const attached = Promise.withResolvers<void>();
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+    client.on('error', () => undefined);
+    await attached.promise;
+    assert.equal(server.connections, 0);
+    await new Promise<void>((resolve) => server.tryShutdown(resolve));
+    listener.close();
+  });
+
+  test('handlers that throw an error at the end of their connection: each learns of it, and the server continues', async () => {
+    using rig = await startRig({
+      unary: (_: unknown, respond: (error: null, text: string) => void) => respond(null, 'ok'),
+    });
+    let aborted = 0;
+    let begun = 0;
+    rig.server.addStream('/test.Bytes/Chat', (call) => {
+      begun += 1;
+      call.handleWith({
+        message: () => undefined,
+        halfClosed: () => undefined,
+        aborted() {
+          aborted += 1;
+          throw new Error('broken');
+        },
+      });
+    });
+    const session = rig.session();
+    for (let count = 0; count < 3; count += 1) openCall(session, '/test.Bytes/Chat').write(framed('x'));
+    await poll('the calls', () => begun === 3 || undefined);
+    const warned = once(process, 'warning');
+    session.destroy();
+    await poll('the end of the calls', () => aborted === 3 || undefined);
+    await warned;
+    await poll('the end of the connection', () => rig.server.connections === 0 || undefined);
+    const healthy = openCall(rig.session(), echo.unary.path);
+    healthy.end(framed('x'));
+    await once(healthy, 'response');
+  });
+
+  for (const [what, bytes] of [
+    ['less than the limit at which reading stops', 1_000],
+    ['more than it', 3_000_000],
+  ] as const)
+    test(`client that takes nothing, with ${what} waiting: is closed in time`, async () => {
+      const repeat = (call: ServerWritableStream<string, string>): void => {
+        call.write('x'.repeat(bytes));
+      };
+      using rig = await startRig({ repeat }, { times: { stallMs: 100 } }, acceptNothing);
+      const socket = connect(rig.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write(callOf(echo.repeat.path));
+      await once(socket, 'close');
+      await poll('its end', () => rig.server.connections === 0 || undefined);
+    });
+
+  test('client that takes its output slowly: is not closed', async () => {
+    const rounds = 8;
+    let written = 0;
+    const repeat = (call: ServerWritableStream<string, string>): void => {
+      const write = (): void => {
+        written += 1;
+        if (written < rounds) call.write('x', write);
+        else call.end();
+      };
+      call.write('x', write);
+    };
+    /** Each write takes half of the time limit. */
+    const slow = (socket: Socket): void => {
+      const write = socket._write.bind(socket);
+      socket._write = (chunk, encoding, callback) => {
+        setTimeout(() => write(chunk, encoding, callback), 100);
+      };
+      Reflect.set(socket, '_writev', null);
+    };
+    using rig = await startRig({ repeat }, { times: { stallMs: 1_000 } }, slow);
+    const stream = openCall(rig.session(), echo.repeat.path);
+    stream.resume();
+    stream.end(framed('go'));
+    await once(stream, 'end');
+    assert.equal(written, rounds);
+  });
+
+  test('client that closes its side while its output waits: is closed after lingerMs', async () => {
+    const begun = Promise.withResolvers<void>();
+    const chat = (call: ServerDuplexStream<string, string>): void => {
+      call.on('data', () => {
+        call.write('x');
+        begun.resolve();
+      });
+    };
+    using rig = await startRig({ chat }, { times: { lingerMs: 100 } }, acceptNothing);
+    const socket = connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write(callOf(echo.chat.path, 0));
+    await begun.promise;
+    socket.end();
+    await poll('its end', () => rig.server.connections === 0 || undefined);
+    socket.destroy();
+  });
+});
+
+test('TLS 1.2: a client cannot renegotiate (RFC 9113, section 9.2.1)', async () => {
+  const ca = makeCa();
+  const { certPem, keyPem } = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+  const acceptor = createTlsAcceptor({
+    material: { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined },
+    handshakeTimeoutMs: 10_000,
+    secured: (socket) => void socket.resume(),
+    failed: (_, socket) => socket.destroy(),
+  });
+  const listener = createServer((socket) => acceptor.accept(socket));
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const client = connectTls({
+    port: (listener.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca: ca.certPem,
+    ALPNProtocols: ['h2'],
+    maxVersion: 'TLSv1.2',
+  });
+  await once(client, 'secureConnect');
+  const outcome = Promise.withResolvers<string>();
+  client.on('error', () => outcome.resolve('refused'));
+  client.on('close', () => outcome.resolve('refused'));
+  client.renegotiate({}, (error) => outcome.resolve(error === null ? 'renegotiated' : 'refused'));
+  assert.equal(await outcome.promise, 'refused');
+  client.destroy();
+  listener.close();
+});
