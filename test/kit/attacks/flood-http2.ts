@@ -214,18 +214,18 @@ const attacks: Readonly<Record<string, Attack>> = {
   // Each stream has room for the response that there is no `x`, which is short and newer than all others. So the second
   // response, which waits, cannot be one that another stream has: it is encoded for this stream alone.
   'hoarded-responses': {
-    connections: 40,
+    connections: 12,
     first: Buffer.concat([helloWithWindow(500), windowUpdate(0, 2 ** 30), firstHeaders(1, ads)]),
     more(round) {
       const stream = 3 + 2 * round;
-      if (round >= 100) return nothing;
+      if (round >= 200) return nothing;
       return Buffer.concat([
         moreHeaders(stream),
         data(stream, subscriptionTo('x')),
         data(stream, subscription),
       ]);
     },
-    pauseMs: 60,
+    pauseMs: 50,
   },
   'announced-4-gb': {
     connections: 4,
