@@ -6,7 +6,6 @@ import { createHttpListener } from '../../net/http-listener.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import type { TlsMaterial } from '../../net/tls-material.ts';
 import type { ReviewAnswer } from './core/answer-review.ts';
-import { exceededLimit } from './core/json-extent.ts';
 import { requestLimits } from './core/request-limits.ts';
 import type { RequestLimits } from './core/request-limits.ts';
 import type { BudgetOptions } from './core/time-budget.ts';
@@ -14,6 +13,7 @@ import { announcedLength, readBody } from './read-body.ts';
 import { createReviewLanes } from './review-lane.ts';
 import type { ReviewLane } from './review-lane.ts';
 import type { WaitingClient } from './turn-queue.ts';
+import { exceededLimit } from '../../text/json-extent.ts';
 import { parseJson } from '../../text/json.ts';
 
 /** The HTTPS server to which the API server sends reviews. */

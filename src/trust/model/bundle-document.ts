@@ -1,10 +1,11 @@
 import { createPublicKey } from 'node:crypto';
+import { exceededLimit } from '../../text/json-extent.ts';
 import { isMapping, parseJson } from '../../text/json.ts';
 import { walkCertificate } from '../x509/certificate-walk.ts';
 import { DerError, encoded } from '../x509/der-reader.ts';
 import { readCertificate } from '../x509/read-certificate.ts';
 import { readPublicKey } from '../x509/signature.ts';
-import { duplicateNamesSteps, isDeeperThan } from './json-shape.ts';
+import { duplicateNamesSteps } from './json-shape.ts';
 
 /** The parts of a SPIFFE bundle that matter (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface BundleDocument {
@@ -41,8 +42,8 @@ export type BundleReading =
 /** The key types of RFC 7518 and RFC 8037 whose keys can have a certificate. */
 const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
 
-/** The deepest nesting of a document. A bundle has four levels; parameters that are not known may have some more. */
-const deepest = 64;
+/** A bundle has four levels; parameters that are not known may have some more. Its marks are bounded by its size. */
+const limits = { depth: 64, marks: Infinity };
 
 /** The number of keys that are read in one step, which takes a few milliseconds. */
 const keysPerStep = 25;
@@ -61,7 +62,8 @@ export function readBundleDocument(text: string): BundleReading {
 
 /** Reads a SPIFFE bundle in steps, between which other work can be done. */
 export function* readBundleSteps(text: string): Generator<undefined, BundleReading> {
-  if (isDeeperThan(deepest, text)) return refused(`is nested more than ${deepest} levels deep`);
+  if (exceededLimit(Buffer.from(text), limits) === 'depth')
+    return refused(`is nested more than ${limits.depth} levels deep`);
   const value = parseJson(text);
   if (value === undefined) return refused('is not JSON');
   if (!isMapping(value)) return refused('is not a JSON object');

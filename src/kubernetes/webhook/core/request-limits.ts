@@ -1,5 +1,5 @@
 import type { Limits } from '../../../trust/model/limits.ts';
-import type { JsonLimits } from './json-extent.ts';
+import type { JsonLimits } from '../../../text/json-extent.ts';
 
 /** Limits for one request to the webhook. */
 export interface RequestLimits {
