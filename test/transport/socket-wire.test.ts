@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
-import { TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer, TLSSocket } from 'node:tls';
 import { Output, OutputPool } from '../../src/http2/output.ts';
 import { SharedData } from '../../src/http2/shared-data.ts';
 import { SocketWire } from '../../src/transport/socket-wire.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import * as fc from '../kit/fast-check.ts';
+import { randomBytes } from '../kit/seed.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -143,6 +147,29 @@ suite('output that the kernel does not accept', () => {
     assert.equal(socket.writableEnded, true);
     assert.equal(socket.bytes.toString(), 'abcd');
   });
+
+  for (const isTight of [false, true])
+    test(`TLS, ${isTight ? 'while much output of others waits' : 'at first'}: long writes arrive in order`, async () => {
+      const { pool, connect, tick } = makeServer(20 * mebibyte);
+      pool.budget.open({ outputExceeded: () => undefined }).holdBytes(isTight ? 15 * mebibyte : 0);
+      const ca = makeCa();
+      const { certPem, keyPem } = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+      const server = createServer({ cert: certPem, key: keyPem }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const client = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.certPem });
+      const [socket] = (await once(server, 'secureConnection')) as [TLSSocket];
+      const { wire, output } = connect(socket);
+      const held = pool.budget.used;
+      const parts = Array.from({ length: 12 }, (_, index) => randomBytes(1 + index ** 2 * 4_000));
+      for (const [index, bytes] of parts.entries())
+        wire.write(bytes, index % 2 === 0 ? new SharedData([bytes]) : undefined);
+      output.finish();
+      tick();
+      assert.ok((await buffer(client)).equals(Buffer.concat(parts)));
+      assert.equal(pool.budget.used, held);
+      server.close();
+    });
 
   test('writes of any length, accepted at any time: arrive in order, and nothing is held at the end', async () => {
     const step = fc.oneof(
