@@ -141,8 +141,7 @@ export class GrpcServer {
   }
 
   /**
-   * Adds a streaming method whose handler gets the call, with messages as bytes.
-   * @param path `/package.Service/Method`
+   * Adds a streaming method whose handler gets the call, with messages as bytes. `path` is `/package.Service/Method`.
    * @throws {Error} if the path has a method already.
    */
   addStream(path: string, handler: (call: GrpcCall) => void): void {
@@ -150,8 +149,7 @@ export class GrpcServer {
   }
 
   /**
-   * Adds a method with one request and one response, as bytes.
-   * @param path `/package.Service/Method`
+   * Adds a method with one request and one response, as bytes. `path` is `/package.Service/Method`.
    * @throws {Error} if the path has a method already.
    */
   addUnary(path: string, handler: UnaryHandler): void {

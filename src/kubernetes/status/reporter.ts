@@ -11,6 +11,7 @@ import { defaultPace, createStatusWriter } from './status-writer.ts';
 import type { ReporterPace } from './status-writer.ts';
 import { trackObject } from './tracked-object.ts';
 import type { TrackedObject } from './tracked-object.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface ReporterOptions extends Pick<ReportInput, 'grantsOf' | 'countsOf'> {
@@ -131,7 +132,13 @@ export function createReporter(options: ReporterOptions): Reporter {
       await pause(pace.afterChangeMs);
       isRequested = false;
       request = Promise.withResolvers();
-      await pass();
+      try {
+        await pass();
+      } catch (error) {
+        // A defect must not end the reports: the comparison is made again.
+        options.outcomes('status', reasonOf(error));
+        changed();
+      }
       await pause(pace.betweenMs);
     }
   };

@@ -9,6 +9,7 @@ import { planCertificate, secretData } from './core/kept-certificate.ts';
 import type { KeptCertificate } from './core/kept-certificate.ts';
 import { authoritiesPatch, readConfiguration } from './core/webhook-configuration.ts';
 import type { IssuedCertificate, IssueOptions } from './issue-certificate.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface KeepOptions {
@@ -80,7 +81,8 @@ async function keep(given: KeepOptions, events: CertificateEvents, signal: Abort
   let reported: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
-    const pass = await reconcile(options, signal);
+    // A key that cannot be generated, or a defect, must not end the renewals.
+    const pass = await reconcile(options, signal).catch((error: unknown) => failed(reasonOf(error)));
     if (signal.aborted) return;
     if (pass.kind === 'failed') {
       if (pass.reason !== reported) events.refused(pass.reason);
@@ -205,6 +207,6 @@ function outcomeOf(reply: Awaited<ReturnType<typeof callApi>>, what: string): Pa
   return failed(`${what} cannot be written: ${refusalOf(reply)}`);
 }
 
-function failed(reason: string): Pass {
+function failed(reason: string): Extract<Pass, { readonly kind: 'failed' }> {
   return { kind: 'failed', reason };
 }

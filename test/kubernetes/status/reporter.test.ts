@@ -46,6 +46,8 @@ interface Scene {
   readonly compared: () => Promise<unknown>;
   readonly count: (counts: ProxyCounts) => void;
   readonly failures: readonly string[];
+  /** Makes the next comparison fail. */
+  readonly fail: () => void;
   readonly statuses: (name: string) => readonly Status[];
   readonly events: (name: string) => readonly string[];
 }
@@ -80,6 +82,7 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   let counts = all;
   let isLeading = leading;
   let comparisons = 0;
+  let isBroken = false;
   let meshes = builder.build(new Map(), Date.now());
   const reporter = createReporter({
     client: cluster.client,
@@ -90,7 +93,11 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
     },
     view: () => ({ ready: true, meshes, findings: allFindings(ledger.view().findings, meshes, Date.now()) }),
     isCurrent: () => true,
-    grantsOf: (path) => ledger.grantsOf('kubernetes', path),
+    grantsOf: (path) => {
+      if (!isBroken) return ledger.grantsOf('kubernetes', path);
+      isBroken = false;
+      throw new Error('cannot be compared');
+    },
     countsOf: () => counts,
     outcomes: (_, failure) => void (failure !== undefined && failures.push(failure)),
     onDropped: () => failures.push('dropped'),
@@ -105,6 +112,7 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   return {
     cluster,
     failures,
+    fail: () => void (isBroken = true),
     put: (name, pem = pemOf(name), status) => {
       const path = `kubernetes:ns/${name}`;
       const generation = (generations.get(name) ?? 0) + 1;
@@ -312,4 +320,12 @@ test('deleted object: is not written', async (t) => {
   scene.lead();
   await scene.cluster.until(1, isStatus);
   assert.deepEqual(scene.statuses('a'), []);
+});
+
+test('comparison that fails: is reported, and the next one writes the status', async (t) => {
+  const { put, fail, failures, statuses } = await start(t);
+  fail();
+  put('a');
+  await poll('a status', () => statuses('a').length > 0 || undefined);
+  assert.deepEqual(failures, ['cannot be compared']);
 });

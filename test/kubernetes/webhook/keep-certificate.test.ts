@@ -145,6 +145,23 @@ suite('certificate in a Secret', () => {
     assert.deepEqual(reported.refused, []);
   });
 
+  test('certificate that cannot be issued: is reported, and issued by the next attempt', async (t) => {
+    let attempts = 0;
+    const reported = replica(
+      t,
+      await startFakeCluster(t, new Store().handle),
+      { now: start },
+      {
+        issue: (options) => {
+          attempts += 1;
+          return attempts === 1 ? Promise.reject(new Error('no key')) : issueCertificate(options);
+        },
+      },
+    );
+    await until('a certificate', () => reported.loaded.length > 0);
+    assert.deepEqual([reported.refused, attempts], [['no key'], 2]);
+  });
+
   test('replicas that start at once: use one certificate', async (t) => {
     const store = new Store();
     const cluster = await startFakeCluster(t, store.handle);
