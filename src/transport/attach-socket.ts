@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ServerConnection } from '../http2/connection.ts';
 import type { ConnectionHandler, ConnectionShared } from '../http2/connection.ts';
 import { SocketWire } from './socket-wire.ts';
@@ -38,6 +39,9 @@ export function attachSocket(
   const connection = new ServerConnection(shared, wire, handler);
   wire.countFor(connection.output);
   socket.setNoDelay(true);
+  // Otherwise Node.js ends each socket whose client has closed its side: a system call and several turns of a stream.
+  // The connection destroys it instead. With TLS, the client is answered first.
+  if (!(socket instanceof TLSSocket)) socket.allowHalfOpen = true;
   socket.on('error', ignore);
   const receive = (length: number, source: Buffer): boolean => {
     connection.receive(source, 0, length, performance.now());

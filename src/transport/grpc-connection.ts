@@ -258,7 +258,10 @@ export class GrpcConnection implements ConnectionHandler {
   /** The client has closed its side. The socket closes once the output is sent, which nothing else limits. */
   #clientLeft(): void {
     this.#finReceived = true;
+    // Node.js ends the sockets of TLS itself.
+    if (this.#socket.allowHalfOpen && this.#socket.writableLength === 0) return this.destroy();
     this.#destroyAt = performance.now() + this.#parts.times.lingerMs;
+    this.#socket.end();
   }
 
   #sweepOutput(now: number): void {

@@ -19,6 +19,8 @@ interface GoAway {
   readonly debugData: string;
 }
 
+const grpcHeaders = [['content-type', 'application/grpc']] as const;
+
 /** Collects the GOAWAY frames of a connection. */
 function goAwaysOf(session: ClientHttp2Session): GoAway[] {
   const received: GoAway[] = [];
@@ -68,6 +70,47 @@ test('socket that the caller passes after bytes have arrived: they are read', as
   client.destroy();
   listener.close();
   server.forceShutdown();
+});
+
+suite('client that closes its side of the socket', () => {
+  const request = Buffer.concat([
+    preface,
+    frame(frameType.settings, 0, 0, Buffer.alloc(0)),
+    frame(frameType.headers, flag.endHeaders, 1, postBlock(echo.unary.path, grpcHeaders)),
+    frame(frameType.data, flag.endStream, 1, framed('a')),
+  ]);
+
+  test('output that waits: is sent before the connection closes', async () => {
+    const unary = (_: unknown, respond: (error: null, value: string) => void): void =>
+      respond(null, 'the whole response');
+    using rig = await startRig({ unary }, {}, delayWrites);
+    const client = connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true });
+    client.end(request);
+    const received: Buffer[] = [];
+    for await (const chunk of client) received.push(chunk as Buffer);
+    assert.ok(Buffer.concat(received).includes('the whole response'));
+    await poll('the end of the connection', () => rig.server.connections === 0 || undefined);
+  });
+
+  test('no output: the socket is closed at once, and its other side is not ended before', async () => {
+    const ended: string[] = [];
+    using rig = await startRig({}, {}, (socket) => {
+      const end = socket.end.bind(socket) as (...values: unknown[]) => Socket;
+      socket.end = (...values: unknown[]) => {
+        ended.push('end');
+        return end(...values);
+      };
+      socket.on('prefinish', () => ended.push('prefinish'));
+      socket.on('close', () => ended.push('close'));
+    });
+    const client = connect(rig.port, '127.0.0.1');
+    client.write(preface);
+    await once(client, 'data');
+    client.end();
+    await once(client, 'close');
+    await poll('the end of the connection', () => rig.server.connections === 0 || undefined);
+    assert.deepEqual(ended, ['close']);
+  });
 });
 
 suite('connection shutdown', () => {
