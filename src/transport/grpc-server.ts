@@ -21,7 +21,7 @@ import { createBudget } from './message-reader.ts';
 import { serveCall } from './service-call.ts';
 import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
-import { parseTimeout } from './timeout.ts';
+import { coarseTime, parseTimeout } from './timeout.ts';
 import type { AcceptorMaterial } from './tls-acceptor.ts';
 import { UnaryCall } from './unary-call.ts';
 import type { UnaryHandler } from './unary-call.ts';
@@ -34,10 +34,7 @@ export interface GrpcServerOptions {
   readonly maxReceiveBytes?: number | undefined;
   /** Memory for incomplete messages: of one connection, and of all. Default: 16 MiB and 256 MiB. */
   readonly unfinishedBytes?: { readonly connection: number; readonly all: number } | undefined;
-  /**
-   * Memory for output that clients have not taken, of all connections. Above it, those that hold the most are closed.
-   * Default: 256 MiB.
-   */
+  /** Memory for output that clients have not taken. Above it, those that hold the most are closed. Default: 256 MiB. */
   readonly unsentBytes?: number | undefined;
   /** Time limits of each connection. Default: `defaultTimes`. */
   readonly times?: Partial<ConnectionTimes> | undefined;
@@ -73,12 +70,6 @@ type Method =
   | { readonly kind: 'unary'; readonly handler: UnaryHandler };
 
 const mebibyte = 1024 * 1024;
-/**
- * Longer deadlines are rounded up: `grpc-timeout` of nearly each call has another number of ms, and Node.js keeps a
- * list for each. The client counts its time itself.
- */
-const coarseFromMs = 2000;
-const coarseMs = 250;
 const encodings = [['grpc-accept-encoding', 'identity']] as const;
 
 /**
@@ -289,7 +280,7 @@ export class GrpcServer {
       call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
       return 0;
     }
-    call.cancelAfter(ms < coarseFromMs ? ms : Math.ceil(ms / coarseMs) * coarseMs);
+    call.cancelAfter(coarseTime(ms));
     return ms;
   }
 
