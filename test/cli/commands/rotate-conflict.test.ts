@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
+import type { Asked } from '../../inputs/kubernetes/fake-api-server.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { fingerprintOf } from '../../kit/resources.ts';
@@ -33,12 +34,12 @@ function objectAt(resourceVersion: number): object {
   };
 }
 
-/** Runs `rotate back` on an object that another client changes before each of the first patches. */
-async function backWith(
+/** Runs `rotate back --apply` with an API server that answers by `answer`. */
+async function backAt(
   t: TestContext,
-  conflicts: number,
-  ...args: readonly string[]
-): Promise<Outcome & { readonly patches: number }> {
+  answer: (asked: Asked) => Promise<void> | void,
+  args: readonly string[] = [],
+): Promise<Outcome> {
   const api = await startFakeApiServer(t);
   await using dir = await makeTempDir();
   const kubeconfig = dir.join('kubeconfig');
@@ -52,23 +53,38 @@ async function backWith(
       await fetch(api.url);
     },
   );
-  let version = 1;
-  let patches = 0;
   for (;;) {
     const asked = await api.asked();
     if (outcome !== undefined) {
       asked.answer(200, {});
-      break;
+      await ended;
+      return outcome;
     }
-    if (asked.method === 'PATCH') {
-      patches += 1;
-      const isConflict = patches <= conflicts;
-      if (isConflict) version += 1;
-      asked.answer(isConflict ? 422 : 200, {});
-    } else if (asked.path.endsWith('/zone')) asked.answer(200, objectAt(version));
-    else asked.list([objectAt(version)], String(version));
+    await answer(asked);
   }
-  await ended;
+}
+
+/** Runs it on an object that another client changes before each of the first patches. */
+async function backWith(
+  t: TestContext,
+  conflicts: number,
+  ...args: readonly string[]
+): Promise<Outcome & { readonly patches: number }> {
+  let version = 1;
+  let patches = 0;
+  const outcome = await backAt(
+    t,
+    (asked) => {
+      if (asked.method === 'PATCH') {
+        patches += 1;
+        const isConflict = patches <= conflicts;
+        if (isConflict) version += 1;
+        asked.answer(isConflict ? 422 : 200, {});
+      } else if (asked.path.endsWith('/zone')) asked.answer(200, objectAt(version));
+      else asked.list([objectAt(version)], String(version));
+    },
+    args,
+  );
   return { ...outcome, patches };
 }
 
@@ -96,33 +112,16 @@ interface Loss {
   readonly status?: number | undefined;
 }
 
-/** Runs `rotate back` on an object in the cluster, once, with a patch whose response is lost. */
+/** Runs it with a patch whose response is lost. */
 async function backWithLoss(
   t: TestContext,
   { isApplied, isLasting = false, status }: Loss,
 ): Promise<Outcome & { readonly patches: number }> {
-  const api = await startFakeApiServer(t);
-  await using dir = await makeTempDir();
-  const kubeconfig = dir.join('kubeconfig');
-  await writeFile(kubeconfig, insecureKubeconfig(api.url, { token: 'secret-token' }));
-  const nowhere = `--server=http://127.0.0.1:${await freePort()}`;
-  let outcome: Outcome | undefined;
-  const ended = run(['rotate', 'back', '--apply', `--kubeconfig=${kubeconfig}`, nowhere]).then(
-    async (result) => {
-      outcome = result;
-      await fetch(api.url);
-    },
-  );
   const object = objectAt(1) as {
     readonly metadata: { resourceVersion: string; annotations: Record<string, string> };
   };
   let patches = 0;
-  for (;;) {
-    const asked = await api.asked();
-    if (outcome !== undefined) {
-      asked.answer(200, {});
-      break;
-    }
+  const outcome = await backAt(t, async (asked) => {
     if (asked.method === 'PATCH') {
       patches += 1;
       if (isApplied) {
@@ -131,8 +130,8 @@ async function backWithLoss(
           readonly path: string;
           readonly value: string;
         }[];
-        const backAt = operations.find(({ path }) => path.endsWith('back-at'))?.value ?? '';
-        object.metadata.annotations['meshtrust.io/rotation-back-at'] = backAt;
+        const at = operations.find(({ path }) => path.endsWith('back-at'))?.value ?? '';
+        object.metadata.annotations['meshtrust.io/rotation-back-at'] = at;
         // A server writes its status as well.
         object.metadata.resourceVersion = '3';
       }
@@ -142,8 +141,7 @@ async function backWithLoss(
       if (isLasting) asked.drop();
       else asked.answer(200, object);
     } else asked.list([object], '1');
-  }
-  await ended;
+  });
   return { ...outcome, patches };
 }
 

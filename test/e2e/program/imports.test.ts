@@ -140,10 +140,39 @@ test('a file of this zone cannot be parsed at the start: a trust domain that is 
   await untilTrusted(meshtrust, [own.name, granted.name]);
 });
 
+/** Starts a server of zone-1 that imports from a Global control plane and publishes bundles. `ask` gets a path of them. */
+async function startPublisher(dir: string, globalUrl: string, served: string) {
+  await using stack = new AsyncDisposableStack();
+  const files = stack.use(await makeTempDir());
+  const web = makeCa({ commonName: 'Web CA' });
+  const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
+  await writeFile(files.join('tls.crt'), leaf.certPem);
+  await writeFile(files.join('tls.key'), leaf.keyPem);
+  const port = await freePort();
+  const meshtrust = stack.use(
+    await startMeshtrust({
+      dirs: [dir],
+      args: [
+        '--zone=zone-1',
+        `--import-url=${globalUrl}`,
+        `--bundle-listen=127.0.0.1:${port}`,
+        `--bundle-cert=${files.join('tls.crt')}`,
+        `--bundle-key=${files.join('tls.key')}`,
+        `--bundle-serve=${served}`,
+      ],
+    }),
+  );
+  const owned = stack.move();
+  return {
+    meshtrust,
+    ask: (path: string) => fetchBundle(`127.0.0.1:${port}`, path, { ca: web.certPem }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
 test('--bundle-serve with imports: a trust domain of another zone is published only if it is named in full', async () => {
   await using global = await startGlobalApi();
   await using dir = await makeTempDir();
-  await using files = await makeTempDir();
   const [own, second, third] = ['zone-1', 'zone-2', 'zone-3'].map((zone) => makeDomain(td(zone))) as [
     Domain,
     Domain,
@@ -155,25 +184,11 @@ test('--bundle-serve with imports: a trust domain of another zone is published o
     trustOf('zone-2', second.name, second.ca.certPem),
     trustOf('zone-3', third.name, third.ca.certPem),
   ];
-  const web = makeCa({ commonName: 'Web CA' });
-  const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
-  await writeFile(files.join('tls.crt'), leaf.certPem);
-  await writeFile(files.join('tls.key'), leaf.keyPem);
-  const port = await freePort();
-  await using meshtrust = await startMeshtrust({
-    dirs: [dir.path],
-    args: [
-      '--zone=zone-1',
-      `--import-url=${global.url}`,
-      `--bundle-listen=127.0.0.1:${port}`,
-      `--bundle-cert=${files.join('tls.crt')}`,
-      `--bundle-key=${files.join('tls.key')}`,
-      `--bundle-serve=default/*,default/${td('zone-3')}`,
-    ],
-  });
+  await using publisher = await startPublisher(dir.path, global.url, `default/*,default/${td('zone-3')}`);
+  const { meshtrust, ask } = publisher;
   await untilTrusted(meshtrust, [td('zone-1'), td('zone-2'), td('zone-3')]);
   const names = await poll('the bundles', async () => {
-    const { body } = await fetchBundle(`127.0.0.1:${port}`, '/bundles/default', { ca: web.certPem });
+    const { body } = await ask('/bundles/default');
     const { trust_domains: found } = JSON.parse(body) as { readonly trust_domains: object };
     return Object.keys(found).length >= 2 ? Object.keys(found) : undefined;
   });
@@ -183,29 +198,13 @@ test('--bundle-serve with imports: a trust domain of another zone is published o
 test('--bundle-serve, and the Global control plane is down at the start: nothing is published without the CAs of other zones', async () => {
   await using global = await startGlobalApi();
   await using dir = await makeTempDir();
-  await using files = await makeTempDir();
   const shared = makeDomain('shared.test');
-  const [ofZone, web] = [makeCa({ commonName: 'zone-2' }), makeCa({ commonName: 'Web CA' })];
+  const ofZone = makeCa({ commonName: 'zone-2' });
   await writeFile(dir.join('own.yaml'), shared.yaml());
   global.resources = [identityOf(shared.name), trustOf('zone-2', shared.name, ofZone.certPem)];
   global.answer = () => ({ status: 503, body: '{}' });
-  const leaf = makeLeaf(web, { dnsNames: ['localhost'] });
-  await writeFile(files.join('tls.crt'), leaf.certPem);
-  await writeFile(files.join('tls.key'), leaf.keyPem);
-  const port = await freePort();
-  await using meshtrust = await startMeshtrust({
-    dirs: [dir.path],
-    args: [
-      '--zone=zone-1',
-      `--import-url=${global.url}`,
-      `--bundle-listen=127.0.0.1:${port}`,
-      `--bundle-cert=${files.join('tls.crt')}`,
-      `--bundle-key=${files.join('tls.key')}`,
-      `--bundle-serve=default/${shared.name}`,
-    ],
-  });
-  const ask = (path: string): ReturnType<typeof fetchBundle> =>
-    fetchBundle(`127.0.0.1:${port}`, path, { ca: web.certPem });
+  await using publisher = await startPublisher(dir.path, global.url, `default/${shared.name}`);
+  const { meshtrust, ask } = publisher;
   await meshtrust.logged('the failure', ({ code }) => code === 'MT091');
   await untilTrusted(meshtrust, [shared.name]);
   for (const path of [`/${shared.name}`, '/bundles/default']) {
