@@ -104,6 +104,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [
+    'text',
     'trust',
     'trust/bundle',
     'trust/federation',

@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import { parseFileSteps } from '../trust/model/parse-file.ts';
 import type { ParseOptions, ParsedFile } from '../trust/model/parse-file.ts';
 import type { SourceEvent } from '../trust/source.ts';
+import { reasonOf } from '../text/system-error.ts';
 import { mustFollow, pendingBatch } from './batch-order.ts';
 import type { PendingBatch } from './batch-order.ts';
 import type { Clock } from './clock.ts';
@@ -71,10 +72,24 @@ export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): P
       finish(batch, event, known.parsed);
       return false;
     }
-    batch.steps ??= parseFileSteps(event.path, event.text, optionsOf(batch.source));
-    const { done, value } = batch.steps.next();
-    if (done === true) finish(batch, event, value);
+    try {
+      batch.steps ??= parseFileSteps(event.path, event.text, optionsOf(batch.source));
+      const { done, value } = batch.steps.next();
+      if (done === true) finish(batch, event, value);
+    } catch (error) {
+      skip(batch, event, error);
+    }
     return false;
+  };
+
+  /**
+   * Skips a text on which the parser threw an error, as a file that cannot be read: the last text of the path stays in
+   * force. A batch that stayed here would hold back the removals and the end of the first read of its source for ever.
+   */
+  const skip = (batch: Batch, { path }: Content, error: unknown): void => {
+    batch.steps = undefined;
+    unsettled.delete(path);
+    batch.parsed.push({ kind: 'unreadable', path, reason: `the parser failed: ${reasonOf(error)}` });
   };
 
   const finish = (batch: Batch, { path, text, settled }: Content, result: ParsedFile): void => {

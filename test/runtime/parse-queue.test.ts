@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createParseQueue } from '../../src/runtime/parse-queue.ts';
 import type { ParseQueue } from '../../src/runtime/parse-queue.ts';
+import type { LedgerEvent } from '../../src/trust/ledger/ledger.ts';
 import type { SourceEvent } from '../../src/trust/source.ts';
 import { createAnchorReader } from '../../src/trust/x509/anchor-reader.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
@@ -122,6 +123,33 @@ suite('parse queue', () => {
     queue.add('files', [{ kind: 'gone', path: 'a', evidence: 'deletion' }]);
     while (queue.isBusy) clock.advance(1);
     assert.deepEqual(parsed, ['files: version (a)', 'files: version (a)', 'files: gone ()']);
+  });
+
+  test('text on which the parser throws an error → counts as unreadable, and holds nothing back', () => {
+    const events: LedgerEvent[] = [];
+    let isBroken = true;
+    const queue = createParseQueue({
+      parse() {
+        if (isBroken) throw new Error('a defect');
+        return parse;
+      },
+      clock: createFakeClock(),
+      parsed: (_, batch) => void events.push(...batch),
+    });
+    queue.add('files', [content('a', 1)]);
+    isBroken = false;
+    queue.add('files', [content('b', 1), { kind: 'synced' }]);
+    queue.add('files', [content('a', 1)]);
+    assert.deepEqual(events[0], {
+      kind: 'unreadable',
+      path: 'a',
+      reason: 'the parser failed: a defect',
+    });
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['unreadable', 'version', 'synced', 'version'],
+    );
+    assert.equal(queue.isBusy, false);
   });
 
   test('closed while it is busy → nothing more is parsed', () => {
