@@ -28,16 +28,18 @@ import type { Finding } from '../trust/findings/finding.ts';
 import type { TrustDomain } from '../trust/model/mesh-trust.ts';
 import { importIdentities } from '../trust/imports/import-stage.ts';
 import { importSource } from '../trust/ledger/import-sources.ts';
-import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import type { FileReport } from './file-report.ts';
 import type { OwnTrustDomains } from './own-trust-domains.ts';
+import type { Deliver } from './source-delivery.ts';
 import { federatedTrustDomains, files, identities, kubernetes } from './sources.ts';
 import { followWebCas } from './web-cas.ts';
 
 export interface FederationInput {
   readonly options: ServeOptions;
   readonly pipeline: Pipeline;
+  /** Receives the events of the source `federation`. It never throws. */
+  readonly deliver: Deliver;
   /** The trust domains that are never taken from a peer. */
   readonly own: OwnTrustDomains | undefined;
   /** The names of the sources of the server. */
@@ -45,7 +47,7 @@ export interface FederationInput {
   readonly policy: () => BundlePolicy;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly metrics: Pick<Metrics, 'federation' | 'sourceEvents'>;
+  readonly metrics: Pick<Metrics, 'federation'>;
   readonly report: FileReport;
 }
 
@@ -67,7 +69,7 @@ export async function startFederation(
   settings: FederationOptions,
   input: FederationInput,
 ): Promise<Federation> {
-  const { options, pipeline, own, policy, clock, log, metrics, report } = input;
+  const { options, pipeline, deliver, own, policy, clock, log, metrics, report } = input;
   const { stateDir, maxDocumentBytes, version } = options;
   const instance = hostname();
   await using cleanup = new AsyncDisposableStack();
@@ -105,10 +107,6 @@ export async function startFederation(
       ...alsoListedFindings(statuses, pipeline.view().ledger.holdings),
     ];
   };
-  const deliver = (events: readonly SourceEvent[]): void => {
-    metrics.sourceEvents(federationSource, events);
-    if (events.length > 0) pipeline.deliver(federationSource, events);
-  };
   const lookupHost = createHostLookup();
   const poller = createFederationPoller({
     fetch: (request) => fetchBundle({ ...request, lookupHost }),
@@ -137,12 +135,12 @@ export async function startFederation(
       earlier.delete(key);
       store?.remove(key);
     },
-    sink: deliver,
+    sink: (events) => deliver(federationSource, events),
     onFetch(report) {
       logFetch(log, report);
       metrics.federation.fetched(report);
       // A successful fetch confirms what was delivered before.
-      if (report.error === undefined) deliver([]);
+      if (report.error === undefined) deliver(federationSource, []);
     },
     onChange: () => pipeline.setFindings(federationSource, findings),
   });

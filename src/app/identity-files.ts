@@ -3,16 +3,18 @@ import type { Pipeline } from '../runtime/pipeline.ts';
 import { caFilesNamedBy, identityFilesSource } from '../trust/identity/ca-files.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import type { Source } from '../trust/source.ts';
+import type { Deliver } from './source-delivery.ts';
 
 /** Follows the files below a root, if there is one, that the MeshIdentities of all other sources name. */
 export function startIdentityFiles(
   root: string | undefined,
-  pipeline: Pick<Pipeline, 'deliver' | 'observeInput'>,
+  pipeline: Pick<Pipeline, 'observeInput'>,
+  deliver: Deliver,
   sources: readonly string[],
 ): Source | undefined {
   if (root === undefined) return undefined;
   const source = followIdentityFiles({ name: identityFilesSource, root }, (events) =>
-    pipeline.deliver(identityFilesSource, events),
+    deliver(identityFilesSource, events),
   );
   const named = new Map<string, readonly string[]>();
   pipeline.observeInput((from, events) => {

@@ -25,6 +25,7 @@ import {
   startBundleEndpoint,
   startFederation,
 } from './optional-parts.ts';
+import { createSourceDelivery } from './source-delivery.ts';
 import { hadTrust, planSources, sourceNames } from './sources.ts';
 import { createTrustPath } from './trust-path.ts';
 import { followXdsAccess } from './xds-access.ts';
@@ -118,6 +119,17 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     live.state(event);
   });
   cleanup.defer(() => pipeline.close());
+  const { deliver } = cleanup.use(
+    createSourceDelivery({
+      apply(source, events) {
+        if (events.length > 0) pipeline.deliver(source, events);
+        // Not before: events that cannot be applied come again.
+        metrics.sourceEvents(source, events);
+      },
+      clock: systemClock,
+      log,
+    }),
+  );
   cleanup.use(followVouchers(pipeline));
 
   await policy.follow(pipeline, log);
@@ -127,6 +139,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     await startFederation({
       options,
       pipeline,
+      deliver,
       own,
       sources: names.local,
       policy: policy.current,
@@ -218,14 +231,11 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   );
 
   // Sources last: everything that they call exists now.
-  const caFiles = startIdentityFiles(options.identities?.root, pipeline, names.local);
+  const caFiles = startIdentityFiles(options.identities?.root, pipeline, deliver, names.local);
   cleanup.defer(() => caFiles?.close());
   for (const { start } of sources) {
     const source = start({
-      deliver(name, events) {
-        metrics.sourceEvents(name, events);
-        if (events.length > 0) pipeline.deliver(name, events);
-      },
+      deliver,
       hadTrust: (name) => hadTrust(name, restored),
       onHeads: (change) => status?.heads(change),
       onIdentityHeads: (change) => status?.identityHeads(change),

@@ -15,8 +15,9 @@ import { identityFilesSource } from '../trust/identity/ca-files.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
 import { importIdentities } from '../trust/imports/import-stage.ts';
 import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
-import type { Source, SourceEvent } from '../trust/source.ts';
+import type { Source } from '../trust/source.ts';
 import type { ImportApi, ImportCluster, KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
+import type { Deliver } from './source-delivery.ts';
 
 // The names of the sources in findings, metrics and the last good store.
 export const files = 'files';
@@ -39,8 +40,8 @@ export function optionalSources({
 
 /** Callbacks of a source. */
 interface SourceCallbacks {
-  /** Changes of texts, by the name of the source. */
-  readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
+  /** Changes of texts, by the name of the source. It never throws. */
+  readonly deliver: Deliver;
   /** Returns whether an earlier run had trust in force because of a source. */
   readonly hadTrust: (source: string) => boolean;
   /** Changes of objects in the cluster, even without an effect on trust. */

@@ -30,7 +30,7 @@ export type GoneEvidence = 'deletion' | 'absence';
 
 /**
  * Receives batches of events. The consumer applies one batch in one step. An empty batch confirms that everything
- * delivered before is still valid. Must not throw.
+ * delivered before is still valid. It must not throw: a source does not deliver an event again.
  */
 export type SourceSink = (events: readonly SourceEvent[]) => void;
 

@@ -61,8 +61,6 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const listings = new ListingTimes(io.now(), rescanMs, () => io.random());
   let isClosed = false;
   let isSynced = false;
-  /** Events of rounds that failed before the sink accepted them. */
-  const undelivered: SourceEvent[] = [];
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
@@ -117,13 +115,12 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
 
   /** A round that fails must not end the source: the roots count as failed, and are tried again soon. */
   function fail(reason: string): void {
-    const events = roots.flatMap((root) => failures.fail(root, reason, io.now()));
+    deliver(roots.flatMap((root) => failures.fail(root, reason, io.now())));
     tree.markAll();
-    try {
-      if (events.length > 0) sink(events);
-    } catch {
-      // The sink fails on everything, so there is nowhere to report this.
-    }
+  }
+
+  function deliver(events: readonly SourceEvent[]): void {
+    if (events.length > 0) sink(events);
   }
 
   function hasWork(): boolean {
@@ -131,16 +128,17 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   async function round(): Promise<void> {
-    undelivered.push(...(await tree.scan()));
+    const listed = await tree.scan();
     if (isClosed) return;
-    undelivered.push(...(await files.round()));
+    // Before the files are read: a defect there must not lose the failures and recoveries of directories.
+    deliver(listed);
+    const events = [...(await files.round())];
     if (isClosed) return;
     if (!isSynced && failures.size === 0 && !tree.waiting) {
       isSynced = true;
-      undelivered.push({ kind: 'synced' });
+      events.push({ kind: 'synced' });
     }
-    if (undelivered.length > 0) sink([...undelivered]);
-    undelivered.length = 0;
+    deliver(events);
   }
 
   function schedule(): void {

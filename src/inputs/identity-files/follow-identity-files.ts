@@ -42,8 +42,6 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
   const files = new Map<string, FollowedFile>();
   const closed = new AbortController();
   let wake = new AbortController();
-  /** Why the last reading failed as a whole, as it was reported. */
-  let problem: string | undefined;
 
   /** Reads all files once, and delivers the settled ones. Returns whether a file has to be read again soon. */
   const readAll = async (): Promise<boolean> => {
@@ -58,26 +56,9 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
     }
     const current = settled.filter(({ path, file }) => files.get(path) === file);
     if (current.length === 0 || closed.signal.aborted) return isUnsettled;
-    deliver(current.map(({ path, reading }) => eventOf(path, reading)));
-    // Not before: what could not be delivered is delivered after the next reading.
     for (const { file } of current) file.reported = file.seen;
+    sink(current.map(({ path, reading }) => eventOf(path, reading)));
     return isUnsettled;
-  };
-
-  const deliver = (events: readonly SourceEvent[]): void => {
-    sink(problem === undefined ? events : [{ kind: 'recovered', path: name }, ...events]);
-    problem = undefined;
-  };
-
-  /** A defect in one reading must not end the readings. */
-  const fail = (reason: string): void => {
-    if (reason === problem || closed.signal.aborted) return;
-    try {
-      sink([{ kind: 'failed', path: name, reason }]);
-      problem = reason;
-    } catch {
-      // The sink fails on everything, so there is nowhere to report this.
-    }
   };
 
   const run = async (): Promise<void> => {
@@ -85,12 +66,7 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
     sink([{ kind: 'synced' }]);
     while (!closed.signal.aborted) {
       wake = new AbortController();
-      let isUnsettled = false;
-      try {
-        isUnsettled = await readAll();
-      } catch (error) {
-        fail(reasonOf(error));
-      }
+      const isUnsettled = await readAll();
       const signal = AbortSignal.any([closed.signal, wake.signal]);
       await delay(timerMs(isUnsettled ? settleMs : pollMs), undefined, { signal }).catch(() => undefined);
     }

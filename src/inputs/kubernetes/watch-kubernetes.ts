@@ -77,13 +77,11 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
 
   /** Applies an input. A defect counts as a failure, and does not end the watch. */
   const apply = (input: WatchInput): void => {
-    const before = state;
     try {
       applyNow(input);
     } catch (error) {
-      // What could not be delivered is delivered again: deletions soon, and objects by the next list.
+      // The state is still that before the input: deletions settle again, and the objects are listed again.
       const isDeletion = input.kind === 'settled';
-      state = isDeletion ? before : { ...before, next: { kind: 'list' } };
       if (isDeletion) restartSettling();
       if (input.kind !== 'failed')
         apply({ kind: 'failed', failure: { reason: reasonOf(error), relist: !isDeletion } });
@@ -96,13 +94,13 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const applyNow = (input: WatchInput): void => {
     const { leaving } = state;
     const step = stepWatch(state, input, place);
-    state = step.state;
-    if (state.leaving.size === 0) settling.clear();
-    else if (state.leaving.keys().some((path) => !leaving.has(path))) restartSettling();
     onHeads?.({
       put: headsOf(input),
       gone: step.events.flatMap((event) => (event.kind === 'gone' ? event.path : [])),
     });
+    state = step.state;
+    if (state.leaving.size === 0) settling.clear();
+    else if (state.leaving.keys().some((path) => !leaving.has(path))) restartSettling();
     const isConfirmation = input.kind === 'listed' || input.kind === 'changed';
     if (step.events.length > 0 || isConfirmation) sink(step.events);
     // The credentials and the address in the kubeconfig may have changed.

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Source, SourceSink } from '../../trust/source.ts';
-import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { listResources } from './list-resources.ts';
 import { initialPollState, stepPoll } from './poll-state.ts';
@@ -56,26 +55,15 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
 
   const apply = (input: PollInput): void => {
     const step = stepPoll(state, input, resource.place);
-    if (step.events.length > 0 || input.kind === 'listed') sink(step.events);
-    // Not before: what could not be delivered is delivered by the next poll.
     ({ state } = step);
-  };
-
-  /** Applies a result. A defect counts as a failed poll, and does not end the polls. */
-  const tryToApply = (input: PollInput): PollInput => {
-    try {
-      apply(input);
-      return input;
-    } catch (error) {
-      return input.kind === 'failed' ? input : tryToApply({ kind: 'failed', reason: reasonOf(error) });
-    }
+    if (step.events.length > 0 || input.kind === 'listed') sink(step.events);
   };
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
-      const result = await pollOnce();
+      const input = await pollOnce();
       if (signal.aborted) return;
-      const input = tryToApply(result);
+      apply(input);
       const isConfirmed = state.synced && state.missing.size === 0;
       const waitMs = input.kind === 'listed' && !isConfirmed ? confirmMs : intervalMs;
       await sleep(waitMs * (0.9 + Math.random() / 5), signal);

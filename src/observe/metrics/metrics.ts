@@ -50,7 +50,7 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   render(): Promise<string>;
-  /** Counts the events of a source before they are applied. */
+  /** Counts the events of a source once they were accepted. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
   /** Sets the function that returns the rotations at each scrape; none until then. */

@@ -47,21 +47,60 @@ test('lost notices: a scan finds the changes', async (t) => {
   );
 });
 
-test('round that fails: is a failure, and its events are delivered by the next one', async (t) => {
+test('round that fails: is a failure, and the next one reads everything', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
-  const kinds: string[] = [];
-  const done = Promise.withResolvers<void>();
-  const source = watchDirectory({ roots: [root], settleMs: 5 }, (events) => {
-    if (events.some(({ kind }) => kind === 'content') && !kinds.includes('failed'))
-      throw new Error('cannot be applied');
-    kinds.push(...events.map((event) => event.kind));
-    if (kinds.includes('recovered')) done.resolve();
-  });
-  t.after(() => source.close());
-  await done.promise;
-  assert.deepEqual(kinds.slice(0, 2), ['failed', 'content']);
-  assert.deepEqual(kinds.toSorted().slice(-2), ['recovered', 'synced']);
+  let rounds = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    async noticesDelivered() {
+      rounds += 1;
+      // The first one is before the round, and the second one is after the files were read.
+      if (rounds === 2) throw new Error('a defect');
+      return systemIo.noticesDelivered();
+    },
+  };
+  const observed = observe(t, { roots: [root], io });
+  await observed.until('synced', ({ kind }) => kind === 'synced');
+  assert.deepEqual(observed.events()[0], { kind: 'failed', path: root, reason: 'a defect' });
+  assert.deepEqual(
+    observed.events().map(({ kind }) => kind),
+    ['failed', 'recovered', 'content', 'synced'],
+  );
+});
+
+test('round that fails after a directory could be listed again: the recovery is not lost', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'sub/a.yaml': 'a' });
+  const sub = join(root, 'sub');
+  let isRefused = true;
+  let isBroken = false;
+  let isDone = false;
+  const io: DirectoryIo = {
+    ...systemIo,
+    list(path) {
+      if (path !== sub) return systemIo.list(path);
+      if (isRefused) return Promise.reject(systemError('EACCES'));
+      isBroken = true;
+      return systemIo.list(path);
+    },
+    async noticesDelivered() {
+      await systemIo.noticesDelivered();
+      if (!isBroken || isDone) return;
+      isDone = true;
+      throw new Error('a defect');
+    },
+  };
+  const observed = observe(t, { roots: [root], io });
+  await observed.until('failed', ({ kind }) => kind === 'failed');
+  isRefused = false;
+  await observed.until('the defect', (event) => event.kind === 'failed' && event.reason === 'a defect');
+  await observed.until('synced', ({ kind }) => kind === 'synced');
+  const recoveries = observed.events().filter((event) => event.kind === 'recovered');
+  assert.deepEqual(
+    recoveries.map(({ path }) => path),
+    [sub, root],
+  );
 });
 
 test('scan without changes: reads no file, and reports nothing', async (t) => {

@@ -75,26 +75,20 @@ test('changes at the endpoint: are delivered within the interval', async () => {
   assert.equal(requests.length, 2);
 });
 
-test('bundle that cannot be delivered: counts as failed, and is delivered after the next fetch', async () => {
-  const texts: string[] = [];
+test('defect in a fetch: counts as a failed fetch, and the next fetch follows', async () => {
   let isBroken = true;
-  const { update, respond, settle, pass, poller } = makePoller({
-    sink: (events) => {
-      for (const event of events) {
-        if (event.kind !== 'content') continue;
-        if (isBroken) throw new Error('cannot be applied');
-        texts.push(event.path);
-      }
+  const { update, settle, pass, poller, takeEvents } = makePoller({
+    async fetch() {
+      if (isBroken) throw new Error('a defect');
+      return documentResponse(two);
     },
   });
-  respond(documentResponse(two, '"2"'));
   update(makeRelationship({ profile: { kind: 'https_web' } }));
   await settle();
-  assert.equal(poller.statuses()[0]?.error?.message, 'cannot be applied');
+  assert.equal(poller.statuses()[0]?.error?.message, 'a defect');
   isBroken = false;
-  respond({ kind: 'unchanged' });
   await pass(minute);
-  assert.deepEqual([texts, poller.statuses()[0]?.error], [[path], undefined]);
+  assert.deepEqual([takeEvents(), poller.statuses()[0]?.error], [[`content ${path}: 2`], undefined]);
 });
 
 test('failures: withdraw nothing, and the next fetch is at the next interval', async () => {

@@ -56,25 +56,6 @@ suite('a file that a MeshIdentity names', () => {
 });
 
 suite('following the files that MeshIdentities name', () => {
-  test('text that cannot be delivered: a failure, and the next reading delivers it', async () => {
-    await using dir = await makeTempDir();
-    const path = dir.join('ca.pem');
-    await writeFile(path, ca.certPem);
-    const kinds: string[] = [];
-    const source = followIdentityFiles(
-      { name: 'identity files', root: dir.path, pollMs: 5, settleMs: 1 },
-      (batch) => {
-        if (batch.some(({ kind }) => kind === 'content') && !kinds.includes('failed'))
-          throw new Error('cannot be applied');
-        kinds.push(...batch.map(({ kind }) => kind));
-      },
-    );
-    await using _ = { [Symbol.asyncDispose]: () => source.close() };
-    source.follow(new Set([path]));
-    await poll('the text', () => kinds.includes('content') || undefined);
-    assert.deepEqual(kinds, ['synced', 'failed', 'recovered', 'content']);
-  });
-
   test('changes, failures and files that are no longer named: an event each', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('ca.pem');

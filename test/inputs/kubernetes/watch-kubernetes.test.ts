@@ -130,9 +130,9 @@ test('changes: contain the fields that affect trust', async (t) => {
   assert.equal(batch.length, 2, 'both deletions are one step');
 });
 
-test('change or deletion that cannot be delivered: a failure, and it is delivered again', async (t) => {
+test('change or deletion on which `onHeads` throws: a failure, and it is read again', async (t) => {
   const server = await startFakeApiServer(t);
-  const broken = new Set(['content b', 'gone a']);
+  const broken = new Set(['put b', 'gone a']);
   const delivered: string[] = [];
   const arrivals = new EventTarget();
   const source = watchKubernetes(
@@ -142,13 +142,20 @@ test('change or deletion that cannot be delivered: a failure, and it is delivere
       name: 'kubernetes',
       settleMs: 5,
       sleep: () => Promise.resolve(),
+      onHeads({ put, gone: paths }) {
+        const names = [
+          ...put.map(({ name }) => `put ${name}`),
+          ...paths.map((path) => `gone ${path.split('/').at(-1)}`),
+        ];
+        if (names.some((name) => broken.delete(name))) throw new Error('a defect');
+      },
     },
     (events) => {
-      const names = events.map((event) =>
-        'path' in event ? `${event.kind} ${event.path.split('/').at(-1)}` : event.kind,
+      delivered.push(
+        ...events.map((event) =>
+          'path' in event ? `${event.kind} ${event.path.split('/').at(-1)}` : event.kind,
+        ),
       );
-      if (names.some((name) => broken.delete(name))) throw new Error('cannot be applied');
-      delivered.push(...names);
       arrivals.dispatchEvent(new Event('batch'));
     },
   );
