@@ -66,11 +66,16 @@ function power(base: bigint, exponent: bigint): bigint {
 
 /** Returns the DER of the certificate: always the same bytes. */
 export function makeDenyAllCa(): Buffer {
-  const { x, y } = hashToPoint(label);
+  return makeKeylessCa(label, 'meshtrust deny-all: nobody has the private key');
+}
+
+/** Returns the DER of a CA certificate whose public key is hashed from the label. */
+export function makeKeylessCa(from: string, commonName: string): Buffer {
+  const { x, y } = hashToPoint(from);
   const point = Buffer.from(`04${hex32(x)}${hex32(y)}`, 'hex');
   const spki = sequence(sequence(oid('1.2.840.10045.2.1'), oid('1.2.840.10045.3.1.7')), bitString(point));
   const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  const name = encodeName([['CN', 'meshtrust deny-all: nobody has the private key']]);
+  const name = encodeName([['CN', commonName]]);
   const algorithm = sequence(oid('1.2.840.10045.4.3.2'));
   const tbs = sequence(
     contextConstructed(0, integer(2n)),

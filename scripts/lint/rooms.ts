@@ -190,7 +190,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'frontend/warm-up': [
     'fleet',
     'http2',
+    'observe/log',
     'observe/metrics',
+    'runtime',
     'transport',
     'trust/secret',
     'trust/snapshot',
@@ -254,6 +256,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'bundle-endpoint/core',
     'fleet',
     'frontend',
+    'frontend/warm-up',
     'frontend/workers',
     'inputs/directory',
     'inputs/federation',

@@ -26,6 +26,7 @@ import {
   startFederation,
 } from './optional-parts.ts';
 import { createSourceDelivery } from './source-delivery.ts';
+import { rehearseChanges } from './rehearse-changes.ts';
 import { hadTrust, planSources, sourceNames } from './sources.ts';
 import { createTrustPath } from './trust-path.ts';
 import { followXdsAccess } from './xds-access.ts';
@@ -99,6 +100,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const xdsAddress = await front.listen({
     observers: [metrics.observer, eventLog.observer],
     authFailed: metrics.xdsAuthFailed,
+    rehearseChanges,
   });
 
   // The state of an earlier run

@@ -15,6 +15,7 @@ import { systemClock } from '../runtime/clock.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
 import type { XdsEndpoint } from './xds-endpoint.ts';
+import type { RehearseChanges } from './warm-up/rehearsal.ts';
 
 /** Serves proxies, in this process or in workers. */
 export interface ProxyFrontend {
@@ -41,20 +42,23 @@ interface StreamObservers {
   readonly observers: readonly XdsObserver[];
   /** Called for each proxy that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
+  /** Where the changes of the warm-up come from, if this process has the streams. */
+  readonly rehearseChanges?: RehearseChanges | undefined;
 }
 
 /** Creates a front end that serves proxies in this process. It has no proxies before it listens. */
 export function createFrontend(options: ProxyOptions, log: Logger, decide?: DecideAccess): ProxyFrontend {
-  const now = (): number => systemClock.wall();
+  const now = systemClock.wall;
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow, history });
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   let endpoint: XdsEndpoint | undefined;
   return {
-    async listen({ observers, authFailed }) {
+    async listen({ observers, authFailed, rehearseChanges }) {
       const observer = combineObservers([tracker.observer, ...observers]);
-      endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed, decide });
+      const given = { options, store, log, observer, authFailed, decide, rehearseChanges };
+      endpoint = await startXdsEndpoint(given);
       return endpoint.address;
     },
     publish: (states, since) => {

@@ -13,6 +13,7 @@ import type { DirectServer, NodeRefusal, SnapshotStore, XdsObserver, XdsServer }
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { authorizeBy, meshOf } from './client-claim.ts';
 import { tuneHeap } from './tune-heap.ts';
+import type { RehearseChanges } from './warm-up/rehearsal.ts';
 
 export interface XdsEndpointOptions {
   readonly options: ProxyOptions;
@@ -23,6 +24,8 @@ export interface XdsEndpointOptions {
   readonly authFailed: (failure: HandshakeFailure) => void;
   /** Decides about each client. `undefined`: every client may subscribe. */
   readonly decide?: DecideAccess | undefined;
+  /** Where the changes of the warm-up come from. Default: encoded secrets, as a worker gets them. */
+  readonly rehearseChanges?: RehearseChanges | undefined;
 }
 
 /** The endpoint for proxies: the discovery, health and reflection services on one listener. */
@@ -57,6 +60,7 @@ export async function startXdsEndpoint({
   log,
   authFailed,
   decide,
+  rehearseChanges,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadSync([...protoFiles], protoOptions);
@@ -85,6 +89,7 @@ export async function startXdsEndpoint({
         addServices,
         isBusy: () => isDraining || xds.streams() > 0,
         group: options.defaultMesh,
+        rehearseChanges,
       });
       warmUp = undefined;
     },

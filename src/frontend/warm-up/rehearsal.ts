@@ -1,11 +1,17 @@
-import { Registry } from 'prom-client';
-import { localLook } from '../../fleet/fleet.ts';
+import { Writable } from 'node:stream';
+import { Counter, Registry } from 'prom-client';
+import { localFleet, localLook } from '../../fleet/fleet.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import { countAcks } from '../../fleet/rollout.ts';
 import { createServedHistory } from '../../fleet/served-history.ts';
 import { createFleetTracker } from '../../fleet/track-fleet.ts';
+import { createEventLog } from '../../observe/log/log-events.ts';
+import type { EventLog } from '../../observe/log/log-events.ts';
+import { createLogger } from '../../observe/log/log.ts';
+import type { Logger } from '../../observe/log/log.ts';
 import { createConvergence } from '../../observe/metrics/convergence.ts';
 import { createXdsMetrics } from '../../observe/metrics/xds-metrics.ts';
-import { encodeSecret, secretContent } from '../../trust/secret/encode-secret.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { createPublisher } from '../../trust/snapshot/publisher.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { combineObservers, createSnapshotStore, typeUrls } from '../../xds/index.ts';
@@ -28,28 +34,64 @@ export interface Rehearsal {
   acks(): number;
   /** Number of streams that ended with OK. */
   ended(): number;
-  /** Counts the proxies that have the served version, as the roll-out of a change does. */
+  /** Does what follows a change that all clients have. */
   look(): void;
 }
 
-const name = 'spiffe://warm-up.test';
-/** Size of a secret with one certificate, in bytes. */
-const secretBytes = 2048;
+/** The parts that rehearsed changes use. */
+export interface RehearsalStage {
+  /** The group of all clients. */
+  readonly mesh: string;
+  readonly fleet: Fleet;
+  /** Number of connected clients of a mesh. */
+  readonly proxies: (mesh: string) => number;
+  /** Writes nowhere, at level `info`. */
+  readonly log: Logger;
+  readonly eventLog: EventLog;
+  /** Serves these states. `since`: when the first cause of the change arrived, in epoch milliseconds. */
+  readonly publish: (states: ServedMeshes, since: number) => void;
+}
+
+/** Changes of one secret of the stage's mesh. */
+export interface RehearsedChanges {
+  readonly secretName: string;
+  /** Publishes the next change. */
+  next(): void;
+  /** Does what follows a change that all clients have. */
+  settle(): void;
+}
+
+/** Creates changes, none of which is published yet. */
+export type RehearseChanges = (stage: RehearsalStage) => RehearsedChanges;
 
 /** Creates the store and the observers of a warm-up. Its fleet is not the real one, which must not know these proxies. */
-export function createRehearsal(mesh: string): Rehearsal {
+export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges): Rehearsal {
   const store = createSnapshotStore();
   const publish = createPublisher(store);
   const history = createServedHistory();
-  const tracker = createFleetTracker({ now: () => 0, history });
+  // The real clock: V8 compiles other code for 0 than for the times of real proxies.
+  const now = systemClock.wall;
+  const tracker = createFleetTracker({ now, history });
   const convergence = createConvergence();
-  const metrics = createXdsMetrics({
-    registry: new Registry(),
-    convergence,
-    isListed: () => true,
-    now: () => 0,
+  const registry = new Registry();
+  const metrics = createXdsMetrics({ registry, convergence, isListed: () => true, now });
+  const log = createLogger({ format: 'json', level: 'info', stream: nowhere() });
+  const eventLog = createEventLog({ log, proxies: tracker.count, schedule: () => undefined });
+  const changes = rehearseChanges({
+    mesh,
+    fleet: localFleet(tracker, history),
+    proxies: tracker.count,
+    log,
+    eventLog,
+    publish(states, since) {
+      convergence.served(states, since, now());
+      history.published(states, since, now());
+      publish(states);
+    },
   });
-  let [changes, responses, acks, ended] = [0, 0, 0, 0];
+  changeCounterTwice(registry);
+
+  let [responses, acks, ended] = [0, 0, 0];
   let answer: Answer | undefined;
   const watcher: XdsObserver = {
     response(_stream, response) {
@@ -64,24 +106,11 @@ export function createRehearsal(mesh: string): Rehearsal {
     },
   };
 
-  function statesOf(change: number): ServedMeshes {
-    const part = { bytes: Buffer.alloc(secretBytes, change), hash: Buffer.from([change]) };
-    const secret = encodeSecret(name, secretContent([part]));
-    const { version } = secret;
-    return new Map([[mesh, { secrets: { version, secrets: new Map([[name, secret]]) } }]]);
-  }
-
   return {
     store,
-    observer: combineObservers([tracker.observer, metrics, watcher]),
-    subscription: { typeUrl: typeUrls.secret, name },
-    publish() {
-      changes += 1;
-      const states = statesOf(changes);
-      history.published(states, 0, 0);
-      convergence.served(states, 0, 0);
-      publish(states);
-    },
+    observer: combineObservers([tracker.observer, metrics, eventLog.observer, watcher]),
+    subscription: { typeUrl: typeUrls.secret, name: changes.secretName },
+    publish: () => changes.next(),
     unacknowledged: () => responses,
     takeAnswer() {
       responses = 0;
@@ -89,6 +118,24 @@ export function createRehearsal(mesh: string): Rehearsal {
     },
     acks: () => acks,
     ended: () => ended,
-    look: () => void countAcks(localLook(tracker), history, 0),
+    look() {
+      changes.settle();
+      countAcks(localLook(tracker), history, now());
+    },
   };
+}
+
+/**
+ * Counts two events of one kind, as the first change of a real server does. The sums of prom-client, `{ value, labels }`,
+ * have the same first field as the results of iterators, `{ value, done }`. V8 compiles loops on the assumption that it
+ * never changes, and discards the code of all of them when a sum changes for the first time.
+ */
+function changeCounterTwice(registry: Registry): void {
+  const name = 'meshtrust_rehearsed_changes_total';
+  const counter = new Counter({ name, help: name, labelNames: ['source'], registers: [registry] });
+  for (let event = 0; event < 2; event += 1) counter.inc({ source: 'warm-up' });
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
 }

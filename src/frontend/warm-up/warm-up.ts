@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GrpcServer } from '../../transport/grpc-server.ts';
 import type { SnapshotStore, XdsObserver, XdsServer } from '../../xds/index.ts';
+import { encodedChanges } from './encoded-changes.ts';
 import { createRehearsal } from './rehearsal.ts';
-import type { Rehearsal } from './rehearsal.ts';
+import type { RehearseChanges, Rehearsal } from './rehearsal.ts';
 import { ScriptedProxy } from './scripted-proxy.ts';
 import { wiresInMemory, wiresOverLoopback } from './wires.ts';
 import type { Wire, Wires } from './wires.ts';
@@ -16,6 +17,8 @@ export interface WarmUpOptions {
   readonly isBusy: () => boolean;
   /** The group of a client that names none. */
   readonly group: string;
+  /** Where the changes come from. Default: encoded secrets, as a worker gets them. */
+  readonly rehearseChanges?: RehearseChanges | undefined;
 }
 
 /** What a warm-up did. */
@@ -64,11 +67,11 @@ export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
 }
 
 async function warmUpPart(
-  { createServer, addServices, isBusy, group }: WarmUpOptions,
+  { createServer, addServices, isBusy, group, rehearseChanges = encodedChanges }: WarmUpOptions,
   connectTo: (typeof parts)[number],
 ): Promise<WarmUpResult> {
   const server = createServer();
-  const rehearsal = createRehearsal(group);
+  const rehearsal = createRehearsal(group, rehearseChanges);
   let connections = 0;
   let xds: XdsServer | undefined;
   using wires = await connectTo((socket) => server.attach(socket));
