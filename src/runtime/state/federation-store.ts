@@ -8,6 +8,7 @@ import { relationshipKey } from '../../trust/federation/relationship.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
 import { openStateDirectory } from './state-key.ts';
+import { createWriteQueue, safeReport } from './write-queue.ts';
 
 /** Keeps fetched bundles over a restart, in one checksummed file for each relationship. */
 export interface FederationStore {
@@ -29,8 +30,9 @@ const concurrentWrites = 8;
  */
 export async function openFederationStore(
   stateDirectory: string,
-  onError: (message: string, error: unknown) => void,
+  reportError: (message: string, error: unknown) => void,
 ): Promise<FederationStore> {
+  const onError = safeReport(reportError);
   const key = await openStateDirectory(stateDirectory);
   const directory = join(stateDirectory, 'federation');
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -51,6 +53,7 @@ export async function openFederationStore(
 
   /** The newest state of each file that is not on disk; `undefined` if the file is to be removed. */
   const waiting = new Map<string, StoredBundle | undefined>();
+  const enqueue = createWriteQueue();
   let writing: Promise<void> = Promise.resolve();
 
   const write = async (file: string, bundle: StoredBundle | undefined): Promise<void> => {
@@ -71,7 +74,7 @@ export async function openFederationStore(
   const put = (file: string, bundle: StoredBundle | undefined): void => {
     waiting.set(file, bundle);
     if (waiting.size > 1) return;
-    writing = writing.then(async () => {
+    writing = enqueue(async () => {
       const all = [...waiting];
       waiting.clear();
       await mapBounded(all, concurrentWrites, ([name, state]) => write(name, state));

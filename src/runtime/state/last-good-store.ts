@@ -10,6 +10,7 @@ import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
 import { openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
+import { createWriteQueue, safeReport } from './write-queue.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
 import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
@@ -58,15 +59,16 @@ export function createLastGoodStore({
   reader,
   clock,
   mayWrite,
-  onError,
-  onWrite,
+  ...callbacks
 }: LastGoodOptions): LastGoodStore {
+  const onError = safeReport(callbacks.onError);
+  const onWrite = callbacks.onWrite && safeReport(callbacks.onWrite);
   /** Waiting states, in the order in which they are due. */
   const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
   /** When each file became out of date. A successful write removes its entry. */
   const behind = new Map<string, number>();
   let cancelTimer: (() => void) | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  const enqueue = createWriteQueue();
   let opening: Promise<StateKey> | undefined;
   const keyOf = (): Promise<StateKey> => (opening ??= openStateDirectory(directory));
 
@@ -91,15 +93,15 @@ export function createLastGoodStore({
   const writeDue = async (until: number): Promise<void> => {
     cancelTimer?.();
     cancelTimer = undefined;
-    const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
-    for (const [file] of due) waiting.delete(file);
-    await mapBounded(due, concurrentWrites, ([file, { state }]) => writeOne(file, state));
-    arm();
+    try {
+      const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
+      for (const [file] of due) waiting.delete(file);
+      await mapBounded(due, concurrentWrites, ([file, { state }]) => writeOne(file, state));
+    } finally {
+      arm();
+    }
   };
-  const write = (until: number): Promise<void> => {
-    writing = writing.then(() => writeDue(until));
-    return writing;
-  };
+  const write = (until: number): Promise<void> => enqueue(() => writeDue(until));
   const arm = (): void => {
     const [next] = waiting.values();
     if (next === undefined) return;

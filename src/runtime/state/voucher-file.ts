@@ -5,6 +5,7 @@ import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
 import { openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
+import { createWriteQueue, safeReport } from './write-queue.ts';
 
 /** Keeps in the state directory which MeshIdentities of the Global control plane vouch for zones. */
 export interface VoucherFile {
@@ -27,31 +28,31 @@ const format = 1;
  */
 export async function openVoucherFile(
   directory: string,
-  onError: (message: string, error: unknown) => void,
+  reportError: (message: string, error: unknown) => void,
 ): Promise<VoucherFile> {
+  const onError = safeReport(reportError);
   const key = await openStateDirectory(directory);
   const path = join(directory, fileName);
   const records = await load(path, key, onError);
   /** The records on disk, or on their way; `undefined` if they could not be written. */
   let last: string | undefined = JSON.stringify(records);
   let waiting: string | undefined;
-  let writing: Promise<void> | undefined;
+  const enqueue = createWriteQueue();
+  let writing: Promise<void> = Promise.resolve();
 
   const write = async (): Promise<void> => {
-    while (waiting !== undefined) {
-      const body = JSON.stringify({ format, records: JSON.parse(waiting) as unknown });
-      waiting = undefined;
-      try {
-        await rm(`${path}.new`, { force: true, recursive: true });
-        await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
-        await rename(`${path}.new`, path);
-      } catch (error) {
-        // The next confirmation of the MeshIdentities writes them again.
-        last = undefined;
-        onError(`${path} cannot be written`, error);
-      }
+    if (waiting === undefined) return;
+    const body = JSON.stringify({ format, records: JSON.parse(waiting) as unknown });
+    waiting = undefined;
+    try {
+      await rm(`${path}.new`, { force: true, recursive: true });
+      await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      // The next confirmation of the MeshIdentities writes them again.
+      last = undefined;
+      onError(`${path} cannot be written`, error);
     }
-    writing = undefined;
   };
 
   return {
@@ -59,10 +60,11 @@ export async function openVoucherFile(
     save(next) {
       const text = JSON.stringify(next);
       if (text === last) return;
+      const isQueued = waiting !== undefined;
       last = waiting = text;
-      writing ??= write();
+      if (!isQueued) writing = enqueue(write);
     },
-    flush: () => writing ?? Promise.resolve(),
+    flush: () => writing,
   };
 }
 

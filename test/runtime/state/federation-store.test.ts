@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openFederationStore } from '../../../src/runtime/state/federation-store.ts';
@@ -44,6 +44,31 @@ test('bundles: are read back after a restart, the newest of each relationship', 
   const { store: again, errors } = await open(dir.path);
   assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 3)]]);
   assert.deepEqual(errors, []);
+});
+
+test('callback for errors that throws an error: the other bundles are written, and so are later ones', async () => {
+  await using dir = await makeTempDir();
+  const store = await openFederationStore(dir.path, () => {
+    throw new Error('a defect');
+  });
+  // A directory in place of the file.
+  const path = dir.join('federation/default--a.test.json');
+  await mkdir(join(path, 'x'), { recursive: true });
+  for (const name of ['a', 'b', 'c']) store.save(bundleOf('default', `${name}.test`));
+  await store.flush();
+  const filesOf = (names: string): readonly string[] =>
+    [...names].map((name) => `default--${name}.test.json`);
+  assert.deepEqual(
+    (await readdir(dir.join('federation'))).filter((name) => !name.endsWith('.new')),
+    filesOf('abc'),
+  );
+  await rm(path, { recursive: true });
+  store.save(bundleOf('default', 'a.test'));
+  await store.flush();
+  assert.deepEqual(
+    [...(await open(dir.path)).store.stored.keys()],
+    ['default/a.test', 'default/b.test', 'default/c.test'],
+  );
 });
 
 test('names that would be one file name: are kept apart', async () => {

@@ -239,6 +239,59 @@ suite('last good store', () => {
     );
   });
 
+  test('callbacks that throw an error → the other states are written, and so are later ones', async () => {
+    await using dir = await makeTempDir();
+    const throws = (): never => {
+      throw new Error('a defect');
+    };
+    const clock = createFakeClock();
+    const store = createLastGoodStore({
+      directory: dir.path,
+      reader,
+      clock,
+      mayWrite: () => true,
+      onError: throws,
+      onWrite: throws,
+    });
+    await store.load();
+    const grants = grantsOf(text([a]));
+    const fileOf = (path: string): string =>
+      dir.join(`${createHash('sha256').update(`files\0${path}`).digest('hex')}.lastgood`);
+    // A directory in place of the file.
+    await mkdir(join(fileOf('0.yaml'), 'x'), { recursive: true });
+    const paths = Array.from({ length: 20 }, (_, at) => `${at}.yaml`);
+    for (const path of paths) store.save({ source: 'files', path, grants });
+    await store.flush();
+    await rm(fileOf('0.yaml'), { recursive: true });
+    const read = async (): Promise<readonly string[]> =>
+      (await storeIn(dir.path).store.load()).map(({ path }) => path).sort();
+    assert.deepEqual(await read(), paths.slice(1).sort());
+    store.save({ source: 'files', path: '0.yaml', grants });
+    await store.flush();
+    assert.deepEqual(await read(), paths.toSorted());
+    assert.equal(store.behindMs(), 0);
+  });
+
+  test('`mayWrite` that throws an error → asked again, and the state is written then', async () => {
+    await using dir = await makeTempDir();
+    let isBroken = true;
+    const written = Promise.withResolvers<void>();
+    const mayWrite = (): boolean => {
+      if (isBroken) throw new Error('a defect');
+      return true;
+    };
+    const { store, clock } = storeIn(dir.path, mayWrite, () => written.resolve());
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    clock.advance(lossWindow + 200);
+    // After the attempt that the timer began.
+    while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve));
+    isBroken = false;
+    clock.advance(200);
+    await written.promise;
+    assert.equal((await keptFiles(dir.path)).length, 1);
+  });
+
   const inPlace: Readonly<Record<string, (path: string, dir: TempDir) => unknown>> = {
     'a named pipe': (path) => execFileSync('mkfifo', [path]),
     'a link to a file of somebody else': (path, dir) => symlink(dir.join('theirs'), path),

@@ -43,6 +43,22 @@ test('records that did not change: are not written again', async () => {
   assert.equal((await stat(dir.join('import-vouchers.json'))).ino, ino);
 });
 
+test('callback for errors that throws an error: later records are written', async () => {
+  await using dir = await makeTempDir();
+  const file = await openVoucherFile(dir.path, () => {
+    throw new Error('a defect');
+  });
+  const path = dir.join('import-vouchers.json');
+  await mkdir(path);
+  file.save([record]);
+  await file.flush();
+  await rmdir(path);
+  file.save([]);
+  file.save([record]);
+  await file.flush();
+  assert.deepEqual((await open(dir.path)).file.records, [record]);
+});
+
 test('records that could not be written: are written the next time, also if they did not change', async () => {
   await using dir = await makeTempDir();
   const { file, errors } = await open(dir.path);
