@@ -1,16 +1,13 @@
-import type { Socket } from 'node:net';
-import type { PeerCertificate } from 'node:tls';
 import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { after, longestTimerMs, timerMs } from '../xds/timers/timers.ts';
+import { CallClient } from './call-client.ts';
 import { CallRequest } from './call-request.ts';
 import type { CallHandler } from './call-request.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
-import { metadataOf } from './metadata.ts';
-import type { CallMetadata } from './metadata.ts';
 import { plainResponse } from './response-blocks.ts';
 import { StalledResponse } from './stalled-response.ts';
 import { grpcStatus } from './status.ts';
@@ -24,10 +21,8 @@ function exceeded(call: GrpcCall): void {
 const grpcType = /^application\/grpc(?:$|[+;])/;
 
 /** A call: receives messages, and sends messages and a status. */
-export class GrpcCall implements StreamHandler {
-  readonly head: RequestHead;
+export class GrpcCall extends CallClient implements StreamHandler {
   readonly #stream: ServerStream;
-  readonly #connection: GrpcConnection;
   readonly #request: CallRequest;
   #headersSent = false;
   #responded = false;
@@ -38,12 +33,14 @@ export class GrpcCall implements StreamHandler {
   #stalled: StalledResponse | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, connection: GrpcConnection) {
+    super(head, connection);
     this.#stream = stream;
-    this.head = head;
-    this.#connection = connection;
     this.#request = new CallRequest(this, stream, connection);
   }
 
+  /**
+   * True once the call has ended, in any way. Its last messages and its status may still wait for the client's window.
+   */
   get isOver(): boolean {
     return this.#over;
   }
@@ -68,36 +65,6 @@ export class GrpcCall implements StreamHandler {
     return this.#request.messageBegunAt;
   }
 
-  // The client
-
-  get address(): string {
-    return this.#connection.peer;
-  }
-
-  get certificate(): PeerCertificate | undefined {
-    return this.#connection.certificate;
-  }
-
-  get socket(): Socket {
-    return this.#connection.socket;
-  }
-
-  get metadata(): CallMetadata {
-    return metadataOf(this.head.fields);
-  }
-
-  get session(): GrpcConnection {
-    return this.#connection;
-  }
-
-  get isRetiring(): boolean {
-    return this.#connection.isRetiring;
-  }
-
-  get endedByClient(): boolean {
-    return this.#connection.endedByClient;
-  }
-
   /** Passes the requests that have arrived, and all later ones, to a handler. */
   handleWith(handler: CallHandler): void {
     this.#request.handleWith(handler);
@@ -116,6 +83,7 @@ export class GrpcCall implements StreamHandler {
     this.#request.pauseReading();
   }
 
+  /** Gives the client a new window, after `pauseReading`. */
   resumeReading(): void {
     this.#request.resumeReading();
   }
@@ -124,7 +92,7 @@ export class GrpcCall implements StreamHandler {
   sendHeaders(metadata: Fields = []): void {
     if (this.#headersSent || this.#over) return;
     this.#headersSent = this.#responded = true;
-    this.#stream.respond(() => this.#connection.blocks.headers(metadata));
+    this.#stream.respond(() => this.session.blocks.headers(metadata));
   }
 
   /** Sends a message with its prefix of gRPC. `done` is called once the kernel has accepted it, unless the call ends before. */
@@ -132,6 +100,7 @@ export class GrpcCall implements StreamHandler {
     this.sendData(frameOf(message.framed), done);
   }
 
+  /** Sends a message that has its prefix of gRPC, as `send` does. */
   sendData(data: SharedData, done?: () => void): void {
     if (this.#over) return;
     this.sendHeaders();
@@ -141,13 +110,13 @@ export class GrpcCall implements StreamHandler {
   /** Ends the call with a status, after all messages that were sent. It has no effect on a call that is over. */
   end(status: GrpcStatus): void {
     if (this.#over) return;
-    const { blocks } = this.#connection;
+    const { blocks } = this.session;
     this.#responded = true;
     this.#stop();
     this.#stream.end(() => (this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status)));
     // A response that waits for the client's window uses memory. Until it is sent, the call counts as open.
     if (this.#stream.waitingBytes === 0) return this.#left();
-    this.#connection.time(this);
+    this.session.time(this);
     this.#stream.onClosed = () => this.#left();
   }
 
@@ -159,7 +128,7 @@ export class GrpcCall implements StreamHandler {
     if (this.#over) return;
     this.#finish();
     this.#stream.reset(errorCode.enhanceYourCalm);
-    this.#connection.breakIfIdle();
+    this.session.breakIfIdle();
   }
 
   /** Ends the call with a status, and calls `aborted` of the handler. */
@@ -178,18 +147,22 @@ export class GrpcCall implements StreamHandler {
 
   // Called by a guard before the call is served
 
+  /** The same as `isOver`. */
   get isGone(): boolean {
     return this.#over;
   }
 
+  /** True once the client has sent END_STREAM. */
   get isComplete(): boolean {
     return this.#request.isComplete;
   }
 
+  /** Bytes of requests in memory that the handler has not processed, including those of an incomplete message. */
   get unreadBytes(): number {
     return this.#request.unreadBytes;
   }
 
+  /** True once a header block or a status was sent. */
   get hasResponded(): boolean {
     return this.#responded;
   }
@@ -199,26 +172,38 @@ export class GrpcCall implements StreamHandler {
     return 0;
   }
 
+  /** The same as `waitingBytes`. */
   get unsentBytes(): number {
     return this.waitingBytes;
   }
 
+  /** Called when a handler counts its requests itself from now on. It has no effect here. */
   release(): void {
     // Nothing to do: the call does not keep the handler's messages.
   }
 
+  /**
+   * Calls back at once, and each time when data has arrived: with true if the last message is incomplete. A later callback
+   * replaces an earlier one.
+   */
   followRequests(callback: (isIncomplete: boolean) => void): void {
     this.#request.followRequests(callback);
   }
 
+  /**
+   * Calls back once the call is over and nothing of it waits for the client's window any more. Not called if that is the
+   * case already. A later callback replaces an earlier one.
+   */
   whenGone(callback: () => void): void {
     this.#onGone = callback;
   }
 
+  /** Calls back when the client sends END_STREAM. Not called if the call ends before. */
   whenComplete(callback: () => void): void {
     this.#request.onComplete = callback;
   }
 
+  /** Calls back once, when data or END_STREAM arrives before the call has a handler. */
   whenReadable(callback: () => void): void {
     this.#request.onReadable = callback;
   }
@@ -232,10 +217,12 @@ export class GrpcCall implements StreamHandler {
     this.#stream.end(() => plainResponse(this.head.method === 'POST' ? 415 : 405));
   }
 
+  /** Called to end a call that has its response. It has no effect here. */
   finish(): void {
     // Nothing to do: the status has ended the stream.
   }
 
+  /** Ends the call without a status: resets the stream with ENHANCE_YOUR_CALM, and calls `aborted` of the handler. */
   reset(): void {
     if (this.#over) return;
     this.#finish();
@@ -243,7 +230,10 @@ export class GrpcCall implements StreamHandler {
     this.#request.abort();
   }
 
-  /** True if the client accepts too little of a response. Must be called periodically. */
+  /**
+   * True if the client has accepted less than 16 KiB of a waiting response for `limitMs`. `now` is a time of
+   * `performance.now()`, in ms. Must be called periodically.
+   */
   isStalled(now: number, limitMs: number): boolean {
     return (this.#stalled ??= new StalledResponse()).check(this.#stream, now, limitMs);
   }
@@ -256,6 +246,7 @@ export class GrpcCall implements StreamHandler {
 
   // Called by the stream
 
+  /** A part of the request has arrived, in `source[from, to)`. The buffer is valid only during the call. */
   data(source: Buffer, from: number, to: number): void {
     try {
       this.#request.data(source, from, to);
@@ -264,6 +255,7 @@ export class GrpcCall implements StreamHandler {
     }
   }
 
+  /** The client has sent END_STREAM. */
   ended(): void {
     try {
       this.#request.ended();
@@ -272,6 +264,7 @@ export class GrpcCall implements StreamHandler {
     }
   }
 
+  /** The client has reset the stream, or the connection has closed. Calls `aborted` of the handler. */
   aborted(): void {
     // The call may be over, with its status still waiting for the client's window.
     if (this.#over) return;
@@ -292,7 +285,7 @@ export class GrpcCall implements StreamHandler {
   }
 
   #left(): void {
-    this.#connection.over(this);
+    this.session.over(this);
     this.#onGone?.();
   }
 }

@@ -64,6 +64,7 @@ export interface StreamEnd {
 
 /** A decoded request. */
 export interface ObservedRequest {
+  /** The type of the resources, also if the request leaves it to the service. */
   readonly typeUrl: string;
   readonly kind: RequestKind;
 }
@@ -109,19 +110,31 @@ export interface XdsObserver {
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
   /** `authorize` refused a stream or a unary request. */
   denied?(denied: Denied): void;
+  /**
+   * A request was applied. Called after the ACKs, the NACK and the ended subscriptions that the request contains. Not
+   * called for a request that the server refuses: the stream ends.
+   */
   request?(stream: StreamInfo, request: ObservedRequest): void;
   /** A response was passed to the transport. Its bytes are shared: never write to them. */
   response?(stream: StreamInfo, response: Outgoing): void;
+  /** The client accepted a response. Called once for each resource of the response, also for removed ones. */
   acked?(stream: StreamInfo, ack: Acked): void;
+  /**
+   * The client has the current version of a resource from an earlier stream, so the resource is not sent. Called once
+   * for each resource, when its response would have been due.
+   */
   quoted?(stream: StreamInfo, quote: Quoted): void;
+  /** The client rejected a response. Called once for each response. */
   nacked?(stream: StreamInfo, nack: Nacked): void;
   /** The client unsubscribed from a resource. */
   dropped?(stream: StreamInfo, dropped: Dropped): void;
   /** The client has not read a response for a second. `caughtUp` follows, or the end of the stream. */
   slowed?(stream: StreamInfo): void;
+  /** The client has read the response for which `slowed` was called. */
   caughtUp?(stream: StreamInfo): void;
   /** The stream is ended because the client has not read a response for `waitedMs` milliseconds. */
   cutOff?(stream: StreamInfo, waitedMs: number): void;
+  /** A unary request was answered. Called after `denied` if `authorize` refused the client. */
   fetched?(fetch: ObservedFetch): void;
   /** All streams were notified of all changes, and sent the responses that they can send now. */
   fannedOut?(fannedOut: FannedOut): void;
