@@ -66,6 +66,8 @@ export class ServerConnection implements FrameSink, OutputOwner {
   readonly #blocks: HeaderBlocks;
   readonly #data: IncomingData;
   #closed = false;
+  #isReading = false;
+  #afterRead: (() => void)[] | undefined;
   /** The client's window: the number of bytes that it accepts on the connection. */
   sendWindow: number = defaultWindow;
   /** True if a part of a response was sent since the client's last PING. */
@@ -108,12 +110,31 @@ export class ServerConnection implements FrameSink, OutputOwner {
     if (this.#closed) return;
     this.counts.now = now;
     this.output.begin();
+    this.#isReading = true;
     try {
       this.#reader.read(source, from, to);
+      this.#finishRead();
     } catch (error) {
       this.fail(error);
     }
+    this.#isReading = false;
     this.output.end();
+  }
+
+  /**
+   * Calls back once all frames of the current read are processed, before the output that they cause is written. Returns
+   * false between reads.
+   */
+  afterRead(callback: () => void): boolean {
+    if (this.#isReading) (this.#afterRead ??= []).push(callback);
+    return this.#isReading;
+  }
+
+  #finishRead(): void {
+    const callbacks = this.#afterRead;
+    if (callbacks === undefined) return;
+    this.#afterRead = undefined;
+    for (const callback of callbacks) callback();
   }
 
   /** Sends PING. When the client acknowledges it, the payload is passed to `pong`. */

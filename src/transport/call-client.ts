@@ -49,4 +49,12 @@ export abstract class CallClient {
   get endedByClient(): boolean {
     return this.session.endedByClient;
   }
+
+  /**
+   * Calls back once all that the connection has read is processed, and before it is answered: a reset of the call may be
+   * part of it. Returns false if nothing is being read.
+   */
+  afterRead(callback: () => void): boolean {
+    return this.session.afterRead(callback);
+  }
 }

@@ -117,6 +117,11 @@ export class GrpcConnection implements ConnectionHandler {
     this.#whenGone = [...this.#whenGone, callback];
   }
 
+  /** Calls back once all that has arrived is processed, before it is answered. Returns false if nothing is being read. */
+  afterRead(callback: () => void): boolean {
+    return this.#http2.afterRead(callback);
+  }
+
   /** Ends the call if one of its messages does not arrive in time, or the client accepts no response. */
   time(call: GrpcCall): void {
     (this.#timed ??= new Set()).add(call);

@@ -25,6 +25,8 @@ export interface ConnectionRig {
   readonly streams: ServerStream[];
   /** Events of the application: `request 1 POST /x`, `data 1 hello`, `ended 1`, `aborted 1`, `failed 11 reason`. */
   readonly events: string[];
+  /** Called with each request, after its event. */
+  onRequest: (stream: ServerStream) => void;
   readonly ended: () => boolean;
   /** Passes bytes in parts of at most `chunk` bytes. Each part has a buffer that is overwritten after it was read. */
   feed(bytes: Uint8Array, chunk?: number, now?: number): void;
@@ -107,6 +109,7 @@ export function makeConnection(
         request(stream, head) {
           streams.push(stream);
           events.push(`request ${stream.id} ${head.method} ${head.path}`);
+          rig.onRequest(stream);
           return {
             get isIncomplete() {
               return rig.isIncomplete;
@@ -124,6 +127,7 @@ export function makeConnection(
     ),
     streams,
     events,
+    onRequest: () => undefined,
     ended: () => ended,
     lastWrite: () => lastWrite,
     isIncomplete: false,

@@ -51,6 +51,11 @@ export interface StreamLink {
   readonly endedByClient: boolean;
   /** Bytes that wait unread because reading is paused. */
   readonly waitingRequestBytes: number;
+  /**
+   * Calls back once all that the connection has read is processed, and before it is answered. Returns false if nothing is
+   * being read. `undefined`: the transport does not tell.
+   */
+  afterRead?(callback: () => void): boolean;
   handleWith(handler: LinkHandler): void;
   /** Makes the client stop once its window is used up. Some messages may still arrive. */
   pauseReading(): void;

@@ -227,8 +227,9 @@ class ServedStream<Request extends XdsRequest>
   }
 
   halfClosed(): void {
-    // A client of grpc-js that cancels a stream half-closes it first; the reset follows at once.
-    endSoon(this);
+    // A client of grpc-js that cancels a stream half-closes it first; the reset follows at once. The status then leaves
+    // in one write with the response to the request before it.
+    if (this.#link.afterRead?.(() => this.endHalfClosed()) !== true) endSoon(this);
   }
 
   endHalfClosed(): void {
