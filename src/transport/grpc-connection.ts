@@ -14,6 +14,7 @@ import { createBudget } from './message-reader.ts';
 import type { ReadBudget } from './message-reader.ts';
 import { ResponseBlocks } from './response-blocks.ts';
 import { grpcStatus } from './status.ts';
+import type { Swept } from './sweep.ts';
 
 /** The settings and resources that the connections of a server share. */
 export interface ConnectionParts {
@@ -29,6 +30,8 @@ export interface ConnectionParts {
   request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
   /** The connection is closed because of its client: it violated the protocol, or did not take its output. */
   failed(connection: GrpcConnection, reason: FailedConnection): void;
+  /** The socket has to close soon. */
+  closing(connection: GrpcConnection): void;
 }
 
 /** Why a connection was closed: an error of HTTP/2, or too much output that its client has not taken. */
@@ -40,7 +43,7 @@ const goAwayTimeMs = 1000;
 const pings = { probe: 1, retire: 2 } as const;
 
 /** A connection of a gRPC server: its socket, its age and its shutdown. */
-export class GrpcConnection implements ConnectionHandler {
+export class GrpcConnection implements ConnectionHandler, Swept {
   readonly #socket: Socket;
   readonly #parts: ConnectionParts;
   readonly #http2: ServerConnection;
@@ -149,7 +152,7 @@ export class GrpcConnection implements ConnectionHandler {
   close(): void {
     if (this.#http2.isClosed) return;
     this.#http2.close();
-    this.#destroyAt = performance.now() + this.#parts.times.lingerMs;
+    this.#destroyIn(this.#parts.times.lingerMs);
   }
 
   closeForExcess(): void {
@@ -177,6 +180,11 @@ export class GrpcConnection implements ConnectionHandler {
       this.#http2.ping(pings.probe);
     }
     return true;
+  }
+
+  /** True until the client has begun, and from when the socket has to close. */
+  get isUrgent(): boolean {
+    return !this.#http2.begun || this.#destroyAt < Number.POSITIVE_INFINITY;
   }
 
   /** Ends what has exceeded a time limit. Must be called periodically. */
@@ -239,7 +247,12 @@ export class GrpcConnection implements ConnectionHandler {
   /** Stops reading, so that the client causes no more work, and leaves it time to read the GOAWAY. */
   #readNoMore(): void {
     this.#socket.pause();
-    this.#destroyAt = performance.now() + goAwayTimeMs;
+    this.#destroyIn(goAwayTimeMs);
+  }
+
+  #destroyIn(ms: number): void {
+    this.#destroyAt = performance.now() + ms;
+    this.#parts.closing(this);
   }
 
   /** Longer if little waits: the owner of a stream that waits gives up on it first, and knows why. */
@@ -265,7 +278,7 @@ export class GrpcConnection implements ConnectionHandler {
     this.#finReceived = true;
     // Node.js ends the sockets of TLS itself.
     if (this.#socket.allowHalfOpen && this.#socket.writableLength === 0) return this.destroy();
-    this.#destroyAt = performance.now() + this.#parts.times.lingerMs;
+    this.#destroyIn(this.#parts.times.lingerMs);
     this.#socket.end();
   }
 

@@ -21,6 +21,7 @@ import { createBudget } from './message-reader.ts';
 import { serveCall } from './service-call.ts';
 import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
+import { Sweep } from './sweep.ts';
 import { coarseTime, parseTimeout } from './timeout.ts';
 import type { AcceptorMaterial } from './tls-acceptor.ts';
 import { UnaryCall } from './unary-call.ts';
@@ -80,6 +81,7 @@ export class GrpcServer {
   readonly #parts: ConnectionParts;
   readonly #methods = new Map<string, Method>();
   readonly #connections = new Set<GrpcConnection>();
+  readonly #sweep = new Sweep<GrpcConnection>();
   readonly #bindings: Binding[] = [];
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
@@ -106,9 +108,10 @@ export class GrpcServer {
       buffers: new MessageBuffers(options.afterBufferUse),
       request: (connection, stream, head) => this.#request(connection, stream, head),
       failed: (connection, reason) => this.#guard?.failed(connection, reason),
+      closing: (connection) => this.#sweep.hurry(connection),
     };
     this.#prober = options.keepAlive && probeConnections(options.keepAlive);
-    this.#sweeper = setInterval(() => this.#sweep(performance.now()), timerMs(sweepEvery(times)));
+    this.#sweeper = setInterval(() => this.#sweep.check(performance.now()), timerMs(sweepEvery(times)));
     this.#sweeper.unref();
   }
 
@@ -196,9 +199,11 @@ export class GrpcServer {
     }
     const connection = new GrpcConnection(socket, this.#parts);
     this.#connections.add(connection);
+    this.#sweep.add(connection);
     this.#prober?.watch(connection);
     connection.whenGone(() => {
       this.#connections.delete(connection);
+      this.#sweep.delete(connection);
       if (this.#connections.size === 0) this.#whenEmpty?.();
     });
   }
@@ -282,10 +287,6 @@ export class GrpcServer {
     }
     call.cancelAfter(coarseTime(ms));
     return ms;
-  }
-
-  #sweep(now: number): void {
-    for (const connection of this.#connections) connection.sweep(now);
   }
 }
 
