@@ -94,7 +94,9 @@ export interface GoneRecord extends ProxyMemory {
 
 /** Returns whether a proxy has acknowledged a secret of the stream. */
 export function hasAcknowledged({ secrets }: StreamRecord): boolean {
-  return secrets.values().some(({ acked }) => acked !== undefined);
+  // Called at the end of each stream: the helpers of iterators would create several objects.
+  for (const { acked } of secrets.values()) if (acked !== undefined) return true;
+  return false;
 }
 
 /** Returns the authenticated identity of a proxy; `undefined` if it has none, or its streams are no longer known. */

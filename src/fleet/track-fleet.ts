@@ -50,7 +50,7 @@ interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly streams: Set<Stream>;
   refused: Map<string, readonly string[]>;
   /** Streams that ended since the last one was opened, latest last. */
-  ended: EndedStream[];
+  ended: readonly EndedStream[];
 }
 
 interface EndedStream {
@@ -58,6 +58,8 @@ interface EndedStream {
   readonly ending: Ending;
   readonly at: number;
 }
+
+const noneEnded: readonly EndedStream[] = [];
 
 /** The longest message of a proxy that is kept, in characters. */
 const messageLength = 1_000;
@@ -112,14 +114,14 @@ export function createFleetTracker({
         lastNack: before?.lastNack,
         refused: before === undefined || before.refused.size === 0 ? noRefused : new Map(before.refused),
         streams: new Set(),
-        ended: [],
+        ended: noneEnded,
       };
       proxies.set(key, proxy);
     }
     const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
     proxy.streams.add(stream);
     // The proxy has reconnected, and subscribes to everything that it needs.
-    proxy.ended = [];
+    proxy.ended = noneEnded;
     streams.set(info, stream);
     return stream;
   }
@@ -131,8 +133,9 @@ export function createFleetTracker({
     const goneAt = now();
     // A broken stream counts until the proxy reconnects; a closed one only together with those of its connection.
     const recent = proxy.ended.filter(({ ending, at }) => ending === 'silence' || goneAt - at < togetherMs);
-    recent.push({ stream: { info, since: openedAt, awaiting, secrets }, ending: endings[by], at: goneAt });
-    proxy.ended = recent.slice(-mostEnded);
+    if (recent.length === mostEnded) recent.shift();
+    const record = { info, since: openedAt, awaiting, secrets };
+    proxy.ended = [...recent, { stream: record, ending: endings[by], at: goneAt }];
     if (proxy.streams.size > 0) return;
     const proxies = meshes.get(proxy.mesh);
     proxies?.delete(proxy.key);

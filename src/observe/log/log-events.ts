@@ -48,12 +48,15 @@ export function createEventLog({
 }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
-  const named = new Set<StreamInfo>();
+  /** The streams that have sent a request, with what the log of proxies knows them by. */
+  const named = new Map<StreamInfo, string | undefined>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
   const denials = createLineLimit(refusalsInWindow, windowMs, now);
   // Who was refused belongs to the record, at any level of the log.
   const audit = log.child({ audit: true }, { level: 'info' });
   const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
+  // Each stream would make the fields of three lines that are not written.
+  const logsStreams = log.isLevelEnabled('debug');
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
     for (const change of changes) {
@@ -108,6 +111,12 @@ export function createEventLog({
     }
   };
 
+  const logNamed = ({ id, nodeId, group = '' }: StreamInfo): void => {
+    const [node, mesh] = [plainText(nodeId, 200), plainText(group, 200)];
+    const text = `stream ${id}: ${nameOf(node)} of mesh ${mesh}`;
+    log.debug({ event: 'stream-named', stream: id, node, mesh }, text);
+  };
+
   return {
     state(event) {
       switch (event.kind) {
@@ -130,23 +139,21 @@ export function createEventLog({
       }
     },
     observer: {
-      streamOpened: ({ id, transport, protocol, address }) =>
-        log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened'),
+      streamOpened({ id, transport, protocol, address }) {
+        if (!logsStreams) return;
+        log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened');
+      },
       request(stream) {
         if (named.has(stream)) return;
-        named.add(stream);
-        const { id, nodeId, group = '' } = stream;
-        const [node, mesh] = [plainText(nodeId, 200), plainText(group, 200)];
-        log.debug(
-          { event: 'stream-named', stream: id, node, mesh },
-          `stream ${id}: ${nameOf(node)} of mesh ${mesh}`,
-        );
-        proxyLog?.opened(stream);
+        if (logsStreams) logNamed(stream);
+        named.set(stream, proxyLog?.opened(stream));
       },
       streamClosed(stream, end) {
+        const key = named.get(stream);
+        if (named.delete(stream)) proxyLog?.closed(stream, key);
+        if (!logsStreams) return;
         const { id, nodeId, group } = stream;
         const { code, message, by } = end;
-        if (named.delete(stream)) proxyLog?.closed(stream);
         log.debug(
           { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
           plainText(`stream closed: ${code} ${message}`),

@@ -11,10 +11,10 @@ export type NamedStream = Pick<
 
 /** Logs which proxies connect and disconnect, from their streams. */
 export interface ProxyLog {
-  /** Called once for each stream, with its first request. */
-  readonly opened: (stream: NamedStream) => void;
-  /** Called once at the end of each such stream. */
-  readonly closed: (stream: NamedStream) => void;
+  /** Called once for each stream, with its first request. Returns the key of its proxy; `undefined` if it has none. */
+  readonly opened: (stream: NamedStream) => string | undefined;
+  /** Called once at the end of each such stream, with what `opened` returned, if that is at hand. */
+  readonly closed: (stream: NamedStream, key?: string) => void;
 }
 
 export interface ProxyLogOptions {
@@ -94,13 +94,12 @@ export function createProxyLog({
   return {
     opened(stream) {
       const key = keyOf(stream);
-      if (key === undefined) return write('connected', stream);
-      const streams = connected.get(key) ?? 0;
-      connected.set(key, streams + 1);
-      if (streams === 0) write(known.has(key) ? 'reconnected' : 'connected', stream);
+      const streams = key === undefined ? 0 : (connected.get(key) ?? 0);
+      if (key !== undefined) connected.set(key, streams + 1);
+      if (streams === 0) write(key !== undefined && known.has(key) ? 'reconnected' : 'connected', stream);
+      return key;
     },
-    closed(stream) {
-      const key = keyOf(stream);
+    closed(stream, key = keyOf(stream)) {
       if (key === undefined) return write('disconnected', stream);
       const streams = (connected.get(key) ?? 1) - 1;
       if (streams > 0) return void connected.set(key, streams);
@@ -114,8 +113,8 @@ export function createProxyLog({
 /** Returns the key of a proxy. Proxies without a node id cannot be distinguished: each of their streams is a proxy. */
 function keyOf({ nodeId, group = '', identity = '' }: NamedStream): string | undefined {
   if (nodeId === '') return undefined;
-  const names = [plainText(nodeId, nameLength), plainText(group, nameLength)];
-  return [...names, plainText(identity, identityLength)].join('\0');
+  const [node, mesh] = [plainText(nodeId, nameLength), plainText(group, nameLength)];
+  return `${node}\0${mesh}\0${plainText(identity, identityLength)}`;
 }
 
 /** Returns the name of a proxy in a message. */

@@ -84,7 +84,13 @@ export function originOf({ certificate, address }: XdsPeer): string {
   return JSON.stringify({ subject, subjectaltname });
 }
 
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
 /** Removes the port from an address: a client reconnects from another port. */
 function hostOf(address: string): string {
-  return address.replace(/:\d+$/, '');
+  let end = address.length;
+  while (end > 0 && isDigit(address.charCodeAt(end - 1))) end -= 1;
+  return end < address.length && address[end - 1] === ':' ? address.slice(0, end - 1) : address;
 }

@@ -16,9 +16,17 @@ export function createStreamDetails(
   client: XdsPeer,
   { transport, protocol }: Pick<StreamInfo, 'transport' | 'protocol'>,
 ): StreamDetails {
-  const { address } = client;
-  const unknown = { nodeId: '', userAgent: '', group: undefined, identity: undefined };
-  return { id, transport, protocol, address, origin: originOf(client), ...unknown };
+  return {
+    id,
+    transport,
+    protocol,
+    address: client.address,
+    origin: originOf(client),
+    nodeId: '',
+    userAgent: '',
+    group: undefined,
+    identity: undefined,
+  };
 }
 
 /** Adds what the first request says of the client. */
