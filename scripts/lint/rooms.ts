@@ -20,7 +20,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'xds/core': ['xds/small', 'xds/wire'],
   'xds/server': ['xds/core', 'xds/rate', 'xds/small', 'xds/timers', 'xds/wire'],
   xds: ['xds/core', 'xds/rate', 'xds/server'],
-  transport: ['http2', 'net', 'xds/timers', 'xds/wire'],
+  transport: ['http2', 'net', 'xds/small', 'xds/timers', 'xds/wire'],
 
   // Trust: pure
   'trust/findings': ['text'],
@@ -131,7 +131,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/policy',
     'trust/x509',
   ],
-  fleet: ['runtime', 'text', 'trust/secret', 'trust/snapshot', 'xds'],
+  fleet: ['runtime', 'text', 'trust/secret', 'trust/snapshot', 'xds', 'xds/small'],
 
   // The SPIFFE bundle endpoint
   'bundle-endpoint/core': [
@@ -149,7 +149,16 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate', 'xds/timers'],
 
   // What is reported: log, metrics, audit, traces
-  'observe/log': ['net', 'runtime', 'text', 'trust/findings', 'trust/ledger', 'trust/snapshot', 'xds'],
+  'observe/log': [
+    'net',
+    'runtime',
+    'text',
+    'trust/findings',
+    'trust/ledger',
+    'trust/snapshot',
+    'xds',
+    'xds/small',
+  ],
   'observe/metrics': [
     'access',
     'access-log',

@@ -1,8 +1,11 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
+import { TurnoverMap } from '../xds/small/turnover-map.ts';
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
+import { withEnded } from './ended-streams.ts';
+import type { EndedStream } from './ended-streams.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
@@ -50,24 +53,12 @@ interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly streams: Set<Stream>;
   refused: Map<string, readonly string[]>;
   /** Streams that ended since the last one was opened, latest last. */
-  ended: readonly EndedStream[];
+  ended: EndedStream[];
 }
-
-interface EndedStream {
-  readonly stream: StreamRecord;
-  readonly ending: Ending;
-  readonly at: number;
-}
-
-const noneEnded: readonly EndedStream[] = [];
 
 /** The longest message of a proxy that is kept, in characters. */
 const messageLength = 1_000;
 
-/** The time within which the streams of one connection end, in ms. */
-const togetherMs = 1_000;
-/** The most ended streams kept for a connected proxy. A proxy has a stream for each listener, in one connection. */
-const mostEnded = 16;
 /** The default time for which roll-outs count a lost proxy, in ms. */
 export const defaultLostWindowMs = 600_000;
 
@@ -91,7 +82,7 @@ export function createFleetTracker({
   limits,
   history,
 }: TrackerOptions): FleetTracker {
-  const streams = new Map<StreamInfo, Stream>();
+  const streams = new TurnoverMap<StreamInfo, Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits, history);
 
@@ -114,14 +105,14 @@ export function createFleetTracker({
         lastNack: before?.lastNack,
         refused: before === undefined || before.refused.size === 0 ? noRefused : new Map(before.refused),
         streams: new Set(),
-        ended: noneEnded,
+        ended: [],
       };
       proxies.set(key, proxy);
     }
     const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
     proxy.streams.add(stream);
     // The proxy has reconnected, and subscribes to everything that it needs.
-    proxy.ended = noneEnded;
+    if (proxy.ended.length > 0) proxy.ended = [];
     streams.set(info, stream);
     return stream;
   }
@@ -131,11 +122,8 @@ export function createFleetTracker({
     streams.delete(info);
     proxy.streams.delete(stream);
     const goneAt = now();
-    // A broken stream counts until the proxy reconnects; a closed one only together with those of its connection.
-    const recent = proxy.ended.filter(({ ending, at }) => ending === 'silence' || goneAt - at < togetherMs);
-    if (recent.length === mostEnded) recent.shift();
     const record = { info, since: openedAt, awaiting, secrets };
-    proxy.ended = [...recent, { stream: record, ending: endings[by], at: goneAt }];
+    proxy.ended = withEnded(proxy.ended, { stream: record, ending: endings[by], at: goneAt });
     if (proxy.streams.size > 0) return;
     const proxies = meshes.get(proxy.mesh);
     proxies?.delete(proxy.key);

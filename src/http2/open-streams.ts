@@ -1,30 +1,37 @@
 import { largestWindow } from './frame.ts';
 import type { ServerStream } from './stream.ts';
 
-/** The open streams of a connection. Most connections have one stream, so the map is created for the second stream. */
+/**
+ * The open streams of a connection. Most connections have one stream, so the list is created for the second stream. Not a
+ * `Map`: see `TurnoverMap` in src/xds/small.
+ */
 export class OpenStreams {
   #only: ServerStream | undefined;
-  #others: Map<number, ServerStream> | undefined;
+  /** In the order of their identifiers: those of new streams increase. */
+  #others: ServerStream[] | undefined;
   /** Streams that wait for the client's window. */
   #blocked: Set<ServerStream> | undefined;
 
   get size(): number {
-    return (this.#only === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+    return (this.#only === undefined ? 0 : 1) + (this.#others?.length ?? 0);
   }
 
   find(streamId: number): ServerStream | undefined {
-    return this.#only?.id === streamId ? this.#only : this.#others?.get(streamId);
+    if (this.#only?.id === streamId) return this.#only;
+    const found = this.#others?.[this.#positionOf(streamId)];
+    return found?.id === streamId ? found : undefined;
   }
 
   add(stream: ServerStream): void {
     if (this.#only === undefined) this.#only = stream;
-    else (this.#others ??= new Map()).set(stream.id, stream);
+    else if (this.#others === undefined) this.#others = [stream];
+    else this.#others.push(stream);
   }
 
   remove(stream: ServerStream): void {
     this.#blocked?.delete(stream);
     if (this.#only === stream) this.#only = undefined;
-    else this.#others?.delete(stream.id);
+    else if (this.find(stream.id) === stream) this.#others?.splice(this.#positionOf(stream.id), 1);
   }
 
   /** Resumes the stream at the calls of `resumeBlocked`, until `unblocked`. */
@@ -58,6 +65,18 @@ export class OpenStreams {
   /** Returns a copy of the list of open streams: streams may be removed during an iteration. */
   all(): readonly ServerStream[] {
     const only = this.#only === undefined ? [] : [this.#only];
-    return this.#others === undefined ? only : [...only, ...this.#others.values()];
+    return this.#others === undefined ? only : [...only, ...this.#others];
+  }
+
+  /** Returns the position of the first other stream whose identifier is not lower. */
+  #positionOf(streamId: number): number {
+    const others = this.#others ?? [];
+    let [low, high] = [0, others.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((others[middle]?.id ?? 0) < streamId) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

@@ -4,6 +4,7 @@ import type { Severity } from '../../trust/findings/catalogue.ts';
 import type { Readiness } from '../../trust/ledger/readiness.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
+import { TurnoverMap } from '../../xds/small/turnover-map.ts';
 import { counted } from '../../text/counted.ts';
 import { describeChange } from './describe-change.ts';
 import { createLineLimit } from './line-limit.ts';
@@ -49,7 +50,7 @@ export function createEventLog({
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
   /** The streams that have sent a request, with what the log of proxies knows them by. */
-  const named = new Map<StreamInfo, string | undefined>();
+  const named = new TurnoverMap<StreamInfo, string | undefined>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
   const denials = createLineLimit(refusalsInWindow, windowMs, now);
   // Who was refused belongs to the record, at any level of the log.

@@ -1,7 +1,9 @@
+import { LinkedList } from '../small/linked-list.ts';
+import type { ListEntry } from '../small/linked-list.ts';
 import type { Change } from './snapshot-store.ts';
 
-/** A stream that a fan-out notifies of changes. */
-export interface Listener {
+/** A stream that a fan-out notifies of changes. `Self`: the type of the listeners of one fan-out. */
+export interface Listener<Self extends Listener<Self> = AnyListener> extends ListEntry<Self> {
   /** Number of the last change that the listener was notified of. Only the fan-out writes it. */
   lastSeen: number;
   /** Records a change. Sends nothing: `pump` does. */
@@ -9,6 +11,10 @@ export interface Listener {
   /** Sends the responses that are due now. */
   pump(): void;
 }
+
+// An interface, because a type cannot refer to itself.
+// oxlint-disable-next-line typescript/no-empty-object-type -- see above
+export interface AnyListener extends Listener {}
 
 /** The result of one step. */
 export interface Step {
@@ -19,12 +25,16 @@ export interface Step {
 }
 
 /** The streams of one group, and the changes that not all of them were notified of yet. */
-export interface FanOut {
+export interface FanOut<Stream extends Listener<Stream> = AnyListener> {
   readonly size: number;
+  /** The listener that was added, or moved to the end, first. */
+  readonly first: Stream | undefined;
   /** Adds a listener. It is not notified of changes that were published before. */
-  add(listener: Listener): void;
+  add(listener: Stream): void;
   /** Removes a listener. Returns false if it is absent. */
-  delete(listener: Listener): boolean;
+  delete(listener: Stream): boolean;
+  /** Moves a listener to the end. It is notified of the same changes. */
+  moveToEnd(listener: Stream): void;
   /** Queues a change. The next steps notify the listeners. */
   publish(change: Change): void;
   /** Notifies at most `most` listeners of all changes that they have not seen, and pumps each of them. */
@@ -37,16 +47,18 @@ export interface FanOut {
  * visit and send only the current state; the next round visits the other listeners again. So a newer change
  * replaces an older one that was not sent yet, and a listener costs one visit for any number of changes.
  */
-export function createFanOut(): FanOut {
-  const listeners = new Set<Listener>();
+export function createFanOut<Stream extends Listener<Stream> = AnyListener>(): FanOut<Stream> {
+  const listeners = new LinkedList<Stream>();
   /** The changes that some listener may not have seen, the latest last. */
   let unseen: Change[] = [];
   let latest = 0;
-  let round: Iterator<Listener> | undefined;
+  let inRound = false;
+  /** The next listener of the round; `undefined` at its end. */
+  let upcoming: Stream | undefined;
   /** Number of the last change that every listener has seen when the round ends. */
   let roundCovers = 0;
 
-  function notify(listener: Listener): void {
+  function notify(listener: Stream): void {
     const first = latest - unseen.length;
     for (const change of listener.lastSeen > first ? unseen.slice(listener.lastSeen - first) : unseen) {
       listener.changed(change);
@@ -55,15 +67,16 @@ export function createFanOut(): FanOut {
     listener.pump();
   }
 
-  function nextListener(): Listener | undefined {
-    if (round === undefined) {
-      // The iterator of a set follows additions and deletions during the round.
-      round = listeners.values();
+  function nextListener(): Stream | undefined {
+    if (!inRound) {
+      inRound = true;
+      upcoming = listeners.first;
       roundCovers = latest;
     }
-    const next = round.next();
-    if (next.done !== true) return next.value;
-    round = undefined;
+    const next = upcoming;
+    upcoming = next?.next;
+    if (next !== undefined) return next;
+    inRound = false;
     unseen = latest === roundCovers ? [] : unseen.slice(roundCovers - latest);
     return undefined;
   }
@@ -72,11 +85,21 @@ export function createFanOut(): FanOut {
     get size() {
       return listeners.size;
     },
+    get first() {
+      return listeners.first;
+    },
     add(listener) {
       listener.lastSeen = latest;
       listeners.add(listener);
     },
-    delete: (listener) => listeners.delete(listener),
+    delete(listener) {
+      if (upcoming === listener) upcoming = listener.next;
+      return listeners.delete(listener);
+    },
+    moveToEnd(listener) {
+      if (upcoming === listener) upcoming = listener.next;
+      listeners.add(listener);
+    },
     publish(change) {
       latest += 1;
       unseen.push(change);

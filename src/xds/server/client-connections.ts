@@ -1,6 +1,7 @@
 import { createTokenBucket } from '../rate/token-bucket.ts';
 import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
 import type { GuardedSession } from './guarded.ts';
+import type { TurnTaker } from './read-turns.ts';
 
 /**
  * Why a connection was closed. `useless-streams`: too many streams that came to nothing. `request-bytes`: too
@@ -38,7 +39,7 @@ export const defaultClientLimits: ClientLimits = {
 };
 
 /** A connection and its budgets. */
-export interface ClientConnection {
+export interface ClientConnection extends TurnTaker {
   /** Address of the client without its port; empty for a Unix socket. */
   readonly address: string;
   /** True once the connection exceeded its budget and is about to be closed. */
@@ -113,6 +114,7 @@ export function createClientConnections({
     calls = 0;
     held = 0;
     isClosed = false;
+    turn: TurnTaker['turn'] = undefined;
     #streams = 0;
     #useless: TokenBucket | undefined;
 

@@ -1,10 +1,11 @@
 import { createFanOut } from '../core/fan-out.ts';
 import type { FanOut, Listener, Step } from '../core/fan-out.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
+import { LinkedList } from '../small/linked-list.ts';
 import { after, timerMs } from '../timers/timers.ts';
 
 /** A stream that the hub drives. */
-export interface HubStream extends Listener {
+export interface HubStream extends Listener<HubStream> {
   /** `undefined` until the first request. */
   readonly group: string | undefined;
   /**
@@ -14,6 +15,14 @@ export interface HubStream extends Listener {
   sweep(now: number): void;
   /** Ends the stream with UNAVAILABLE. */
   drain(): void;
+}
+
+/** The links of a stream, which only the hub writes. A base class, because an object for each stream would cost memory. */
+export abstract class HubLinks {
+  lastSeen = 0;
+  list: LinkedList<HubStream> | undefined = undefined;
+  previous: HubStream | undefined = undefined;
+  next: HubStream | undefined = undefined;
 }
 
 /** The statistics of one fan-out: from the first change until all streams were notified of all changes. */
@@ -68,9 +77,11 @@ const sweepsInRound = 4;
  * wake-up, the other while there are streams.
  */
 export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }: HubOptions): Hub {
-  /** Those that wait longest for their sweep come first. */
-  const streams = new Set<HubStream>();
-  const groups = new Map<string, FanOut>();
+  /** The streams without a group. In this list and in those of the groups, the first wait longest for their sweep. */
+  const newcomers = new LinkedList<HubStream>();
+  const groups = new Map<string, FanOut<HubStream>>();
+  /** Number of all streams. */
+  let size = 0;
   const waiting = new Map<HubStream, number>();
   /** The fan-outs with something to send, in order of their turns. Each goes to the end after its step. */
   const busy = new Set<{ step(most: number): Step }>();
@@ -81,7 +92,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
   let [visits, slices] = [0, 0];
   /** Runs as long as `waiting` has streams. */
   let ticker: NodeJS.Timeout | undefined;
-  /** Runs as long as `streams` has some. */
+  /** Runs as long as there are streams. */
   let sweeper: NodeJS.Timeout | undefined;
   const onEmpty = new Set<() => void>();
 
@@ -131,17 +142,35 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     begin();
   }
 
-  /** The visited streams go to the end. An iterator that waits for the next sweep would keep closed streams in memory. */
+  /** Visits a part of the streams. They go to the end of their lists. */
   function sweep(): void {
     const now = clock();
-    let left = Math.ceil(streams.size / sweepsInRound);
-    for (const stream of streams) {
-      if (left === 0) return;
-      left -= 1;
-      streams.delete(stream);
-      streams.add(stream);
-      stream.sweep(now);
+    for (let left = Math.ceil(newcomers.size / sweepsInRound); left > 0; left -= 1) {
+      const { first } = newcomers;
+      if (first === undefined) break;
+      newcomers.add(first);
+      first.sweep(now);
     }
+    for (const group of groups.values()) {
+      for (let left = Math.ceil(group.size / sweepsInRound); left > 0; left -= 1) {
+        const { first } = group;
+        if (first === undefined) break;
+        group.moveToEnd(first);
+        first.sweep(now);
+      }
+    }
+  }
+
+  /** Ends all streams. */
+  function drainAll(): void {
+    for (const stream of newcomers) stream.drain();
+    for (const group of groups.values())
+      for (let left = group.size; left > 0; left -= 1) {
+        const { first } = group;
+        if (first === undefined) break;
+        group.moveToEnd(first);
+        first.drain();
+      }
   }
 
   function stopIdleTicker(): void {
@@ -152,25 +181,27 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
 
   return {
     get size() {
-      return streams.size;
+      return size;
     },
     add(stream) {
-      streams.add(stream);
+      size += 1;
+      newcomers.add(stream);
       sweeper ??= setInterval(sweep, timerMs(sweepMs)).unref();
     },
     joined(stream) {
       if (stream.group === undefined) return;
       let fanOut = groups.get(stream.group);
-      if (fanOut === undefined) groups.set(stream.group, (fanOut = createFanOut()));
+      if (fanOut === undefined) groups.set(stream.group, (fanOut = createFanOut<HubStream>()));
       fanOut.add(stream);
     },
     remove(stream) {
-      streams.delete(stream);
       waiting.delete(stream);
       stopIdleTicker();
       const fanOut = stream.group === undefined ? undefined : groups.get(stream.group);
-      if (fanOut?.delete(stream) === true && fanOut.size === 0) groups.delete(stream.group ?? '');
-      if (streams.size > 0) return;
+      if (!newcomers.delete(stream) && fanOut?.delete(stream) !== true) return;
+      if (fanOut?.size === 0) groups.delete(stream.group ?? '');
+      size -= 1;
+      if (size > 0) return;
       clearInterval(sweeper);
       sweeper = undefined;
       for (const resolve of onEmpty) resolve();
@@ -185,7 +216,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
       ticker ??= setInterval(tick, timerMs(tickMs)).unref();
     },
     async drain(graceMs) {
-      if (streams.size > 0) {
+      if (size > 0) {
         const { promise, resolve } = Promise.withResolvers<void>();
         const cancel = after(graceMs, resolve);
         onEmpty.add(resolve);
@@ -193,7 +224,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
         onEmpty.delete(resolve);
         cancel();
       }
-      for (const stream of streams) stream.drain();
+      drainAll();
       subscription[Symbol.dispose]();
     },
   };

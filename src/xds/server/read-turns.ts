@@ -1,5 +1,3 @@
-import { SmallMap } from '../small/small-map.ts';
-
 /** A stream whose requests can be left unread for a while. */
 export interface TurnReader {
   pauseReading(): void;
@@ -8,13 +6,18 @@ export interface TurnReader {
   recount(): void;
 }
 
+/** A connection, with its time. Only the turns write it. */
+export interface TurnTaker {
+  turn?: Turn | undefined;
+}
+
 /** Shares the time that requests take among connections. */
 export interface ReadTurns {
   /** Adds a stream of a connection. It is paused if its connection has to wait for its turn. */
-  join(connection: object, reader: TurnReader): void;
-  leave(connection: object, reader: TurnReader): void;
+  join(connection: TurnTaker, reader: TurnReader): void;
+  leave(connection: TurnTaker, reader: TurnReader): void;
   /** Reports the time that a request took, in ms. */
-  spent(connection: object, reader: TurnReader, ms: number): void;
+  spent(connection: TurnTaker, reader: TurnReader, ms: number): void;
 }
 
 /** Share of the event loop that requests may take while connections wait for their turn. */
@@ -31,9 +34,10 @@ const windowMs = 100;
 const tickMs = 4;
 const recountMs = 40;
 
-interface Connection {
-  readonly key: object;
-  readonly readers: SmallMap<TurnReader, true>;
+/** The time that a connection takes. */
+interface Turn {
+  /** Its streams. */
+  readonly readers: TurnReader[];
   /** Time taken in the current window, in ms, and the start of that window. */
   used: number;
   windowStart: number;
@@ -46,10 +50,8 @@ interface Connection {
  * paused, and read in turns. Proxies with a few requests are never paused, however busy the server is.
  */
 export function createReadTurns(clock: () => number): ReadTurns {
-  // Not a WeakMap: each garbage collection visits all of its entries.
-  const connections = new Map<object, Connection>();
   /** Paused connections, in the order of their turns. */
-  const queue = new Set<Connection>();
+  const queue = new Set<Turn>();
   /** Time that requests took above their share, in ms. */
   let debt = 0;
   let countedAt = clock();
@@ -63,10 +65,10 @@ export function createReadTurns(clock: () => number): ReadTurns {
     return now;
   }
 
-  function pause(connection: Connection): void {
-    connection.isPaused = true;
-    for (const reader of connection.readers.keys()) reader.pauseReading();
-    queue.add(connection);
+  function pause(turn: Turn): void {
+    turn.isPaused = true;
+    for (const reader of turn.readers.slice()) reader.pauseReading();
+    queue.add(turn);
     timer ??= setInterval(look, tickMs).unref();
   }
 
@@ -74,7 +76,7 @@ export function createReadTurns(clock: () => number): ReadTurns {
     const now = payBack();
     if (now - recountedAt >= recountMs) {
       recountedAt = now;
-      for (const { readers } of queue) for (const reader of readers.keys()) reader.recount();
+      for (const { readers } of queue) for (const reader of readers.slice()) reader.recount();
     }
     if (debt >= pausedFromMs) return;
     const [next] = queue;
@@ -84,53 +86,49 @@ export function createReadTurns(clock: () => number): ReadTurns {
     timer = undefined;
   }
 
-  function resume(connection: Connection, now: number): void {
-    queue.delete(connection);
-    connection.isPaused = false;
-    connection.used = 0;
-    connection.windowStart = now;
-    for (const reader of connection.readers.keys()) reader.resumeReading();
-    if (connection.readers.size === 0) connections.delete(connection.key);
+  function resume(turn: Turn, now: number): void {
+    queue.delete(turn);
+    turn.isPaused = false;
+    turn.used = 0;
+    turn.windowStart = now;
+    for (const reader of turn.readers.slice()) reader.resumeReading();
   }
 
   return {
-    join(key, reader) {
-      let connection = connections.get(key);
-      if (connection === undefined) {
-        connection = {
-          key,
-          readers: new SmallMap<TurnReader, true>(),
-          used: 0,
-          windowStart: 0,
-          isPaused: false,
-        };
-        connections.set(key, connection);
-      }
-      connection.readers.set(reader, true);
-      if (connection.isPaused) reader.pauseReading();
+    join(connection, reader) {
+      const { turn } = connection;
+      if (turn === undefined)
+        connection.turn = { readers: [reader], used: 0, windowStart: 0, isPaused: false };
+      else turn.readers.push(reader);
+      if (turn?.isPaused === true) reader.pauseReading();
     },
-    leave(key, reader) {
-      const connection = connections.get(key);
-      connection?.readers.delete(reader);
-      if (connection?.readers.size !== 0) return;
-      // A new stream must not escape the pause, so the connection keeps its place. It resumes in its turn.
-      if (!connection.isPaused) connections.delete(key);
+    // A new stream must not escape the pause, so a paused connection without streams keeps its place.
+    leave({ turn }, reader) {
+      if (turn === undefined) return;
+      remove(turn.readers, reader);
+      if (turn.readers.length === 0 && !turn.isPaused) turn.used = 0;
     },
-    spent(key, reader, ms) {
+    spent({ turn }, reader, ms) {
       const now = payBack();
       debt = Math.min(mostDebtMs, debt + ms);
-      const connection = connections.get(key);
-      if (connection === undefined) return;
-      if (now - connection.windowStart >= windowMs) {
-        connection.windowStart = now;
-        connection.used = 0;
+      if (turn === undefined) return;
+      if (now - turn.windowStart >= windowMs) {
+        turn.windowStart = now;
+        turn.used = 0;
       }
-      connection.used += ms;
-      if (connection.isPaused || debt < pausedFromMs) return;
-      if (connection.used < (debt < mostDebtMs / 2 ? turnMs : shortTurnMs)) return;
+      turn.used += ms;
+      if (turn.isPaused || debt < pausedFromMs) return;
+      if (turn.used < (debt < mostDebtMs / 2 ? turnMs : shortTurnMs)) return;
       // The other streams of the connection come first in its next turn.
-      if (connection.readers.delete(reader)) connection.readers.set(reader, true);
-      pause(connection);
+      if (remove(turn.readers, reader)) turn.readers.push(reader);
+      pause(turn);
     },
   };
+}
+
+/** Removes a stream of a connection. Returns false if it is absent. */
+function remove(readers: TurnReader[], reader: TurnReader): boolean {
+  const at = readers.indexOf(reader);
+  if (at >= 0) readers.splice(at, 1);
+  return at >= 0;
 }

@@ -46,6 +46,9 @@ export function deniedOf(
   return { transport, address, nodeId, code, reason, message, group, identity, isJudgedAgain };
 }
 
+/** The end of a stream whose client has ended its side. */
+export const endedByClient: StreamEnd = { code: 'OK', message: '', by: 'client' };
+
 /** Returns the end of a stream that the server did not end. */
 export function abortedEnd(endedByClient: boolean): StreamEnd {
   const by = endedByClient ? 'client' : 'silence';

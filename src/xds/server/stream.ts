@@ -8,6 +8,7 @@ import type { ClientConnection } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
 import { endSoon } from './end-soon.ts';
 import type { HeldRequests, AccessOwner } from './stream-access.ts';
+import { HubLinks } from './hub.ts';
 import type { HubStream } from './hub.ts';
 import { reportTo } from './observer.ts';
 import type { StreamEnd } from './observer.ts';
@@ -16,7 +17,7 @@ import type { TurnReader } from './read-turns.ts';
 import { RequestTimer, WriteWatch } from './client-pace.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import { StreamAccess } from './stream-access.ts';
-import { abortedEnd, addNode, createStreamDetails, deniedOf } from './stream-info.ts';
+import { abortedEnd, addNode, createStreamDetails, deniedOf, endedByClient } from './stream-info.ts';
 import type { EndedByServer, StreamDetails } from './stream-info.ts';
 import type { StreamParts } from './stream-parts.ts';
 
@@ -35,6 +36,7 @@ export function serveStream<Request extends XdsRequest>(
 
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
 class ServedStream<Request extends XdsRequest>
+  extends HubLinks
   implements AccessOwner<Request>, HubStream, LinkHandler, TurnReader
 {
   readonly #link: StreamLink;
@@ -42,11 +44,9 @@ class ServedStream<Request extends XdsRequest>
   readonly #client: ClientConnection | undefined;
   readonly #info: StreamDetails;
   readonly #session: Session<Request>;
-  /** `undefined`: every client may subscribe. */
   readonly #access: StreamAccess<Request> | undefined;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
-  lastSeen = 0;
   /** Bytes of an incomplete request. */
   #partialBytes = 0;
   /** Bytes that the connection's budget counts: of an incomplete request, and of the session. */
@@ -56,14 +56,14 @@ class ServedStream<Request extends XdsRequest>
   #open = true;
 
   constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
+    super();
     this.#link = link;
     this.#parts = parts;
     this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
     const peer = new LinkPeer(link);
     this.#access = parts.access && new StreamAccess(parts.access, peer, this);
     this.#info = createStreamDetails(id, peer, parts.info);
-    const { origin } = this.#info;
-    this.#session = parts.createSession((event) => this.#observe(event), origin, peer);
+    this.#session = parts.createSession((event) => this.#observe(event), this.#info.origin, peer);
     this.#written = (error) => {
       if (this.#write.done() && this.#open) this.#parts.observer.caughtUp(this.#info);
       if (error === undefined || error === null) this.pump();
@@ -202,7 +202,7 @@ class ServedStream<Request extends XdsRequest>
     this.#info.origin = outcome.identity ?? this.#info.origin;
     this.#apply(held.first, this.#parts.clock(), outcome);
     for (const bytes of held.others) this.message(bytes);
-    if (held.isHalfClosed) this.#end({ code: 'OK', message: '', by: 'client' });
+    if (held.isHalfClosed) this.#end(endedByClient);
     else if (!this.#timer.isPaused) this.#continueReading();
   }
 
@@ -234,7 +234,7 @@ class ServedStream<Request extends XdsRequest>
 
   endHalfClosed(): void {
     const held = this.#access?.held;
-    if (held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
+    if (held === undefined) this.#end(endedByClient);
     else held.isHalfClosed = true;
   }
 
@@ -281,8 +281,8 @@ class ServedStream<Request extends XdsRequest>
       this.#link.abandon({ code: status.RESOURCE_EXHAUSTED, message });
   }
 
-  #end({ by = 'server', ...rest }: EndedByServer): void {
-    if (this.#close({ ...rest, by })) this.#link.end({ code: status[rest.code], message: rest.message });
+  #end({ code, message, by = 'server' }: EndedByServer): void {
+    if (this.#close({ code, message, by })) this.#link.end({ code: status[code], message });
   }
 
   #close(how: StreamEnd): boolean {

@@ -1,0 +1,58 @@
+/** An entry of a list, with its links. It is in one list at most. Only the list writes them. */
+export interface ListEntry<Entry extends ListEntry<Entry>> {
+  list?: LinkedList<Entry> | undefined;
+  previous?: Entry | undefined;
+  next?: Entry | undefined;
+}
+
+/**
+ * A list of objects that come and go all the time. Adding and removing one creates nothing; the table of a `Set` is
+ * replaced all the time, too, and keeps removed objects in memory (see `TurnoverMap`).
+ */
+export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entry> {
+  size = 0;
+  #first: Entry | undefined;
+  #last: Entry | undefined;
+
+  /** The entry that was added first; `undefined` if the list is empty. */
+  get first(): Entry | undefined {
+    return this.#first;
+  }
+
+  has(entry: Entry): boolean {
+    return entry.list === this;
+  }
+
+  /** Adds an entry at the end. Removes it from where it was: from its place in this list, or from another one. */
+  add(entry: Entry): void {
+    entry.list?.delete(entry);
+    entry.list = this;
+    entry.previous = this.#last;
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+    this.size += 1;
+  }
+
+  /** Removes an entry. Returns false if it is not in this list. */
+  delete(entry: Entry): boolean {
+    if (entry.list !== this) return false;
+    const { previous, next } = entry;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    entry.list = entry.previous = entry.next = undefined;
+    this.size -= 1;
+    return true;
+  }
+
+  /** Iterates in the order of addition. Only the current entry may be removed meanwhile. */
+  *[Symbol.iterator](): Generator<Entry> {
+    let next: Entry | undefined;
+    for (let entry = this.#first; entry !== undefined; entry = next) {
+      ({ next } = entry);
+      yield entry;
+    }
+  }
+}
