@@ -8,8 +8,13 @@ import { setFlagsFromString } from 'node:v8';
  * If the buffers count towards the heap limit, V8 frees them with the other young objects, which costs little. The
  * space of young objects keeps its current size, a few MB, instead of growing to three times 16 MB of short-lived
  * objects. Measured in docs/adr/0011-fast-path.md.
+ *
+ * Without pretenuring, all objects begin as young ones. V8 otherwise learns from streams that stay open that the objects
+ * of a stream live long, and creates those of all streams among the old objects. When such a stream ends, its old
+ * objects keep its young ones until the next full garbage collection. Measured in docs/adr/0030-own-transport.md.
  */
 export function tuneHeap(): void {
   setFlagsFromString('--external-memory-accounted-in-global-limit');
   setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--no-allocation-site-pretenuring');
 }
