@@ -79,10 +79,10 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
   // Envoy opens few streams. A client that opens many costs time, whether or not it may send.
   const rates = new WeakMap<object, TokenBucket>();
   server.guardWith({
-    enter(connection, _, __, serve) {
+    enter(connection, call) {
       let rate = rates.get(connection);
       if (rate === undefined) rates.set(connection, (rate = createTokenBucket(limits.streamRate)));
-      if (rate.take(input.now()) === 0) return serve();
+      if (rate.take(input.now()) === 0) return call.serve();
       input.refused('too-many', connection.address, 'the connection opens too many streams');
       connection.closeForExcess();
     },
@@ -148,12 +148,14 @@ class LogStream {
         'no message came, or no decision about the client',
       );
     this.#admission = setTimeout(timeout, timerMs(this.#input.options.requestTimeout));
-    this.#call.whenGone(() => {
-      clearTimeout(this.#admission);
-      clearTimeout(this.#pause);
-      this.#ended();
-    });
+    this.#call.whenGone(this);
     this.#call.handleWith(this);
+  }
+
+  gone(): void {
+    clearTimeout(this.#admission);
+    clearTimeout(this.#pause);
+    this.#ended();
   }
 
   /** Ends the stream, because the server ends. */
@@ -182,7 +184,7 @@ class LogStream {
   }
 
   aborted(): void {
-    // Nothing to do: `whenGone` has been called.
+    // Nothing to do: `gone` has been called.
   }
 
   /** Asks whether the client may send, with the node of its first message. */

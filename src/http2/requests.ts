@@ -27,6 +27,10 @@ export class Requests {
   readonly #limits: ConnectionLimits;
   readonly #decoder: HpackDecoder;
   readonly #handler: RequestHandler;
+  /** The head that is being decoded. */
+  #head: RequestHead | undefined;
+  /** One function for all requests. */
+  readonly #onField = (field: HeaderField): void => this.#head?.add(field, this.#limits.headerList);
   lastStreamId = 0;
   /** The last stream that is processed. It is set when the final GOAWAY is sent; later streams are ignored. */
   #acceptUpTo = largestWindow;
@@ -75,9 +79,8 @@ export class Requests {
   /** Reads a header block: of a request, or trailers. Blocks of refused requests change the HPACK table, too. */
   block(streamId: number, endsStream: boolean, source: Buffer, from: number, to: number): void {
     const { headerList, concurrentStreams } = this.#limits;
-    const head = new RequestHead();
-    const onField = (field: HeaderField): void => head.add(field, headerList);
-    this.#decoder.decode(source, from, to, onField);
+    const head = (this.#head = new RequestHead());
+    this.#decoder.decode(source, from, to, this.#onField);
     const open = this.streams.find(streamId);
     if (open !== undefined) return this.#trailers(open, head, endsStream);
     if (this.isIgnored(streamId)) return this.#connection.counts.controlFrame();

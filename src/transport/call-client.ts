@@ -17,6 +17,15 @@ export abstract class CallClient {
     this.session = session;
   }
 
+  /** The path of its method: `/package.Service/Method`. */
+  get path(): string {
+    return this.head.path;
+  }
+
+  get contentType(): string | undefined {
+    return this.head.get('content-type');
+  }
+
   /** `ADDRESS:PORT` of the client, or `unknown` for a Unix socket. */
   get address(): string {
     return this.session.peer;

@@ -27,6 +27,18 @@ export interface CallHandler {
   aborted(): void;
 }
 
+/** Receives the events of a call for its guard. One object for all of them: each call would have four functions. */
+export interface CallFollower {
+  /** The call has ended, and its response was sent. */
+  gone(): void;
+  /** There are bytes to read. */
+  readable(): void;
+  /** The client has sent END_STREAM. */
+  complete(): void;
+  /** Data of requests has arrived. `isIncomplete`: the last request is incomplete. */
+  requestData(isIncomplete: boolean): void;
+}
+
 /** Limits on the messages that are read. */
 export interface ReadLimits {
   /** Maximum length of a message, in bytes. */
@@ -63,10 +75,11 @@ export class CallRequest implements MessageSink {
   isComplete = false;
   /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
   messageBegunAt: number | undefined;
-  onComplete: (() => void) | undefined;
-  /** Called once, when bytes or the end of the request have arrived and there is no handler. */
-  onReadable: (() => void) | undefined;
-  #onRequestBytes: ((isIncomplete: boolean) => void) | undefined;
+  /** Notified when the client has sent END_STREAM. */
+  completeFollower: Pick<CallFollower, 'complete'> | undefined;
+  /** Notified once, when bytes or the end of the request have arrived and there is no handler. */
+  readableFollower: Pick<CallFollower, 'readable'> | undefined;
+  #dataFollower: Pick<CallFollower, 'requestData'> | undefined;
 
   constructor(call: CancellableCall, stream: ServerStream, limits: ReadLimits) {
     this.#call = call;
@@ -108,9 +121,9 @@ export class CallRequest implements MessageSink {
     this.#stream.resumeReading();
   }
 
-  followRequests(callback: (isIncomplete: boolean) => void): void {
-    this.#onRequestBytes = callback;
-    callback(this.#reader.isInside);
+  followRequests(follower: Pick<CallFollower, 'requestData'>): void {
+    this.#dataFollower = follower;
+    follower.requestData(this.#reader.isInside);
   }
 
   /** Tells the handler that the call has ended. An error that it throws harms no other call of the connection. */
@@ -142,13 +155,13 @@ export class CallRequest implements MessageSink {
     const isInside = this.#reader.isInside;
     this.messageBegunAt = isInside ? (this.messageBegunAt ?? performance.now()) : undefined;
     this.#handler?.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
-    this.#onRequestBytes?.(isInside);
+    this.#dataFollower?.requestData(isInside);
   }
 
   ended(): void {
     if (this.#stopped) return;
     this.isComplete = true;
-    this.onComplete?.();
+    this.completeFollower?.complete();
     if (this.#handler === undefined) this.#readable();
     else this.#halfClosed();
   }
@@ -205,8 +218,8 @@ export class CallRequest implements MessageSink {
   }
 
   #readable(): void {
-    const { onReadable } = this;
-    this.onReadable = undefined;
-    onReadable?.();
+    const follower = this.readableFollower;
+    this.readableFollower = undefined;
+    follower?.readable();
   }
 }

@@ -2,34 +2,37 @@ import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
-import { after, longestTimerMs, timerMs } from '../xds/timers/timers.ts';
+import type { LinkedList } from '../xds/small/linked-list.ts';
 import { CallClient } from './call-client.ts';
 import { CallRequest } from './call-request.ts';
-import type { CallHandler } from './call-request.ts';
+import type { CallFollower, CallHandler } from './call-request.ts';
+import { removeDeadline } from './deadlines.ts';
+import type { LimitedCall } from './deadlines.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
+import { isGrpc } from './metadata.ts';
 import { plainResponse } from './response-blocks.ts';
 import { StalledResponse } from './stalled-response.ts';
 import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
 
-// One function for all calls: a timer with a closure would need one for each.
-function exceeded(call: GrpcCall): void {
-  call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'the call exceeded its deadline' });
-}
-
-const grpcType = /^application\/grpc(?:$|[+;])/;
+const noFields: Fields = [];
 
 /** A call: receives messages, and sends messages and a status. */
-export class GrpcCall extends CallClient implements StreamHandler {
+export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
   readonly #stream: ServerStream;
   readonly #request: CallRequest;
   #headersSent = false;
   #responded = false;
   #over = false;
-  #timer: NodeJS.Timeout | undefined;
-  #stopTimer: (() => void) | undefined;
-  #onGone: (() => void) | undefined;
+  #goneFollower: Pick<CallFollower, 'gone'> | undefined;
+  /** True if a message that does not arrive in time, or a response that the client does not accept, ends the call. */
+  isTimed = false;
+  // Only the deadlines of the server write these.
+  timer: NodeJS.Timeout | undefined = undefined;
+  list: LinkedList<LimitedCall> | undefined = undefined;
+  previous: LimitedCall | undefined = undefined;
+  next: LimitedCall | undefined = undefined;
   #stalled: StalledResponse | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, connection: GrpcConnection) {
@@ -46,13 +49,8 @@ export class GrpcCall extends CallClient implements StreamHandler {
   }
 
   /** Bytes of responses that wait for the client's window. */
-  get waitingBytes(): number {
+  get unsentBytes(): number {
     return this.#stream.waitingBytes;
-  }
-
-  /** True if the client speaks gRPC, by its content type. */
-  get isGrpc(): boolean {
-    return this.head.method === 'POST' && grpcType.test(this.head.get('content-type') ?? '');
   }
 
   /** True if further data has to follow, or if data is dropped because the call is over. */
@@ -70,12 +68,9 @@ export class GrpcCall extends CallClient implements StreamHandler {
     this.#request.handleWith(handler);
   }
 
-  /** Ends the call after a time, in ms, unless it is over by then. */
-  cancelAfter(ms: number): void {
-    if (this.#over) return;
-    // A time that Node.js cannot wait for, of 24 days, needs more than one timer.
-    if (ms > longestTimerMs) this.#stopTimer = after(ms, () => exceeded(this));
-    else this.#timer = setTimeout(exceeded, timerMs(ms), this);
+  /** Ends the call, because its deadline has passed. */
+  exceeded(): void {
+    this.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'the call exceeded its deadline' });
   }
 
   /** Makes the client stop once the window of the stream is used up. */
@@ -89,7 +84,7 @@ export class GrpcCall extends CallClient implements StreamHandler {
   }
 
   /** Sends the header block, once: before the first message if it was not called before. */
-  sendHeaders(metadata: Fields = []): void {
+  sendHeaders(metadata: Fields = noFields): void {
     if (this.#headersSent || this.#over) return;
     this.#headersSent = this.#responded = true;
     this.#stream.respond(() => this.session.blocks.headers(metadata));
@@ -116,7 +111,7 @@ export class GrpcCall extends CallClient implements StreamHandler {
     this.#stream.end(() => (this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status)));
     // A response that waits for the client's window uses memory. Until it is sent, the call counts as open.
     if (this.#stream.waitingBytes === 0) return this.#left();
-    this.session.time(this);
+    this.isTimed = true;
     this.#stream.onClosed = () => this.#left();
   }
 
@@ -172,46 +167,46 @@ export class GrpcCall extends CallClient implements StreamHandler {
     return 0;
   }
 
-  /** The same as `waitingBytes`. */
-  get unsentBytes(): number {
-    return this.waitingBytes;
-  }
-
   /** Called when a handler counts its requests itself from now on. It has no effect here. */
   release(): void {
     // Nothing to do: the call does not keep the handler's messages.
   }
 
   /**
-   * Calls back at once, and each time when data has arrived: with true if the last message is incomplete. A later callback
-   * replaces an earlier one.
+   * Calls `requestData` at once, and each time when data has arrived: with true if the last message is incomplete. A later
+   * follower replaces an earlier one.
    */
-  followRequests(callback: (isIncomplete: boolean) => void): void {
-    this.#request.followRequests(callback);
+  followRequests(follower: Pick<CallFollower, 'requestData'>): void {
+    this.#request.followRequests(follower);
   }
 
   /**
-   * Calls back once the call is over and nothing of it waits for the client's window any more. Not called if that is the
-   * case already. A later callback replaces an earlier one.
+   * Calls `gone` once the call is over and nothing of it waits for the client's window any more. Not called if that is the
+   * case already. A later follower replaces an earlier one.
    */
-  whenGone(callback: () => void): void {
-    this.#onGone = callback;
+  whenGone(follower: Pick<CallFollower, 'gone'>): void {
+    this.#goneFollower = follower;
   }
 
-  /** Calls back when the client sends END_STREAM. Not called if the call ends before. */
-  whenComplete(callback: () => void): void {
-    this.#request.onComplete = callback;
+  /** Calls `complete` when the client sends END_STREAM. Not called if the call ends before. */
+  whenComplete(follower: Pick<CallFollower, 'complete'>): void {
+    this.#request.completeFollower = follower;
   }
 
-  /** Calls back once, when data or END_STREAM arrives before the call has a handler. */
-  whenReadable(callback: () => void): void {
-    this.#request.onReadable = callback;
+  /** Calls `readable` once, when data or END_STREAM arrives before the call has a handler. */
+  whenReadable(follower: Pick<CallFollower, 'readable'>): void {
+    this.#request.readableFollower = follower;
+  }
+
+  /** Passes the call to its method. */
+  serve(): void {
+    this.session.serve(this);
   }
 
   /** Ends a call that is not served, with a status of gRPC. A client that does not speak gRPC gets an HTTP status. */
   refuse(code: number, message: string): void {
     if (this.#over || this.#responded) return;
-    if (this.isGrpc) return this.end({ code, message });
+    if (isGrpc(this.head)) return this.end({ code, message });
     this.#responded = true;
     this.#finish();
     this.#stream.end(() => plainResponse(this.head.method === 'POST' ? 415 : 405));
@@ -280,12 +275,10 @@ export class GrpcCall extends CallClient implements StreamHandler {
   #stop(): void {
     this.#over = true;
     this.#request.stop();
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#stopTimer?.();
+    removeDeadline(this);
   }
 
   #left(): void {
-    this.session.over(this);
-    this.#onGone?.();
+    this.#goneFollower?.gone();
   }
 }

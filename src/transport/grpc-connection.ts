@@ -8,7 +8,7 @@ import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { attachSocket } from './attach-socket.ts';
 import { ageOf } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
-import type { GrpcCall } from './grpc-call.ts';
+import { GrpcCall } from './grpc-call.ts';
 import type { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
 import type { ReadBudget } from './message-reader.ts';
@@ -28,6 +28,8 @@ export interface ConnectionParts {
   readonly allBytes: ReadBudget;
   readonly buffers: MessageBuffers;
   request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
+  /** Passes a call to its method. */
+  serve(call: GrpcCall): void;
   /** The connection is closed because of its client: it violated the protocol, or did not take its output. */
   failed(connection: GrpcConnection, reason: FailedConnection): void;
   /** The socket has to close soon. */
@@ -62,8 +64,6 @@ export class GrpcConnection implements ConnectionHandler, Swept {
   #finReceived = false;
   #certificate: PeerCertificate | 'none' | undefined;
   #probed: ((isAlive: boolean) => void) | undefined;
-  /** Calls whose incomplete messages, and responses that wait for the client's window, have a time limit. */
-  #timed: Set<GrpcCall> | undefined;
   // One listener of the socket calls all: Node.js creates four objects for each listener.
   #whenGone: readonly (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
@@ -123,16 +123,6 @@ export class GrpcConnection implements ConnectionHandler, Swept {
   /** Calls back once all that has arrived is processed, before it is answered. Returns false if nothing is being read. */
   afterRead(callback: () => void): boolean {
     return this.#http2.afterRead(callback);
-  }
-
-  /** Ends the call if one of its messages does not arrive in time, or the client accepts no response. */
-  time(call: GrpcCall): void {
-    (this.#timed ??= new Set()).add(call);
-  }
-
-  /** Must be called when a call is over. */
-  over(call: GrpcCall): void {
-    this.#timed?.delete(call);
   }
 
   /**
@@ -202,6 +192,11 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     }
   }
 
+  /** Passes a call to its method. */
+  serve(call: GrpcCall): void {
+    this.#parts.serve(call);
+  }
+
   // Called by the HTTP/2 connection
 
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined {
@@ -263,7 +258,8 @@ export class GrpcConnection implements ConnectionHandler, Swept {
 
   #sweepCalls(now: number): void {
     const { messageMs, stallMs } = this.#parts.times;
-    for (const call of this.#timed ?? []) {
+    for (const { handler: call } of this.#http2.requests.streams.all()) {
+      if (!(call instanceof GrpcCall) || !call.isTimed) continue;
       if (call.isStalled(now, stallMs)) {
         call.giveUp();
         continue;

@@ -13,16 +13,18 @@ import { bindServer } from './bind-server.ts';
 import type { Binding, ServerTls } from './bind-server.ts';
 import { defaultTimes, sweepEvery } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
+import { Deadlines } from './deadlines.ts';
 import { GrpcCall } from './grpc-call.ts';
 import { GrpcConnection } from './grpc-connection.ts';
 import type { ConnectionParts, FailedConnection } from './grpc-connection.ts';
 import { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
+import { isGrpc } from './metadata.ts';
 import { serveCall } from './service-call.ts';
 import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
 import { Sweep } from './sweep.ts';
-import { coarseTime, parseTimeout } from './timeout.ts';
+import { parseTimeout } from './timeout.ts';
 import type { AcceptorMaterial } from './tls-acceptor.ts';
 import { UnaryCall } from './unary-call.ts';
 import type { UnaryHandler } from './unary-call.ts';
@@ -48,15 +50,10 @@ export interface GrpcServerOptions {
   readonly afterBufferUse?: ((bytes: Buffer) => void) | undefined;
 }
 
-/** Receives all calls before they are served. `serve` passes the call to its method. */
+/** Receives all calls before they are served. */
 export interface ServerGuard {
-  /** A call has arrived. Without a call of `serve`, the method is not called: end the call yourself (`refuse`). */
-  enter(
-    connection: GrpcConnection,
-    call: GrpcCall,
-    head: { readonly path: string; readonly contentType: string | undefined },
-    serve: () => void,
-  ): void;
+  /** A call has arrived. Call its `serve`, which passes it to its method, or end it yourself (`refuse`). */
+  enter(connection: GrpcConnection, call: GrpcCall): void;
   /** The connection is closed because of its client. */
   failed(connection: GrpcConnection, reason: FailedConnection): void;
 }
@@ -83,6 +80,7 @@ export class GrpcServer {
   readonly #connections = new Set<GrpcConnection>();
   readonly #sweep = new Sweep<GrpcConnection>();
   readonly #bindings: Binding[] = [];
+  readonly #deadlines = new Deadlines();
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
   #guard: ServerGuard | undefined;
@@ -107,6 +105,7 @@ export class GrpcServer {
       allBytes: createBudget(options.unfinishedBytes?.all ?? 256 * mebibyte),
       buffers: new MessageBuffers(options.afterBufferUse),
       request: (connection, stream, head) => this.#request(connection, stream, head),
+      serve: (call) => this.#serve(call),
       failed: (connection, reason) => this.#guard?.failed(connection, reason),
       closing: (connection) => this.#sweep.hurry(connection),
     };
@@ -249,19 +248,16 @@ export class GrpcServer {
 
   #request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler {
     const call = new GrpcCall(stream, head, connection);
-    if (this.#guard === undefined) this.#serve(connection, call);
-    else {
-      const guarded = { path: head.path, contentType: head.get('content-type') };
-      this.#guard.enter(connection, call, guarded, () => this.#serve(connection, call));
-    }
+    if (this.#guard === undefined) this.#serve(call);
+    else this.#guard.enter(connection, call);
     return call;
   }
 
-  #serve(connection: GrpcConnection, call: GrpcCall): void {
+  #serve(call: GrpcCall): void {
     if (call.isOver) return;
     const { head } = call;
     const method = this.#methods.get(head.path);
-    if (!call.isGrpc || method === undefined) return call.refuse(grpcStatus.UNIMPLEMENTED, 'unknown method');
+    if (!isGrpc(head) || method === undefined) return call.refuse(grpcStatus.UNIMPLEMENTED, 'unknown method');
     const encoding = head.get('grpc-encoding');
     if (encoding !== undefined && encoding !== 'identity') {
       const message = 'the server does not accept compressed messages';
@@ -270,7 +266,7 @@ export class GrpcServer {
     const timeoutMs = this.#limitTime(call);
     if (call.isOver) return;
     if (method.kind === 'stream') return startStream(method.handler, call);
-    connection.time(call);
+    call.isTimed = true;
     if (method.kind === 'unary') return call.handleWith(new UnaryCall(call, method.handler));
     const deadline = Number.isFinite(timeoutMs) ? new Date(Date.now() + timeoutMs) : timeoutMs;
     serveCall(call, method.definition, method.implementation, deadline);
@@ -285,7 +281,7 @@ export class GrpcServer {
       call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
       return 0;
     }
-    call.cancelAfter(coarseTime(ms));
+    this.#deadlines.add(call, ms);
     return ms;
   }
 }

@@ -1,8 +1,10 @@
 import type { HeaderField } from '../http2/hpack/header-field.ts';
+import type { RequestHead } from '../http2/request-head.ts';
 import type { Fields } from './status.ts';
 
 /** Header fields of the protocol, which are not metadata. */
 const reserved = /^(?:grpc-.*|content-type|te|content-length|user-agent)$/;
+const grpcType = /^application\/grpc(?:$|[+;])/;
 /** Maximum length of a metadata value of a response, in bytes. */
 const maxValueLength = 8192;
 
@@ -42,6 +44,11 @@ export class CallMetadata {
  */
 export function metadataOf(fields: readonly HeaderField[]): CallMetadata {
   return new CallMetadata(fields);
+}
+
+/** Returns true if the client speaks gRPC, by its method and content type. */
+export function isGrpc(head: RequestHead): boolean {
+  return head.method === 'POST' && grpcType.test(head.get('content-type') ?? '');
 }
 
 function isMetadata(name: string): boolean {

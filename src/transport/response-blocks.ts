@@ -14,6 +14,8 @@ const headersAfterOne = Buffer.concat([statusOk, encodeIndexed(newest)]);
 const headersAfterTwo = Buffer.concat([statusOk, encodeIndexed(newest + 1)]);
 const trailersAfterTwo = encodeIndexed(newest);
 
+const noFields: Fields = [];
+
 /** A table size that both entries fit into, with a margin. */
 const enoughTable = 4096;
 /** Maximum length of a status message, in characters: it is for people. */
@@ -34,7 +36,7 @@ export class ResponseBlocks {
   }
 
   /** Returns the header block that begins a response. */
-  headers(metadata: Fields = []): Uint8Array {
+  headers(metadata: Fields = noFields): Uint8Array {
     const prefix = this.#tableUpdate();
     let block: Uint8Array;
     if (!this.#mayIndex) block = plainHeaders;
@@ -87,7 +89,7 @@ function statusBlock({ code, message }: GrpcStatus): Uint8Array {
   return Buffer.concat([status, encodeLiteral('grpc-message', percentEncoded(message), 'none')]);
 }
 
-function join(prefix: Uint8Array | undefined, block: Uint8Array, fields: Fields = []): Uint8Array {
+function join(prefix: Uint8Array | undefined, block: Uint8Array, fields: Fields = noFields): Uint8Array {
   if (prefix === undefined && fields.length === 0) return block;
   const more = fields.map(([name, value]) => encodeLiteral(name, value, 'none'));
   return Buffer.concat([...(prefix === undefined ? [] : [prefix]), block, ...more]);

@@ -139,7 +139,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
       if (callback !== undefined) this.#protect(callback);
       this.emit('drain');
     });
-    return this.#call.waitingBytes === 0;
+    return this.#call.unsentBytes === 0;
   }
 
   end(metadata?: unknown): this {

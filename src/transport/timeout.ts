@@ -15,14 +15,3 @@ export function parseTimeout(text: string): number | undefined {
   const unit = units[text.slice(-1)];
   return unit !== undefined && /^\d{1,8}[HMSmun]$/.test(text) ? Number(text.slice(0, -1)) * unit : undefined;
 }
-
-const coarseFromMs = 2000;
-const coarseMs = 250;
-
-/**
- * Rounds longer times up to quarters of a second. The `grpc-timeout` of nearly each call has another number of ms, and
- * Node.js keeps a list of timers for each number. The client counts its time itself.
- */
-export function coarseTime(ms: number): number {
-  return ms < coarseFromMs ? ms : Math.ceil(ms / coarseMs) * coarseMs;
-}

@@ -150,9 +150,9 @@ test('empty messages that wait for a handler: each counts with the memory of its
   using rig = await startRig({ chat: () => started.resolve(undefined) });
   let call: GrpcCall | undefined;
   rig.server.guardWith({
-    enter(_, entered, __, serve) {
+    enter(_, entered) {
       call = entered;
-      serve();
+      entered.serve();
     },
     failed: () => undefined,
   });

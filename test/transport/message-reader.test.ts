@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
 import { MessageBuffers } from '../../src/transport/message-buffers.ts';
 import { MessageReader, createBudget } from '../../src/transport/message-reader.ts';
-import { coarseTime, parseTimeout } from '../../src/transport/timeout.ts';
+import { parseTimeout } from '../../src/transport/timeout.ts';
 import { framed } from './rig.ts';
 
 /** Reads a body in parts. Each part has a buffer that is overwritten after it was read. */
@@ -156,16 +156,5 @@ suite('grpc-timeout', () => {
     ['1s', undefined],
   ] as const) {
     test(`${JSON.stringify(text)}: is ${ms} ms`, () => assert.equal(parseTimeout(text), ms));
-  }
-
-  for (const [ms, coarse] of [
-    [0.5, 0.5],
-    [1999, 1999],
-    [2000, 2000],
-    [2001, 2250],
-    [2250, 2250],
-    [2250.1, 2500],
-  ] as const) {
-    test(`${ms} ms: is counted as ${coarse} ms`, () => assert.equal(coarseTime(ms), coarse));
   }
 });

@@ -28,7 +28,7 @@ suite('reading of requests', () => {
     });
     // The call is served once its first bytes have arrived.
     rig.server.guardWith({
-      enter: (_, call, __, serve) => call.whenReadable(() => turn.resolve(serve)),
+      enter: (_, call) => call.whenReadable({ readable: () => turn.resolve(() => call.serve()) }),
       failed: () => undefined,
     });
     const stream = openCall(rig.session(), path);

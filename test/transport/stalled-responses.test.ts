@@ -56,10 +56,10 @@ suite('response that waits for the window of the client', () => {
     const left: GrpcCall[] = [];
     let entered: GrpcCall | undefined;
     const guard: ServerGuard = {
-      enter(_, call, __, serve) {
+      enter(_, call) {
         entered = call;
-        call.whenGone(() => left.push(call));
-        serve();
+        call.whenGone({ gone: () => left.push(call) });
+        call.serve();
       },
       failed: () => undefined,
     };
@@ -84,9 +84,9 @@ suite('response that waits for the window of the client', () => {
     let gone = 0;
     using rig = await startRig(handlers);
     rig.server.guardWith({
-      enter(_, call, __, serve) {
-        call.whenGone(() => (gone += 1));
-        serve();
+      enter(_, call) {
+        call.whenGone({ gone: () => (gone += 1) });
+        call.serve();
       },
       failed: () => undefined,
     });

@@ -41,7 +41,7 @@ test('clients that read nothing, above the memory for all connections: are close
   using rig = await startRig({ repeat, chat }, { unsentBytes: 32 * mebibyte });
   const reasons: string[] = [];
   rig.server.guardWith({
-    enter: (_, __, ___, serve) => serve(),
+    enter: (_, call) => call.serve(),
     failed: (_, reason) => void reasons.push(reason),
   });
   const honest = openCall(rig.session(), echo.chat.path);

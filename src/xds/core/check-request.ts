@@ -104,8 +104,9 @@ function checkNames<Request extends XdsRequest>(
   let [count, bytes] = [after.size, bytesOf(after)];
   for (const [other, { subscription }] of types.entries()) {
     if (other === typeUrl) continue;
-    count += subscription.names.size;
-    bytes += bytesOf(subscription.names);
+    const { names: others } = subscription;
+    count += others.size;
+    bytes += bytesOf(others);
   }
   if (count > limits.names) return exhausted(`more than ${limits.names} resource names on one stream`);
   if (bytes <= limits.nameBytes) return undefined;

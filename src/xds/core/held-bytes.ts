@@ -25,18 +25,22 @@ export function memoryOfName(name: string, quoted = ''): number {
   return Buffer.byteLength(name) + Buffer.byteLength(quoted) + nameOverhead;
 }
 
-/** Returns the part of a stream's memory that counts, in bytes. `types` has the memory of the names by type URL. */
-export function countedMemory(texts: Iterable<string>, types: Iterable<readonly [string, number]>): number {
-  let sum = bytesOf(texts);
-  for (const [typeUrl, names] of types) sum += Buffer.byteLength(typeUrl) + typeOverhead + names;
-  return Math.max(0, sum - freeBytes);
+/** Returns the memory of a type on a stream, with that of its names, in bytes. */
+export function memoryOfType(typeUrl: string, names: number): number {
+  return Buffer.byteLength(typeUrl) + typeOverhead + names;
+}
+
+/** Returns the part of a stream's memory that counts, in bytes. */
+export function countedPart(memory: number): number {
+  return Math.max(0, memory - freeBytes);
 }
 
 /** Returns the part of the memory of a decoded request that counts while it waits, in bytes. */
 export function memoryOfRequest(request: XdsRequest): number {
   const { id, cluster, metadata, userAgentName, userAgentVersion } = request.node ?? anonymousNode;
   const texts = [id, cluster, JSON.stringify(metadata), userAgentName, userAgentVersion, request.nonce];
-  return countedMemory([...texts, request.error?.message ?? ''], [[request.typeUrl, namesIn(request)]]);
+  const memory = bytesOf(texts) + Buffer.byteLength(request.error?.message ?? '');
+  return countedPart(memory + memoryOfType(request.typeUrl, namesIn(request)));
 }
 
 function namesIn(request: XdsRequest): number {

@@ -32,7 +32,6 @@ export function createNamedSubscription(context: TypeContext, first: XdsRequest)
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function.
 class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
-  readonly names = new Set<string>();
   readonly tracked: TrackedResources = createTrackedResources();
   readonly deliveries: Deliveries;
   readonly #context: TypeContext;
@@ -59,6 +58,12 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     );
   }
 
+  get names(): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const [name, { isSubscribed }] of this.tracked.entries) if (isSubscribed) names.add(name);
+    return names;
+  }
+
   get heldBytes(): number {
     const only = this.tracked.onlyName;
     if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted);
@@ -72,12 +77,13 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   }
 
   subscribe(name: string, quoted?: string): void {
-    this.names.add(name);
-    this.tracked.requireReply(name, quoted);
+    this.tracked.requireReply(name, quoted).isSubscribed = true;
   }
 
   unsubscribe(name: string): void {
-    if (!this.names.delete(name)) return;
+    const tracked = this.tracked.get(name);
+    if (tracked?.isSubscribed !== true) return;
+    tracked.isSubscribed = false;
     // A client that keeps its wildcard cannot know whether the wildcard covers the name, so it needs a reply.
     if (this.#hasWildcard) this.tracked.requireReply(name);
     else this.deliveries.drop(name);
@@ -97,7 +103,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     this.#hasWildcard = false;
     this.#expandPending = false;
     this.#wildcardReplyPending = false;
-    for (const name of this.tracked.names) if (!this.names.has(name)) this.deliveries.drop(name);
+    for (const name of this.tracked.names) if (!this.isSubscribed(name)) this.deliveries.drop(name);
   }
 
   changed(change: Change, set: ResourceSet | undefined): void {
@@ -124,11 +130,11 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   }
 
   isSubscribed(name: string): boolean {
-    return this.names.has(name);
+    return this.tracked.get(name)?.isSubscribed === true;
   }
 
   target(set: ResourceSet, name: string): Resource | undefined {
-    return this.names.has(name) ? lookup(set, name) : wildcardTarget(set, name);
+    return this.isSubscribed(name) ? lookup(set, name) : wildcardTarget(set, name);
   }
 
   encode(deliveries: readonly Delivery[], set: ResourceSet | undefined): Frame {
@@ -150,8 +156,8 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     this.#expandPending = false;
     for (const name of wildcardNames(set)) {
       // Keep a pending reply: it may carry the version that the client quoted.
-      if (!this.names.has(name) && this.tracked.get(name)?.pending !== 'reply')
-        this.tracked.requireReply(name);
+      const tracked = this.tracked.get(name);
+      if (tracked?.isSubscribed !== true && tracked?.pending !== 'reply') this.tracked.requireReply(name);
     }
   }
 

@@ -4,7 +4,7 @@ import { createDeltaType } from './delta-type.ts';
 import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
-import { countedMemory } from './held-bytes.ts';
+import { countedPart, memoryOfType } from './held-bytes.ts';
 import { unknownPeer } from './peer.ts';
 import type { XdsPeer } from './peer.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
@@ -71,6 +71,7 @@ export interface StreamOrigin {
 }
 
 const unknownOrigin: StreamOrigin = { origin: '' };
+const noGrant: Grant = {};
 
 /** Creates the session of a delta stream. */
 export function createDeltaSession(
@@ -78,7 +79,7 @@ export function createDeltaSession(
   observe: Observe,
   from: StreamOrigin = unknownOrigin,
 ): Session<DeltaRequest> {
-  return createSession('delta', context, observe, from, createDeltaType);
+  return new StreamSession(deltaKind, context, observe, from);
 }
 
 /** Creates the session of a SotW stream. */
@@ -87,37 +88,32 @@ export function createSotwSession(
   observe: Observe,
   from: StreamOrigin = unknownOrigin,
 ): Session<SotwRequest> {
-  return createSession('sotw', context, observe, from, (type, first) =>
+  return new StreamSession(sotwKind, context, observe, from);
+}
+
+/** What the sessions of a protocol have in common. */
+interface SessionKind<Request extends XdsRequest> {
+  readonly protocol: Protocol;
+  readonly createType: (context: TypeContext, first: Request) => TypeState<Request>;
+}
+
+const deltaKind: SessionKind<DeltaRequest> = { protocol: 'delta', createType: createDeltaType };
+
+const sotwKind: SessionKind<SotwRequest> = {
+  protocol: 'sotw',
+  createType: (type, first) =>
     (type.options.fullState ?? fullStateTypeUrls.has(type.typeUrl))
       ? createFullStateType(type, first)
       : createSotwType(type, first),
-  );
-}
-
-function createSession<Request extends XdsRequest>(
-  protocol: Protocol,
-  context: SessionContext,
-  observe: Observe,
-  from: StreamOrigin,
-  createType: CreateType<Request>,
-): Session<Request> {
-  return new StreamSession({ protocol, context, observe, from, createType });
-}
-
-type CreateType<Request extends XdsRequest> = (context: TypeContext, first: Request) => TypeState<Request>;
-
-interface SessionParts<Request extends XdsRequest> {
-  readonly protocol: Protocol;
-  readonly context: SessionContext;
-  readonly observe: Observe;
-  readonly from: StreamOrigin;
-  readonly createType: CreateType<Request>;
-}
+};
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function. An
 // object literal with getters has its own hidden class, so V8 would look up every property.
 class StreamSession<Request extends XdsRequest> implements Session<Request> {
-  readonly #parts: SessionParts<Request>;
+  readonly #kind: SessionKind<Request>;
+  readonly #context: SessionContext;
+  readonly #observe: Observe;
+  readonly #from: StreamOrigin;
   readonly #frames: StreamFrames;
   readonly #types = new SmallMap<string, TypeState<Request>>();
   #peer: Peer | undefined;
@@ -125,9 +121,12 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   #wakeAt: number | undefined;
   heldBytes = 0;
 
-  constructor(parts: SessionParts<Request>) {
-    this.#parts = parts;
-    this.#frames = framesOfStream(parts.protocol, parts.context.frames);
+  constructor(kind: SessionKind<Request>, context: SessionContext, observe: Observe, from: StreamOrigin) {
+    this.#kind = kind;
+    this.#context = context;
+    this.#observe = observe;
+    this.#from = from;
+    this.#frames = framesOfStream(kind.protocol, context.frames);
   }
 
   get wakeAt(): number | undefined {
@@ -138,13 +137,13 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     return this.#peer;
   }
 
-  request(request: Request, now: number, grant: Grant = {}): RequestError | undefined {
-    const { context, observe, from } = this.#parts;
+  request(request: Request, now: number, grant: Grant = noGrant): RequestError | undefined {
+    const from = this.#from;
     const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
     const known = this.#types.get(typeUrl);
     // The usual ACK or NACK of delta. It adds nothing, so no limit can be exceeded.
     if (known !== undefined && !changesNames(request)) {
-      observe({ kind: 'request', typeUrl, request: known.request(request, now) });
+      this.#observe({ kind: 'request', typeUrl, request: known.request(request, now) });
       return undefined;
     }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
@@ -154,21 +153,21 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
       serviceType: from.serviceType,
       newPeer: this.#peer === undefined ? peer : undefined,
       types: this.#types,
-      limits: context.limits,
+      limits: this.#context.limits,
     });
     if (error !== undefined) return error;
     this.#peer = peer;
     this.#client ??= { nodeId: peer.nodeId, origin: grant.identity ?? from.origin };
     const type = known ?? this.#newType(typeUrl, request, this.#client);
     if (known === undefined) this.#types.set(typeUrl, type);
-    observe({ kind: 'request', typeUrl, request: type.request(request, now) });
+    this.#observe({ kind: 'request', typeUrl, request: type.request(request, now) });
     if (changesNames(request)) this.#measure(peer);
     return undefined;
   }
 
   changed(change: Change): void {
     if (this.#peer === undefined) return;
-    const set = this.#parts.context.view.get(this.#peer.group, change.typeUrl);
+    const set = this.#context.view.get(this.#peer.group, change.typeUrl);
     this.#types.get(change.typeUrl)?.subscription.changed(change, set);
   }
 
@@ -192,7 +191,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     { subscription }: TypeState<Request>,
     now: number,
   ): Frame | undefined {
-    const response = subscription.take(this.#parts.context.view.get(group, typeUrl), now);
+    const response = subscription.take(this.#context.view.get(group, typeUrl), now);
     if (response !== undefined) return response;
     const { wakeAt } = subscription;
     if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
@@ -200,21 +199,20 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   #peerOf(node: XdsNode, { group }: Grant): Peer {
-    const { context, from } = this.#parts;
-    return peerOf(node, group ?? context.groupOf(node, from.peer ?? unknownPeer));
+    return peerOf(node, group ?? this.#context.groupOf(node, this.#from.peer ?? unknownPeer));
   }
 
   #newType(typeUrl: string, first: Request, client: ClientIdentity): TypeState<Request> {
-    const { context, observe, createType } = this.#parts;
+    const context = this.#context;
     const { memory, limits } = context;
-    return createType(
+    return this.#kind.createType(
       {
         typeUrl,
         options: context.optionsOf(typeUrl),
         ackTimeoutMs: limits.ackTimeoutMs,
         memory,
         client,
-        observe,
+        observe: this.#observe,
         frames: this.#frames,
       },
       first,
@@ -222,16 +220,10 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   #measure({ nodeId, group, userAgent }: Peer): void {
-    const single = this.#types.onlyKey;
-    if (single !== undefined) {
-      const names = this.#types.get(single)?.subscription.heldBytes ?? 0;
-      this.heldBytes = countedMemory([nodeId, group, userAgent], [[single, names]]);
-      return;
-    }
-    const types = Iterator.from(this.#types.entries()).map(
-      ([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const,
-    );
-    this.heldBytes = countedMemory([nodeId, group, userAgent], types);
+    let memory = Buffer.byteLength(nodeId) + Buffer.byteLength(group) + Buffer.byteLength(userAgent);
+    for (const [typeUrl, { subscription }] of this.#types.entries())
+      memory += memoryOfType(typeUrl, subscription.heldBytes);
+    this.heldBytes = countedPart(memory);
   }
 }
 

@@ -10,6 +10,8 @@ type PendingReason = 'none' | 'change' | 'restore' | 'reply';
 
 /** The state of one name on one stream. */
 export interface TrackedResource {
+  /** True if the client subscribed to the name explicitly, not by a wildcard. */
+  isSubscribed: boolean;
   pending: PendingReason;
   /** The version that a delta client quoted, until it is compared. */
   quoted: string | undefined;
@@ -44,8 +46,11 @@ export interface TrackedResources {
   get(name: string): TrackedResource | undefined;
   /** Forgets a name. Returns false if it is absent. */
   delete(name: string): boolean;
-  /** Schedules a reply to a subscription. No reply is sent if the client quotes the current version. */
-  requireReply(name: string, quoted?: string): void;
+  /**
+   * Schedules a reply to a subscription. No reply is sent if the client quotes the current version. Returns the state of
+   * the name.
+   */
+  requireReply(name: string, quoted?: string): TrackedResource;
   /** Schedules a check of a name whose resource may have changed. */
   recheck(name: string): void;
   /** Schedules the restoration of the accepted version of a name. */
@@ -107,10 +112,11 @@ class TrackedResourceTable implements TrackedResources {
     return this.#resources.delete(name);
   }
 
-  requireReply(name: string, quoted?: string): void {
+  requireReply(name: string, quoted?: string): TrackedResource {
     const tracked = this.#mark(name, 'reply');
     if (quoted === undefined) tracked.quoted = undefined;
     else noteQuoted(tracked, name, quoted);
+    return tracked;
   }
 
   recheck(name: string): void {
@@ -138,6 +144,7 @@ class TrackedResourceTable implements TrackedResources {
 
 function newTrackedResource(): TrackedResource {
   return {
+    isSubscribed: false,
     pending: 'none',
     quoted: undefined,
     held: undefined,

@@ -64,7 +64,7 @@ export interface TypeState<Request extends SotwRequest | DeltaRequest> {
 
 /** The subscription to one type on one stream, and the responses that are due. */
 export interface Subscription {
-  /** The names that the client subscribed to explicitly, without those of the wildcard. */
+  /** The names that the client subscribed to explicitly, without those of the wildcard. Takes time for each name. */
   readonly names: ReadonlySet<string>;
   /** Memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each name. */
   readonly heldBytes: number;

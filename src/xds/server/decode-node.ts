@@ -16,6 +16,11 @@ const valueTags = { string: 26 };
 const buildVersionTags = { version: 10 };
 const semanticVersionTags = { major: 8, minor: 16, patch: 24 };
 
+/** The metadata of most nodes. An object without a prototype is a table, which takes 200 bytes. */
+const noMetadata: Readonly<Record<string, unknown>> = Object.freeze(
+  Object.create(null) as Record<string, unknown>,
+);
+
 /**
  * Creates a decoder that reads of a node its id, cluster and user agent, and the metadata fields that are strings
  * and have one of the given names. It skips everything else without creating objects: a node may have 40,000
@@ -24,8 +29,13 @@ const semanticVersionTags = { major: 8, minor: 16, patch: 24 };
 export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => XdsNode {
   const wanted = names.map((name) => ({ name, bytes: Buffer.from(name) }));
 
-  function readMetadata(struct: Buffer, into: Record<string, unknown>): void {
+  /** Adds the wanted fields to those that were found before; `undefined`: none. */
+  function readMetadata(
+    struct: Buffer,
+    before: Record<string, unknown> | undefined,
+  ): Record<string, unknown> | undefined {
     const cursor = createCursor(struct);
+    let into = before;
     while (cursor.at < struct.length) {
       const tag = cursor.varint();
       if (tag !== structTags.entry) {
@@ -42,13 +52,16 @@ export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => 
       }
       if (cursor.at !== entryEnd) throw new Error('an entry of the metadata has a wrong length');
       const found = wanted.find(({ bytes }) => isAt(struct, bytes, keyStart, keyEnd));
-      if (found !== undefined) into[found.name] = readString(struct.subarray(valueStart, valueEnd));
+      if (found === undefined) continue;
+      into ??= Object.create(null) as Record<string, unknown>;
+      into[found.name] = readString(struct.subarray(valueStart, valueEnd));
     }
+    return into;
   }
 
   return (bytes) => {
     const reader = createWireReader(bytes);
-    const metadata = Object.create(null) as Record<string, unknown>;
+    let metadata: Record<string, unknown> | undefined;
     let [id, cluster, userAgentName] = ['', '', ''];
     let userAgentVersion: string | undefined;
     let buildVersion = '';
@@ -62,7 +75,7 @@ export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => 
           cluster = reader.string();
           break;
         case nodeTags.metadata:
-          readMetadata(reader.bytes(), metadata);
+          metadata = readMetadata(reader.bytes(), metadata);
           break;
         case nodeTags.userAgentName:
           userAgentName = reader.string();
@@ -78,7 +91,8 @@ export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => 
       }
     }
     if (!reader.sound) throw new Error('the node cannot be decoded');
-    return { id, cluster, metadata, userAgentName, userAgentVersion: userAgentVersion ?? buildVersion };
+    userAgentVersion ??= buildVersion;
+    return { id, cluster, metadata: metadata ?? noMetadata, userAgentName, userAgentVersion };
   };
 }
 

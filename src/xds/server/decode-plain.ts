@@ -64,7 +64,10 @@ const readTypeUrl: FieldReader = (reader, fields) => {
 };
 
 const readName: FieldReader = (reader, fields) => {
-  (fields.names ??= []).push(reader.string());
+  const name = reader.string();
+  // Not `push` for the first, which reserves room for 17 entries.
+  if (fields.names === undefined) fields.names = [name];
+  else fields.names.push(name);
   return true;
 };
 

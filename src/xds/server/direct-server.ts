@@ -1,12 +1,12 @@
 import type { ServiceDefinition, UntypedServiceImplementation, status } from '@grpc/grpc-js';
 import type { FailedSession } from './client-connections.ts';
-import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
+import type { GuardedSession, GuardedStream } from './guarded.ts';
 import type { StreamLink } from './stream-link.ts';
 
-/** Receives each call before its method. `serve` passes the call on to the method. */
+/** Receives each call before its method. */
 export interface CallGuard {
-  /** A call has arrived. Without a call of `serve`, its method is not called. */
-  enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
+  /** A call has arrived. Without a call of its `serve`, its method is not called. */
+  enter(session: GuardedSession, stream: GuardedStream): void;
   /** The connection is closed: its client violated the protocol, or did not take what it was sent. */
   failed(session: GuardedSession, reason: FailedSession): void;
 }

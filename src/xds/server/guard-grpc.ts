@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { constants } from 'node:http2';
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Server, status } from '@grpc/grpc-js';
-import type { GuardedSession, GuardedStream } from './guarded.ts';
+import type { GuardedSession, GuardedStream, StreamFollower } from './guarded.ts';
 import { MessageBounds } from './message-bounds.ts';
 import { copyArrivals, stopCopying } from './own-bytes.ts';
 import type { StreamGuard } from './stream-guard.ts';
@@ -48,10 +48,10 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
     if (session === undefined) return;
     // Without a listener, an error of a stream would end the process. 'close' reports the end of the stream.
     stream.on('error', ignore);
-    const head = { path: headers[':path'] ?? '', contentType: headers['content-type'] };
-    guard.enter(guardedSession(session), new Http2GuardedStream(stream), head, () => {
+    const serveAll = (): void => {
       for (const serve of served) serve.call(listener, stream, headers, ...rest);
-    });
+    };
+    guard.enter(guardedSession(session), new Http2GuardedStream(stream, headers, serveAll));
   });
 }
 
@@ -95,11 +95,17 @@ class Http2GuardedSession implements GuardedSession {
 }
 
 class Http2GuardedStream implements GuardedStream {
+  readonly path: string;
+  readonly contentType: string | undefined;
+  readonly serve: () => void;
   readonly #stream: ServerHttp2Stream;
   /** `undefined` until the requests are followed. */
   #bounds: MessageBounds | undefined;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, serve: () => void) {
+    this.path = headers[':path'] ?? '';
+    this.contentType = headers['content-type'];
+    this.serve = serve;
     this.#stream = stream;
     copyArrivals(stream);
   }
@@ -124,27 +130,27 @@ class Http2GuardedStream implements GuardedStream {
     return this.#stream.headersSent;
   }
 
-  whenGone(callback: () => void): void {
-    this.#stream.once('close', callback);
+  whenGone(follower: Pick<StreamFollower, 'gone'>): void {
+    this.#stream.once('close', () => follower.gone());
   }
 
-  whenComplete(callback: () => void): void {
-    this.#stream.once('end', callback);
+  whenComplete(follower: Pick<StreamFollower, 'complete'>): void {
+    this.#stream.once('end', () => follower.complete());
   }
 
-  whenReadable(callback: () => void): void {
-    this.#stream.once('readable', callback);
+  whenReadable(follower: Pick<StreamFollower, 'readable'>): void {
+    this.#stream.once('readable', () => follower.readable());
   }
 
   release(): void {
     stopCopying(this.#stream);
   }
 
-  followRequests(callback: (isIncomplete: boolean) => void): void {
+  followRequests(follower: Pick<StreamFollower, 'requestData'>): void {
     const bounds = (this.#bounds = new MessageBounds());
     this.#stream.on('data', (chunk: Buffer) => {
       bounds.read(chunk);
-      callback(bounds.held > 0);
+      follower.requestData(bounds.held > 0);
     });
   }
 

@@ -1,8 +1,10 @@
-import { status } from '@grpc/grpc-js';
 import type { ClientConnection, ClientConnections, FailedSession } from './client-connections.ts';
-import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
+import { LinkedList } from '../small/linked-list.ts';
+import type { ListEntry } from '../small/linked-list.ts';
+import type { GuardedSession, GuardedStream, StreamFollower } from './guarded.ts';
 import type { RefusedStream } from './observer.ts';
 import type { Gate, Opening } from './gate.ts';
+import { refusedStatus } from './refused-status.ts';
 
 /** A method of the server, with what its budgets need. */
 export interface GuardedMethod {
@@ -46,8 +48,8 @@ export const defaultGuardLimits: StreamGuardLimits = {
 
 /** Stands between HTTP/2 and gRPC. A stream reaches gRPC once its client has sent data and its turn has come. */
 export interface StreamGuard {
-  /** Accepts a new stream. `serve` passes it to gRPC. */
-  enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
+  /** Accepts a new stream. */
+  enter(session: GuardedSession, stream: GuardedStream): void;
   /** Reports that the transport closed a connection because of its client. */
   failed(session: GuardedSession, reason: FailedSession): void;
   /** Refuses the xDS streams that are not served yet. */
@@ -67,15 +69,15 @@ const checkEveryMs = 250;
 export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
   /** Streams that wait for data or the end from their client, the oldest first. */
-  const awaitingClient = new Set<Arrival>();
-  /** Streams whose bytes are counted periodically: xDS streams that wait for their turn, and all other calls. */
-  const counted = new Set<Arrival>();
+  const awaitingClient = new LinkedList<Arrival>();
+  /** Streams that do not: xDS streams that wait for their turn, and all other calls. */
+  const others = new LinkedList<Arrival>();
   let timer: NodeJS.Timeout | undefined;
   let isClosing = false;
 
   function refuse(arrival: Arrival, reason: RefusedStream): void {
     refused(reason);
-    arrival.stream.refuse(...statusOf(reason));
+    arrival.stream.refuse(...refusedStatus(reason, options));
     if (arrival.stream.isGone) return;
     // A client that gets the status ends the stream. Resetting it at once could overtake the status.
     arrival.renew();
@@ -84,37 +86,19 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     startChecking();
   }
 
-  function statusOf(reason: RefusedStream): [status, string] {
-    const seconds = limits.requestTimeoutMs / 1000;
-    switch (reason) {
-      case 'draining':
-        return [status.UNAVAILABLE, 'the server is shutting down'];
-      case 'too-many':
-        return [status.RESOURCE_EXHAUSTED, `more than ${options.maxStreams} streams`];
-      case 'too-many-calls':
-        return [
-          status.RESOURCE_EXHAUSTED,
-          `more than ${limits.connectionCalls} calls at once on one connection`,
-        ];
-      case 'unknown-method':
-        return [status.UNIMPLEMENTED, 'the server has no such method'];
-      case 'no-request':
-        return [status.DEADLINE_EXCEEDED, `no complete request within ${seconds} s`];
-    }
-  }
-
   function admit(arrival: Arrival): void {
     awaitingClient.delete(arrival);
     if (arrival.stream.isGone) return;
     const isXds = arrival.method.kind === 'xds';
     if (isXds && options.full()) return refuse(arrival, 'too-many');
-    track(arrival);
     (isXds ? gate : callGate).enter(arrival);
+    // From its beginning on, an xDS stream counts its bytes itself.
+    if (!(isXds && arrival.isServed) && !arrival.hasLeft && arrival.list === undefined) track(arrival);
   }
 
   function leave(arrival: Arrival): void {
-    awaitingClient.delete(arrival);
-    counted.delete(arrival);
+    arrival.hasLeft = true;
+    arrival.list?.delete(arrival);
     arrival.count(0);
     (arrival.method.kind === 'xds' ? gate : callGate).leave(arrival);
     if (arrival.method.kind === 'call') arrival.connection.calls -= 1;
@@ -123,7 +107,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function track(arrival: Arrival): void {
-    counted.add(arrival);
+    others.add(arrival);
     arrival.recount();
     startChecking();
   }
@@ -131,29 +115,27 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   function served(arrival: Arrival): void {
     const { stream, method } = arrival;
     if (method.kind === 'xds') {
-      // From here on the stream counts its bytes itself.
       stream.release();
-      counted.delete(arrival);
+      others.delete(arrival);
       return arrival.count(0);
     }
     if (stream.isGone) return;
     if (method.oneRequest && !stream.isComplete) {
       awaitingClient.add(arrival);
-      stream.whenComplete(() => awaitingClient.delete(arrival));
+      startChecking();
+      stream.whenComplete(arrival);
     }
-    stream.followRequests((isIncomplete) => {
-      arrival.recount();
-      if (!method.oneRequest) expectRest(arrival, isIncomplete);
-    });
+    stream.followRequests(arrival);
   }
 
   /** Sets the deadline of a request when its first bytes have arrived, on a stream of several requests. */
   function expectRest(arrival: Arrival, isIncomplete: boolean): void {
-    if (!isIncomplete || arrival.stream.isGone) awaitingClient.delete(arrival);
+    if (!isIncomplete || arrival.stream.isGone) others.add(arrival);
     else if (!awaitingClient.has(arrival)) {
       arrival.renew();
       awaitingClient.add(arrival);
     }
+    startChecking();
   }
 
   function startChecking(): void {
@@ -161,14 +143,15 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function check(): void {
-    for (const arrival of counted) arrival.recount();
+    for (const arrival of awaitingClient) arrival.recount();
+    for (const arrival of others) arrival.recount();
     const before = clock() - limits.requestTimeoutMs;
     for (const arrival of awaitingClient) {
       if (arrival.since > before) break;
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
       setImmediate(() => awaitingClient.delete(arrival) && expire(arrival));
     }
-    if (awaitingClient.size > 0 || counted.size > 0) return;
+    if (awaitingClient.size + others.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
@@ -182,27 +165,24 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     arrival.stream.reset();
   }
 
-  class Arrival implements Opening {
+  class Arrival implements Opening, StreamFollower, ListEntry<Arrival> {
     readonly stream: GuardedStream;
     readonly connection: ClientConnection;
     readonly method: GuardedMethod;
     /** Time from which the client has to send data or end the stream. */
     since = clock();
-    readonly #serve: () => void;
     isServed = false;
     isRefused = false;
+    hasLeft = false;
     #counted = 0;
+    list: LinkedList<Arrival> | undefined = undefined;
+    previous: Arrival | undefined = undefined;
+    next: Arrival | undefined = undefined;
 
-    constructor(
-      stream: GuardedStream,
-      connection: ClientConnection,
-      method: GuardedMethod,
-      serve: () => void,
-    ) {
+    constructor(stream: GuardedStream, connection: ClientConnection, method: GuardedMethod) {
       this.stream = stream;
       this.connection = connection;
       this.method = method;
-      this.#serve = serve;
     }
 
     get address(): string {
@@ -215,7 +195,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
     /** Counts the requests and responses that are in memory. */
     recount(): void {
-      if (counted.has(this)) this.count(this.stream.unreadBytes + this.stream.unsentBytes);
+      this.count(this.stream.unreadBytes + this.stream.unsentBytes);
     }
 
     /** Sets the number of bytes that the connection's budget counts for this stream. */
@@ -227,25 +207,45 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
     open(): void {
       this.isServed = true;
-      this.#serve();
+      this.stream.serve();
       served(this);
     }
 
     refuse(): void {
       refuse(this, 'draining');
     }
+
+    // Called by the stream
+
+    gone(): void {
+      leave(this);
+    }
+
+    readable(): void {
+      if (!this.isRefused && awaitingClient.has(this)) admit(this);
+    }
+
+    complete(): void {
+      if (awaitingClient.has(this)) others.add(this);
+    }
+
+    requestData(isIncomplete: boolean): void {
+      if (this.hasLeft) return;
+      this.recount();
+      if (!this.method.oneRequest) expectRest(this, isIncomplete);
+    }
   }
 
   return {
-    enter(session, stream, head, serve) {
+    enter(session, stream) {
       const connection = connections.of(session);
       if (connection.isClosed) return;
       if (stream.isGone) return connection.countUseless();
-      const method = methodOf(head.path);
-      const arrival = new Arrival(stream, connection, method ?? unknownMethod, serve);
+      const method = methodOf(stream.path);
+      const arrival = new Arrival(stream, connection, method ?? unknownMethod);
       if (method?.kind !== 'xds') connection.calls += 1;
-      stream.whenGone(() => leave(arrival));
-      if (method === undefined || !isGrpc(head)) {
+      stream.whenGone(arrival);
+      if (method === undefined || !isGrpc(stream)) {
         connection.countUseless();
         return refuse(arrival, 'unknown-method');
       }
@@ -257,12 +257,11 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       if (stream.isComplete || stream.unreadBytes > 0) return admit(arrival);
       awaitingClient.add(arrival);
       startChecking();
-      stream.whenReadable(() => arrival.isRefused || !awaitingClient.has(arrival) || admit(arrival));
-      if (awaitingClient.size <= limits.silentStreams) return;
-      for (const oldest of awaitingClient) {
-        awaitingClient.delete(oldest);
-        return expire(oldest);
-      }
+      stream.whenReadable(arrival);
+      const oldest = awaitingClient.size > limits.silentStreams ? awaitingClient.first : undefined;
+      if (oldest === undefined) return;
+      awaitingClient.delete(oldest);
+      expire(oldest);
     },
     failed(session, reason) {
       connections.failed(session, reason);
@@ -281,6 +280,6 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   };
 }
 
-function isGrpc({ contentType }: GuardedHead): boolean {
+function isGrpc({ contentType }: GuardedStream): boolean {
   return contentType?.startsWith('application/grpc') === true;
 }
