@@ -142,35 +142,11 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     begin();
   }
 
-  /** Visits a part of the streams. They go to the end of their lists. */
+  /** Visits a part of the streams. */
   function sweep(): void {
     const now = clock();
-    for (let left = Math.ceil(newcomers.size / sweepsInRound); left > 0; left -= 1) {
-      const { first } = newcomers;
-      if (first === undefined) break;
-      newcomers.add(first);
-      first.sweep(now);
-    }
-    for (const group of groups.values()) {
-      for (let left = Math.ceil(group.size / sweepsInRound); left > 0; left -= 1) {
-        const { first } = group;
-        if (first === undefined) break;
-        group.moveToEnd(first);
-        first.sweep(now);
-      }
-    }
-  }
-
-  /** Ends all streams. */
-  function drainAll(): void {
-    for (const stream of newcomers) stream.drain();
-    for (const group of groups.values())
-      for (let left = group.size; left > 0; left -= 1) {
-        const { first } = group;
-        if (first === undefined) break;
-        group.moveToEnd(first);
-        first.drain();
-      }
+    for (const list of [newcomers, ...groups.values()])
+      visitFirst(list, Math.ceil(list.size / sweepsInRound), (stream) => stream.sweep(now));
   }
 
   function stopIdleTicker(): void {
@@ -224,10 +200,23 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
         onEmpty.delete(resolve);
         cancel();
       }
-      drainAll();
+      for (const list of [newcomers, ...groups.values()])
+        visitFirst(list, list.size, (stream) => stream.drain());
       subscription[Symbol.dispose]();
     },
   };
+}
+
+type StreamList = Pick<FanOut<HubStream>, 'first' | 'moveToEnd'>;
+
+/** Calls back for the first streams of a list, which go to its end. The callback may remove any of them. */
+function visitFirst(list: StreamList, count: number, visit: (stream: HubStream) => void): void {
+  for (let left = count; left > 0; left -= 1) {
+    const { first } = list;
+    if (first === undefined) return;
+    list.moveToEnd(first);
+    visit(first);
+  }
 }
 
 /** Returns a task that pumps the streams, some in each step. */

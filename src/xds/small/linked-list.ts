@@ -34,6 +34,11 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
     this.size += 1;
   }
 
+  /** The same as `add`, for an entry of this list. */
+  moveToEnd(entry: Entry): void {
+    this.add(entry);
+  }
+
   /** Removes an entry. Returns false if it is not in this list. */
   delete(entry: Entry): boolean {
     if (entry.list !== this) return false;

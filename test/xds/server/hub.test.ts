@@ -210,3 +210,28 @@ test('thousands of streams with overdue ACKs: are woken in slices', async () => 
   assert.ok(streams.every(({ pumps }) => pumps === 1));
   assert.ok(slices >= 3 && slices <= 4, `${slices} slices`);
 });
+
+for (const group of ['g', undefined])
+  test(`drain, group ${group}: also if the end of a stream ends the next one, all others end`, async () => {
+    const { hub } = fake(0);
+    const drained: number[] = [];
+    const streams = [0, 1, 2, 3].map((index): HubStream => ({
+      lastSeen: 0,
+      group,
+      changed: () => undefined,
+      pump: () => undefined,
+      sweep: () => undefined,
+      drain() {
+        drained.push(index);
+        hub.remove(streams[index]!);
+        if (index === 0) hub.remove(streams[1]!);
+      },
+    }));
+    for (const stream of streams) {
+      hub.add(stream);
+      hub.joined(stream);
+    }
+    await hub.drain(0);
+    assert.deepEqual(drained, [0, 2, 3]);
+    assert.equal(hub.size, 0);
+  });
