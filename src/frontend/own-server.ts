@@ -31,7 +31,8 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
     async listen() {
       const accept = await acceptorFor(settings, stack, (socket) => server.attach(socket));
       stack.defer(() => server.forceShutdown());
-      const listener = await listenAt(options.xdsListen, accept);
+      // When many connect at once, most sockets wait for their turn. Node.js would read each into a buffer of its own.
+      const listener = await listenAt(options.xdsListen, accept, { pauseOnConnect: true });
       stopListening = () => listener.stop();
       return listener.address;
     },

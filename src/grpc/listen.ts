@@ -46,16 +46,20 @@ export async function listenGrpc(
 
 /**
  * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name
- * stands for all of its addresses.
+ * stands for all of its addresses. `pauseOnConnect`: nothing is read from a socket before `accept` resumes it.
  * @throws {Error} that names the address, if it is in use or invalid.
  */
-export async function listenAt(text: string, accept: (socket: Socket) => void): Promise<SocketListener> {
+export async function listenAt(
+  text: string,
+  accept: (socket: Socket) => void,
+  { pauseOnConnect = false }: { readonly pauseOnConnect?: boolean } = {},
+): Promise<SocketListener> {
   const address = parseListenAddress(text);
   const listeners: NetServer[] = [];
   const take = paceConnections(accept);
 
   async function listen(options: ListenOptions): Promise<number> {
-    const listener = createServer(take);
+    const listener = createServer({ pauseOnConnect }, take);
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen({ ...options, backlog }, resolve);

@@ -51,8 +51,11 @@ export function attachSocket(
   };
   const emitsData = socket.readableLength > 0;
   // A socket that waited, because many connected at once, has read bytes already and emits them as `data`.
-  if (!readIntoShared(socket, receive) || emitsData)
+  if (!readIntoShared(socket, receive) || emitsData) {
     socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
+    // A socket that was accepted paused does not flow by itself.
+    socket.resume();
+  }
   return connection;
 }
 

@@ -4,8 +4,11 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
+import { listenAt } from '../../src/grpc/listen.ts';
 import { createHealthClient, startServer } from './server.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
@@ -55,6 +58,23 @@ suite('gRPC listener', () => {
     assert.equal(rig.address, listen);
     using client = createHealthClient(listen);
     assert.equal(await client.check(), 'NOT_SERVING');
+  });
+
+  test('pauseOnConnect: nothing is read from a socket before it is resumed', async () => {
+    const accepted = Promise.withResolvers<Socket>();
+    const listener = await listenAt('127.0.0.1:0', accepted.resolve, { pauseOnConnect: true });
+    const client = connect(Number(listener.address.split(':')[1]), '127.0.0.1');
+    const written = new Promise<unknown>((resolve) => void client.write('hello', resolve));
+    const [socket] = await Promise.all([accepted.promise, written]);
+    // The kernel has the bytes by now. Several turns of the event loop do not read them.
+    for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+    assert.deepEqual([socket.isPaused(), socket.bytesRead], [true, 0]);
+    socket.resume();
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    assert.equal(bytes.toString(), 'hello');
+    client.destroy();
+    socket.destroy();
+    listener.stop();
   });
 
   test('address in use: the error names it', async () => {
