@@ -13,6 +13,8 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   size = 0;
   #first: Entry | undefined;
   #last: Entry | undefined;
+  /** The positions of the iterations that run. */
+  readonly #cursors: { next: Entry | undefined }[] = [];
 
   /** The entry that was added first; `undefined` if the list is empty. */
   get first(): Entry | undefined {
@@ -32,6 +34,7 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
     else this.#last.next = entry;
     this.#last = entry;
     this.size += 1;
+    for (const cursor of this.#cursors) cursor.next ??= entry;
   }
 
   /** The same as `add`, for an entry of this list. */
@@ -43,6 +46,7 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   delete(entry: Entry): boolean {
     if (entry.list !== this) return false;
     const { previous, next } = entry;
+    for (const cursor of this.#cursors) if (cursor.next === entry) cursor.next = next;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;
@@ -52,12 +56,17 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
     return true;
   }
 
-  /** Iterates in the order of addition. Only the current entry may be removed meanwhile. */
+  /** Iterates in the order of addition. Any entries may be removed and added meanwhile, as with a `Set`. */
   *[Symbol.iterator](): Generator<Entry> {
-    let next: Entry | undefined;
-    for (let entry = this.#first; entry !== undefined; entry = next) {
-      ({ next } = entry);
-      yield entry;
+    const cursor = { next: this.#first };
+    this.#cursors.push(cursor);
+    try {
+      for (let entry = cursor.next; entry !== undefined; entry = cursor.next) {
+        cursor.next = entry.next;
+        yield entry;
+      }
+    } finally {
+      this.#cursors.splice(this.#cursors.indexOf(cursor), 1);
     }
   }
 }

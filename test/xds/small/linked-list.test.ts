@@ -45,15 +45,42 @@ suite('linked list', () => {
     );
   });
 
-  test('the current entry is removed during an iteration: the next one follows', () => {
-    const list = new LinkedList<Item>();
-    for (const name of ['a', 'b', 'c']) list.add({ name });
-    const seen: string[] = [];
-    for (const item of list) {
-      seen.push(item.name);
-      list.delete(item);
-    }
-    assert.deepEqual(seen, ['a', 'b', 'c']);
-    assert.equal(list.size, 0);
+  test('random changes during an iteration: visits the entries that a Set would visit', () => {
+    const visits = fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 8 });
+    fc.assert(
+      fc.property(visits, (changes) => {
+        /** Iterates over a, b and c, and makes the changes of each visit. Returns the visited names. */
+        function visit(
+          entries: Iterable<Item>,
+          apply: (item: Item, kind: string) => void,
+        ): readonly string[] {
+          const seen: string[] = [];
+          for (const { name } of entries) {
+            seen.push(name);
+            const made = changes[seen.length - 1];
+            if (made === undefined) break;
+            for (const { kind, item } of made) apply(items[item] ?? { name: '' }, kind);
+          }
+          return seen;
+        }
+
+        const items: Item[] = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+        const [list, set] = [new LinkedList<Item>(), new Set<Item>()];
+        for (const item of items.slice(0, 3)) {
+          list.add(item);
+          set.add(item);
+        }
+        const ofList = visit(
+          list,
+          (item, kind) => void (kind === 'add' ? list.add(item) : list.delete(item)),
+        );
+        const ofSet = visit(set, (item, kind) => {
+          set.delete(item);
+          if (kind === 'add') set.add(item);
+        });
+        assert.deepEqual(ofList, ofSet);
+        assert.deepEqual([...list], [...set]);
+      }),
+    );
   });
 });
