@@ -97,7 +97,8 @@ export function createFanOut<Stream extends Listener<Stream> = AnyListener>(): F
       return listeners.delete(listener);
     },
     moveToEnd(listener) {
-      if (upcoming === listener) upcoming = listener.next;
+      // The last one stays the next one.
+      if (upcoming === listener) upcoming = listener.next ?? listener;
       listeners.add(listener);
     },
     publish(change) {

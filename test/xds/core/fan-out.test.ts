@@ -84,19 +84,32 @@ suite('fan-out', () => {
     assert.equal(fanOut.size, 1);
   });
 
+  test('the next listener is moved while it is the last: is visited all the same', () => {
+    const fanOut = createFanOut();
+    const [a, b] = [recordingListener(), recordingListener()];
+    for (const each of [a, b]) fanOut.add(each);
+    fanOut.publish(change('1'));
+    fanOut.step(1);
+    fanOut.delete(a);
+    fanOut.moveToEnd(b);
+    assert.deepEqual(fanOut.step(9), { visited: 1, done: true });
+    assert.deepEqual(b.changes, ['1']);
+  });
+
   test('no listeners: is done at once', () => {
     const fanOut = createFanOut();
     fanOut.publish(change('1'));
     assert.deepEqual(fanOut.step(1), { visited: 0, done: true });
   });
 
-  test('random additions, deletions and changes: each listener sees every later change once, in order', () => {
+  test('random additions, deletions, moves and changes: each listener sees every later change once, in order', () => {
     type Action =
-      { readonly kind: 'add' | 'publish' } | { readonly kind: 'delete' | 'step'; readonly n: number };
+      | { readonly kind: 'add' | 'publish' }
+      | { readonly kind: 'delete' | 'move' | 'step'; readonly n: number };
     const action: fc.Arbitrary<Action> = fc.oneof(
       fc.constant<Action>({ kind: 'add' }),
       fc.constant<Action>({ kind: 'publish' }),
-      fc.record({ kind: fc.constantFrom('delete' as const, 'step' as const), n: fc.nat(4) }),
+      fc.record({ kind: fc.constantFrom('delete' as const, 'move' as const, 'step' as const), n: fc.nat(4) }),
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
@@ -118,6 +131,11 @@ suite('fan-out', () => {
               const gone = present[next.n];
               present = present.filter((each) => each !== gone);
               if (gone !== undefined) fanOut.delete(gone.listener);
+              return;
+            }
+            case 'move': {
+              const moved = present[next.n];
+              if (moved !== undefined) fanOut.moveToEnd(moved.listener);
               return;
             }
             case 'step':
