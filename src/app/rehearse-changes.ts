@@ -16,11 +16,11 @@ const trustDomain = 'warm-up.test';
 const path = 'warm-up.yaml';
 /**
  * The first two changes and then each seventh one come from a text. The others serve the two states again, because the
- * code of clients is what costs most. An odd number, so that each text has the other form.
+ * code of clients is what costs most. The number is odd, so that each text has the other form.
  */
 const textEvery = 7;
-/** Room for two of the three certificates, so that the cache both has and lacks the next one. */
-const cacheBytes = 3_000;
+/** Room for two of the three certificates of 2,148 bytes: with each text, one is in the cache and one is not. */
+const cacheBytes = 5_000;
 const limits = { documentLength: 1_000_000, certificatesPerResource: 100 };
 const holdMs = 60_000;
 
@@ -77,7 +77,8 @@ export function rehearseChanges(stage: RehearsalStage): RehearsedChanges {
     pipeline.deliver(source, [{ kind: 'content', path, text, settled: true }]);
     if (changes === 0) pipeline.deliver(source, [{ kind: 'synced' }]);
     // The build is due in some milliseconds.
-    while (!pipeline.isCurrent()) clock.step();
+    while (!pipeline.isCurrent())
+      if (!clock.step()) throw new Error('the build of a rehearsed change is not due');
   }
 
   return {
@@ -90,7 +91,7 @@ export function rehearseChanges(stage: RehearsalStage): RehearsedChanges {
       changes += 1;
     },
     // The roll-out is looked at again in some hundred milliseconds.
-    settle: () => clock.step(),
+    settle: () => void clock.step(),
   };
 }
 
@@ -110,8 +111,8 @@ function textOf(mesh: string, pems: readonly string[]): string {
 /** The longest delay after which `step` calls back, in ms. Longer ones wait for dates that are far away. */
 const soonMs = 1_000;
 
-/** The system clock, whose callbacks wait for `step` instead of their time. */
-function createSteppedClock(): Clock & { step(): void } {
+/** The system clock, whose callbacks wait for `step` instead of their time. It returns false if there are none. */
+function createSteppedClock(): Clock & { step(): boolean } {
   let soon: (() => void)[] = [];
   return {
     ...systemClock,
@@ -126,6 +127,7 @@ function createSteppedClock(): Clock & { step(): void } {
       const due = soon;
       soon = [];
       for (const callback of due) callback();
+      return due.length > 0;
     },
   };
 }

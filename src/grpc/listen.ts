@@ -45,6 +45,18 @@ export async function listenGrpc(
 }
 
 /**
+ * Destroys sockets whose clients have reset the connection. Node.js notices that at the next read, so a paused socket does
+ * not: what the client had sent would be read and served. Only for TCP: the sockets of a path have no address.
+ */
+export function skipReset(accept: (socket: Socket) => void): (socket: Socket) => void {
+  return (socket) => {
+    // The kernel forgets the address at a reset.
+    if (socket.remoteAddress === undefined) socket.destroy();
+    else accept(socket);
+  };
+}
+
+/**
  * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name
  * stands for all of its addresses. `pauseOnConnect`: nothing is read from a socket before `accept` resumes it.
  * @throws {Error} that names the address, if it is in use or invalid.
@@ -56,7 +68,8 @@ export async function listenAt(
 ): Promise<SocketListener> {
   const address = parseListenAddress(text);
   const listeners: NetServer[] = [];
-  const take = paceConnections(accept);
+  const isPausedTcp = pauseOnConnect && address.kind !== 'unix';
+  const take = paceConnections(isPausedTcp ? skipReset(accept) : accept);
 
   async function listen(options: ListenOptions): Promise<number> {
     const listener = createServer({ pauseOnConnect }, take);

@@ -34,7 +34,7 @@ export function paceConnections(
   }
 
   return (socket) => {
-    // It may break before HTTP/2 or TLS handles its errors.
+    // It may break before HTTP/2 or TLS handles its errors, unless it is paused.
     socket.on('error', () => undefined);
     queue.add(socket);
     if (turn !== undefined) return;

@@ -113,11 +113,11 @@ export class ServerConnection implements FrameSink, OutputOwner {
     this.#isReading = true;
     try {
       this.#reader.read(source, from, to);
-      this.#finishRead();
     } catch (error) {
       this.fail(error);
     }
     this.#isReading = false;
+    this.#finishRead();
     this.output.end();
   }
 
@@ -134,7 +134,11 @@ export class ServerConnection implements FrameSink, OutputOwner {
     const callbacks = this.#afterRead;
     if (callbacks === undefined) return;
     this.#afterRead = undefined;
-    for (const callback of callbacks) callback();
+    try {
+      for (const callback of callbacks) callback();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Sends PING. When the client acknowledges it, the payload is passed to `pong`. */

@@ -1,4 +1,4 @@
-/** The time limits of connections, in ms. */
+/** The time limits of connections, in ms. A connection may exceed one by up to four times the interval of checks. */
 export interface ConnectionTimes {
   /** For the preface and the settings of the client. */
   readonly prefaceMs: number;
@@ -38,7 +38,10 @@ export function ageOf({ maxAgeMs }: ConnectionTimes): number {
   return maxAgeMs * (1 + ageSpread * (2 * Math.random() - 1));
 }
 
-/** Returns the interval of the checks of connections, in ms: a tenth of the shortest time, at most one second. */
+/**
+ * Returns the interval of the checks of connections, in ms: a tenth of the shortest time, at most one second. Connections
+ * that have begun and are not closing are part of each fourth check (`Sweep`).
+ */
 export function sweepEvery(times: ConnectionTimes): number {
   const { prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs = graceMs } = times;
   const shortest = Math.min(prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs);

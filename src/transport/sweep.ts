@@ -5,7 +5,7 @@ export interface Swept {
   sweep(now: number): void;
 }
 
-/** Number of checks in which all items are visited that are not urgent. */
+/** Each item that is not urgent is part of one of this many checks. */
 const checksInRound = 4;
 
 /**

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { listenAt } from '../../src/grpc/listen.ts';
+import { listenAt, skipReset } from '../../src/grpc/listen.ts';
 import { createHealthClient, startServer } from './server.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
@@ -75,6 +75,33 @@ suite('gRPC listener', () => {
     client.destroy();
     socket.destroy();
     listener.stop();
+  });
+
+  test('client that resets its connection before its turn: its paused socket is destroyed, and not served', async () => {
+    const [paused, served]: [Socket[], Socket[]] = [[], []];
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on('error', () => undefined);
+      paused.push(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    for (const end of ['reset', 'none'] as const) {
+      const client = connect(port, '127.0.0.1').on('error', () => undefined);
+      const written = new Promise<unknown>((resolve) => void client.write('hello', resolve));
+      await Promise.all([once(server, 'connection'), written]);
+      if (end === 'none') continue;
+      client.resetAndDestroy();
+      await once(client, 'close');
+    }
+    for (const socket of paused) skipReset((one) => void served.push(one))(socket);
+    assert.deepEqual(
+      paused.map(({ destroyed }) => destroyed),
+      [true, false],
+    );
+    assert.deepEqual(served, paused.slice(1));
+    for (const socket of paused) socket.destroy();
+    server.close();
   });
 
   test('address in use: the error names it', async () => {

@@ -63,6 +63,27 @@ suite('after a read', () => {
     assert.equal(calls, 0);
   });
 
+  test('within such a callback: the read is over, so it returns false', () => {
+    const rig = makeConnection();
+    rig.feed(preface);
+    const answers: boolean[] = [];
+    rig.onRequest = () => {
+      rig.connection.afterRead(() => void answers.push(rig.connection.afterRead(() => undefined)));
+    };
+    rig.feed(request(1));
+    assert.deepEqual(answers, [false]);
+  });
+
+  test('the client violates the protocol in the same read: the callback is called, and none is kept', () => {
+    const rig = makeConnection();
+    rig.feed(preface);
+    let calls = 0;
+    rig.onRequest = () => void rig.connection.afterRead(() => void (calls += 1));
+    rig.feed(Buffer.concat([request(1), frame(frameType.goAway, 0, 1, Buffer.alloc(8))]));
+    assert.equal(calls, 1);
+    assert.ok(rig.ended());
+  });
+
   test('a callback throws an error: the connection ends with INTERNAL_ERROR', () => {
     const rig = makeConnection();
     rig.feed(preface);

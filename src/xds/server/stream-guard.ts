@@ -70,7 +70,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
   /** Streams that wait for data or the end from their client, the oldest first. */
   const awaitingClient = new LinkedList<Arrival>();
-  /** Streams that do not: xDS streams that wait for their turn, and all other calls. */
+  /** The other ones: xDS streams that wait for their turn, and all calls that are not xDS streams. */
   const others = new LinkedList<Arrival>();
   let timer: NodeJS.Timeout | undefined;
   let isClosing = false;
@@ -143,7 +143,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function check(): void {
-    for (const arrival of awaitingClient) arrival.recount();
+    for (const arrival of awaitingClient) if (arrival.isServed) arrival.recount();
     for (const arrival of others) arrival.recount();
     const before = clock() - limits.requestTimeoutMs;
     for (const arrival of awaitingClient) {
