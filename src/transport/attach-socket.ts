@@ -50,7 +50,7 @@ export function attachSocket(
     return true;
   };
   const emitsData = socket.readableLength > 0;
-  // A socket that waited, because many connected at once, has read bytes already and emits them as `data`.
+  // A socket that was accepted without a pause may have read bytes already. It emits them as `data`.
   if (!readIntoShared(socket, receive) || emitsData) {
     socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
     // A socket that was accepted paused does not flow by itself.

@@ -34,7 +34,7 @@ function endAll(calls: LinkedList<LimitedCall>): void {
 
 /**
  * The deadlines of the calls of a server. One timer serves all longer times: Node.js makes four objects for a timer, and
- * keeps a list for each number of ms, which is another one in `grpc-timeout` of nearly each call.
+ * keeps a list for each number of ms. Nearly each call has another number in its `grpc-timeout`.
  */
 export class Deadlines {
   /** The calls by the slot in which their time ends. A slot that has become empty is removed by the next tick. */

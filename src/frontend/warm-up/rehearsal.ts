@@ -34,7 +34,7 @@ export interface Rehearsal {
   acks(): number;
   /** Number of streams that ended with OK. */
   ended(): number;
-  /** Does what follows a change that all clients have. */
+  /** All clients have the change: assesses the roll-out, and counts the ACKs. */
   look(): void;
 }
 
@@ -57,7 +57,7 @@ export interface RehearsedChanges {
   readonly secretName: string;
   /** Publishes the next change. */
   next(): void;
-  /** Does what follows a change that all clients have. */
+  /** All clients have the change: does what the server does then. */
   settle(): void;
 }
 

@@ -49,7 +49,7 @@ export function createEventLog({
 }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
-  /** The streams that have sent a request, with what the log of proxies knows them by. */
+  /** The streams that have sent a request, each with the key that the log of proxies returned. */
   const named = new TurnoverMap<StreamInfo, string | undefined>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
   const denials = createLineLimit(refusalsInWindow, windowMs, now);

@@ -13,7 +13,7 @@ export type NamedStream = Pick<
 export interface ProxyLog {
   /** Called once for each stream, with its first request. Returns the key of its proxy; `undefined` if it has none. */
   readonly opened: (stream: NamedStream) => string | undefined;
-  /** Called once at the end of each such stream, with what `opened` returned, if that is at hand. */
+  /** Called once at the end of each such stream, with what `opened` returned; the key is computed again without it. */
   readonly closed: (stream: NamedStream, key?: string) => void;
 }
 

@@ -111,7 +111,7 @@ export interface XdsObserver {
   /** `authorize` refused a stream or a unary request. */
   denied?(denied: Denied): void;
   /**
-   * A request was applied. Called after the ACKs, the NACK and the ended subscriptions that the request contains. Not
+   * A request was processed: applied, or ignored because it answers an older response. Called after the ACKs, the NACK and the ended subscriptions that the request contains. Not
    * called for a request that the server refuses: the stream ends.
    */
   request?(stream: StreamInfo, request: ObservedRequest): void;

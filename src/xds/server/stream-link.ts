@@ -53,7 +53,7 @@ export interface StreamLink {
   readonly waitingRequestBytes: number;
   /**
    * Calls back once all that the connection has read is processed, and before it is answered. Returns false if nothing is
-   * being read. `undefined`: the transport does not tell.
+   * being read. `undefined`: the transport does not know when a read ends.
    */
   afterRead?(callback: () => void): boolean;
   handleWith(handler: LinkHandler): void;

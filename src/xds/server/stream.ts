@@ -44,6 +44,7 @@ class ServedStream<Request extends XdsRequest>
   readonly #client: ClientConnection | undefined;
   readonly #info: StreamDetails;
   readonly #session: Session<Request>;
+  /** `undefined`: every client may subscribe. */
   readonly #access: StreamAccess<Request> | undefined;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;

@@ -6,8 +6,8 @@ export interface ListEntry<Entry extends ListEntry<Entry>> {
 }
 
 /**
- * A list of objects that come and go all the time. Adding and removing one creates nothing; the table of a `Set` is
- * replaced all the time, too, and keeps removed objects in memory (see `TurnoverMap`).
+ * A list for objects that are added and removed often. Adding and removing one creates nothing. V8 would replace the table
+ * of a `Set` again and again, and a replaced one keeps removed objects in memory (see `TurnoverMap`).
  */
 export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entry> {
   size = 0;

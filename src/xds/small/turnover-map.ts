@@ -12,7 +12,7 @@ interface Entry<Key, Value> {
 const firstLength = 16;
 
 /**
- * A map for objects that come and go all the time. V8 replaces the table of a `Map` or `Set` every so often, and the
+ * A map for objects that are added and removed often. It keeps the buckets of its largest size. V8 replaces the table of a `Map` or `Set` every so often, and the
  * replaced table refers to its keys and to the next table. If one such table is old, no later one is freed before the
  * next full garbage collection, nor is what was in it: the young generation then copies dead streams.
  */
