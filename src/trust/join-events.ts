@@ -1,4 +1,4 @@
-import type { SourceEvent } from './source.ts';
+import type { GoneEvidence, SourceEvent } from './source.ts';
 
 /** An event about a path. */
 type PathEvent = Exclude<SourceEvent, { readonly kind: 'synced' }>;
@@ -7,6 +7,8 @@ type PathEvent = Exclude<SourceEvent, { readonly kind: 'synced' }>;
  * Returns events of one source that have the effect of the given ones, if they are applied in one step. At most five
  * events are left of each path before `synced`, and as many after it: the number does not grow with the number of
  * changes. A text that another one replaced counts as never read, as one does that a file had only between two reads.
+ * All removals of a path have the weakest evidence among them: the mass-loss guard may hold an absence where it would
+ * apply a deletion at once.
  *
  * No event passes `synced`, which withdraws what the events before it did not confirm.
  */
@@ -14,13 +16,27 @@ export function joinEvents(events: readonly SourceEvent[]): readonly SourceEvent
   const before: PathEvent[] = [];
   const after: PathEvent[] = [];
   let synced: SourceEvent | undefined;
-  for (const event of events) {
+  for (const event of withWeakestEvidence(events)) {
     // The first one has withdrawn everything that was not confirmed.
     if (event.kind === 'synced') synced ??= event;
     else if (synced === undefined) before.push(event);
     else after.push(event);
   }
   return [...joinPaths(before), ...(synced === undefined ? [] : [synced]), ...joinPaths(after)];
+}
+
+/**
+ * Makes each removal of a path an `absence` if one of them is. Only the first removal withdraws what is in force, but a
+ * later one may be of a text between them, which is not applied. The guard would have held the loss of that text.
+ */
+function withWeakestEvidence(events: readonly SourceEvent[]): readonly SourceEvent[] {
+  const absent = new Set(
+    events.flatMap((event) => (event.kind === 'gone' && event.evidence === 'absence' ? event.path : [])),
+  );
+  const evidence: GoneEvidence = 'absence';
+  return events.map((event) =>
+    event.kind === 'gone' && absent.has(event.path) ? { ...event, evidence } : event,
+  );
 }
 
 function joinPaths(events: readonly PathEvent[]): readonly PathEvent[] {
@@ -44,7 +60,7 @@ function append(earlier: readonly PathEvent[], event: PathEvent): readonly PathE
       return earlier.some(isSighting) ? earlier : [...earlier, event];
     case 'gone': {
       const rest = earlier.filter((other) => !isSighting(other));
-      // The first removal withdraws what is in force. Its evidence decides whether that is held as a mass loss.
+      // The first removal withdraws what is in force.
       return rest.some(({ kind }) => kind === 'gone') ? rest : [...rest, event];
     }
     case 'failed':

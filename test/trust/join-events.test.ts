@@ -64,6 +64,16 @@ suite('joined events', () => {
       [gone('a', 'absence')],
     ],
     [
+      'removals of a path, one of which is an absence → the first one, as an absence',
+      [gone('a'), content('a', '1'), gone('a', 'absence'), gone('b')],
+      [gone('a', 'absence'), gone('b')],
+    ],
+    [
+      'absence after the end of the first read → the removal before it is an absence, too',
+      [gone('a'), synced, content('a', '1'), gone('a', 'absence')],
+      [gone('a', 'absence'), synced, gone('a', 'absence')],
+    ],
+    [
       'path that is kept → only without another event',
       [content('a', '1'), kept('a'), kept('b')],
       [content('a', '1'), kept('b')],
@@ -130,11 +140,11 @@ function ledgerEvent(event: SourceEvent): LedgerEvent {
   return event.kind === 'gone' ? ledgerGone(event.path, event.evidence) : event;
 }
 
-/** The trust in force after steps, at a start with trust of an earlier run. The mass-loss guard is off. */
-function after(steps: readonly (readonly SourceEvent[])[]): readonly string[] {
+/** The trust in force after steps, at a start with trust of an earlier run. By default, the mass-loss guard is off. */
+function after(steps: readonly (readonly SourceEvent[])[], holdMs = 0): readonly string[] {
   const earlier = makeLedger(0);
   earlier.apply('files', [version('1', textOf({ domain: 'a.test', ca: 'A' }, '1'))], 0);
-  const ledger = makeLedger(0);
+  const ledger = makeLedger(holdMs);
   ledger.apply('files', [{ kind: 'restored', path: '1', grants: earlier.grantsOf('files', '1') }], 0);
   for (const step of steps) ledger.apply('files', step.map(ledgerEvent), 0);
   return inForce(ledger);
@@ -156,6 +166,38 @@ test('joined events, a part of which was applied before: the same trust is in fo
     fc.property(walk, walk, (earlier, later) => {
       const all = [...earlier, ...later];
       assert.deepEqual(after([earlier, joinEvents(all)]), after(all.map((event) => [event])));
+    }),
+  );
+});
+
+/** A walk of events about the only file of a trust domain. */
+const walkOfOne = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant(content('1', textOf({ domain: 'a.test', ca: 'A' }, '1'))) },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom<GoneEvidence>('deletion', 'absence').map((evidence) => gone('1', evidence)),
+    },
+    { weight: 1, arbitrary: fc.constantFrom(unreadable('1'), kept('1'), synced) },
+  ),
+  { maxLength: 12 },
+);
+
+test('joined events of the only trust domain, with the mass-loss guard: nothing is withdrawn that each event alone holds', () => {
+  fc.assert(
+    fc.property(walkOfOne, walkOfOne, (earlier, later) => {
+      const all = [...earlier, ...later];
+      const held = after(
+        all.map((event) => [event]),
+        60_000,
+      );
+      for (const joined of [joinEvents(all), joinEvents([...joinEvents(earlier), ...later])]) {
+        const inForceAfter = after([joined], 60_000);
+        assert.deepEqual(
+          held.filter((line) => !inForceAfter.includes(line)),
+          [],
+        );
+      }
     }),
   );
 });
