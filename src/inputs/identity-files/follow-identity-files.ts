@@ -42,6 +42,8 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
   const files = new Map<string, FollowedFile>();
   const closed = new AbortController();
   let wake = new AbortController();
+  /** Why the last reading failed as a whole, as it was reported. */
+  let problem: string | undefined;
 
   /** Reads all files once, and delivers the settled ones. Returns whether a file has to be read again soon. */
   const readAll = async (): Promise<boolean> => {
@@ -56,9 +58,34 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
     }
     const current = settled.filter(({ path, file }) => files.get(path) === file);
     if (current.length === 0 || closed.signal.aborted) return isUnsettled;
+    const events = current.map(({ path, reading }) => eventOf(path, reading));
+    // Not before: a defect there must not lose the readings.
     for (const { file } of current) file.reported = file.seen;
-    sink(current.map(({ path, reading }) => eventOf(path, reading)));
+    sink(events);
     return isUnsettled;
+  };
+
+  /** Reads all files. A defect is reported as a failure, and does not end the readings. */
+  const tryToReadAll = async (): Promise<boolean> => {
+    try {
+      const isUnsettled = await readAll();
+      if (problem !== undefined && !closed.signal.aborted) sink([{ kind: 'recovered', path: name }]);
+      problem = undefined;
+      return isUnsettled;
+    } catch (error) {
+      fail(reasonOf(error));
+      return false;
+    }
+  };
+
+  const fail = (reason: string): void => {
+    if (reason === problem || closed.signal.aborted) return;
+    problem = reason;
+    try {
+      sink([{ kind: 'failed', path: name, reason }]);
+    } catch {
+      // The sink fails on everything, so there is nowhere to report this.
+    }
   };
 
   const run = async (): Promise<void> => {
@@ -66,7 +93,7 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
     sink([{ kind: 'synced' }]);
     while (!closed.signal.aborted) {
       wake = new AbortController();
-      const isUnsettled = await readAll();
+      const isUnsettled = await tryToReadAll();
       const signal = AbortSignal.any([closed.signal, wake.signal]);
       await delay(timerMs(isUnsettled ? settleMs : pollMs), undefined, { signal }).catch(() => undefined);
     }

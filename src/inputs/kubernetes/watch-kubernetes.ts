@@ -80,9 +80,11 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     try {
       applyNow(input);
     } catch (error) {
-      // The state is still that before the input: deletions settle again, and the objects are listed again.
+      // The state is still that before the input: deletions settle again, and the objects are listed again. That is
+      // not left to the failure below, on which `onHeads` may throw an error, too.
       const isDeletion = input.kind === 'settled';
       if (isDeletion) restartSettling();
+      else state = { ...state, next: { kind: 'list' }, attempts: state.attempts + 1 };
       if (input.kind !== 'failed')
         apply({ kind: 'failed', failure: { reason: reasonOf(error), relist: !isDeletion } });
     }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Source, SourceSink } from '../../trust/source.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { listResources } from './list-resources.ts';
 import { initialPollState, stepPoll } from './poll-state.ts';
@@ -59,11 +60,21 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
     if (step.events.length > 0 || input.kind === 'listed') sink(step.events);
   };
 
+  /** Applies a result. A defect counts as a failed poll, and does not end the polls. */
+  const tryToApply = (input: PollInput): PollInput => {
+    try {
+      apply(input);
+      return input;
+    } catch (error) {
+      return input.kind === 'failed' ? input : tryToApply({ kind: 'failed', reason: reasonOf(error) });
+    }
+  };
+
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
-      const input = await pollOnce();
+      const result = await pollOnce();
       if (signal.aborted) return;
-      apply(input);
+      const input = tryToApply(result);
       const isConfirmed = state.synced && state.missing.size === 0;
       const waitMs = input.kind === 'listed' && !isConfirmed ? confirmMs : intervalMs;
       await sleep(waitMs * (0.9 + Math.random() / 5), signal);

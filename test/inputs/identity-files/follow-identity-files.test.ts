@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -56,6 +57,36 @@ suite('a file that a MeshIdentity names', () => {
 });
 
 suite('following the files that MeshIdentities name', () => {
+  test('defect in a reading: a failure, and the next readings follow', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('ca.pem');
+    await writeFile(path, ca.certPem);
+    const kinds: string[] = [];
+    const arrivals = new EventEmitter();
+    let isBroken = true;
+    const source = followIdentityFiles(
+      { name: 'identity files', root: dir.path, pollMs: 5, settleMs: 1 },
+      (batch) => {
+        if (isBroken && batch.some(({ kind }) => kind === 'content')) {
+          isBroken = false;
+          throw new Error('a defect');
+        }
+        kinds.push(...batch.map(({ kind }) => kind));
+        arrivals.emit('batch');
+      },
+    );
+    await using _ = { [Symbol.asyncDispose]: () => source.close() };
+    const until = async (kind: string): Promise<void> => {
+      while (!kinds.includes(kind)) await once(arrivals, 'batch', { signal: AbortSignal.timeout(30_000) });
+    };
+    source.follow(new Set([path]));
+    await until('recovered');
+    assert.deepEqual(kinds, ['synced', 'failed', 'recovered']);
+    await writeFile(dir.join('next.pem'), next.certPem);
+    await rename(dir.join('next.pem'), path);
+    await until('content');
+  });
+
   test('changes, failures and files that are no longer named: an event each', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('ca.pem');

@@ -174,6 +174,27 @@ test('change or deletion on which `onHeads` throws: a failure, and it is read ag
   assert.equal(failures(), 2);
 });
 
+test('change on which `onHeads` throws, also for the failure: the objects are listed again after a pause', async (t) => {
+  const server = await startFakeApiServer(t);
+  let defects = 2;
+  let isBroken = false;
+  const observed = observe(t, server, {
+    onHeads({ put }) {
+      isBroken ||= put.some(({ name }) => name === 'b');
+      if (!isBroken || defects === 0) return;
+      defects -= 1;
+      throw new Error('a defect');
+    },
+  });
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  (await server.asked()).open().event('ADDED', apiObject('b', 12));
+  const again = await server.asked();
+  assert.equal(again.kind, 'list');
+  assert.ok(observed.sleeps.length > 0 && observed.sleeps.every((ms) => ms > 0), 'no busy loop');
+  again.list([apiObject('a', 1), apiObject('b', 12)], '12');
+  await observed.until(contentOf('b'));
+});
+
 test('event in pieces: is one event; half an event: is none', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);

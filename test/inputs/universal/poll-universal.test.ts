@@ -81,6 +81,27 @@ suite('polling the REST API of a Global control plane', () => {
     ]);
   });
 
+  test('defect when a list is applied: a failure, and the next poll applies it', async () => {
+    await using api = await startGlobalApi();
+    api.resources = [one];
+    let isBroken = true;
+    const resource: UniversalResource = {
+      ...meshTrusts,
+      get place() {
+        if (!isBroken) return meshTrusts.place;
+        isBroken = false;
+        throw new Error('a defect');
+      },
+    };
+    await using source = follow(api, { resource });
+    const events = await source.poll();
+    assert.deepEqual([kinds(events), reasons(events)], [['failed import:meshtrusts'], ['a defect']]);
+    assert.deepEqual(kinds(await source.poll()), [
+      'content import:default/trust-zone-1',
+      'recovered import:meshtrusts',
+    ]);
+  });
+
   test('nothing changed but times: no event', async () => {
     await using api = await startGlobalApi();
     api.resources = [one];
