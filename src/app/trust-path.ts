@@ -60,6 +60,11 @@ export async function createTrustPath(
     ledger: createLedger(names.ledger, { holdMs: options.guardHold, yielding: own }),
     builder: createMeshBuilder(policy.current(), { rootTrustDomain: options.rootTrustDomain }),
     parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
+    parseFailed: (source, path, error) =>
+      log.error(
+        { event: 'parse-failed', source, file: path, err: error },
+        `${path}: the parser failed; its last text stays in force`,
+      ),
     identities,
     imports,
     optional: optionalSources(options),

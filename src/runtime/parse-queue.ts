@@ -2,7 +2,7 @@ import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import { parseFileSteps } from '../trust/model/parse-file.ts';
 import type { ParseOptions, ParsedFile } from '../trust/model/parse-file.ts';
 import type { SourceEvent } from '../trust/source.ts';
-import { reasonOf } from '../text/system-error.ts';
+import { classOf } from '../text/system-error.ts';
 import { mustFollow, pendingBatch } from './batch-order.ts';
 import type { PendingBatch } from './batch-order.ts';
 import type { Clock } from './clock.ts';
@@ -32,6 +32,8 @@ export interface ParseQueueOptions {
     paths: readonly string[],
     startedAt: number,
   ) => void;
+  /** Called with each text on which the parser throws an error. The finding names only the class of the error. */
+  readonly failed?: ((source: string, path: string, error: unknown) => void) | undefined;
 }
 
 /** Parses the texts of batches. */
@@ -47,7 +49,7 @@ export interface ParseQueue {
 const turnMs = 10;
 
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
-export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): ParseQueue {
+export function createParseQueue({ parse, clock, parsed, failed }: ParseQueueOptions): ParseQueue {
   const optionsOf = typeof parse === 'function' ? parse : (): ParseOptions => parse;
   const unsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
   /** In the order in which they were added. */
@@ -85,11 +87,13 @@ export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): P
   /**
    * Skips a text on which the parser threw an error, as a file that cannot be read: the last text of the path stays in
    * force. A batch that stayed here would hold back the removals and the end of the first read of its source for ever.
+   * The reason does not quote the error, whose text may quote the content.
    */
   const skip = (batch: Batch, { path }: Content, error: unknown): void => {
     batch.steps = undefined;
     unsettled.delete(path);
-    batch.parsed.push({ kind: 'unreadable', path, reason: `the parser failed: ${reasonOf(error)}` });
+    batch.parsed.push({ kind: 'unreadable', path, reason: `the parser failed (${classOf(error)})` });
+    failed?.(batch.source, path, error);
   };
 
   const finish = (batch: Batch, { path, text, settled }: Content, result: ParsedFile): void => {

@@ -36,6 +36,8 @@ export interface PipelineOptions {
   readonly ledger: Ledger;
   readonly builder: MeshBuilder;
   readonly parse: ParseOptions | ((source: string) => ParseOptions);
+  /** Called with each text on which the parser throws an error. That is a defect. */
+  readonly parseFailed?: ((source: string, path: string, error: unknown) => void) | undefined;
   /** Derives MeshTrusts of MeshIdentities; `undefined` if these are not read. */
   readonly identities?: IdentityStage | undefined;
   /** Decides about MeshTrusts of the Global control plane; `undefined` if these are not read. */
@@ -105,6 +107,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const parsing = createParseQueue({
     parse,
     clock,
+    failed: options.parseFailed,
     parsed(source, events, paths, startedAt) {
       const queue = queued.get(source) ?? [];
       queued.set(source, queue);

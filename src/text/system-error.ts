@@ -63,6 +63,11 @@ export function reasonOf(error: unknown): string {
   );
 }
 
+/** Returns the class of an error, for a text that must not quote what the error is about. */
+export function classOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
 /** Describes an error in words, with the path, the address and port, or the host of an error of the system. */
 export function reasonWithPlace(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];

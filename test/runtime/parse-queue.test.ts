@@ -127,14 +127,17 @@ suite('parse queue', () => {
 
   test('text on which the parser throws an error → counts as unreadable, and holds nothing back', () => {
     const events: LedgerEvent[] = [];
+    const errors: unknown[] = [];
+    const defect = new TypeError('a quotation of the text');
     let isBroken = true;
     const queue = createParseQueue({
       parse() {
-        if (isBroken) throw new Error('a defect');
+        if (isBroken) throw defect;
         return parse;
       },
       clock: createFakeClock(),
       parsed: (_, batch) => void events.push(...batch),
+      failed: (...failure) => void errors.push(failure),
     });
     queue.add('files', [content('a', 1)]);
     isBroken = false;
@@ -143,8 +146,9 @@ suite('parse queue', () => {
     assert.deepEqual(events[0], {
       kind: 'unreadable',
       path: 'a',
-      reason: 'the parser failed: a defect',
+      reason: 'the parser failed (TypeError)',
     });
+    assert.deepEqual(errors, [['files', 'a', defect]]);
     assert.deepEqual(
       events.map(({ kind }) => kind),
       ['unreadable', 'version', 'synced', 'version'],
