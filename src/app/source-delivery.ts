@@ -1,33 +1,35 @@
 import type { Logger } from '../observe/log/log.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { reasonOf } from '../text/system-error.ts';
+import { classOf } from '../text/system-error.ts';
 import { joinEvents } from '../trust/join-events.ts';
+import { unappliedPath } from '../trust/ledger/import-sources.ts';
 import type { SourceEvent } from '../trust/source.ts';
 
 /** Receives the events of a source, by its name. */
 export type Deliver = (source: string, events: readonly SourceEvent[]) => void;
 
 export interface SourceDeliveryOptions {
-  /** Applies a batch of events. It may throw an error, also after a part of the batch was applied. */
+  /** Accepts a batch of events. It may throw an error, also after it accepted the batch or a part of it. */
   readonly apply: Deliver;
   readonly clock: Pick<Clock, 'after'>;
   readonly log: Pick<Logger, 'error' | 'info'>;
 }
 
-/** Stands between the sources and the function that applies their events. */
+/**
+ * Stands between the sources and the function that accepts their events. A function that only queues events, as the
+ * pipeline does, throws nothing about what goes wrong with them later.
+ */
 export interface SourceDelivery extends Disposable {
-  /** Applies a batch, after all earlier events of the source. It never throws. */
+  /** Passes a batch on, after all earlier events of the source. It never throws. */
   readonly deliver: Deliver;
-  /** Drops the events that were not applied, and tries them no more. */
+  /** Drops the events that were not accepted, and stops the retries. */
   [Symbol.dispose](): void;
 }
 
-/** The events of a source that could not be applied. */
+/** The events of a source that were not accepted. */
 interface Undelivered {
   /** In their order, and joined. */
   events: readonly SourceEvent[];
-  /** Whether the source counts as failed because of them. */
-  isReported: boolean;
   cancelRetry: () => void;
 }
 
@@ -37,10 +39,10 @@ const firstRetryMs = 1_000;
 const lastRetryMs = 60_000;
 
 /**
- * Creates the delivery of events for all sources. Events that cannot be applied are kept, and are applied again with the
- * next batch of their source, or after a pause. They stay in one batch with all later events: a removal that was applied
- * without the text before it would withdraw the trust of a resource that has moved to another file. Meanwhile the source
- * counts as failed, and its earlier trust stays in force.
+ * Creates the delivery of events for all sources. Events that are not accepted are kept, and are passed on again with
+ * the next batch of their source, or after a pause. They stay in one batch with all later events: a removal that was
+ * applied without the text before it would withdraw the trust of a resource that has moved to another file. Meanwhile
+ * the source counts as failed, and its earlier trust stays in force.
  */
 export function createSourceDelivery({ apply, clock, log }: SourceDeliveryOptions): SourceDelivery {
   const undelivered = new Map<string, Undelivered>();
@@ -51,7 +53,9 @@ export function createSourceDelivery({ apply, clock, log }: SourceDeliveryOption
     const waiting = undelivered.get(source);
     const all = waiting === undefined ? events : joinEvents([...waiting.events, ...events]);
     try {
-      apply(source, waiting?.isReported === true ? [recovered(source), ...all] : all);
+      apply(source, all);
+      // Separately: a batch of which only a part was accepted must not end the failure.
+      if (waiting !== undefined) apply(source, [{ kind: 'recovered', path: unappliedPath(source) }]);
     } catch (error) {
       keep(source, all, error);
       return;
@@ -64,9 +68,9 @@ export function createSourceDelivery({ apply, clock, log }: SourceDeliveryOption
 
   const keep = (source: string, events: readonly SourceEvent[], error: unknown): void => {
     const before = undelivered.get(source);
-    const waiting = before ?? { events: [], isReported: false, cancelRetry: () => undefined };
+    const waiting = before ?? { events: [], cancelRetry: () => undefined };
     waiting.events = joinEvents(events);
-    waiting.isReported ||= report(source, error);
+    report(source, error);
     if (before !== undefined) return;
     undelivered.set(source, waiting);
     retryAfter(source, waiting, firstRetryMs);
@@ -76,14 +80,16 @@ export function createSourceDelivery({ apply, clock, log }: SourceDeliveryOption
     );
   };
 
-  /** Reports that the source has failed. Returns whether that was accepted: the defect may affect all events. */
-  const report = (source: string, error: unknown): boolean => {
-    const reason = `its events cannot be applied: ${reasonOf(error)}`;
+  /**
+   * Reports that the source has failed, after each attempt: the defect may affect this event, too. The reason does
+   * not quote the error, whose text may quote the content. The log has it.
+   */
+  const report = (source: string, error: unknown): void => {
+    const reason = `unexpected ${classOf(error)}`;
     try {
-      apply(source, [{ kind: 'failed', path: failurePath(source), reason }]);
-      return true;
+      apply(source, [{ kind: 'failed', path: unappliedPath(source), reason }]);
     } catch {
-      return false;
+      // Whether it was accepted is unknown. It is reported again after the next attempt, or as recovered.
     }
   };
 
@@ -103,13 +109,4 @@ export function createSourceDelivery({ apply, clock, log }: SourceDeliveryOption
       undelivered.clear();
     },
   };
-}
-
-/** Returns the path of a failure to apply the events of a source. No source uses it. */
-function failurePath(source: string): string {
-  return `events of ${source}`;
-}
-
-function recovered(source: string): SourceEvent {
-  return { kind: 'recovered', path: failurePath(source) };
 }

@@ -13,7 +13,7 @@ const synced: SourceEvent = { kind: 'synced' };
 const failure: SourceEvent = {
   kind: 'failed',
   path: 'events of files',
-  reason: 'its events cannot be applied: a defect',
+  reason: 'unexpected TypeError',
 };
 const recovery: SourceEvent = { kind: 'recovered', path: 'events of files' };
 
@@ -25,12 +25,17 @@ function rig() {
   let attempts = 0;
   const state = {
     refuses: (events: readonly SourceEvent[]) => events.some(({ kind }) => kind === 'content'),
+    throwsAfterwards: false,
+    isFailed: false,
   };
   const delivery = createSourceDelivery({
     apply(source, events) {
       attempts += 1;
-      if (source === 'files' && state.refuses(events)) throw new Error('a defect');
+      if (source === 'files' && state.refuses(events)) throw new TypeError('quotes the content');
       batches.push(events);
+      for (const { kind } of events)
+        if (kind === 'failed' || kind === 'recovered') state.isFailed = kind === 'failed';
+      if (state.throwsAfterwards) throw new TypeError('quotes the content');
     },
     clock,
     log: {
@@ -46,6 +51,13 @@ function rig() {
     refuse: (refuses: (events: readonly SourceEvent[]) => boolean): void => {
       state.refuses = refuses;
     },
+    /** Makes the function accept all batches, and throw an error after that. */
+    throwAfterwards: (throwsAfterwards: boolean): void => {
+      state.refuses = nothing;
+      state.throwsAfterwards = throwsAfterwards;
+    },
+    /** Returns whether the last report of the source was a failure. */
+    isFailed: () => state.isFailed,
     /** Returns the batches that were applied since the last call. */
     take: () => batches.splice(0),
     attempts: () => attempts,
@@ -71,7 +83,7 @@ suite('delivery of the events of sources', () => {
     assert.deepEqual(take(), [[failure]]);
     refuse(nothing);
     deliver(content('b'));
-    assert.deepEqual(take(), [[recovery, content('a'), synced, content('b')]]);
+    assert.deepEqual(take(), [[content('a'), synced, content('b')], [recovery]]);
     deliver(content('c'));
     assert.deepEqual(take(), [[content('c')]]);
   });
@@ -81,7 +93,7 @@ suite('delivery of the events of sources', () => {
     deliver(content('a'));
     refuse(nothing);
     deliver();
-    assert.deepEqual(take(), [[failure], [recovery, content('a')]]);
+    assert.deepEqual(take(), [[failure], [content('a')], [recovery]]);
   });
 
   test('no further batch → applied after a second, and after pauses that double up to a minute', () => {
@@ -89,31 +101,34 @@ suite('delivery of the events of sources', () => {
     deliver(content('a'));
     const before = attempts();
     for (const pause of [1, 2, 4, 8, 16, 32, 60, 60]) clock.advance(pause * 1_000);
-    assert.equal(attempts() - before, 8);
+    // Each attempt also reports the failure.
+    assert.equal(attempts() - before, 2 * 8);
+    take();
     refuse(nothing);
     clock.advance(59_999);
-    assert.deepEqual(take(), [[failure]]);
+    assert.deepEqual(take(), []);
     clock.advance(1);
-    assert.deepEqual(take(), [[recovery, content('a')]]);
+    assert.deepEqual(take(), [[content('a')], [recovery]]);
     assert.equal(clock.pending(), 0);
   });
 
   test('batches that follow quickly → do not make the pause longer', () => {
     const { deliver, take, refuse, clock } = rig();
     for (let at = 0; at < 100; at += 1) deliver(content('a', `${at}`));
+    take();
     refuse(nothing);
     clock.advance(1_000);
-    assert.deepEqual(take(), [[failure], [recovery, content('a', '99')]]);
+    assert.deepEqual(take(), [[content('a', '99')], [recovery]]);
   });
 
   test('removal of a file whose resource moved to a file that cannot be applied → waits for that file', () => {
     const { deliver, take, refuse } = rig();
     deliver(content('new'));
     deliver(gone('old'));
-    assert.deepEqual(take(), [[failure]]);
+    assert.deepEqual(take(), [[failure], [failure]]);
     refuse(nothing);
     deliver();
-    assert.deepEqual(take(), [[recovery, content('new'), gone('old')]]);
+    assert.deepEqual(take(), [[content('new'), gone('old')], [recovery]]);
   });
 
   test('deletion that cannot be applied → is applied again', () => {
@@ -122,34 +137,48 @@ suite('delivery of the events of sources', () => {
     deliver(gone('a'));
     refuse(nothing);
     clock.advance(1_000);
-    assert.deepEqual(take(), [[failure], [recovery, gone('a')]]);
+    assert.deepEqual(take(), [[failure], [gone('a')], [recovery]]);
   });
 
   test('many changes while nothing can be applied → the newest text of each path is left', () => {
     const { deliver, take, refuse } = rig();
     for (let at = 0; at < 1_000; at += 1) deliver(content('a', `a${at}`), content('b', `b${at}`));
+    take();
     refuse(nothing);
     deliver();
-    assert.deepEqual(take(), [[failure], [recovery, content('a', 'a999'), content('b', 'b999')]]);
+    assert.deepEqual(take(), [[content('a', 'a999'), content('b', 'b999')], [recovery]]);
   });
 
-  test('not even the failure can be applied → it is reported as soon as that is possible', () => {
+  test('not even the failure can be applied → it is reported after each attempt', () => {
     const { deliver, take, refuse } = rig();
     refuse(everything);
     deliver(content('a'));
     refuse((events) => events.some(({ kind }) => kind === 'content'));
     deliver();
     deliver();
-    assert.deepEqual(take(), [[failure]]);
+    assert.deepEqual(take(), [[failure], [failure]]);
   });
 
-  test('failure that was never reported → no recovery', () => {
+  test('recovery that cannot be applied → comes again, after the events', () => {
     const { deliver, take, refuse } = rig();
-    refuse(everything);
     deliver(content('a'));
+    refuse((events) => events.some(({ kind }) => kind === 'recovered'));
+    deliver();
     refuse(nothing);
     deliver();
-    assert.deepEqual(take(), [[content('a')]]);
+    assert.deepEqual(take(), [[failure], [content('a')], [failure], [content('a')], [recovery]]);
+  });
+
+  test('errors after the events were accepted → the source counts as failed until an attempt succeeds', () => {
+    const { deliver, isFailed, throwAfterwards } = rig();
+    throwAfterwards(true);
+    deliver(content('a'));
+    assert.equal(isFailed(), true);
+    deliver(content('b'));
+    assert.equal(isFailed(), true);
+    throwAfterwards(false);
+    deliver();
+    assert.equal(isFailed(), false);
   });
 
   test('log → one line for all failures, one when the events are applied again, and the same the next time', () => {
@@ -194,11 +223,11 @@ suite('delivery of the events of sources', () => {
     });
     await read.promise;
     await source.close();
-    assert.deepEqual(take(), [[failure]]);
+    assert.deepEqual(take()[0], [failure]);
     refuse(nothing);
     clock.advance(60_000);
     // A text that may be incomplete comes a second time, after the end of the first read.
     const kinds = take().flatMap((events) => events.map(({ kind }) => kind));
-    assert.deepEqual(kinds.slice(0, 3), ['recovered', 'content', 'synced']);
+    assert.deepEqual(kinds.slice(0, 2), ['content', 'synced']);
   });
 });

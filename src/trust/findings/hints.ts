@@ -20,7 +20,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about: 'A file, object or directory exists and cannot be read: permissions, or an I/O error.',
     served: 'Its last readable version. Below a directory that cannot be listed, nothing changes.',
     remedy:
-      "The finding has the system's reason. Make it readable for the user of the server, or delete it. Only a confirmed deletion withdraws its trust.",
+      "The finding has the system's reason. Make it readable for the user of the server, or delete it. Only a confirmed deletion withdraws its trust. The path events of SOURCE means that the server has read changes that its pipeline does not accept; it tries again, at least every minute. That is a defect, as is a file on which the parser failed. The finding names only the class of the error: please report it with the error in the log (source-undelivered, parse-failed).",
   },
   MT002: {
     name: 'syntax',
@@ -488,7 +488,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served:
       'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here. A bundle that has CAs of other zones waits (503) if no earlier run kept them.',
     remedy:
-      'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities.',
+      'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities. The path events of import or events of import identities means that it was read, and that the pipeline of the server does not accept the changes: see MT001.',
   },
   MT100: {
     name: 'rotation-annotation',

@@ -45,8 +45,22 @@ export function isImportKnown(
   );
 }
 
-/** Returns the finding about a path of a source that cannot be read. */
+/** The beginning of the paths of failures to apply what was read. */
+const unappliedPrefix = 'events of ';
+
+/** Returns the path of the failure to apply the events of a source. No source reports failures of it. */
+export function unappliedPath(source: string): string {
+  return `${unappliedPrefix}${source}`;
+}
+
+/** Returns the finding about a path of a source that cannot be read, or about events that cannot be applied. */
 export function failureFinding(source: string, path: string, reason: string): Finding {
+  if (path.startsWith(unappliedPrefix))
+    return finding(
+      isImportSource(source) ? 'MT091' : 'MT001',
+      `changes were read and cannot be applied: ${reason}; they are tried again, and the earlier trust stays in force`,
+      { file: path },
+    );
   return isImportSource(source)
     ? finding(
         'MT091',
