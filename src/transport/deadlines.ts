@@ -1,5 +1,6 @@
 import { LinkedList } from '../xds/small/linked-list.ts';
 import type { ListEntry } from '../xds/small/linked-list.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** A call with a deadline. */
 export interface LimitedCall extends ListEntry<LimitedCall> {
@@ -50,7 +51,7 @@ export class Deadlines {
   /** Limits the time of a call, in ms. It must be removed when it is over. */
   add(call: LimitedCall, ms: number): void {
     if (ms < exactBelowMs) {
-      call.timer = setTimeout(exceeded, ms, call);
+      call.timer = setTimeout(exceeded, timerMs(ms), call);
       return;
     }
     const slot = Math.floor((this.#clock() + ms) / slotMs);
