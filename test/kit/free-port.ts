@@ -6,12 +6,26 @@ import { createServer } from 'node:net';
  * Below the range of ephemeral ports (from 32,768 on Linux): the system could use an ephemeral port for an outgoing
  * connection before the program listens on it.
  */
-const range = [10_240, 32_768] as const;
+const first = 10_240;
+const slices = 256;
+const portsInSlice = 88;
 
-/** Returns a TCP port of 127.0.0.1 that was free just now, for programs that need a fixed port. */
+let next = randomInt(portsInSlice);
+
+/** Returns the first port of those that a process takes. Two files of tests run at the same time, each in a process. */
+export function firstPortOf(pid: number): number {
+  return first + (pid % slices) * portsInSlice;
+}
+
+/**
+ * Returns a TCP port of 127.0.0.1 that was free just now, for programs that need a fixed port. The program listens a
+ * second later or more, so until then no other caller should get the same one: each process has ports of its own, and
+ * takes them in turn.
+ */
 export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(...range);
+  for (let attempt = 0; attempt < portsInSlice; attempt++) {
+    const port = firstPortOf(process.pid) + (next % portsInSlice);
+    next += 1;
     const server = createServer();
     server.listen(port, '127.0.0.1');
     const isFree = await once(server, 'listening').then(
@@ -23,5 +37,5 @@ export async function freePort(): Promise<number> {
     await once(server, 'close');
     return port;
   }
-  throw new Error('no free port in 100 attempts');
+  throw new Error(`no free port in ${portsInSlice} attempts`);
 }
