@@ -10,6 +10,7 @@ import type { SnapshotStore, XdsObserver } from '../../src/xds/index.ts';
 import { concat, field } from '../../src/xds/wire/write.ts';
 import { createHealthClient } from '../grpc/server.ts';
 import { proxyOptions } from '../kit/proxy-options.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
 import { createClient } from '../xds/client.ts';
 import { setOf } from '../xds/vocabulary.ts';
 
@@ -36,7 +37,7 @@ async function start(changed: Partial<ProxyOptions>, observer: XdsObserver = {})
 }
 
 for (const xdsTransport of ['grpc-js', 'own'] as const) {
-  suite(`limits of the xDS port, ${xdsTransport}`, () => {
+  suite(`xDS port, ${xdsTransport}`, () => {
     test('streams of a connection above its share: wait while another connection is served', async () => {
       // The share of a connection is two streams at once, and one a second.
       await using started = await start({ xdsTransport, openRate: 1, openBurst: 100 });
@@ -56,6 +57,16 @@ for (const xdsTransport of ['grpc-js', 'own'] as const) {
       const served = streams.filter(({ received }) => received > 0).length;
       assert.ok(served < 30, `${served} streams of the first connection were served`);
       for (const stream of streams) stream.cancel();
+    });
+
+    test('unix socket: proxies are served', async () => {
+      await using dir = await makeTempDir();
+      await using started = await start({ xdsTransport, xdsListen: `unix:${dir.join('xds.sock')}` });
+      started.store.set('default', secretTypeUrl, setOf({ ALL: '1' }));
+      using client = createClient(started.endpoint.address);
+      using stream = client.delta(ads);
+      stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] });
+      await stream.next();
     });
 
     test('health calls above the rate: wait, also on different connections', async () => {
