@@ -58,8 +58,14 @@ export class OutputPool {
     this.#scheduled = true;
     this.#defer(() => {
       this.#scheduled = false;
-      for (const waiting of this.#waiting.splice(0)) waiting.flush();
+      this.flush();
     });
+  }
+
+  /** Flushes all outputs that wait for the end of the tick. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    for (const waiting of this.#waiting.splice(0)) waiting.flush();
   }
 
   /** Allocates another buffer, because a socket still needs the current one. */

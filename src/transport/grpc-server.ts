@@ -156,6 +156,11 @@ export class GrpcServer {
     return { requestStream: method.definition.requestStream };
   }
 
+  /** Writes what calls have sent between reads. Otherwise it is written at the end of the tick. */
+  flush(): void {
+    this.#parts.shared.pool.flush();
+  }
+
   /** Passes all calls to a guard first. It replaces an earlier one. */
   guardWith(guard: ServerGuard): void {
     this.#guard = guard;

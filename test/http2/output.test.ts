@@ -69,6 +69,47 @@ suite('shared output buffer', () => {
   });
 });
 
+suite('output between reads', () => {
+  /** Two outputs whose deferred work has not run. */
+  function waiting() {
+    const deferred: (() => void)[] = [];
+    const written: string[] = [];
+    const pool = new OutputPool((work) => deferred.push(work));
+    const outputs = ['first', 'second'].map((name) => {
+      const wire = { write: () => void written.push(name), unsent: 0, end: () => undefined };
+      return new Output(pool, wire, ignoring);
+    });
+    for (const output of outputs) output.send(Buffer.from('x'));
+    const tick = (): void => {
+      for (const work of deferred.splice(0)) work();
+    };
+    return { pool, outputs, written, tick };
+  }
+
+  test('end of the tick: is written', () => {
+    const { written, tick } = waiting();
+    assert.deepEqual(written, []);
+    tick();
+    assert.deepEqual(written, ['first', 'second']);
+  });
+
+  test('flush before: is written at once, and once', () => {
+    const { pool, written, tick } = waiting();
+    pool.flush();
+    assert.deepEqual(written, ['first', 'second']);
+    tick();
+    assert.deepEqual(written, ['first', 'second']);
+  });
+
+  test('output after a flush in the same tick: is written at the end of it', () => {
+    const { pool, outputs, written, tick } = waiting();
+    pool.flush();
+    outputs[0]?.send(Buffer.from('y'));
+    tick();
+    assert.deepEqual(written, ['first', 'second', 'first']);
+  });
+});
+
 suite('callback of sent output that throws an error', () => {
   test('output at the end of a tick: the connection learns of it, and later connections are written', () => {
     const deferred: (() => void)[] = [];

@@ -34,4 +34,9 @@ export interface DirectServer {
   methodAt(path: string): { readonly requestStream: boolean } | undefined;
   /** Installs a guard for all calls. */
   guardWith(guard: CallGuard): void;
+  /**
+   * Writes what streams have sent since the last read. Called between the streams of a change, so that the data of each
+   * stream is still in the cache of the processor. Without it, the server writes when the caller's turn has ended.
+   */
+  flush?(): void;
 }

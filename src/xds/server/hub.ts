@@ -61,6 +61,8 @@ export interface HubOptions {
   /** Time for which changes are sent before other work gets a turn. */
   readonly sliceMs: number;
   readonly fannedOut: (fannedOut: FannedOut) => void;
+  /** Called after each step, which pumps some streams: writes their responses. */
+  readonly stepped: () => void;
 }
 
 /** Number of streams that are notified between two reads of the clock. */
@@ -76,7 +78,7 @@ const sweepsInRound = 4;
  * new stream, a health check or an ACK. Two coarse timers serve all streams: one runs while a stream waits for a
  * wake-up, the other while there are streams.
  */
-export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }: HubOptions): Hub {
+export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut, stepped }: HubOptions): Hub {
   /** The streams without a group. In this list and in those of the groups, the first wait longest for their sweep. */
   const newcomers = new LinkedList<HubStream>();
   const groups = new Map<string, FanOut<HubStream>>();
@@ -121,6 +123,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
       busy.delete(next);
       const { visited, done } = next.step(streamsInStep);
       visits += visited;
+      stepped();
       if (!done) busy.add(next);
       if (clock() >= until) break;
     }

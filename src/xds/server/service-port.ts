@@ -31,6 +31,8 @@ export interface ServicePort {
   hasOneRequest(path: string): boolean | undefined;
   /** Installs a guard for all calls. Returns false if that is not possible. */
   guardWith(guard: StreamGuard): boolean;
+  /** Writes what streams have sent, if the server does not write it at once. */
+  flush(): void;
 }
 
 /** Returns the port of a server. With `fastPath`, bytes bypass grpc-js where possible. */
@@ -55,6 +57,7 @@ function grpcJsPort(server: Server, fastPath: boolean): ServicePort {
       return type === undefined ? undefined : type === 'unary' || type === 'serverStream';
     },
     guardWith: (guard) => guardGrpc(server, guard),
+    flush: () => undefined,
   };
 }
 
@@ -92,6 +95,7 @@ function directPort(server: DirectServer): ServicePort {
       server.guardWith(guard);
       return true;
     },
+    flush: () => server.flush?.(),
   };
 }
 

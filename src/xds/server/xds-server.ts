@@ -153,6 +153,8 @@ export function addXdsServices(
   const clock = options.clock ?? (() => performance.now());
   const identifier = options.identifier ?? '';
   const observer = createSafeObserver(options.observer ?? {});
+  const fastPath = options.fastPath ?? true;
+  const port = portOf(server, fastPath);
   const hub = createHub({
     store,
     clock,
@@ -160,9 +162,8 @@ export function addXdsServices(
     sweepMs: options.sweepMs ?? 1_000,
     sliceMs: options.sliceMs ?? 10,
     fannedOut: (fannedOut) => observer.fannedOut(fannedOut),
+    stepped: () => port.flush(),
   });
-  const fastPath = options.fastPath ?? true;
-  const port = portOf(server, fastPath);
   const { metadataNames } = options;
   const limits = { ...defaultStreamLimits, ...options.limits };
   const decoder = limitEntries(

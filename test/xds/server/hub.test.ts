@@ -20,6 +20,8 @@ interface Fake {
   readonly hub: Hub;
   readonly streams: readonly FakeStream[];
   readonly fanOuts: readonly FannedOut[];
+  /** Number of pumps at the end of each step. */
+  readonly steps: readonly number[];
   readonly open: (group?: string) => FakeStream;
   readonly publish: (version: string, group?: string) => void;
   /** Resolves when all streams were notified of all changes. */
@@ -31,6 +33,8 @@ function fake(count: number): Fake {
   let now = 0;
   const store = createSnapshotStore();
   const fanOuts: FannedOut[] = [];
+  const steps: number[] = [];
+  let pumps = 0;
   let finish = Promise.withResolvers<FannedOut>();
   const hub = createHub({
     store,
@@ -43,6 +47,7 @@ function fake(count: number): Fake {
       finish.resolve(fannedOut);
       finish = Promise.withResolvers();
     },
+    stepped: () => void steps.push(pumps),
   });
   const open = (group = 'g'): FakeStream => {
     let marked = false;
@@ -55,6 +60,7 @@ function fake(count: number): Fake {
       pump() {
         now += 0.01;
         stream.pumps += 1;
+        pumps += 1;
         if (marked) stream.sent.push(store.get(group, typeUrls.secret)?.version ?? '');
         marked = false;
       },
@@ -71,6 +77,7 @@ function fake(count: number): Fake {
     hub,
     streams: Array.from({ length: count }, () => open()),
     fanOuts,
+    steps,
     open,
     publish: (version, group = 'g') =>
       store.set(group, typeUrls.secret, { ...setOf({ a: version }), version }),
@@ -160,6 +167,13 @@ suite('change for thousands of streams', () => {
     store.setDefault(typeUrls.secret, () => ({ ...setOf({ a: '1' }), version: '1' }));
     await done;
     assert.equal(sentBy([...streams, ...few], '1'), 1_002);
+  });
+
+  test('each 32 streams: their responses are written before the next are prepared', () => {
+    const { publish, steps } = fake(70);
+    publish('1');
+    // The last step finds that no stream is left.
+    assert.deepEqual(steps, [32, 64, 70]);
   });
 
   test('no streams: nothing is reported', () => {
