@@ -1,6 +1,6 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
+import { StreamNotes } from '../xds/index.ts';
 import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
-import { TurnoverMap } from '../xds/small/turnover-map.ts';
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
@@ -46,6 +46,9 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
   readonly proxy: Proxy;
   readonly secrets: Map<string, Mutable<SecretRecord>>;
+  /** The secret that was looked up last, in `secrets`: mostly the only one. Its fields are nearer than the table. */
+  lastName: string;
+  last: Mutable<SecretRecord> | undefined;
 }
 
 interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
@@ -82,7 +85,7 @@ export function createFleetTracker({
   limits,
   history,
 }: TrackerOptions): FleetTracker {
-  const streams = new TurnoverMap<StreamInfo, Stream>();
+  const streams = new StreamNotes<Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits, history);
 
@@ -109,7 +112,8 @@ export function createFleetTracker({
       };
       proxies.set(key, proxy);
     }
-    const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
+    const secrets = new Map<string, Mutable<SecretRecord>>();
+    const stream: Stream = { info, since, awaiting: false, secrets, proxy, lastName: '', last: undefined };
     proxy.streams.add(stream);
     // The proxy has reconnected, and subscribes to everything that it needs.
     if (proxy.ended.length > 0) proxy.ended = [];
@@ -178,9 +182,9 @@ export function createFleetTracker({
     unconfirmed: boolean,
     quoted: boolean,
   ): void {
-    const { secrets, proxy } = stream;
+    const { proxy } = stream;
     // The proxy acknowledged that the secret was removed.
-    if (version === undefined) return void secrets.delete(name);
+    if (version === undefined) return forgetSecret(stream, name);
     // An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force.
     if (unconfirmed) {
       secretOf(stream, name);
@@ -211,8 +215,8 @@ export function createFleetTracker({
   }
 
   function drop(stream: Stream, name: string): void {
-    const { secrets, proxy } = stream;
-    secrets.delete(name);
+    const { proxy } = stream;
+    forgetSecret(stream, name);
     if (proxy.refused.size === 0) return;
     // The proxy does not have to accept a name that it no longer subscribes to.
     if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
@@ -273,11 +277,19 @@ export function createFleetTracker({
   };
 }
 
-function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {
-  let secret = secrets.get(name);
+function secretOf(stream: Stream, name: string): Mutable<SecretRecord> {
+  if (stream.last !== undefined && stream.lastName === name) return stream.last;
+  let secret = stream.secrets.get(name);
   if (secret === undefined) {
     secret = { sent: undefined, sentAt: 0, acked: undefined, ackedAt: 0, ackMs: undefined };
-    secrets.set(name, secret);
+    stream.secrets.set(name, secret);
   }
+  stream.lastName = name;
+  stream.last = secret;
   return secret;
+}
+
+function forgetSecret(stream: Stream, name: string): void {
+  stream.secrets.delete(name);
+  if (stream.lastName === name) stream.last = undefined;
 }

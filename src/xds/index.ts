@@ -26,6 +26,7 @@ export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-serv
 export { transportDefaults, xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';
 export { combineObservers, refusedStreams } from './server/observer.ts';
+export { StreamNotes } from './server/stream-notes.ts';
 export { closedConnections, defaultClientLimits } from './server/client-connections.ts';
 export type { ClientLimits, ClosedConnection } from './server/client-connections.ts';
 export type {

@@ -25,6 +25,29 @@ suite('fleet tracker', () => {
     });
   });
 
+  test('names in turn, also one that was removed or dropped and came again: each has its own record', () => {
+    const { tracker, asks, sent, acks, drops } = scene();
+    const versions = () =>
+      [...tracker.connected('default')].flatMap(({ streams }) =>
+        [...streams].flatMap(({ secrets }) => [...secrets].map(([name, { acked }]) => `${name} ${acked}`)),
+      );
+    asks(a);
+    for (const name of ['x', 'y', 'x']) {
+      sent(a, 'v1', name);
+      acks(a, 'v1', name);
+    }
+    assert.deepEqual(versions(), ['x v1', 'y v1']);
+    acks(a, undefined, 'x');
+    assert.deepEqual(versions(), ['y v1']);
+    sent(a, 'v2', 'x');
+    acks(a, 'v2', 'x');
+    assert.deepEqual(versions(), ['y v1', 'x v2']);
+    drops(a, 'x');
+    acks(a, 'v3', 'x');
+    acks(a, 'v2', 'y');
+    assert.deepEqual(versions(), ['y v2', 'x v3']);
+  });
+
   test('NACKs: are counted; the last one is kept with its message on one line', () => {
     const { tracker, asks, sent, refuses } = scene();
     asks(a);

@@ -14,7 +14,8 @@ import {
 import type { Outgoing, ResourceSet } from '../../src/xds/index.ts';
 
 const name = 'spiffe://a.test';
-const setOf = (version: string): ResourceSet => createResourceSet([createResource(name, Buffer.from(version))]);
+const setOf = (version: string): ResourceSet =>
+  createResourceSet([createResource(name, Buffer.from(version))]);
 
 /** The server's end of a connection, which counts the writes. */
 class CountingSocket extends Duplex {

@@ -3,8 +3,8 @@ import type { Finding } from '../../trust/findings/finding.ts';
 import type { Severity } from '../../trust/findings/catalogue.ts';
 import type { Readiness } from '../../trust/ledger/readiness.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import { StreamNotes } from '../../xds/index.ts';
 import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
-import { TurnoverMap } from '../../xds/small/turnover-map.ts';
 import { counted } from '../../text/counted.ts';
 import { describeChange } from './describe-change.ts';
 import { createLineLimit } from './line-limit.ts';
@@ -50,7 +50,7 @@ export function createEventLog({
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
   /** The streams that have sent a request, each with the key that the log of proxies returned. */
-  const named = new TurnoverMap<StreamInfo, string | undefined>();
+  const named = new StreamNotes<string | undefined>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
   const denials = createLineLimit(refusalsInWindow, windowMs, now);
   // Who was refused belongs to the record, at any level of the log.

@@ -1,7 +1,7 @@
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
+import { StreamNotes } from '../../xds/index.ts';
 import type { Acked, NameAndVersion, Quoted, StreamInfo } from '../../xds/index.ts';
 import { SmallMap } from '../../xds/small/small-map.ts';
-import { TurnoverMap } from '../../xds/small/turnover-map.ts';
 
 /** Measures the time of changes from their cause to a proxy's acknowledgement. */
 export interface Convergence {
@@ -28,7 +28,7 @@ interface Changed {
 export function createConvergence(): Convergence {
   let known: ServedMeshes = new Map();
   const changes = new Map<string, Map<string, Changed>>();
-  const held = new TurnoverMap<StreamInfo, SmallMap<string, string | undefined>>();
+  const held = new StreamNotes<SmallMap<string, string | undefined>>();
 
   const heldBy = (stream: StreamInfo): SmallMap<string, string | undefined> => {
     let names = held.get(stream);

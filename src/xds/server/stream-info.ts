@@ -5,29 +5,39 @@ import type { Denied, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './peer-certificate.ts';
 
 /** The information about a stream, which its owner completes at the first request. */
-export type StreamDetails = { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
+export class StreamDetails implements StreamInfo {
+  readonly id: number;
+  readonly transport: StreamInfo['transport'];
+  readonly protocol: StreamInfo['protocol'];
+  readonly address: string;
+  origin: string;
+  nodeId = '';
+  group: string | undefined = undefined;
+  userAgent = '';
+  identity: string | undefined = undefined;
+  /** Private, so that no copy of the information contains it. There is room for three observers without a new list. */
+  readonly #notes: unknown[] = [undefined, undefined, undefined, undefined, undefined, undefined];
+
+  constructor(
+    id: number,
+    client: XdsPeer,
+    { transport, protocol }: Pick<StreamInfo, 'transport' | 'protocol'>,
+  ) {
+    this.id = id;
+    this.transport = transport;
+    this.protocol = protocol;
+    this.address = client.address;
+    this.origin = originOf(client);
+  }
+
+  /** Returns the list in which `StreamNotes` keep what observers know; `undefined` for other objects. */
+  static notesOf(stream: StreamInfo): unknown[] | undefined {
+    return #notes in stream ? stream.#notes : undefined;
+  }
+}
 
 /** An end that this server causes. `by` is `client` if the client has closed its side before. */
 export type EndedByServer = Omit<StreamEnd, 'by'> & Partial<Pick<StreamEnd, 'by'>>;
-
-/** Returns the information about a new stream. */
-export function createStreamDetails(
-  id: number,
-  client: XdsPeer,
-  { transport, protocol }: Pick<StreamInfo, 'transport' | 'protocol'>,
-): StreamDetails {
-  return {
-    id,
-    transport,
-    protocol,
-    address: client.address,
-    origin: originOf(client),
-    nodeId: '',
-    userAgent: '',
-    group: undefined,
-    identity: undefined,
-  };
-}
 
 /** Adds what the first request says of the client. */
 export function addNode(details: StreamDetails, peer: Peer | undefined): void {

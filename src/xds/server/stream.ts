@@ -17,8 +17,8 @@ import type { TurnReader } from './read-turns.ts';
 import { RequestTimer, WriteWatch } from './client-pace.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import { StreamAccess } from './stream-access.ts';
-import { abortedEnd, addNode, createStreamDetails, deniedOf, endedByClient } from './stream-info.ts';
-import type { EndedByServer, StreamDetails } from './stream-info.ts';
+import { abortedEnd, addNode, deniedOf, endedByClient, StreamDetails } from './stream-info.ts';
+import type { EndedByServer } from './stream-info.ts';
 import type { StreamParts } from './stream-parts.ts';
 
 /**
@@ -63,7 +63,7 @@ class ServedStream<Request extends XdsRequest>
     this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
     const peer = new LinkPeer(link);
     this.#access = parts.access && new StreamAccess(parts.access, peer, this);
-    this.#info = createStreamDetails(id, peer, parts.info);
+    this.#info = new StreamDetails(id, peer, parts.info);
     this.#session = parts.createSession((event) => this.#observe(event), this.#info.origin, peer);
     this.#written = (error) => {
       if (this.#write.done() && this.#open) this.#parts.observer.caughtUp(this.#info);
