@@ -82,93 +82,114 @@ export interface ClientConnectionsOptions {
  * Keeps the budgets of connections. A connection that exceeds its budget is sent GOAWAY with ENHANCE_YOUR_CALM
  * and closed. If all connections together exceed the budget, the connection that holds most is closed.
  */
-export function createClientConnections({
-  limits,
-  clock,
-  closed,
-}: ClientConnectionsOptions): ClientConnections {
-  const known = new Map<GuardedSession, BudgetedConnection>();
-  let total = 0;
+export function createClientConnections(options: ClientConnectionsOptions): ClientConnections {
+  return new KnownConnections(options);
+}
 
-  function close(connection: BudgetedConnection, reason: ClosedConnection): void {
-    const { session } = connection;
-    if (session.isGone || connection.isClosed) return;
-    connection.isClosed = true;
-    // The bytes are about to be released, so no other connection is closed because of them.
-    total -= connection.held;
-    closed(reason);
-    // Later, because the caller is reading from this session.
-    setImmediate(() => session.closeForExcess());
+class KnownConnections implements ClientConnections {
+  readonly #options: ClientConnectionsOptions;
+  readonly #known = new Map<GuardedSession, BudgetedConnection>();
+  #total = 0;
+
+  constructor(options: ClientConnectionsOptions) {
+    this.#options = options;
   }
 
-  function closeLargest(): void {
-    let largest: BudgetedConnection | undefined;
-    for (const connection of known.values()) {
-      if (!connection.isClosed && connection.held > (largest?.held ?? 0)) largest = connection;
-    }
-    if (largest !== undefined) close(largest, 'request-bytes');
-  }
-
-  class BudgetedConnection implements ClientConnection {
-    readonly session: GuardedSession;
-    calls = 0;
-    held = 0;
-    isClosed = false;
-    turn: TurnTaker['turn'] = undefined;
-    #streams = 0;
-    #useless: TokenBucket | undefined;
-
-    constructor(session: GuardedSession) {
-      this.session = session;
-    }
-
-    get address(): string {
-      return this.session.address;
-    }
-
-    hold(bytes: number): void {
-      this.held += bytes;
-      if (this.isClosed) return;
-      total += bytes;
-      if (bytes <= 0) return;
-      if (this.held > limits.connectionBytes) close(this, 'request-bytes');
-      else if (total > limits.totalBytes) closeLargest();
-    }
-
-    opened(): void {
-      this.#streams += 1;
-    }
-
-    closed(): void {
-      this.#streams -= 1;
-    }
-
-    retireIfUnused(): void {
-      if (this.#streams === 0 && !this.isClosed) this.session.retire();
-    }
-
-    countUseless(): void {
-      this.#useless ??= createTokenBucket(limits.uselessStreams);
-      if (this.#useless.take(clock()) > 0) close(this, 'useless-streams');
-    }
-  }
-
-  function of(session: GuardedSession): ClientConnection {
-    let connection = known.get(session);
+  of(session: GuardedSession): ClientConnection {
+    let connection = this.#known.get(session);
     if (connection === undefined) {
-      connection = new BudgetedConnection(session);
+      connection = new BudgetedConnection(session, this);
       if (!session.isGone) {
-        known.set(session, connection);
-        session.whenGone(() => known.delete(session));
+        this.#known.set(session, connection);
+        session.whenGone(() => this.#known.delete(session));
       }
     }
     return connection;
   }
 
-  return {
-    of,
-    failed(session, reason) {
-      if (known.get(session)?.isClosed !== true) closed(reason);
-    },
-  };
+  failed(session: GuardedSession, reason: FailedSession): void {
+    if (this.#known.get(session)?.isClosed !== true) this.#options.closed(reason);
+  }
+
+  // Called by connections
+
+  get limits(): ClientLimits {
+    return this.#options.limits;
+  }
+
+  now(): number {
+    return this.#options.clock();
+  }
+
+  /** Counts bytes of a connection that is not closed. */
+  count(connection: BudgetedConnection, bytes: number): void {
+    const { connectionBytes, totalBytes } = this.limits;
+    this.#total += bytes;
+    if (bytes <= 0) return;
+    if (connection.held > connectionBytes) this.close(connection, 'request-bytes');
+    else if (this.#total > totalBytes) this.#closeLargest();
+  }
+
+  close(connection: BudgetedConnection, reason: ClosedConnection): void {
+    const { session } = connection;
+    if (session.isGone || connection.isClosed) return;
+    connection.isClosed = true;
+    // The bytes are about to be released, so no other connection is closed because of them.
+    this.#total -= connection.held;
+    this.#options.closed(reason);
+    // Later, because the caller is reading from this session.
+    setImmediate(() => session.closeForExcess());
+  }
+
+  #closeLargest(): void {
+    let largest: BudgetedConnection | undefined;
+    for (const connection of this.#known.values()) {
+      if (!connection.isClosed && connection.held > (largest?.held ?? 0)) largest = connection;
+    }
+    if (largest !== undefined) this.close(largest, 'request-bytes');
+  }
+}
+
+// Not a class within the function above: V8 discards the code that it has compiled for the class of one server when it
+// meets that of another, and the warm-up has servers of its own.
+class BudgetedConnection implements ClientConnection {
+  readonly session: GuardedSession;
+  readonly #all: KnownConnections;
+  calls = 0;
+  held = 0;
+  isClosed = false;
+  turn: TurnTaker['turn'] = undefined;
+  #streams = 0;
+  #useless: TokenBucket | undefined;
+
+  constructor(session: GuardedSession, all: KnownConnections) {
+    this.session = session;
+    this.#all = all;
+  }
+
+  get address(): string {
+    return this.session.address;
+  }
+
+  hold(bytes: number): void {
+    this.held += bytes;
+    if (!this.isClosed) this.#all.count(this, bytes);
+  }
+
+  opened(): void {
+    this.#streams += 1;
+  }
+
+  closed(): void {
+    this.#streams -= 1;
+  }
+
+  retireIfUnused(): void {
+    if (this.#streams === 0 && !this.isClosed) this.session.retire();
+  }
+
+  countUseless(): void {
+    this.#useless ??= createTokenBucket(this.#all.limits.uselessStreams);
+    if (this.#useless.take(this.#all.now()) > 0) this.#all.close(this, 'useless-streams');
+  }
 }

@@ -15,6 +15,7 @@ import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import type { Authorize } from './authorize.ts';
+import type { GuardedMethod } from './arrival.ts';
 import { createClientConnections, defaultClientLimits } from './client-connections.ts';
 import type { ClientLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, limitEntries, nodeFields } from './decode-request.ts';
@@ -31,7 +32,7 @@ import { serveStream } from './stream.ts';
 import type { StreamParts } from './stream-parts.ts';
 import type { StreamLink } from './stream-link.ts';
 import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
-import type { GuardedMethod, StreamGuardLimits } from './stream-guard.ts';
+import type { StreamGuardLimits } from './stream-guard.ts';
 import { createUnaryAnswer } from './unary.ts';
 
 /** The options of an xDS server. All have defaults. */

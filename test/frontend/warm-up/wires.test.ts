@@ -21,7 +21,10 @@ suite('wires of the warm-up', () => {
       const [socket] = sockets;
       assert.ok(socket);
       wire.send(Buffer.from('hello'));
-      const [bytes] = (await once(socket, 'data')) as [Buffer];
+      const data = once(socket, 'data');
+      // Sockets are accepted paused.
+      socket.resume();
+      const [bytes] = (await data) as [Buffer];
       assert.equal(bytes.toString(), 'hello');
       const end = once(socket, 'close');
       wire.close();

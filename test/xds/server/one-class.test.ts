@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { addXdsServices, createSnapshotStore } from '../../../src/xds/index.ts';
+import type { CallGuard } from '../../../src/xds/index.ts';
+
+/** The objects that one server creates for a connection and its stream. */
+function objectsOfServer(): { readonly stream: object; readonly connection: object } {
+  let guard: CallGuard | undefined;
+  let arrival: object = {};
+  addXdsServices(
+    {
+      addService: () => undefined,
+      addStream: () => undefined,
+      addUnary: () => undefined,
+      methodAt: () => undefined,
+      guardWith: (given) => void (guard = given),
+    },
+    createSnapshotStore(),
+  );
+  const session = {
+    address: '127.0.0.1',
+    isGone: false,
+    whenGone: () => undefined,
+    closeForExcess: () => undefined,
+    retire: () => undefined,
+  };
+  guard?.enter(session, {
+    path: '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets',
+    contentType: 'application/grpc',
+    isGone: false,
+    isComplete: false,
+    hasResponded: false,
+    unreadBytes: 0,
+    unsentBytes: 0,
+    whenGone: (follower) => void (arrival = follower),
+    whenReadable: () => undefined,
+    whenComplete: () => undefined,
+    followRequests: () => undefined,
+    release: () => undefined,
+    serve: () => undefined,
+    refuse: () => undefined,
+    reset: () => undefined,
+    finish: () => undefined,
+  });
+  const connection: unknown = Reflect.get(arrival, 'connection');
+  assert.ok(typeof connection === 'object' && connection !== null);
+  return { stream: arrival, connection };
+}
+
+// V8 compiles code for the classes that it has seen. Classes that a function creates are others for each server, so that
+// the first connections of a server would discard what the servers of the warm-up had made V8 compile.
+test('objects of two servers: have the same classes', () => {
+  const [first, second] = [objectsOfServer(), objectsOfServer()];
+  assert.equal(first.stream.constructor, second.stream.constructor);
+  assert.equal(first.connection.constructor, second.connection.constructor);
+  assert.notEqual(first.stream.constructor, Object);
+  assert.notEqual(first.connection.constructor, Object);
+});
