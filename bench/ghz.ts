@@ -1,7 +1,10 @@
 /**
  * Measures the cost of a call from ghz, compared with go-control-plane if Go is installed:
  *
- *     npm run bench:ghz -- [--runs 3] [--total 10000] [--transports own,grpc-js] [--write]     --write: into bench/ghz.md
+ *     npm run bench:ghz -- [--runs 3] [--total 10000] [--warm-up 3000] [--transports own,grpc-js] [--write]
+ *
+ * `--warm-up`: calls before the measurement. V8 compiles the code of calls until some 25,000 of them. `--write`: into
+ * bench/ghz.md.
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -19,13 +22,14 @@ const { values: flags } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
     total: { type: 'string', default: '10000' },
+    'warm-up': { type: 'string', default: '3000' },
     transports: { type: 'string', default: 'own' },
     write: { type: 'boolean', default: false },
   },
 });
 const runs = Number(flags.runs);
 const total = Number(flags.total);
-const warmUp = 3_000;
+const warmUp = Number(flags['warm-up']);
 const concurrencies = [1, 50, 200];
 const content = makeContent(2048, 1);
 /** ghz opens streams faster than any fleet: with the default rate, most of them would wait. */
