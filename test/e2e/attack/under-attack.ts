@@ -12,7 +12,7 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
-import { assertBoundedCpu, describeCpu, cpuOf, startCost } from './attack-cpu.ts';
+import { assertBoundedCpu, describeCpu, cpuOf, slownessOf, startCost } from './attack-cpu.ts';
 import type { AttackCpu } from './attack-cpu.ts';
 import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
@@ -144,7 +144,8 @@ export async function underAttack(
   const rounds: Round[] = [];
   for (const end = performance.now() + attackMs; performance.now() < end;) rounds.push(await round());
   const grown = Math.round(((await mostMemory(server)) - before) / 2 ** 20);
-  const cpu = await cost.end((calmMs / calmRounds) * rounds.length);
+  const roundMs = calmMs / calmRounds;
+  const cpu = await cost.end(roundMs * rounds.length, slownessOf(roundMs));
   const [changes, newcomers] = [changesOf(rounds), rounds.map(({ newcomerMs }) => newcomerMs)];
   const { metric } = server;
   if (process.env['ATTACK_REPORT'] !== undefined) {
