@@ -3,8 +3,8 @@
  *
  *     npm run bench:ghz -- [--runs 3] [--total 10000] [--warm-up 3000] [--transports own,grpc-js] [--write]
  *
- * `--warm-up`: calls before the measurement. V8 compiles the code of calls until some 25,000 of them. `--write`: into
- * bench/ghz.md.
+ * `--warm-up`: calls before the measurement. V8 is still compiling until about 25,000 calls have been made. `--write`:
+ * into bench/ghz.md.
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';

@@ -46,7 +46,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
   readonly proxy: Proxy;
   readonly secrets: Map<string, Mutable<SecretRecord>>;
-  /** The secret that was looked up last, in `secrets`: mostly the only one. Its fields are nearer than the table. */
+  /** The secret that was looked up last. Most streams have only this one: reading it here avoids a look-up in the map. */
   lastName: string;
   last: Mutable<SecretRecord> | undefined;
 }

@@ -3,7 +3,7 @@ import type { ServerStream } from './stream.ts';
 
 /**
  * The open streams of a connection. Most connections have one stream, so the list is created for the second stream. Not a
- * `Map`: see `TurnoverMap` in src/xds/small.
+ * `Map`: see `LinkedList` in src/xds/small.
  */
 export class OpenStreams {
   #only: ServerStream | undefined;

@@ -29,7 +29,7 @@ const maxCopiedIfTight = 1024;
  */
 export class OutputPool {
   readonly #defer: (work: () => void) => void;
-  readonly #waiting: Output[] = [];
+  #waiting: Output[] = [];
   #scheduled = false;
   buffer: Buffer = Buffer.allocUnsafeSlow(bufferLength);
   used = 0;
@@ -64,8 +64,23 @@ export class OutputPool {
 
   /** Flushes all outputs that wait for the end of the tick. */
   flush(): void {
-    if (this.#waiting.length === 0) return;
-    for (const waiting of this.#waiting.splice(0)) waiting.flush();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const output of waiting) output.flush();
+  }
+
+  /**
+   * Flushes the outputs of connections with one stream. The others wait for the end of the tick: more of their streams may
+   * have output, which leaves in the same write.
+   */
+  flushSingle(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const output of waiting) {
+      if (output.isShared) this.#waiting.push(output);
+      else output.flush();
+    }
   }
 
   /** Allocates another buffer, because a socket still needs the current one. */
@@ -80,6 +95,8 @@ export interface OutputOwner {
   fail(error: unknown): void;
   /** The client has not taken its output, and the memory for it is used up. The connection must be destroyed. */
   outputExceeded(): void;
+  /** Number of open streams. */
+  readonly streams: number;
 }
 
 /** Output that waits for the end of the tick: bytes, or data on a stream. */
@@ -117,6 +134,11 @@ export class Output {
   /** Bytes that the kernel has not accepted. */
   get unsent(): number {
     return this.#wire.unsent;
+  }
+
+  /** True if several streams write to it. */
+  get isShared(): boolean {
+    return this.#owner.streams > 1;
   }
 
   /** Begins a section: until `end`, all output is collected in the shared buffer. */

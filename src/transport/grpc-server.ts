@@ -156,9 +156,12 @@ export class GrpcServer {
     return { requestStream: method.definition.requestStream };
   }
 
-  /** Writes what calls have sent between reads. Otherwise it is written at the end of the tick. */
+  /**
+   * Writes the output that calls have queued since the last read, of connections with one call. All other output is written
+   * at the end of the tick.
+   */
   flush(): void {
-    this.#parts.shared.pool.flush();
+    this.#parts.shared.pool.flushSingle();
   }
 
   /** Passes all calls to a guard first. It replaces an earlier one. */

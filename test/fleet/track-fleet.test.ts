@@ -25,7 +25,7 @@ suite('fleet tracker', () => {
     });
   });
 
-  test('names in turn, also one that was removed or dropped and came again: each has its own record', () => {
+  test('secret that is removed or dropped and added again: gets a new record', () => {
     const { tracker, asks, sent, acks, drops } = scene();
     const versions = () =>
       [...tracker.connected('default')].flatMap(({ streams }) =>

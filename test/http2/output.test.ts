@@ -4,7 +4,7 @@ import { errorCode, frameType } from '../../src/http2/frame.ts';
 import { Output, OutputPool } from '../../src/http2/output.ts';
 import { frame, makeConnection, preface } from './rig.ts';
 
-const ignoring = { fail: () => undefined, outputExceeded: () => undefined };
+const ignoring = { fail: () => undefined, outputExceeded: () => undefined, streams: 1 };
 
 /** Writes a frame through a pool whose socket then has the given number of unsent bytes. */
 function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readonly string[] } {
@@ -70,14 +70,14 @@ suite('shared output buffer', () => {
 });
 
 suite('output between reads', () => {
-  /** Two outputs whose deferred work has not run. */
-  function waiting() {
+  /** Two outputs whose deferred work has not run. The second one belongs to a connection with `streams` streams. */
+  function waiting(streams = 1) {
     const deferred: (() => void)[] = [];
     const written: string[] = [];
     const pool = new OutputPool((work) => deferred.push(work));
     const outputs = ['first', 'second'].map((name) => {
       const wire = { write: () => void written.push(name), unsent: 0, end: () => undefined };
-      return new Output(pool, wire, ignoring);
+      return new Output(pool, wire, name === 'first' ? ignoring : { ...ignoring, streams });
     });
     for (const output of outputs) output.send(Buffer.from('x'));
     const tick = (): void => {
@@ -95,15 +95,25 @@ suite('output between reads', () => {
 
   test('flush before: is written at once, and once', () => {
     const { pool, written, tick } = waiting();
-    pool.flush();
+    pool.flushSingle();
     assert.deepEqual(written, ['first', 'second']);
+    tick();
+    assert.deepEqual(written, ['first', 'second']);
+  });
+
+  test('flush before, a connection with two streams: is written at the end of the tick, once', () => {
+    const { pool, outputs, written, tick } = waiting(2);
+    pool.flushSingle();
+    outputs[1]?.send(Buffer.from('y'));
+    pool.flushSingle();
+    assert.deepEqual(written, ['first']);
     tick();
     assert.deepEqual(written, ['first', 'second']);
   });
 
   test('output after a flush in the same tick: is written at the end of it', () => {
     const { pool, outputs, written, tick } = waiting();
-    pool.flush();
+    pool.flushSingle();
     outputs[0]?.send(Buffer.from('y'));
     tick();
     assert.deepEqual(written, ['first', 'second', 'first']);

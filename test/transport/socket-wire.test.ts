@@ -73,7 +73,7 @@ function makeServer(limit: number) {
     exceeded,
     connect: (socket: Duplex): Connection => {
       const wire = new SocketWire(socket as Socket, () => output.drained());
-      const owner = { fail: () => undefined, outputExceeded: () => void exceeded.push(socket) };
+      const owner = { fail: () => undefined, outputExceeded: () => void exceeded.push(socket), streams: 1 };
       const output = new Output(pool, wire, owner);
       wire.countFor(output);
       return { wire, output };

@@ -66,7 +66,7 @@ const connectMs = 1000;
  */
 export async function wiresOverLoopback(accept: (socket: Socket) => void): Promise<Wires> {
   let arrived: (socket: Socket) => void = (socket) => void socket.destroy();
-  // Paused, as the sockets of the own transport: others have another layout for V8.
+  // Accepts sockets paused, as the own transport does: V8 uses a different layout for sockets that were accepted unpaused.
   const listener = createServer({ pauseOnConnect: true }, (socket) => {
     // It may break before the server handles its errors.
     socket.on('error', () => undefined);

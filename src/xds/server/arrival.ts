@@ -16,6 +16,7 @@ export interface GuardedMethod {
 export interface ArrivalOwner {
   /** Returns the time in ms. */
   now(): number;
+  /** Ends the stream with a status. */
   refuse(arrival: Arrival, reason: RefusedStream): void;
   /** The first bytes of the stream have arrived. */
   readable(arrival: Arrival): void;
@@ -23,15 +24,18 @@ export interface ArrivalOwner {
   served(arrival: Arrival): void;
   /** The client has sent END_STREAM on a call whose request was incomplete. */
   completed(arrival: Arrival): void;
-  /** Data has arrived on a stream of several requests. `isIncomplete`: the last request is incomplete. */
+  /**
+   * Data has arrived on a stream of several requests. Sets the deadline of the last request if it is incomplete, and
+   * removes it otherwise.
+   */
   expectRest(arrival: Arrival, isIncomplete: boolean): void;
   /** The stream is over. */
   leave(arrival: Arrival): void;
 }
 
 /** A stream that has arrived at the guard. */
-// Not a class within a function of the guard: V8 discards the code that it has compiled for the class of one server when it
-// meets that of another, and the warm-up has servers of its own.
+// Not a class within a function: that would be a different class for each server. V8 discards code that it has compiled
+// for one class when it meets another.
 export class Arrival implements Opening, StreamFollower, ListEntry<Arrival> {
   readonly #guard: ArrivalOwner;
   readonly stream: GuardedStream;

@@ -150,8 +150,8 @@ class KnownConnections implements ClientConnections {
   }
 }
 
-// Not a class within the function above: V8 discards the code that it has compiled for the class of one server when it
-// meets that of another, and the warm-up has servers of its own.
+// Not a class within a function: that would be a different class for each server. V8 discards code that it has compiled
+// for one class when it meets another.
 class BudgetedConnection implements ClientConnection {
   readonly session: GuardedSession;
   readonly #all: KnownConnections;

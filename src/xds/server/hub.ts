@@ -29,7 +29,7 @@ export abstract class HubLinks {
 export interface FannedOut {
   /** Number of visits: notifications of one stream, of any number of changes. */
   readonly visits: number;
-  /** Time from the first change to the last visit, in ms. */
+  /** Time from the first change until the responses to the last visits were written or queued, in ms. */
   readonly durationMs: number;
   /** Number of slices: one more than the pauses for other work. */
   readonly slices: number;
@@ -61,7 +61,7 @@ export interface HubOptions {
   /** Time for which changes are sent before other work gets a turn. */
   readonly sliceMs: number;
   readonly fannedOut: (fannedOut: FannedOut) => void;
-  /** Called after each step, which pumps some streams: writes their responses. */
+  /** Called after each step. Writes the responses of the step, and must not throw. */
   readonly stepped: () => void;
 }
 

@@ -31,7 +31,7 @@ export interface ServicePort {
   hasOneRequest(path: string): boolean | undefined;
   /** Installs a guard for all calls. Returns false if that is not possible. */
   guardWith(guard: StreamGuard): boolean;
-  /** Writes what streams have sent, if the server does not write it at once. */
+  /** Writes the output that streams have queued, if the server does not write at once. Never throws. */
   flush(): void;
 }
 
@@ -95,7 +95,14 @@ function directPort(server: DirectServer): ServicePort {
       server.guardWith(guard);
       return true;
     },
-    flush: () => server.flush?.(),
+    flush() {
+      try {
+        server.flush?.();
+      } catch (error) {
+        // The next streams of the change must get it.
+        process.emitWarning(`the server cannot write: ${String(error)}`);
+      }
+    },
   };
 }
 

@@ -30,7 +30,7 @@ export class StreamDetails implements StreamInfo {
     this.origin = originOf(client);
   }
 
-  /** Returns the list in which `StreamNotes` keep what observers know; `undefined` for other objects. */
+  /** Returns the list in which `StreamNotes` store the notes of observers; `undefined` for other objects. */
   static notesOf(stream: StreamInfo): unknown[] | undefined {
     return #notes in stream ? stream.#notes : undefined;
   }

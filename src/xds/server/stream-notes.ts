@@ -4,18 +4,21 @@ import { StreamDetails } from './stream-info.ts';
 /** The notes on objects that are not streams of a server, such as those of tests. */
 const otherLists = new WeakMap<StreamInfo, unknown[]>();
 
-/** Returns a list of pairs: the `StreamNotes` of an observer, and its note. */
-function listOf(stream: StreamInfo): unknown[] {
-  const list = StreamDetails.notesOf(stream) ?? otherLists.get(stream);
-  if (list !== undefined) return list;
-  const created: unknown[] = [];
-  otherLists.set(stream, created);
-  return created;
+/** Returns pairs of the `StreamNotes` of an observer and its note; `undefined` for an object without notes. */
+function listOf(stream: StreamInfo): unknown[] | undefined {
+  return StreamDetails.notesOf(stream) ?? otherLists.get(stream);
+}
+
+function createList(stream: StreamInfo): unknown[] {
+  const list: unknown[] = [];
+  otherLists.set(stream, list);
+  return list;
 }
 
 /**
- * What one observer keeps of each open stream. It is stored in the stream: of thousands of streams, each look-up in a
- * table costs several cache misses, and a table of V8 keeps memory of streams that have ended.
+ * Stores one value for each open stream, for one observer. The value is part of the stream: of thousands of streams, each
+ * look-up in a `Map` costs several cache misses. It is freed with the stream. If an observer keeps the `StreamInfo` of
+ * streams that have ended, delete their notes in `streamClosed`.
  * @example
  * const openedAt = new StreamNotes<number>();
  * const observer: XdsObserver = {
@@ -28,16 +31,17 @@ export class StreamNotes<Note> {
   get(stream: StreamInfo): Note | undefined {
     const list = listOf(stream);
     const at = this.#positionIn(list);
-    return at < 0 ? undefined : (list[at + 1] as Note);
+    return at < 0 ? undefined : (list?.[at + 1] as Note);
   }
 
+  /** Returns whether there is a note on a stream. */
   has(stream: StreamInfo): boolean {
     return this.#positionIn(listOf(stream)) >= 0;
   }
 
   /** Sets the note on a stream. It replaces an earlier one. */
   set(stream: StreamInfo, note: Note): void {
-    const list = listOf(stream);
+    const list = listOf(stream) ?? createList(stream);
     const known = this.#positionIn(list);
     const at = known < 0 ? freePositionIn(list) : known;
     list[at] = this;
@@ -48,13 +52,13 @@ export class StreamNotes<Note> {
   delete(stream: StreamInfo): boolean {
     const list = listOf(stream);
     const at = this.#positionIn(list);
-    if (at < 0) return false;
+    if (list === undefined || at < 0) return false;
     list[at] = undefined;
     list[at + 1] = undefined;
     return true;
   }
 
-  #positionIn(list: readonly unknown[]): number {
+  #positionIn(list: readonly unknown[] = []): number {
     for (let at = 0; at < list.length; at += 2) if (list[at] === this) return at;
     return -1;
   }

@@ -6,8 +6,10 @@ export interface ListEntry<Entry extends ListEntry<Entry>> {
 }
 
 /**
- * A list for objects that are added and removed often. Adding and removing one creates nothing. V8 would replace the table
- * of a `Set` again and again, and a replaced one keeps removed objects in memory (see `TurnoverMap`).
+ * A list for objects that are added and removed often. Adding and removing one creates nothing. V8 replaces the table of a
+ * `Map` or `Set` every so often, and the replaced table refers to its keys and to the next table. If one such table is old,
+ * no later one is freed before the next full garbage collection, nor is what was in it: the young generation then copies
+ * objects that are no longer used.
  */
 export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entry> {
   size = 0;

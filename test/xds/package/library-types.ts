@@ -4,6 +4,7 @@
  */
 import { Server } from '@grpc/grpc-js';
 import {
+  StreamNotes,
   addXdsServices,
   combineObservers,
   createResource,
@@ -64,8 +65,13 @@ export function embed(): unknown {
   // @ts-expect-error: a body is the encoded message
   createResource('two', { cluster: 'two' });
 
+  const versions = new StreamNotes<string | undefined>();
   const log: XdsObserver = {
-    acked: ({ nodeId }, { name, version, unconfirmed }) => [nodeId, name, version, unconfirmed],
+    acked(stream, { name, version, unconfirmed }) {
+      const before: string | undefined = versions.get(stream);
+      versions.set(stream, version);
+      return [stream.nodeId, name, version, unconfirmed, before];
+    },
     nacked: ({ nodeId }, { resources, code, message }) => [nodeId, resources.length, code, message],
     streamClosed: (_stream, { by, code }) => [by, code],
   };

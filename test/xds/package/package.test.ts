@@ -68,6 +68,7 @@ suite('package meshtrust-xds', () => {
 
   test('exports: are these, and no others', () => {
     assert.deepEqual(Object.keys(library).sort(), [
+      'StreamNotes',
       'addXdsServices',
       'anonymousNode',
       'closedConnections',

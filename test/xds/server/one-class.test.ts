@@ -47,8 +47,8 @@ function objectsOfServer(): { readonly stream: object; readonly connection: obje
   return { stream: arrival, connection };
 }
 
-// V8 compiles code for the classes that it has seen. Classes that a function creates are others for each server, so that
-// the first connections of a server would discard what the servers of the warm-up had made V8 compile.
+// A function that creates a class creates a different one for each server. V8 discards code that it has compiled for one
+// class when it meets another.
 test('objects of two servers: have the same classes', () => {
   const [first, second] = [objectsOfServer(), objectsOfServer()];
   assert.equal(first.stream.constructor, second.stream.constructor);
