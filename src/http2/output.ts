@@ -1,5 +1,6 @@
-import { OutputBudget } from './output-budget.ts';
 import type { OutputAccount } from './output-budget.ts';
+import { bufferLength } from './output-pool.ts';
+import type { OutputPool, PooledOutput } from './output-pool.ts';
 import { SharedData } from './shared-data.ts';
 
 /** Writes the bytes of a connection, to a socket. */
@@ -17,77 +18,10 @@ export interface Wire {
   end(): void;
 }
 
-const bufferLength = 131_072;
 /** Up to this length, bytes are copied into the shared buffer. Longer ones are written directly. */
 const maxCopied = 32_768;
 /** The same for shared data while much output waits: a copy would be held for each connection. */
 const maxCopiedIfTight = 1024;
-
-/**
- * The output buffer of all connections of a server. The output that one read causes is collected in it and written at
- * once. Output between reads is collected until `defer` runs its work, at the end of the tick.
- */
-export class OutputPool {
-  readonly #defer: (work: () => void) => void;
-  #waiting: Output[] = [];
-  #scheduled = false;
-  buffer: Buffer = Buffer.allocUnsafeSlow(bufferLength);
-  used = 0;
-  /** The output that currently writes to the buffer. */
-  owner: Output | undefined;
-
-  /** Called with the bytes of a shared buffer, for output or input, after their last use. */
-  readonly afterUse: ((bytes: Buffer) => void) | undefined;
-  /** The memory for output that clients have not taken. */
-  readonly budget: OutputBudget;
-
-  constructor(
-    defer: (work: () => void) => void,
-    afterUse?: (bytes: Buffer) => void,
-    maxHeldBytes: number = Number.POSITIVE_INFINITY,
-  ) {
-    this.#defer = defer;
-    this.afterUse = afterUse;
-    this.budget = new OutputBudget(maxHeldBytes, defer);
-  }
-
-  /** Flushes `output` at the end of the tick. */
-  schedule(output: Output): void {
-    this.#waiting.push(output);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#defer(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
-  }
-
-  /** Flushes all outputs that wait for the end of the tick. */
-  flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const output of waiting) output.flush();
-  }
-
-  /**
-   * Flushes the outputs of connections with one stream. The others wait for the end of the tick: more of their streams may
-   * have output, which leaves in the same write.
-   */
-  flushSingle(): void {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
-    for (const output of waiting) {
-      if (output.isShared) this.#waiting.push(output);
-      else output.flush();
-    }
-  }
-
-  /** Allocates another buffer, because a socket still needs the current one. */
-  replace(): void {
-    this.buffer = Buffer.allocUnsafeSlow(bufferLength);
-  }
-}
 
 /** The connection of an output. */
 export interface OutputOwner {
@@ -106,7 +40,7 @@ interface Waiting {
 }
 
 /** The output of one connection. */
-export class Output {
+export class Output implements PooledOutput {
   readonly #pool: OutputPool;
   readonly #wire: Wire;
   readonly #owner: OutputOwner;

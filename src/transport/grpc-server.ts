@@ -3,7 +3,7 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 import { SharedFields } from '../http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../http2/limits.ts';
 import type { ConnectionLimits } from '../http2/limits.ts';
-import { OutputPool } from '../http2/output.ts';
+import { OutputPool } from '../http2/output-pool.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { probeConnections } from '../net/probe-connections.ts';
@@ -13,20 +13,14 @@ import { bindServer } from './bind-server.ts';
 import type { Binding, ServerTls } from './bind-server.ts';
 import { defaultTimes, sweepEvery } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
-import { Deadlines } from './deadlines.ts';
 import { GrpcCall } from './grpc-call.ts';
 import { GrpcConnection } from './grpc-connection.ts';
 import type { ConnectionParts, FailedConnection } from './grpc-connection.ts';
 import { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
-import { isGrpc } from './metadata.ts';
-import { serveCall } from './service-call.ts';
-import type { AnyImplementation, AnyMethod } from './service-call.ts';
-import { grpcStatus } from './status.ts';
+import { MethodTable } from './method-table.ts';
 import { Sweep } from './sweep.ts';
-import { parseTimeout } from './timeout.ts';
 import type { AcceptorMaterial } from './tls-acceptor.ts';
-import { UnaryCall } from './unary-call.ts';
 import type { UnaryHandler } from './unary-call.ts';
 
 /** The options of a server. All have a default. Sizes are bytes, times are ms. */
@@ -58,17 +52,7 @@ export interface ServerGuard {
   failed(connection: GrpcConnection, reason: FailedConnection): void;
 }
 
-type Method =
-  | {
-      readonly kind: 'service';
-      readonly definition: AnyMethod;
-      readonly implementation: AnyImplementation;
-    }
-  | { readonly kind: 'stream'; readonly handler: (call: GrpcCall) => void }
-  | { readonly kind: 'unary'; readonly handler: UnaryHandler };
-
 const mebibyte = 1024 * 1024;
-const encodings = [['grpc-accept-encoding', 'identity']] as const;
 
 /**
  * A gRPC server. It has the methods of `Server` in `@grpc/grpc-js` that services need. It listens itself, or serves
@@ -76,11 +60,10 @@ const encodings = [['grpc-accept-encoding', 'identity']] as const;
  */
 export class GrpcServer {
   readonly #parts: ConnectionParts;
-  readonly #methods = new Map<string, Method>();
+  readonly #methods = new MethodTable();
   readonly #connections = new Set<GrpcConnection>();
   readonly #sweep = new Sweep<GrpcConnection>();
   readonly #bindings: Binding[] = [];
-  readonly #deadlines = new Deadlines();
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
   #guard: ServerGuard | undefined;
@@ -105,7 +88,7 @@ export class GrpcServer {
       allBytes: createBudget(options.unfinishedBytes?.all ?? 256 * mebibyte),
       buffers: new MessageBuffers(options.afterBufferUse),
       request: (connection, stream, head) => this.#request(connection, stream, head),
-      serve: (call) => this.#serve(call),
+      serve: (call) => this.#methods.serve(call),
       failed: (connection, reason) => this.#guard?.failed(connection, reason),
       closing: (connection) => this.#sweep.hurry(connection),
     };
@@ -124,13 +107,7 @@ export class GrpcServer {
    * @throws {Error} if a method of the definition has no handler, or was added before.
    */
   addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    for (const [name, definition] of Object.entries(service)) {
-      const handler: unknown = implementation[name] ?? implementation[definition.originalName ?? ''];
-      if (typeof handler !== 'function') throw new Error(`no handler for ${definition.path}`);
-      const bound = (call: unknown, respond?: unknown): void =>
-        void Reflect.apply(handler, implementation, [call, respond]);
-      this.#add(definition.path, { kind: 'service', definition, implementation: bound });
-    }
+    this.#methods.addService(service, implementation);
   }
 
   /**
@@ -138,7 +115,7 @@ export class GrpcServer {
    * @throws {Error} if the path has a method already.
    */
   addStream(path: string, handler: (call: GrpcCall) => void): void {
-    this.#add(path, { kind: 'stream', handler });
+    this.#methods.add(path, { kind: 'stream', handler });
   }
 
   /**
@@ -146,14 +123,12 @@ export class GrpcServer {
    * @throws {Error} if the path has a method already.
    */
   addUnary(path: string, handler: UnaryHandler): void {
-    this.#add(path, { kind: 'unary', handler });
+    this.#methods.add(path, { kind: 'unary', handler });
   }
 
   /** Returns whether the method at a path takes a stream of requests; `undefined` if there is no such method. */
   methodAt(path: string): { readonly requestStream: boolean } | undefined {
-    const method = this.#methods.get(path);
-    if (method?.kind !== 'service') return method && { requestStream: method.kind === 'stream' };
-    return { requestStream: method.definition.requestStream };
+    return this.#methods.describe(path);
   }
 
   /**
@@ -249,56 +224,10 @@ export class GrpcServer {
     this.#prober?.stop();
   }
 
-  #add(path: string, method: Method): void {
-    if (this.#methods.has(path)) throw new Error(`${path} already has a handler`);
-    this.#methods.set(path, method);
-  }
-
   #request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler {
     const call = new GrpcCall(stream, head, connection);
-    if (this.#guard === undefined) this.#serve(call);
+    if (this.#guard === undefined) this.#methods.serve(call);
     else this.#guard.enter(connection, call);
     return call;
-  }
-
-  #serve(call: GrpcCall): void {
-    if (call.isOver) return;
-    const { head } = call;
-    const method = this.#methods.get(head.path);
-    if (!isGrpc(head) || method === undefined) return call.refuse(grpcStatus.UNIMPLEMENTED, 'unknown method');
-    const encoding = head.get('grpc-encoding');
-    if (encoding !== undefined && encoding !== 'identity') {
-      const message = 'the server does not accept compressed messages';
-      return call.end({ code: grpcStatus.UNIMPLEMENTED, message, trailers: encodings });
-    }
-    const timeoutMs = this.#limitTime(call);
-    if (call.isOver) return;
-    if (method.kind === 'stream') return startStream(method.handler, call);
-    call.isTimed = true;
-    if (method.kind === 'unary') return call.handleWith(new UnaryCall(call, method.handler));
-    const deadline = Number.isFinite(timeoutMs) ? new Date(Date.now() + timeoutMs) : timeoutMs;
-    serveCall(call, method.definition, method.implementation, deadline);
-  }
-
-  /** Ends the call at its deadline. Returns the time until then in ms: infinity if the call has none. */
-  #limitTime(call: GrpcCall): number {
-    const text = call.head.get('grpc-timeout');
-    if (text === undefined) return Number.POSITIVE_INFINITY;
-    const ms = parseTimeout(text);
-    if (ms === undefined) {
-      call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
-      return 0;
-    }
-    this.#deadlines.add(call, ms);
-    return ms;
-  }
-}
-
-/** Calls the handler of a streaming method. An error that it throws ends the call. */
-function startStream(handler: (call: GrpcCall) => void, call: GrpcCall): void {
-  try {
-    handler(call);
-  } catch (error) {
-    call.fail(error);
   }
 }

@@ -9,7 +9,7 @@ import type { ConnectionHandler, ConnectionShared } from '../../src/http2/connec
 import { encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
 import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
-import { OutputPool } from '../../src/http2/output.ts';
+import { OutputPool } from '../../src/http2/output-pool.ts';
 import { SharedData } from '../../src/http2/shared-data.ts';
 import { findTool } from '../kit/find-tool.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { errorCode, frameType } from '../../src/http2/frame.ts';
-import { Output, OutputPool } from '../../src/http2/output.ts';
+import { Output } from '../../src/http2/output.ts';
+import { OutputPool } from '../../src/http2/output-pool.ts';
 import { frame, makeConnection, preface } from './rig.ts';
 
 const ignoring = { fail: () => undefined, outputExceeded: () => undefined, streams: 1 };

@@ -5,7 +5,7 @@ import { encodeIndexed, encodeLiteral } from '../../src/http2/hpack/encode-field
 import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
 import type { ConnectionLimits } from '../../src/http2/limits.ts';
-import { OutputPool } from '../../src/http2/output.ts';
+import { OutputPool } from '../../src/http2/output-pool.ts';
 import type { OutputBudget } from '../../src/http2/output-budget.ts';
 import type { SharedData } from '../../src/http2/shared-data.ts';
 import type { ServerStream } from '../../src/http2/stream.ts';

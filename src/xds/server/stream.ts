@@ -234,9 +234,8 @@ class ServedStream<Request extends XdsRequest>
   }
 
   endHalfClosed(): void {
-    const held = this.#access?.held;
-    if (held === undefined) this.#end(endedByClient);
-    else held.isHalfClosed = true;
+    if (this.#access?.held === undefined) this.#end(endedByClient);
+    else this.#access.held.isHalfClosed = true;
   }
 
   aborted(): void {
@@ -250,8 +249,8 @@ class ServedStream<Request extends XdsRequest>
   }
 
   #unfinished(): void {
-    const seconds = this.#parts.requestTimeoutMs / 1000;
-    this.#reject({ code: 'DEADLINE_EXCEEDED', message: `a request was not complete after ${seconds} s` });
+    const message = `a request was not complete after ${this.#parts.requestTimeoutMs / 1000} s`;
+    this.#reject({ code: 'DEADLINE_EXCEEDED', message });
   }
 
   /** Ends the stream because of an error of its client. */

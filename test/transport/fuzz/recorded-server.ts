@@ -5,7 +5,7 @@ import type { ConnectionShared } from '../../../src/http2/connection.ts';
 import { errorCode } from '../../../src/http2/frame.ts';
 import { SharedFields } from '../../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../../src/http2/limits.ts';
-import { OutputPool } from '../../../src/http2/output.ts';
+import { OutputPool } from '../../../src/http2/output-pool.ts';
 import { SharedData } from '../../../src/http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../../../src/http2/stream.ts';
 import { ResponseBlocks } from '../../../src/transport/response-blocks.ts';
