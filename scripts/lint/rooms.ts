@@ -131,7 +131,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/policy',
     'trust/x509',
   ],
-  fleet: ['runtime', 'text', 'trust/secret', 'trust/snapshot', 'xds', 'xds/small'],
+  fleet: ['runtime', 'text', 'trust/secret', 'trust/snapshot', 'xds'],
 
   // The SPIFFE bundle endpoint
   'bundle-endpoint/core': [
@@ -149,16 +149,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate', 'xds/timers'],
 
   // What is reported: log, metrics, audit, traces
-  'observe/log': [
-    'net',
-    'runtime',
-    'text',
-    'trust/findings',
-    'trust/ledger',
-    'trust/snapshot',
-    'xds',
-    'xds/small',
-  ],
+  'observe/log': ['net', 'runtime', 'text', 'trust/findings', 'trust/ledger', 'trust/snapshot', 'xds'],
   'observe/metrics': [
     'access',
     'access-log',
