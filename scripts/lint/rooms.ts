@@ -166,6 +166,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/x509',
     'xds',
     'xds/small',
+    'xds/timers',
   ],
   'observe/audit': ['fleet', 'observe/log', 'runtime', 'text', 'trust/bundle', 'trust/snapshot'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],

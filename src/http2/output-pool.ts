@@ -48,15 +48,10 @@ export class OutputPool {
     this.#scheduled = true;
     this.#defer(() => {
       this.#scheduled = false;
-      this.flush();
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const output of waiting) output.flush();
     });
-  }
-
-  /** Flushes all outputs that wait for the end of the tick. */
-  flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const output of waiting) output.flush();
   }
 
   /**

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram } from 'node:perf_hooks';
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { longestTimerMs } from '../../xds/timers/timers.ts';
 
 /**
  * Time between two samples, in ms. Each wakes the process up: at the default of prom-client, 10 ms, they would be nearly the
@@ -11,11 +12,8 @@ export const sampleMs = 200;
 const nanosecondsInMs = 1e6;
 const prefix = 'nodejs_eventloop_lag';
 
-/**
- * For `collectDefaultMetrics`: the metrics of prom-client, which are replaced here, take no samples. The longest delay of a
- * timer, in ms: 24.8 days.
- */
-export const noLagSamples: number = 2 ** 31 - 1;
+/** The sampling interval for `collectDefaultMetrics`, in ms: its metrics, which are replaced here, take no samples. */
+export const noLagSamples = longestTimerMs;
 
 /** Returns a delay of a histogram without the time between two samples, in seconds. */
 const delayOf = (nanoseconds: number): number => Math.max(0, nanoseconds / nanosecondsInMs - sampleMs) / 1000;

@@ -27,45 +27,41 @@ function createList(stream: StreamInfo): unknown[] {
  * };
  */
 export class StreamNotes<Note> {
-  /** Returns the note on a stream; `undefined` if there is none. */
+  /** Returns the note on a stream, or `undefined` if the stream has no note. */
   get(stream: StreamInfo): Note | undefined {
     const list = listOf(stream);
-    const at = this.#positionIn(list);
+    const at = positionOf(this, list);
     return at < 0 ? undefined : (list?.[at + 1] as Note);
   }
 
-  /** Returns whether there is a note on a stream. */
+  /** Returns whether a stream has a note. */
   has(stream: StreamInfo): boolean {
-    return this.#positionIn(listOf(stream)) >= 0;
+    return positionOf(this, listOf(stream)) >= 0;
   }
 
-  /** Sets the note on a stream. It replaces an earlier one. */
+  /** Sets the note on a stream. Replaces an earlier note. */
   set(stream: StreamInfo, note: Note): void {
     const list = listOf(stream) ?? createList(stream);
-    const known = this.#positionIn(list);
-    const at = known < 0 ? freePositionIn(list) : known;
+    let at = positionOf(this, list);
+    if (at < 0) at = positionOf(undefined, list);
+    if (at < 0) at = list.length;
     list[at] = this;
     list[at + 1] = note;
   }
 
-  /** Removes the note on a stream. Returns false if there is none. */
+  /** Removes the note on a stream. Returns false if the stream has no note. */
   delete(stream: StreamInfo): boolean {
     const list = listOf(stream);
-    const at = this.#positionIn(list);
+    const at = positionOf(this, list);
     if (list === undefined || at < 0) return false;
     list[at] = undefined;
     list[at + 1] = undefined;
     return true;
   }
-
-  #positionIn(list: readonly unknown[] = []): number {
-    for (let at = 0; at < list.length; at += 2) if (list[at] === this) return at;
-    return -1;
-  }
 }
 
-function freePositionIn(list: readonly unknown[]): number {
-  let at = 0;
-  while (at < list.length && list[at] !== undefined) at += 2;
-  return at;
+/** Returns the position of an owner's pair in a list; of the first free pair for `undefined`. Returns -1 without a match. */
+function positionOf(owner: StreamNotes<unknown> | undefined, list: readonly unknown[] = []): number {
+  for (let at = 0; at < list.length; at += 2) if (list[at] === owner) return at;
+  return -1;
 }
