@@ -10,6 +10,7 @@ import { poll } from '../../kit/poll.ts';
 import { deltaRequests, deltaResponses } from '../codec.ts';
 import { ads } from '../loopback/serving.ts';
 import { setOf } from '../vocabulary.ts';
+import { emptyServer } from './empty-server.ts';
 
 /** The transport of a stream, played by the test. All links are of one connection. */
 class FakeLink implements StreamLink {
@@ -81,11 +82,8 @@ const subscribe = (name: string): object => ({
 function start(options: XdsServerOptions = {}): Rig {
   const handlers = new Map<string, (link: StreamLink) => void>();
   const server: DirectServer = {
-    addService: () => undefined,
+    ...emptyServer,
     addStream: (path, handler) => void handlers.set(path, handler),
-    addUnary: () => undefined,
-    methodAt: () => undefined,
-    guardWith: () => undefined,
   };
   const store = createSnapshotStore();
   store.set('', typeUrls.secret, setOf({ a: '1', b: '1', c: '1' }));

@@ -2,21 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addXdsServices, createSnapshotStore } from '../../../src/xds/index.ts';
 import type { CallGuard } from '../../../src/xds/index.ts';
+import { emptyServer } from './empty-server.ts';
 
 /** The objects that one server creates for a connection and its stream. */
 function objectsOfServer(): { readonly stream: object; readonly connection: object } {
   let guard: CallGuard | undefined;
   let arrival: object = {};
-  addXdsServices(
-    {
-      addService: () => undefined,
-      addStream: () => undefined,
-      addUnary: () => undefined,
-      methodAt: () => undefined,
-      guardWith: (given) => void (guard = given),
-    },
-    createSnapshotStore(),
-  );
+  addXdsServices({ ...emptyServer, guardWith: (given) => void (guard = given) }, createSnapshotStore());
   const session = {
     address: '127.0.0.1',
     isGone: false,
