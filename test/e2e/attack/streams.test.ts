@@ -93,8 +93,8 @@ for (const transport of xdsTransports)
             awaited,
           );
         },
-        // The attacker opens sockets and sends a few bytes. The server creates an object of node:tls for each: 2 to 14
-        // times the 30 to 80 ms of the attacker in five runs.
+        // The attacker opens sockets and sends a few bytes. The server creates an object of node:tls for each. The own
+        // transport used 2 to 14 times the attacker's 30 to 80 ms in four runs.
         { tls: true, cpuRatio: 10, args: ['--request-timeout=1s', `--xds-transport=${transport}`] },
       ),
   );

@@ -37,7 +37,7 @@ suite('delay of the event loop', () => {
     assert.deepEqual(await scrape(), expected);
   });
 
-  test('scrape: begins anew; without a new sample, the values are repeated', async () => {
+  test('second scrape: covers the samples since the first; without a new sample → repeats the values', async () => {
     const { late, scrape } = setup();
     late(300);
     assert.equal((await scrape())['max'], 300);
