@@ -88,6 +88,8 @@ export function createFleetTracker({
   const streams = new StreamNotes<Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits, history);
+  /** True once any proxy has rejected something: until then, no proxy has to be asked at each ACK. */
+  let hasRefusals = false;
 
   function join(info: StreamInfo): Stream {
     const mesh = info.group ?? '';
@@ -182,15 +184,15 @@ export function createFleetTracker({
     unconfirmed: boolean,
     quoted: boolean,
   ): void {
-    const { proxy } = stream;
     // The proxy acknowledged that the secret was removed.
     if (version === undefined) return forgetSecret(stream, name);
     // An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force.
     if (unconfirmed) {
       secretOf(stream, name);
-      return noteRefused(proxy, name, version);
+      hasRefusals = true;
+      return noteRefused(stream.proxy, name, version);
     }
-    if (proxy.refused.size > 0) forgetRefused(proxy, name, version);
+    if (hasRefusals && stream.proxy.refused.size > 0) forgetRefused(stream.proxy, name, version);
     const secret = secretOf(stream, name);
     const at = now();
     secret.ackMs = quoted || secret.sent !== version ? undefined : Math.max(0, at - secret.sentAt);
@@ -209,6 +211,7 @@ export function createFleetTracker({
       message: plainText(message, messageLength),
     };
     proxy.lastNack = record;
+    hasRefusals = true;
     for (const resource of resources) {
       if (resource.version !== undefined) noteRefused(proxy, resource.name, resource.version);
     }

@@ -14,6 +14,7 @@ import {
 import { defaultWindow, errorCode, flag, frameType, largestWindow, readUint32, setting } from './frame.ts';
 import type { ErrorCode } from './frame.ts';
 import { EventCounts } from './event-counts.ts';
+import type { ReadTime } from './event-counts.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
 import { HeaderBlocks } from './header-blocks.ts';
@@ -47,6 +48,7 @@ export interface ConnectionShared {
   readonly pool: OutputPool;
   readonly fields: SharedFields;
   readonly limits: ConnectionLimits;
+  readonly time: ReadTime;
 }
 
 /** Debug data of GOAWAY that makes gRPC clients ping less often (gRPC proposal A8). */
@@ -60,15 +62,20 @@ export class ServerConnection implements FrameSink, OutputOwner {
   readonly output: Output;
   readonly settings: ClientSettings;
   readonly #limits: ConnectionLimits;
+  readonly #time: ReadTime;
   readonly #handler: ConnectionHandler;
   readonly #reader: FrameReader;
   readonly counts: EventCounts;
   readonly requests: Requests;
   readonly #blocks: HeaderBlocks;
   readonly #data: IncomingData;
+  /** True if DATA may follow: SETTINGS has arrived, and no header block is incomplete. */
+  #allowsData = false;
   #closed = false;
   #isReading = false;
   #afterRead: (() => void)[] | undefined;
+  /** Number of open streams. Counted here, where each write reads it. */
+  streams = 0;
   /** The client's window: the number of bytes that it accepts on the connection. */
   sendWindow: number = defaultWindow;
   /** True if a part of a response was sent since the client's last PING. */
@@ -77,19 +84,15 @@ export class ServerConnection implements FrameSink, OutputOwner {
   constructor(shared: ConnectionShared, wire: Wire, handler: ConnectionHandler) {
     const { limits } = shared;
     this.#limits = limits;
+    this.#time = shared.time;
     this.#handler = handler;
     this.output = new Output(shared.pool, wire, this);
     this.settings = new ClientSettings(limits.settingsEntries);
     this.#reader = new FrameReader(this);
-    this.counts = new EventCounts(limits);
+    this.counts = new EventCounts(limits, shared.time);
     this.requests = new Requests(this, limits, shared.fields, handler);
     this.#blocks = new HeaderBlocks(limits, this.requests);
     this.#data = new IncomingData(this, this.requests, limits);
-  }
-
-  /** Number of open streams. */
-  get streams(): number {
-    return this.requests.streams.size;
   }
 
   get isClosed(): boolean {
@@ -109,7 +112,7 @@ export class ServerConnection implements FrameSink, OutputOwner {
   /** Reads `source[from, to)`. `now` is the time in ms of a monotonic clock. */
   receive(source: Buffer, from: number, to: number, now: number): void {
     if (this.#closed) return;
-    this.counts.now = now;
+    this.#time.now = now;
     this.output.begin();
     this.#isReading = true;
     try {
@@ -181,8 +184,16 @@ export class ServerConnection implements FrameSink, OutputOwner {
     this.#handler.outputExceeded?.();
   }
 
+  add(stream: ServerStream): void {
+    this.streams += 1;
+    this.requests.streams.add(stream);
+  }
+
+  /** Removes an open stream, which has closed. */
   remove(stream: ServerStream): void {
+    this.streams -= 1;
     this.requests.streams.remove(stream);
+    this.#data.forget(stream);
     if (this.streams === 0 && !this.#closed) this.#handler.idle?.();
   }
 
@@ -216,8 +227,7 @@ export class ServerConnection implements FrameSink, OutputOwner {
   }
 
   dataBegins(streamId: number, length: number, flags: number): boolean {
-    if (!this.settings.seen || this.#blocks.isOpen)
-      throw new ConnectionError(errorCode.protocolError, 'DATA is not allowed here');
+    if (!this.#allowsData) throw new ConnectionError(errorCode.protocolError, 'DATA is not allowed here');
     this.#data.begin(streamId, length, flags);
     return true;
   }
@@ -266,6 +276,7 @@ export class ServerConnection implements FrameSink, OutputOwner {
       default:
         this.counts.controlFrame();
     }
+    this.#allowsData = this.settings.seen && !this.#blocks.isOpen;
     return !this.#closed;
   }
 

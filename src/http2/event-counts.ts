@@ -11,29 +11,34 @@ const bytesPerUpdate = 512;
 /** A DATA frame that is not cut to a small window explains two updates, however short it is. So does a new stream. */
 const frameBonus = 2 * bytesPerUpdate;
 
+/** The time of the current read, in ms. All connections of a server share it: one for each would be an object more. */
+export interface ReadTime {
+  now: number;
+}
+
 /** Counts the events that cause work without use, and ends the connection that exceeds a rate. */
 export class EventCounts {
+  readonly #time: ReadTime;
   readonly #resets: Allowance;
   readonly #controlFrames: Allowance;
   /** Bytes of sent data, with bonuses, that no WINDOW_UPDATE has been counted against. */
   #unclaimed = 0;
-  /** Time of the current read, in ms. */
-  now = 0;
 
-  constructor(limits: ConnectionLimits) {
+  constructor(limits: ConnectionLimits, time: ReadTime) {
+    this.#time = time;
     this.#resets = new Allowance(limits.resets);
     this.#controlFrames = new Allowance(limits.controlFrames);
   }
 
   /** Counts a stream that ended early. @throws {ConnectionError} if the rate is exceeded. */
   reset(): void {
-    if (!this.#resets.take(this.now))
+    if (!this.#resets.take(this.#time.now))
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams were reset');
   }
 
   /** Counts a frame that carries little or no data. @throws {ConnectionError} if the rate is exceeded. */
   controlFrame(debugData?: string): void {
-    if (!this.#controlFrames.take(this.now))
+    if (!this.#controlFrames.take(this.#time.now))
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames that carry no data', debugData);
   }
 

@@ -16,6 +16,8 @@ export class IncomingData {
   readonly #connection: ServerConnection;
   readonly #requests: Requests;
   readonly #limits: ConnectionLimits;
+  /** The open stream that received the last frame: mostly the only one of the connection, which needs no search then. */
+  #last: ServerStream | undefined;
   /** The stream of the DATA frame that is being read. */
   #stream: ServerStream | undefined;
   #endsStream = false;
@@ -56,6 +58,11 @@ export class IncomingData {
     this.#complete(stream, end - from - 1, (flags & flag.endStream) !== 0);
   }
 
+  /** Must be called when a stream has closed. */
+  forget(stream: ServerStream): void {
+    if (this.#last === stream) this.#last = undefined;
+  }
+
   /** Handles the end of a frame, and counts a frame that was of no use: one byte of data costs as much as 16,000. */
   #complete(stream: ServerStream | undefined, length: number, endsStream: boolean): void {
     const isUseful =
@@ -69,7 +76,8 @@ export class IncomingData {
     const connection = this.#connection;
     const { connectionWindow, streamWindow } = this.#limits;
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'DATA is on stream 0');
-    const stream = this.#requests.openOrClosed(streamId, 'DATA');
+    const stream = this.#last?.id === streamId ? this.#last : this.#requests.openOrClosed(streamId, 'DATA');
+    this.#last = stream;
     this.#unread += length;
     if (this.#unread > connectionWindow)
       throw new ConnectionError(

@@ -12,10 +12,6 @@ export class OpenStreams {
   /** Streams that wait for the client's window. */
   #blocked: Set<ServerStream> | undefined;
 
-  get size(): number {
-    return (this.#only === undefined ? 0 : 1) + (this.#others?.length ?? 0);
-  }
-
   find(streamId: number): ServerStream | undefined {
     if (this.#only?.id === streamId) return this.#only;
     const found = this.#others?.[this.#positionOf(streamId)];

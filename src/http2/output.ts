@@ -23,9 +23,15 @@ const maxCopied = 32_768;
 /** The same for shared data while much output waits: a copy would be held for each connection. */
 const maxCopiedIfTight = 1024;
 
+/** Is notified that output was sent. An object, not a function: each stream would have one more. */
+export interface SentListener {
+  /** The kernel has accepted the output. */
+  sent(): void;
+}
+
 /** The connection of an output. */
 export interface OutputOwner {
-  /** A callback of `whenSent` threw an error. */
+  /** A listener of `whenSent` threw an error. */
   fail(error: unknown): void;
   /** The client has not taken its output, and the memory for it is used up. The connection must be destroyed. */
   outputExceeded(): void;
@@ -49,9 +55,9 @@ export class Output implements PooledOutput {
   /** The stream of the first, if it is data. */
   #firstId = 0;
   #others: Waiting[] | undefined;
-  /** Called when the kernel has accepted all earlier output. It is mostly one function, as for the frames. */
-  #sent: (() => void) | undefined;
-  #othersSent: (() => void)[] | undefined;
+  /** Notified when the kernel has accepted all earlier output. It is mostly one, as for the frames. */
+  #listener: SentListener | undefined;
+  #otherListeners: SentListener[] | undefined;
   #closed = false;
   /** Position of the bytes of the last `reserve` in its buffer. */
   at = 0;
@@ -142,10 +148,10 @@ export class Output implements PooledOutput {
       }
   }
 
-  /** Calls back when the kernel has accepted all earlier output, but never within this call. */
-  whenSent(callback: () => void): void {
-    if (this.#sent === undefined) this.#sent = callback;
-    else (this.#othersSent ??= []).push(callback);
+  /** Notifies when the kernel has accepted all earlier output, but never within this call. */
+  whenSent(listener: SentListener): void {
+    if (this.#listener === undefined) this.#listener = listener;
+    else (this.#otherListeners ??= []).push(listener);
     if (this.#pool.owner !== this && this.#first === undefined && this.#others === undefined)
       this.#pool.schedule(this);
   }
@@ -214,8 +220,8 @@ export class Output implements PooledOutput {
   }
 
   #forget(): void {
-    this.#sent = undefined;
-    this.#othersSent = undefined;
+    this.#listener = undefined;
+    this.#otherListeners = undefined;
   }
 
   #emit(): void {
@@ -237,13 +243,13 @@ export class Output implements PooledOutput {
   }
 
   #settle(): void {
-    const callback = this.#sent;
-    const others = this.#othersSent;
-    if (callback === undefined || this.#closed || this.#wire.unsent > 0) return;
+    const listener = this.#listener;
+    const others = this.#otherListeners;
+    if (listener === undefined || this.#closed || this.#wire.unsent > 0) return;
     this.#forget();
     try {
-      callback();
-      if (others !== undefined) for (const other of others) other();
+      listener.sent();
+      if (others !== undefined) for (const other of others) other.sent();
     } catch (error) {
       // Not thrown: that would stop the output of other connections.
       this.#owner.fail(error);

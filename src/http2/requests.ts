@@ -89,10 +89,10 @@ export class Requests {
     this.lastStreamId = streamId;
     if (head.size > headerList) return this.refuse(streamId, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.refuse(streamId, errorCode.protocolError);
-    if (this.streams.size >= concurrentStreams) return this.refuse(streamId, errorCode.refusedStream);
+    if (this.#connection.streams >= concurrentStreams) return this.refuse(streamId, errorCode.refusedStream);
     const { initialWindow } = this.#connection.settings;
     const stream = new ServerStream(this.#connection, streamId, initialWindow, head.contentLength);
-    this.streams.add(stream);
+    this.#connection.add(stream);
     this.#connection.counts.streamOpened();
     stream.handler = this.#handler.request(stream, head);
     if (endsStream) stream.receiveEnd();

@@ -1,6 +1,7 @@
 import type { ServerConnection } from './connection.ts';
 import { errorCode, flag, frameHeaderLength, frameType, largestWindow, writeFrameHeader } from './frame.ts';
 import type { ErrorCode } from './frame.ts';
+import type { SentListener } from './output.ts';
 import type { SharedData } from './shared-data.ts';
 
 /** Receives the body of a request. */
@@ -23,7 +24,7 @@ interface WaitingData {
   readonly data: SharedData;
   /** The number of bytes that have been sent. */
   sent: number;
-  readonly whenSent: (() => void) | undefined;
+  readonly listener: SentListener | undefined;
 }
 
 /**
@@ -88,8 +89,8 @@ export class ServerStream {
     if (!this.isEnded) this.#sendBlock(encode(), false);
   }
 
-  /** Sends data. `whenSent` is called when the kernel has accepted all of it, but not if the stream ends before. */
-  send(data: SharedData, whenSent?: () => void): void {
+  /** Sends data. Notifies when the kernel has accepted all of it, but not if the stream ends before. */
+  send(data: SharedData, listener?: SentListener): void {
     if (this.isEnded) return;
     const { connection } = this;
     const { length } = data;
@@ -99,10 +100,10 @@ export class ServerStream {
       connection.sentSincePing = true;
       connection.counts.dataSent(length, false);
       connection.output.sendData(data, this.id);
-      if (whenSent !== undefined) connection.output.whenSent(whenSent);
+      if (listener !== undefined) connection.output.whenSent(listener);
       return;
     }
-    (this.#waiting ??= []).push({ data, sent: 0, whenSent });
+    (this.#waiting ??= []).push({ data, sent: 0, listener });
     connection.output.account.hold(data);
     this.waitingBytes += length;
     this.resume();
@@ -146,7 +147,7 @@ export class ServerStream {
       if (length < left) continue;
       this.#waiting.shift();
       connection.output.account.release(first.data);
-      if (first.whenSent !== undefined) connection.output.whenSent(first.whenSent);
+      if (first.listener !== undefined) connection.output.whenSent(first.listener);
     }
     this.#waiting = undefined;
     connection.requests.streams.unblocked(this);

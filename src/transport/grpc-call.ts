@@ -1,4 +1,5 @@
 import { errorCode } from '../http2/frame.ts';
+import type { SentListener } from '../http2/output.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
@@ -90,16 +91,16 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     this.#stream.respond(() => this.session.blocks.headers(metadata));
   }
 
-  /** Sends a message with its prefix of gRPC. `done` is called once the kernel has accepted it, unless the call ends before. */
-  send(message: { readonly framed: Uint8Array }, done?: () => void): void {
-    this.sendData(frameOf(message.framed), done);
+  /** Sends a message with its prefix of gRPC. Notifies once the kernel has accepted it, unless the call ends before. */
+  send(message: { readonly framed: Uint8Array }, listener?: SentListener): void {
+    this.sendData(frameOf(message.framed), listener);
   }
 
   /** Sends a message that has its prefix of gRPC, as `send` does. */
-  sendData(data: SharedData, done?: () => void): void {
+  sendData(data: SharedData, listener?: SentListener): void {
     if (this.#over) return;
     this.sendHeaders();
-    this.#stream.send(data, done);
+    this.#stream.send(data, listener);
   }
 
   /** Ends the call with a status, after all messages that were sent. It has no effect on a call that is over. */

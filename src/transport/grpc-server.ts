@@ -81,6 +81,7 @@ export class GrpcServer {
         ),
         fields: new SharedFields(),
         limits: { ...defaultConnectionLimits, ...options.limits },
+        time: { now: 0 },
       },
       times,
       maxReceiveBytes: options.maxReceiveBytes ?? 4 * mebibyte,

@@ -135,10 +135,11 @@ class ServiceCall extends EventEmitter implements CallHandler {
     if (this.#call.isOver) return false;
     const frame = this.#frameOf(message);
     if (frame === undefined) return false;
-    this.#call.sendData(frame, () => {
+    const sent = (): void => {
       if (callback !== undefined) this.#protect(callback);
       this.emit('drain');
-    });
+    };
+    this.#call.sendData(frame, { sent });
     return this.#call.unsentBytes === 0;
   }
 

@@ -183,7 +183,7 @@ suite('HTTP/2 connection: responses', () => {
   const answered = (rig: ConnectionRig, length: number, sent?: () => void): void => {
     const [stream] = rig.streams;
     stream?.respond(() => response);
-    stream?.send(new SharedData([Buffer.alloc(length, 'x')]), sent);
+    stream?.send(new SharedData([Buffer.alloc(length, 'x')]), sent && { sent });
     stream?.end(() => trailers);
   };
 
@@ -297,7 +297,7 @@ suite('HTTP/2 connection: responses', () => {
     const rig = begun();
     rig.feed(request(1));
     let done = 0;
-    rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]), () => (done += 1));
+    rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]), { sent: () => (done += 1) });
     rig.unsent = 5;
     rig.tick();
     assert.equal(done, 0);

@@ -181,8 +181,9 @@ suite('HTTP/2: handlers that act within a callback', () => {
   test('response that ends within the callback of sent data: is sent after it', () => {
     const rig = reading(request(1, endBoth));
     const stream = first(rig);
-    stream.send(new SharedData([Buffer.alloc(4)]), () => {
-      stream.send(new SharedData([Buffer.alloc(5)]), () => stream.end(() => trailers));
+    const end = { sent: () => stream.end(() => trailers) };
+    stream.send(new SharedData([Buffer.alloc(4)]), {
+      sent: () => stream.send(new SharedData([Buffer.alloc(5)]), end),
     });
     for (let count = 0; count < 3; count += 1) rig.tick();
     assert.deepEqual(sentBy(rig), ['data 1 4', 'data 1 5', `headers 1 ${trailers.length}`]);

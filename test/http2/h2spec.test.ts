@@ -44,6 +44,7 @@ async function serve(): Promise<{ readonly port: number } & Disposable> {
     pool: new OutputPool((work) => process.nextTick(work)),
     fields: new SharedFields(),
     limits: defaultConnectionLimits,
+    time: { now: 0 },
   };
   const listener = createServer((socket) => {
     attach(socket, shared, {

@@ -131,8 +131,10 @@ suite('callback of sent output that throws an error', () => {
       return new Output(pool, wire, { ...ignoring, fail: (error) => failed.push(error) });
     });
     const broken = new Error('broken');
-    outputs[0]?.whenSent(() => {
-      throw broken;
+    outputs[0]?.whenSent({
+      sent() {
+        throw broken;
+      },
     });
     for (const output of outputs) output.send(Buffer.from('x'));
     for (const work of deferred) work();
@@ -143,8 +145,10 @@ suite('callback of sent output that throws an error', () => {
   test('output of a read: the connection is closed, and nothing is thrown', () => {
     const rig = makeConnection();
     rig.feed(preface);
-    rig.connection.output.whenSent(() => {
-      throw new Error('broken');
+    rig.connection.output.whenSent({
+      sent() {
+        throw new Error('broken');
+      },
     });
     rig.feed(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
     assert.equal(rig.connection.isClosed, true);

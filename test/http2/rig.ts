@@ -90,6 +90,7 @@ export function makeConnection(
     pool: new OutputPool((work) => deferred.push(work), undefined, maxHeldBytes),
     fields: new SharedFields(),
     limits: { ...defaultConnectionLimits, ...limits },
+    time: { now: 0 },
   };
   const rig: ConnectionRig = {
     connection: new ServerConnection(

@@ -189,7 +189,7 @@ suite('output that the kernel does not accept', () => {
         assert.equal(pool.budget.isTight, isTight);
         const expected: Buffer[] = [];
         let sent = 0;
-        output.whenSent(() => (sent += 1));
+        output.whenSent({ sent: () => (sent += 1) });
         for (const [index, { kind, length }] of steps.entries()) {
           if (kind === 'accept') socket.accept(length);
           else if (kind === 'wait') await turn();

@@ -102,9 +102,9 @@ function checkNames<Request extends XdsRequest>(
     return undefined;
   const after = types.get(typeUrl)?.namesAfter(request) ?? new Set(names);
   let [count, bytes] = [after.size, bytesOf(after)];
-  for (const [other, { subscription }] of types.entries()) {
+  for (const [other, type] of types.entries()) {
     if (other === typeUrl) continue;
-    const { names: others } = subscription;
+    const { names: others } = type;
     count += others.size;
     bytes += bytesOf(others);
   }

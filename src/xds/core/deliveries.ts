@@ -66,7 +66,8 @@ class StreamDeliveries implements Deliveries {
   readonly #context: DeliveryOptions['context'];
   readonly #owner: DeliveryOwner;
   readonly #tracked: TrackedResources;
-  readonly #unanswered = new SmallMap<string, readonly Delivery[]>();
+  /** The responses without an ACK or NACK, by nonce. Streams share frames, so that a response creates nothing that stays. */
+  readonly #unanswered = new SmallMap<string, Frame>();
   #wakeAt: number | undefined;
 
   constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
@@ -86,39 +87,41 @@ class StreamDeliveries implements Deliveries {
     if (due === undefined && !emptyReplyPending) return undefined;
     const deliveries = due ?? [];
     const frame = this.#owner.encode(deliveries, set);
-    this.#recordSent(frame.nonce, deliveries, now);
+    this.#recordSent(frame, deliveries, now);
     return frame;
   }
 
   applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
-    const { typeUrl, observe } = this.#context;
-    const deliveries = this.#unanswered.get(nonce);
-    if (deliveries === undefined) return false;
+    const { typeUrl, listener } = this.#context;
+    const frame = this.#unanswered.get(nonce);
+    if (frame === undefined) return false;
     this.#unanswered.delete(nonce);
+    const { resources, removed } = frame;
     if (error !== undefined) {
-      observe({
+      listener.observe({
         kind: 'nacked',
         typeUrl,
-        resources: deliveries.map(({ name, resource }) => ({ name, version: resource?.version })),
+        resources: [
+          ...resources.map(({ name, version }) => ({ name, version })),
+          ...removed.map((name) => ({ name, version: undefined })),
+        ],
         nonce,
         code: error.code,
         message: error.message,
       });
     }
-    for (const delivery of deliveries) {
-      if (error === undefined) this.#accept(delivery, nonce, now);
-      else this.#reject(delivery, nonce, now);
-    }
+    for (const resource of resources) this.#answered(resource.name, resource, nonce, error, now);
+    for (const name of removed) this.#answered(name, undefined, nonce, error, now);
     return true;
   }
 
   drop(name: string): void {
-    const { typeUrl, observe } = this.#context;
-    if (this.#tracked.delete(name)) observe({ kind: 'dropped', typeUrl, name });
+    const { typeUrl, listener } = this.#context;
+    if (this.#tracked.delete(name)) listener.observe({ kind: 'dropped', typeUrl, name });
   }
 
   *held(): Generator<Versioned> {
-    for (const { held, inFlight } of this.#tracked.resources) {
+    for (const { held, inFlight } of this.#tracked.values()) {
       if (held === undefined || held.version === '') continue;
       // Without tracked NACKs, the version would include a resource in flight that the client is about to reject.
       if (this.#oneResourcePerResponse || inFlight === undefined) yield held;
@@ -169,8 +172,9 @@ class StreamDeliveries implements Deliveries {
     }
   }
 
-  #recordSent(nonce: string, deliveries: readonly Delivery[], now: number): void {
-    this.#unanswered.set(nonce, deliveries);
+  #recordSent(frame: Frame, deliveries: readonly Delivery[], now: number): void {
+    const { nonce } = frame;
+    this.#unanswered.set(nonce, frame);
     this.#dropOldestUnanswered();
     for (const { name, resource } of deliveries) {
       const tracked = this.#tracked.get(name);
@@ -184,13 +188,13 @@ class StreamDeliveries implements Deliveries {
 
   /** Records that the client has the resource, because it quoted its version. */
   #acceptQuoted(name: string, tracked: TrackedResource, resource: Resource, now: number): void {
-    const { typeUrl, observe } = this.#context;
+    const { typeUrl, listener } = this.#context;
     const { version } = resource;
     this.#tracked.clearPending(name, tracked);
     tracked.held = resource;
     tracked.accepted = resource;
     tracked.unconfirmed = this.#wasRejectedBefore(resource, now);
-    observe({ kind: 'quoted', typeUrl, name, version, unconfirmed: tracked.unconfirmed });
+    listener.observe({ kind: 'quoted', typeUrl, name, version, unconfirmed: tracked.unconfirmed });
   }
 
   /** True if the same client rejected this version recently, on any stream. */
@@ -214,8 +218,19 @@ class StreamDeliveries implements Deliveries {
     return true;
   }
 
-  #accept({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { typeUrl, observe } = this.#context;
+  #answered(
+    name: string,
+    resource: Resource | undefined,
+    nonce: string,
+    error: ErrorDetail | undefined,
+    now: number,
+  ): void {
+    if (error === undefined) this.#accept(name, resource, nonce, now);
+    else this.#reject(name, resource, nonce, now);
+  }
+
+  #accept(name: string, resource: Resource | undefined, nonce: string, now: number): void {
+    const { typeUrl, listener } = this.#context;
     const tracked = this.#tracked.get(name);
     const unconfirmed = resource !== undefined && this.#isUnconfirmed(tracked, resource, now);
     if (tracked !== undefined) {
@@ -225,7 +240,7 @@ class StreamDeliveries implements Deliveries {
       tracked.accepted = resource;
       tracked.unconfirmed = unconfirmed;
     }
-    observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
+    listener.observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
     this.#forgetIfGone(name);
   }
 
@@ -251,7 +266,7 @@ class StreamDeliveries implements Deliveries {
     return tracked.accepted.version === resource.version && tracked.unconfirmed;
   }
 
-  #reject({ name, resource }: Delivery, nonce: string, now: number): void {
+  #reject(name: string, resource: Resource | undefined, nonce: string, now: number): void {
     const { memory, client, typeUrl } = this.#context;
     const tracked = this.#tracked.get(name);
     const newest = tracked?.inFlight === nonce;

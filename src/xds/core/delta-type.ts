@@ -1,5 +1,4 @@
-import { createNamedSubscription } from './named-subscription.ts';
-import type { NamedSubscription } from './named-subscription.ts';
+import { NamedSubscription } from './named-subscription.ts';
 import type { DeltaRequest } from './request.ts';
 import type { RequestKind } from './session-event.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
@@ -14,43 +13,36 @@ export function createDeltaType(context: TypeContext, first: DeltaRequest): Type
 }
 
 // A class, because each stream has one.
-class DeltaType implements TypeState<DeltaRequest> {
-  readonly subscription: NamedSubscription;
+class DeltaType extends NamedSubscription implements TypeState<DeltaRequest> {
   #started = false;
 
-  constructor(context: TypeContext, first: DeltaRequest) {
-    this.subscription = createNamedSubscription(context, first);
-  }
-
   request(request: DeltaRequest, now: number): RequestKind {
-    const { subscription } = this;
     const kind = this.#started ? this.#applyAck(request, now) : 'initial';
     // The usual ACK.
     if (this.#started && request.subscribe.length === 0 && request.unsubscribe.length === 0) return kind;
     const quotes = this.#started ? undefined : request.initialVersions;
     // Unsubscribe first, so that a name in both lists stays subscribed and gets a reply.
     for (const name of request.unsubscribe) {
-      if (name === wildcard) subscription.unsubscribeWildcard();
-      else subscription.unsubscribe(name);
+      if (name === wildcard) this.unsubscribeWildcard();
+      else this.unsubscribe(name);
     }
     // A first request without names subscribes to everything: the legacy form of the wildcard.
-    if (!this.#started && request.subscribe.length === 0) subscription.subscribeWildcard(quotes);
+    if (!this.#started && request.subscribe.length === 0) this.subscribeWildcard(quotes);
     for (const name of request.subscribe.toSorted()) {
-      if (name === wildcard) subscription.subscribeWildcard(quotes);
-      else subscription.subscribe(name, quotes?.get(name));
+      if (name === wildcard) this.subscribeWildcard(quotes);
+      else this.subscribe(name, quotes?.get(name));
     }
     this.#started = true;
     return kind;
   }
 
   namesAfter({ subscribe, unsubscribe }: DeltaRequest): ReadonlySet<string> {
-    const { names } = this.subscription;
-    return names.difference(new Set(unsubscribe)).union(new Set(subscribe));
+    return this.names.difference(new Set(unsubscribe)).union(new Set(subscribe));
   }
 
   #applyAck({ nonce, error }: DeltaRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    if (!this.subscription.deliveries.applyAck(nonce, error, now)) return 'stale';
+    if (!this.deliveries.applyAck(nonce, error, now)) return 'stale';
     return error === undefined ? 'ack' : 'nack';
   }
 }

@@ -29,39 +29,9 @@ export interface Frames {
 /** The frames of one stream. No nonce is used twice. */
 export interface StreamFrames {
   /** Encodes a response. */
-  get(content: ResponseContent): Frame;
-  /** Like `get`, for a single resource. */
-  one(typeUrl: string, version: string, resource: Resource): Frame;
-}
-
-/** Creates the frames of one stream. */
-export function framesOfStream(protocol: Protocol, frames: Frames): StreamFrames {
-  return new FramesOfStream(protocol, frames);
-}
-
-// A class, because there are thousands of streams. With closures, each would have its own copy of every function.
-class FramesOfStream implements StreamFrames {
-  readonly #protocol: Protocol;
-  readonly #frames: Frames;
-  #last = 0;
-
-  constructor(protocol: Protocol, frames: Frames) {
-    this.#protocol = protocol;
-    this.#frames = frames;
-  }
-
-  get(content: ResponseContent): Frame {
-    return this.#used(this.#frames.get(this.#protocol, content, this.#last));
-  }
-
-  one(typeUrl: string, version: string, resource: Resource): Frame {
-    return this.#used(this.#frames.one(this.#protocol, typeUrl, version, resource, this.#last));
-  }
-
-  #used(frame: Frame): Frame {
-    this.#last = frame.sequence;
-    return frame;
-  }
+  encode(content: ResponseContent): Frame;
+  /** Like `encode`, for a single resource. */
+  encodeOne(typeUrl: string, version: string, resource: Resource): Frame;
 }
 
 const grpcHeaderLength = 5;

@@ -6,7 +6,7 @@ import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
-import type { Subscription, TypeContext, TypeState } from './type-state.ts';
+import type { TypeContext, TypeState } from './type-state.ts';
 
 /**
  * The state of one type on a SotW stream whose responses always contain the full state: the client deletes
@@ -17,7 +17,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
 }
 
 // A class, because each stream has one.
-class FullStateType implements TypeState<SotwRequest>, Subscription {
+class FullStateType implements TypeState<SotwRequest> {
   readonly #context: TypeContext;
   readonly #sendsSetVersion: boolean;
   readonly #requested = createSotwNames();
@@ -44,10 +44,6 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     // The version of the set does not say which names the client had.
     if (first.version !== '' && !this.#sendsSetVersion) this.#quoted = first.version;
     this.#unsetReplyPending = context.options.unset === 'empty' && first.version === '';
-  }
-
-  get subscription(): Subscription {
-    return this;
   }
 
   get names(): ReadonlySet<string> {
@@ -127,17 +123,17 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
   }
 
   #acceptQuoted(resources: readonly Resource[], version: string): void {
-    const { typeUrl, observe } = this.#context;
+    const { typeUrl, listener } = this.#context;
     this.#clearPending();
     this.#held = version;
     for (const { name, version: quoted } of resources) {
-      observe({ kind: 'quoted', typeUrl, name, version: quoted, unconfirmed: false });
+      listener.observe({ kind: 'quoted', typeUrl, name, version: quoted, unconfirmed: false });
     }
   }
 
   #send(resources: readonly Resource[], content: string, version: string, now: number): Frame {
     const { typeUrl, frames } = this.#context;
-    const response = frames.get({ typeUrl, version, resources, removed: [] });
+    const response = frames.encode({ typeUrl, version, resources, removed: [] });
     this.#clearPending();
     this.#unsetReplyPending = false;
     this.#held = content;
@@ -158,7 +154,7 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
 
   #applyAck({ nonce, error }: SotwRequest): RequestKind {
     if (nonce === '') return 'subscribe';
-    const { typeUrl, observe } = this.#context;
+    const { typeUrl, listener } = this.#context;
     const resources = this.#unanswered.get(nonce);
     if (resources === undefined) {
       return nonce === this.#lastAcked && error === undefined ? 'subscribe' : 'stale';
@@ -169,11 +165,11 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     if (error !== undefined) {
       const { code, message } = error;
       const rejected = resources.map(({ name, version }) => ({ name, version }));
-      observe({ kind: 'nacked', typeUrl, resources: rejected, nonce, code, message });
+      listener.observe({ kind: 'nacked', typeUrl, resources: rejected, nonce, code, message });
       return 'nack';
     }
     for (const { name, version } of resources) {
-      observe({ kind: 'acked', typeUrl, name, version, nonce, unconfirmed: false });
+      listener.observe({ kind: 'acked', typeUrl, name, version, nonce, unconfirmed: false });
     }
     return 'ack';
   }

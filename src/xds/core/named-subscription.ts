@@ -15,23 +15,8 @@ import { typeUrls } from './type-urls.ts';
 import { covers, wildcardTarget } from './wildcard.ts';
 
 /** A subscription whose resources are sent name by name: delta, and the SotW types without full state. */
-export interface NamedSubscription extends Subscription {
-  readonly tracked: TrackedResources;
-  readonly deliveries: Deliveries;
-  subscribe(name: string, quoted?: string): void;
-  unsubscribe(name: string): void;
-  /** Subscribes to the wildcard, also if it is subscribed already. With `quotes`, an empty set gets no response. */
-  subscribeWildcard(quotes?: ReadonlyMap<string, string>): void;
-  unsubscribeWildcard(): void;
-}
-
-/** Creates the subscription of a type on a stream, without names. `first` is the first request of the type. */
-export function createNamedSubscription(context: TypeContext, first: XdsRequest): NamedSubscription {
-  return new NamedSubscriptionState(context, first);
-}
-
-// A class, because each stream has one. With closures, each stream would have its own copy of every function.
-class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
+// A base class of both, because each stream has one, and a second object for it would cost a cache miss at each push.
+export abstract class NamedSubscription implements Subscription, DeliveryOwner {
   readonly tracked: TrackedResources = createTrackedResources();
   readonly deliveries: Deliveries;
   readonly #context: TypeContext;
@@ -43,6 +28,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   #wildcardReplyPending = false;
   #unsetReplyPending: boolean;
 
+  /** Begins without names. `first` is the first request of the type. */
   constructor(context: TypeContext, first: XdsRequest) {
     const { typeUrl, options } = context;
     const { oneResourcePerResponse = typeUrl === typeUrls.secret } = options;
@@ -60,15 +46,15 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
 
   get names(): ReadonlySet<string> {
     const names = new Set<string>();
-    for (const [name, { isSubscribed }] of this.tracked.entries) if (isSubscribed) names.add(name);
+    for (const [name, { isSubscribed }] of this.tracked.entries()) if (isSubscribed) names.add(name);
     return names;
   }
 
   get heldBytes(): number {
-    const only = this.tracked.onlyName;
+    const only = this.tracked.onlyKey;
     if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted);
     let sum = 0;
-    for (const [name, { quoted }] of this.tracked.entries) sum += memoryOfName(name, quoted);
+    for (const [name, { quoted }] of this.tracked.entries()) sum += memoryOfName(name, quoted);
     return sum;
   }
 
@@ -89,6 +75,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     else this.deliveries.drop(name);
   }
 
+  /** Subscribes to the wildcard, also if it is subscribed already. With `quotes`, an empty set gets no response. */
   subscribeWildcard(quotes: ReadonlyMap<string, string> = noQuotes): void {
     this.#hasWildcard = true;
     this.#expandPending = true;
@@ -103,17 +90,17 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     this.#hasWildcard = false;
     this.#expandPending = false;
     this.#wildcardReplyPending = false;
-    for (const name of this.tracked.names) if (!this.isSubscribed(name)) this.deliveries.drop(name);
+    for (const name of this.tracked.keys()) if (!this.isSubscribed(name)) this.deliveries.drop(name);
   }
 
   changed(change: Change, set: ResourceSet | undefined): void {
     const { tracked } = this;
     const names = change.names;
-    const only = tracked.onlyName;
+    const only = tracked.onlyKey;
     if (only !== undefined) {
       if (names === 'all' || names.has(only)) tracked.recheck(only);
     } else if (names === 'all' || names.size > tracked.size) {
-      for (const name of tracked.names) if (names === 'all' || names.has(name)) tracked.recheck(name);
+      for (const name of tracked.keys()) if (names === 'all' || names.has(name)) tracked.recheck(name);
     } else {
       for (const name of names) if (tracked.has(name)) tracked.recheck(name);
     }
@@ -143,8 +130,8 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     this.#wildcardReplyPending = false;
     const version = set === undefined ? '' : this.#versionAfter(deliveries, set);
     const only = deliveries.length === 1 ? deliveries[0]?.resource : undefined;
-    if (only !== undefined) return frames.one(typeUrl, version, only);
-    return frames.get({
+    if (only !== undefined) return frames.encodeOne(typeUrl, version, only);
+    return frames.encode({
       typeUrl,
       version,
       resources: deliveries.flatMap(({ resource }) => resource ?? []),

@@ -60,8 +60,9 @@ export interface Nacked {
   readonly message: string;
 }
 
-/**
- * Receives the events of a session. Called during a state change: it must not throw, and must not call the
- * session.
- */
-export type Observe = (event: SessionEvent) => void;
+/** Receives the events of a session. */
+// Not a function: each stream would have one more object.
+export interface SessionListener {
+  /** Called during a state change: it must not throw, and must not call the session. */
+  observe(event: SessionEvent): void;
+}

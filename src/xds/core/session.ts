@@ -1,7 +1,7 @@
 import { checkRequest } from './check-request.ts';
 import type { RequestError, StreamLimits } from './check-request.ts';
 import { createDeltaType } from './delta-type.ts';
-import { framesOfStream } from './frames.ts';
+import type { ResponseContent } from './encode.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
 import { countedPart, memoryOfType } from './held-bytes.ts';
@@ -9,8 +9,9 @@ import { unknownPeer } from './peer.ts';
 import type { XdsPeer } from './peer.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode, peerOf } from './request.ts';
+import type { Resource } from './resource.ts';
 import type { DeltaRequest, Peer, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
-import type { Observe } from './session-event.ts';
+import type { SessionListener } from './session-event.ts';
 import { SmallMap } from '../small/small-map.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
 import { createSotwType } from './sotw-type.ts';
@@ -76,19 +77,19 @@ const noGrant: Grant = {};
 /** Creates the session of a delta stream. */
 export function createDeltaSession(
   context: SessionContext,
-  observe: Observe,
+  listener: SessionListener,
   from: StreamOrigin = unknownOrigin,
 ): Session<DeltaRequest> {
-  return new StreamSession(deltaKind, context, observe, from);
+  return new StreamSession(deltaKind, context, listener, from);
 }
 
 /** Creates the session of a SotW stream. */
 export function createSotwSession(
   context: SessionContext,
-  observe: Observe,
+  listener: SessionListener,
   from: StreamOrigin = unknownOrigin,
 ): Session<SotwRequest> {
-  return new StreamSession(sotwKind, context, observe, from);
+  return new StreamSession(sotwKind, context, listener, from);
 }
 
 /** What the sessions of a protocol have in common. */
@@ -109,24 +110,31 @@ const sotwKind: SessionKind<SotwRequest> = {
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function. An
 // object literal with getters has its own hidden class, so V8 would look up every property.
-class StreamSession<Request extends XdsRequest> implements Session<Request> {
+class StreamSession<Request extends XdsRequest> implements Session<Request>, StreamFrames {
   readonly #kind: SessionKind<Request>;
   readonly #context: SessionContext;
-  readonly #observe: Observe;
+  readonly #listener: SessionListener;
   readonly #from: StreamOrigin;
-  readonly #frames: StreamFrames;
   readonly #types = new SmallMap<string, TypeState<Request>>();
   #peer: Peer | undefined;
+  /** The group of the peer. Copied, because each push reads it. */
+  #group: string | undefined;
+  /** Sequence number of the last frame. */
+  #lastFrame = 0;
   #client: ClientIdentity | undefined;
   #wakeAt: number | undefined;
   heldBytes = 0;
 
-  constructor(kind: SessionKind<Request>, context: SessionContext, observe: Observe, from: StreamOrigin) {
+  constructor(
+    kind: SessionKind<Request>,
+    context: SessionContext,
+    listener: SessionListener,
+    from: StreamOrigin,
+  ) {
     this.#kind = kind;
     this.#context = context;
-    this.#observe = observe;
+    this.#listener = listener;
     this.#from = from;
-    this.#frames = framesOfStream(kind.protocol, context.frames);
   }
 
   get wakeAt(): number | undefined {
@@ -143,7 +151,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     const known = this.#types.get(typeUrl);
     // The usual ACK or NACK of delta. It adds nothing, so no limit can be exceeded.
     if (known !== undefined && !changesNames(request)) {
-      this.#observe({ kind: 'request', typeUrl, request: known.request(request, now) });
+      this.#listener.observe({ kind: 'request', typeUrl, request: known.request(request, now) });
       return undefined;
     }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
@@ -157,45 +165,59 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     });
     if (error !== undefined) return error;
     this.#peer = peer;
+    this.#group = peer.group;
     this.#client ??= { nodeId: peer.nodeId, origin: grant.identity ?? from.origin };
     const type = known ?? this.#newType(typeUrl, request, this.#client);
     if (known === undefined) this.#types.set(typeUrl, type);
-    this.#observe({ kind: 'request', typeUrl, request: type.request(request, now) });
+    this.#listener.observe({ kind: 'request', typeUrl, request: type.request(request, now) });
     if (changesNames(request)) this.#measure(peer);
     return undefined;
   }
 
   changed(change: Change): void {
-    if (this.#peer === undefined) return;
-    const set = this.#context.view.get(this.#peer.group, change.typeUrl);
-    this.#types.get(change.typeUrl)?.subscription.changed(change, set);
+    if (this.#group === undefined) return;
+    const set = this.#context.view.get(this.#group, change.typeUrl);
+    this.#types.get(change.typeUrl)?.changed(change, set);
   }
 
   take(now: number): Frame | undefined {
     this.#wakeAt = undefined;
-    if (this.#peer === undefined) return undefined;
+    const group = this.#group;
+    if (group === undefined) return undefined;
     // `take` is called after each request and each write, so the usual single type has no iterator.
     const only = this.#types.onlyKey;
     const single = only === undefined ? undefined : this.#types.get(only);
-    if (only !== undefined && single !== undefined) return this.#takeOf(this.#peer.group, only, single, now);
+    if (only !== undefined && single !== undefined) return this.#takeOf(group, only, single, now);
     for (const [typeUrl, type] of this.#types.entries()) {
-      const response = this.#takeOf(this.#peer.group, typeUrl, type, now);
+      const response = this.#takeOf(group, typeUrl, type, now);
       if (response !== undefined) return response;
     }
     return undefined;
   }
 
-  #takeOf(
-    group: string,
-    typeUrl: string,
-    { subscription }: TypeState<Request>,
-    now: number,
-  ): Frame | undefined {
-    const response = subscription.take(this.#context.view.get(group, typeUrl), now);
+  #takeOf(group: string, typeUrl: string, type: TypeState<Request>, now: number): Frame | undefined {
+    const response = type.take(this.#context.view.get(group, typeUrl), now);
     if (response !== undefined) return response;
-    const { wakeAt } = subscription;
+    const { wakeAt } = type;
     if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     return undefined;
+  }
+
+  // Called by the types
+
+  encode(content: ResponseContent): Frame {
+    return this.#used(this.#context.frames.get(this.#kind.protocol, content, this.#lastFrame));
+  }
+
+  encodeOne(typeUrl: string, version: string, resource: Resource): Frame {
+    return this.#used(
+      this.#context.frames.one(this.#kind.protocol, typeUrl, version, resource, this.#lastFrame),
+    );
+  }
+
+  #used(frame: Frame): Frame {
+    this.#lastFrame = frame.sequence;
+    return frame;
   }
 
   #peerOf(node: XdsNode, { group }: Grant): Peer {
@@ -212,8 +234,8 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
         ackTimeoutMs: limits.ackTimeoutMs,
         memory,
         client,
-        observe: this.#observe,
-        frames: this.#frames,
+        listener: this.#listener,
+        frames: this,
       },
       first,
     );
@@ -221,8 +243,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
 
   #measure({ nodeId, group, userAgent }: Peer): void {
     let memory = Buffer.byteLength(nodeId) + Buffer.byteLength(group) + Buffer.byteLength(userAgent);
-    for (const [typeUrl, { subscription }] of this.#types.entries())
-      memory += memoryOfType(typeUrl, subscription.heldBytes);
+    for (const [typeUrl, type] of this.#types.entries()) memory += memoryOfType(typeUrl, type.heldBytes);
     this.heldBytes = countedPart(memory);
   }
 }

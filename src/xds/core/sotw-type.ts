@@ -1,5 +1,4 @@
-import { createNamedSubscription } from './named-subscription.ts';
-import type { NamedSubscription } from './named-subscription.ts';
+import { NamedSubscription } from './named-subscription.ts';
 import type { SotwRequest } from './request.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
@@ -15,25 +14,19 @@ export function createSotwType(context: TypeContext, first: SotwRequest): TypeSt
 }
 
 // A class, because each stream has one.
-class SotwType implements TypeState<SotwRequest> {
-  readonly subscription: NamedSubscription;
+class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
   readonly #names = createSotwNames();
   #started = false;
   #lastAcked: string | undefined;
 
-  constructor(context: TypeContext, first: SotwRequest) {
-    this.subscription = createNamedSubscription(context, first);
-  }
-
   request(request: SotwRequest, now: number): RequestKind {
-    const { subscription } = this;
     const kind = this.#started ? this.#applyAck(request, now) : 'initial';
     if (kind === 'stale') return kind;
     const change = this.#names.update(request.names);
-    for (const name of change.removed) subscription.unsubscribe(name);
-    for (const name of change.added) subscription.subscribe(name);
-    if (change.wildcard === 'on') subscription.subscribeWildcard();
-    if (change.wildcard === 'off') subscription.unsubscribeWildcard();
+    for (const name of change.removed) this.unsubscribe(name);
+    for (const name of change.added) this.subscribe(name);
+    if (change.wildcard === 'on') this.subscribeWildcard();
+    if (change.wildcard === 'off') this.unsubscribeWildcard();
     // A repeated request that no response called for: another user of a name has appeared in the client and waits
     // for a reply. The request does not say which name.
     if (kind === 'subscribe' && isRepeat(change)) this.#replyAgain();
@@ -47,7 +40,7 @@ class SotwType implements TypeState<SotwRequest> {
 
   #applyAck({ nonce, error }: SotwRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    if (this.subscription.deliveries.applyAck(nonce, error, now)) {
+    if (this.deliveries.applyAck(nonce, error, now)) {
       this.#lastAcked = nonce;
       return error === undefined ? 'ack' : 'nack';
     }
@@ -59,8 +52,8 @@ class SotwType implements TypeState<SotwRequest> {
    * request.
    */
   #replyAgain(): void {
-    const { tracked } = this.subscription;
-    for (const name of tracked.names) {
+    const { tracked } = this;
+    for (const name of tracked.keys()) {
       if (tracked.get(name)?.inFlight === undefined) tracked.requireReply(name);
     }
   }

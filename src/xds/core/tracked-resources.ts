@@ -33,19 +33,12 @@ export interface TrackedResource {
  * The names of one type on one stream: those that the client is subscribed to, and those whose state would be lost
  * otherwise. Pending names are checked when the next response is built.
  */
-export interface TrackedResources {
-  readonly entries: Iterable<readonly [string, TrackedResource]>;
-  readonly names: Iterable<string>;
-  readonly resources: Iterable<TrackedResource>;
-  /** The only name; `undefined` without a name, or with several. */
-  readonly onlyName: string | undefined;
-  readonly size: number;
+export interface TrackedResources extends Pick<
+  SmallMap<string, TrackedResource>,
+  'size' | 'onlyKey' | 'keys' | 'values' | 'entries' | 'has' | 'get' | 'delete'
+> {
   /** The pending names, in the order in which they became pending. */
   readonly pending: PendingNames;
-  has(name: string): boolean;
-  get(name: string): TrackedResource | undefined;
-  /** Forgets a name. Returns false if it is absent. */
-  delete(name: string): boolean;
   /**
    * Schedules a reply to a subscription. No reply is sent if the client quotes the current version. Returns the state of
    * the name.
@@ -75,41 +68,12 @@ export function createTrackedResources(): TrackedResources {
 const rank: Readonly<Record<PendingReason, number>> = { none: 0, change: 1, restore: 2, reply: 3 };
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function.
-class TrackedResourceTable implements TrackedResources {
+class TrackedResourceTable extends SmallMap<string, TrackedResource> implements TrackedResources {
   readonly pending = new SmallMap<string, true>();
-  readonly #resources = new SmallMap<string, TrackedResource>();
 
-  get names(): Iterable<string> {
-    return this.#resources.keys();
-  }
-
-  get entries(): Iterable<readonly [string, TrackedResource]> {
-    return this.#resources.entries();
-  }
-
-  get resources(): Iterable<TrackedResource> {
-    return this.#resources.values();
-  }
-
-  get onlyName(): string | undefined {
-    return this.#resources.onlyKey;
-  }
-
-  get size(): number {
-    return this.#resources.size;
-  }
-
-  has(name: string): boolean {
-    return this.#resources.has(name);
-  }
-
-  get(name: string): TrackedResource | undefined {
-    return this.#resources.get(name);
-  }
-
-  delete(name: string): boolean {
+  override delete(name: string): boolean {
     this.pending.delete(name);
-    return this.#resources.delete(name);
+    return super.delete(name);
   }
 
   requireReply(name: string, quoted?: string): TrackedResource {
@@ -134,8 +98,8 @@ class TrackedResourceTable implements TrackedResources {
   }
 
   #mark(name: string, reason: PendingReason): TrackedResource {
-    let tracked = this.#resources.get(name);
-    if (tracked === undefined) this.#resources.set(name, (tracked = newTrackedResource()));
+    let tracked = this.get(name);
+    if (tracked === undefined) this.set(name, (tracked = newTrackedResource()));
     if (rank[reason] > rank[tracked.pending]) tracked.pending = reason;
     this.pending.set(name, true);
     return tracked;

@@ -3,7 +3,7 @@ import type { Frame, StreamFrames } from './frames.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import type { DeltaRequest, SotwRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
-import type { Observe, RequestKind } from './session-event.ts';
+import type { RequestKind, SessionListener } from './session-event.ts';
 import type { Change } from './snapshot-store.ts';
 
 /** Options for how the resources of a type are sent. */
@@ -48,18 +48,9 @@ export interface TypeContext {
   readonly memory: RefusalMemory;
   /** The client of the stream. */
   readonly client: ClientIdentity;
-  readonly observe: Observe;
+  readonly listener: SessionListener;
   /** The frames of the stream. All its types share them. */
   readonly frames: StreamFrames;
-}
-
-/** One type on one stream: applies the requests of a protocol to a subscription. */
-export interface TypeState<Request extends SotwRequest | DeltaRequest> {
-  readonly subscription: Subscription;
-  /** Applies a request. */
-  request(request: Request, now: number): RequestKind;
-  /** Returns the names that the client would be subscribed to explicitly after a request. */
-  namesAfter(request: Request): ReadonlySet<string>;
 }
 
 /** The subscription to one type on one stream, and the responses that are due. */
@@ -74,4 +65,12 @@ export interface Subscription {
   take(set: ResourceSet | undefined, now: number): Frame | undefined;
   /** Time at which a change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
+}
+
+/** One type on one stream: a subscription to which the requests of a protocol are applied. */
+export interface TypeState<Request extends SotwRequest | DeltaRequest> extends Subscription {
+  /** Applies a request. */
+  request(request: Request, now: number): RequestKind;
+  /** Returns the names that the client would be subscribed to explicitly after a request. */
+  namesAfter(request: Request): ReadonlySet<string>;
 }

@@ -1,60 +1,61 @@
 /** Time after which a client that does not read a response is reported as slow, in ms. */
 const slowAfterMs = 1_000;
 
-/** Measures how long a response waits until the kernel accepts it. */
-export class WriteWatch {
+/**
+ * Measures how long a client takes: to complete a request, while the server reads, and to accept a response. Times are
+ * whole ms.
+ */
+// One object for both, because each stream has one.
+export class ClientPace {
+  /** True from a write until the kernel has accepted it. */
   isWriting = false;
-  /** Time at which the pending write began, in ms. */
-  #startedAt = 0;
-  /** True if the client was reported as slow. */
+  /** True if the client was reported as slow to accept a response. */
   isSlow = false;
+  /** True while the connection waits for its turn, and nothing is read. */
+  isPaused = false;
+  /** Time at which the pending write began. */
+  #writtenAt = 0;
+  /** Time at which the incomplete request began. */
+  #begunAt: number | undefined;
 
-  begin(now: number): void {
+  writeBegan(now: number): void {
     this.isWriting = true;
-    this.#startedAt = now;
+    this.#writtenAt = now;
   }
 
   /** Returns true if the client was slow, and no longer is. */
-  done(): boolean {
+  writeEnded(): boolean {
     const wasSlow = this.isSlow;
     this.isWriting = this.isSlow = false;
     return wasSlow;
   }
 
   /** Returns how long the pending write has waited, in ms; 0 if no write is pending. */
-  waitedMs(now: number): number {
-    return this.isWriting ? now - this.#startedAt : 0;
+  writeWaitedMs(now: number): number {
+    return this.isWriting ? now - this.#writtenAt : 0;
   }
 
   /** Returns true once for a write that has waited for a second. */
   becomesSlow(now: number): boolean {
-    if (this.isSlow || this.waitedMs(now) < slowAfterMs) return false;
+    if (this.isSlow || this.writeWaitedMs(now) < slowAfterMs) return false;
     this.isSlow = true;
     return true;
   }
-}
 
-/** Measures how long a request is incomplete, while the server reads. Times are in ms. */
-export class RequestTimer {
-  /** Time at which the incomplete request began. */
-  #startedAt: number | undefined;
-  /** True while the connection waits for its turn. */
-  isPaused = false;
-
-  begin(now: number): void {
-    this.#startedAt ??= now;
+  requestBegan(now: number): void {
+    this.#begunAt ??= now;
   }
 
-  end(): void {
-    this.#startedAt = undefined;
+  requestEnded(): void {
+    this.#begunAt = undefined;
   }
 
   /** Gives the client the full time again, after the server has not read for a while. */
-  restart(now: number): void {
-    if (this.#startedAt !== undefined) this.#startedAt = now;
+  restartRequest(now: number): void {
+    if (this.#begunAt !== undefined) this.#begunAt = now;
   }
 
   isOverdue(now: number, timeoutMs: number): boolean {
-    return !this.isPaused && this.#startedAt !== undefined && now - this.#startedAt >= timeoutMs;
+    return !this.isPaused && this.#begunAt !== undefined && now - this.#begunAt >= timeoutMs;
   }
 }

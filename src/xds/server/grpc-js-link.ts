@@ -11,7 +11,7 @@ import type { GuardedSession } from './guarded.ts';
 import { copyArrivals, stopCopying } from './own-bytes.ts';
 import { heldBy, splitMessages } from './split-messages.ts';
 import type { LeftOver, MessageSink } from './split-messages.ts';
-import type { LinkHandler, LinkMessage, LinkStatus, StreamLink } from './stream-link.ts';
+import type { LinkHandler, LinkMessage, LinkStatus, SendListener, StreamLink } from './stream-link.ts';
 
 /** Number of our streams on each connection. */
 const streamsOn = new WeakMap<Http2Session, number>();
@@ -124,7 +124,8 @@ export class GrpcJsLink implements StreamLink, MessageSink {
     return this.#internals?.stream ?? this.#call;
   }
 
-  send({ bytes, framed }: LinkMessage, done: (error?: Error | null) => void): void {
+  send({ bytes, framed }: LinkMessage, listener: SendListener): void {
+    const done = (error?: Error | null): void => listener.sent(error);
     if (this.#internals === undefined) this.#call.write(bytes, done);
     else writeDirectly(this.#internals, this.#call, framed, done);
   }

@@ -1,11 +1,13 @@
 import type { XdsPeer } from '../core/peer.ts';
 import type { Peer } from '../core/request.ts';
 import type { Refused } from './authorize.ts';
+import { NoteStore } from './note-store.ts';
 import type { Denied, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './peer-certificate.ts';
 
 /** The information about a stream, which its owner completes at the first request. */
-export class StreamDetails implements StreamInfo {
+// The notes of observers are part of the object, in private fields: no copy of the information contains them.
+export class StreamDetails extends NoteStore implements StreamInfo {
   readonly id: number;
   readonly transport: StreamInfo['transport'];
   readonly protocol: StreamInfo['protocol'];
@@ -15,24 +17,18 @@ export class StreamDetails implements StreamInfo {
   group: string | undefined = undefined;
   userAgent = '';
   identity: string | undefined = undefined;
-  /** Private, so that no copy of the information contains it. There is room for three observers without a new list. */
-  readonly #notes: unknown[] = [undefined, undefined, undefined, undefined, undefined, undefined];
 
   constructor(
     id: number,
     client: XdsPeer,
     { transport, protocol }: Pick<StreamInfo, 'transport' | 'protocol'>,
   ) {
+    super();
     this.id = id;
     this.transport = transport;
     this.protocol = protocol;
     this.address = client.address;
     this.origin = originOf(client);
-  }
-
-  /** Returns the list in which `StreamNotes` store the notes of observers; `undefined` for other objects. */
-  static notesOf(stream: StreamInfo): unknown[] | undefined {
-    return #notes in stream ? stream.#notes : undefined;
   }
 }
 

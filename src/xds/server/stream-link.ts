@@ -26,6 +26,12 @@ export interface LinkMessage {
   readonly framed: Uint8Array;
 }
 
+/** Is notified that a message was sent. */
+export interface SendListener {
+  /** The kernel has accepted the message, or it cannot be sent because of an error. */
+  sent(error?: Error | null): void;
+}
+
 /** The end of a stream: a gRPC status code, and a message for people. */
 export interface LinkStatus {
   readonly code: status;
@@ -60,8 +66,8 @@ export interface StreamLink {
   /** Makes the client stop once its window is used up. Some messages may still arrive. */
   pauseReading(): void;
   resumeReading(): void;
-  /** Sends a message. `done` is called when the kernel has accepted it, or with an error. */
-  send(message: LinkMessage, done: (error?: Error | null) => void): void;
+  /** Sends a message. Notifies when the kernel has accepted it, or of an error. */
+  send(message: LinkMessage, listener: SendListener): void;
   end(status: LinkStatus): void;
   /**
    * Gives up on a client that reads nothing, which no status would reach. Resets the stream and, if it is the

@@ -1,7 +1,7 @@
 import type { XdsPeer } from '../core/peer.ts';
 import type { XdsRequest } from '../core/request.ts';
 import type { Session } from '../core/session.ts';
-import type { Observe } from '../core/session-event.ts';
+import type { SessionListener } from '../core/session-event.ts';
 import type { ClientConnections } from './client-connections.ts';
 import type { Hub } from './hub.ts';
 import type { FullObserver, StreamInfo } from './observer.ts';
@@ -10,7 +10,7 @@ import type { AccessSettings } from './stream-access.ts';
 
 /** The parameters that the streams of one method share. */
 export interface StreamParts<Request extends XdsRequest> {
-  readonly createSession: (observe: Observe, origin: string, peer: XdsPeer) => Session<Request>;
+  readonly createSession: (listener: SessionListener, origin: string, peer: XdsPeer) => Session<Request>;
   /** Decides about each client. `undefined`: every client may subscribe. */
   readonly access: AccessSettings | undefined;
   /** Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { XdsRequest } from '../core/request.ts';
 import type { Grant, Session } from '../core/session.ts';
-import type { SessionEvent } from '../core/session-event.ts';
+import type { SessionEvent, SessionListener } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
 import type { Outcome, Refused } from './authorize.ts';
 import type { ClientConnection } from './client-connections.ts';
@@ -14,8 +14,8 @@ import { reportTo } from './observer.ts';
 import type { StreamEnd } from './observer.ts';
 import { LinkPeer } from './peer-certificate.ts';
 import type { TurnReader } from './read-turns.ts';
-import { RequestTimer, WriteWatch } from './client-pace.ts';
-import type { LinkHandler, StreamLink } from './stream-link.ts';
+import { ClientPace } from './client-pace.ts';
+import type { LinkHandler, SendListener, StreamLink } from './stream-link.ts';
 import { StreamAccess } from './stream-access.ts';
 import { abortedEnd, addNode, deniedOf, endedByClient, StreamDetails } from './stream-info.ts';
 import type { EndedByServer } from './stream-info.ts';
@@ -37,7 +37,7 @@ export function serveStream<Request extends XdsRequest>(
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
 class ServedStream<Request extends XdsRequest>
   extends HubLinks
-  implements AccessOwner<Request>, HubStream, LinkHandler, TurnReader
+  implements AccessOwner<Request>, HubStream, LinkHandler, SendListener, SessionListener, TurnReader
 {
   readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
@@ -46,14 +46,11 @@ class ServedStream<Request extends XdsRequest>
   readonly #session: Session<Request>;
   /** `undefined`: every client may subscribe. */
   readonly #access: StreamAccess<Request> | undefined;
-  /** One function for all writes. */
-  readonly #written: (error?: Error | null) => void;
   /** Bytes of an incomplete request. */
   #partialBytes = 0;
   /** Bytes that the connection's budget counts: of an incomplete request, and of the session. */
   #countedBytes = 0;
-  readonly #timer = new RequestTimer();
-  readonly #write = new WriteWatch();
+  readonly #pace = new ClientPace();
   #open = true;
 
   constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
@@ -64,11 +61,7 @@ class ServedStream<Request extends XdsRequest>
     const peer = new LinkPeer(link);
     this.#access = parts.access && new StreamAccess(parts.access, peer, this);
     this.#info = new StreamDetails(id, peer, parts.info);
-    this.#session = parts.createSession((event) => this.#observe(event), this.#info.origin, peer);
-    this.#written = (error) => {
-      if (this.#write.done() && this.#open) this.#parts.observer.caughtUp(this.#info);
-      if (error === undefined || error === null) this.pump();
-    };
+    this.#session = parts.createSession(this, this.#info.origin, peer);
   }
 
   start(): void {
@@ -97,14 +90,14 @@ class ServedStream<Request extends XdsRequest>
     }
   }
 
-  pump(now = this.#parts.clock()): void {
-    if (!this.#open || this.#write.isWriting) return;
+  pump(now = this.#now()): void {
+    if (!this.#open || this.#pace.isWriting) return;
     try {
       const response = this.#session.take(now);
       this.#parts.hub.wake(this, this.#session.wakeAt);
       if (response === undefined) return;
-      this.#write.begin(now);
-      this.#link.send(response, this.#written);
+      this.#pace.writeBegan(now);
+      this.#link.send(response, this);
       this.#parts.observer.response(this.#info, response);
     } catch (error) {
       this.#fail(error);
@@ -118,14 +111,19 @@ class ServedStream<Request extends XdsRequest>
     const { slowTimeoutMs, requestTimeoutMs, observer } = this.#parts;
     if (now - (this.#access?.held?.since ?? now) >= requestTimeoutMs)
       return this.outdated('no decision about the client in time');
-    if (this.#timer.isOverdue(now, requestTimeoutMs)) {
+    if (this.#pace.isOverdue(now, requestTimeoutMs)) {
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
-      setImmediate(() => this.#timer.isOverdue(now, requestTimeoutMs) && this.#unfinished());
+      setImmediate(() => this.#pace.isOverdue(now, requestTimeoutMs) && this.#unfinished());
     }
-    const waitedMs = this.#write.waitedMs(now);
-    if (this.#write.isWriting && waitedMs >= slowTimeoutMs) return this.#cutOff(waitedMs);
-    if (this.#write.becomesSlow(now)) observer.slowed(this.#info);
+    const waitedMs = this.#pace.writeWaitedMs(now);
+    if (this.#pace.isWriting && waitedMs >= slowTimeoutMs) return this.#cutOff(waitedMs);
+    if (this.#pace.becomesSlow(now)) observer.slowed(this.#info);
     this.#access?.judgeAgain(now);
+  }
+
+  sent(error?: Error | null): void {
+    if (this.#pace.writeEnded() && this.#open) this.#parts.observer.caughtUp(this.#info);
+    if (error === undefined || error === null) this.pump();
   }
 
   drain(): void {
@@ -138,27 +136,27 @@ class ServedStream<Request extends XdsRequest>
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
-    this.#timer.end();
+    this.#pace.requestEnded();
     if (this.#access?.held?.add(bytes) !== undefined) return this.recount();
     const { clock, turns } = this.#parts;
     const startedAt = clock();
-    this.#process(bytes, startedAt);
+    this.#process(bytes, Math.ceil(startedAt));
     if (this.#client !== undefined) turns.spent(this.#client, this, clock() - startedAt);
   }
 
   pauseReading(): void {
-    this.#timer.isPaused = true;
+    this.#pace.isPaused = true;
     this.#link.pauseReading();
   }
 
   resumeReading(): void {
-    this.#timer.isPaused = false;
+    this.#pace.isPaused = false;
     if (this.#access?.held === undefined) this.#continueReading();
     this.recount();
   }
 
   #continueReading(): void {
-    this.#timer.restart(this.#parts.clock());
+    this.#pace.restartRequest(this.#now());
     this.#link.resumeReading();
   }
 
@@ -201,10 +199,10 @@ class ServedStream<Request extends XdsRequest>
     if (outcome.kind === 'refused') return this.deny(held.node.id, outcome);
     this.#info.identity = outcome.identity;
     this.#info.origin = outcome.identity ?? this.#info.origin;
-    this.#apply(held.first, this.#parts.clock(), outcome);
+    this.#apply(held.first, this.#now(), outcome);
     for (const bytes of held.others) this.message(bytes);
     if (held.isHalfClosed) this.#end(endedByClient);
-    else if (!this.#timer.isPaused) this.#continueReading();
+    else if (!this.#pace.isPaused) this.#continueReading();
   }
 
   deny(nodeId: string, refused: Refused, isJudgedAgain = false): void {
@@ -217,8 +215,8 @@ class ServedStream<Request extends XdsRequest>
 
   partial(held: number): void {
     if (!this.#open || held === this.#partialBytes) return;
-    if (held > 0) this.#timer.begin(this.#parts.clock());
-    else this.#timer.end();
+    if (held > 0) this.#pace.requestBegan(this.#now());
+    else this.#pace.requestEnded();
     this.#partialBytes = held;
     this.recount();
   }
@@ -242,6 +240,11 @@ class ServedStream<Request extends XdsRequest>
     this.#close(abortedEnd(this.#link.endedByClient));
   }
 
+  /** In whole ms: V8 keeps a fraction in an object of its own, and each stream has several times. */
+  #now(): number {
+    return Math.ceil(this.#parts.clock());
+  }
+
   #count(held: number): void {
     if (held === this.#countedBytes) return;
     this.#client?.hold(held - this.#countedBytes);
@@ -259,7 +262,7 @@ class ServedStream<Request extends XdsRequest>
     this.#end(how);
   }
 
-  #observe(event: SessionEvent): void {
+  observe(event: SessionEvent): void {
     // Before the first event, so that observers know the node of the stream.
     if (this.#info.group === undefined) {
       addNode(this.#info, this.#session.peer);
@@ -289,7 +292,7 @@ class ServedStream<Request extends XdsRequest>
     if (!this.#open) return false;
     this.#open = false;
     this.#access?.end();
-    this.#timer.end();
+    this.#pace.requestEnded();
     this.#count(0);
     this.#client?.closed();
     if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);

@@ -9,7 +9,7 @@ import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
 import { defaultStreamLimits } from '../core/check-request.ts';
 import type { StreamLimits } from '../core/check-request.ts';
 import { createDeltaSession, createSotwSession } from '../core/session.ts';
-import type { Observe } from '../core/session-event.ts';
+import type { SessionListener } from '../core/session-event.ts';
 import type { Session, SessionContext, StreamOrigin } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../rate/token-bucket.ts';
@@ -230,12 +230,12 @@ export function addXdsServices(
   function streaming<Request extends XdsRequest>(
     { transport, typeUrl }: DiscoveryService,
     protocol: Protocol,
-    create: (context: SessionContext, observe: Observe, from: StreamOrigin) => Session<Request>,
+    create: (context: SessionContext, listener: SessionListener, from: StreamOrigin) => Session<Request>,
     decode: (bytes: Uint8Array, wantsNode: boolean) => Request,
   ): (link: StreamLink) => void {
     const parts: StreamParts<Request> = {
-      createSession: (observe, origin, peer) =>
-        create(context, observe, { serviceType: typeUrl, origin, peer }),
+      createSession: (listener, origin, peer) =>
+        create(context, listener, { serviceType: typeUrl, origin, peer }),
       access: options.authorize && {
         authorize: options.authorize,
         nodeField: nodeFields[protocol],

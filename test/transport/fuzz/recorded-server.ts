@@ -29,6 +29,7 @@ export function makeSharedServer(): SharedServer {
       pool: new OutputPool((work) => void deferred.push(work)),
       fields: new SharedFields(),
       limits: defaultConnectionLimits,
+      time: { now: 0 },
     },
     tick() {
       for (const work of deferred.splice(0)) work();

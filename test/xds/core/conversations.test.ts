@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { XdsRequest } from '../../../src/xds/core/request.ts';
-import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
+import type { SessionEvent, SessionListener } from '../../../src/xds/core/session-event.ts';
 import { defaultStreamLimits } from '../../../src/xds/core/check-request.ts';
 import { createDeltaSession, createSotwSession } from '../../../src/xds/core/session.ts';
 import type { Session, SessionContext } from '../../../src/xds/core/session.ts';
@@ -22,10 +22,7 @@ const decoder = createRequestDecoder();
 /** The protocol-specific part of the script below. */
 interface Side<Request extends XdsRequest> {
   readonly protocol: 'delta' | 'sotw';
-  readonly createSession: (
-    context: SessionContext,
-    observe: (event: SessionEvent) => void,
-  ) => Session<Request>;
+  readonly createSession: (context: SessionContext, listener: SessionListener) => Session<Request>;
   readonly decode: (message: object) => Request;
   readonly read: (bytes: Buffer) => { readonly type_url: string; readonly response: ReadResponse };
 }
@@ -33,7 +30,7 @@ interface Side<Request extends XdsRequest> {
 suite('delta session', () => {
   run(deltaConversations, {
     protocol: 'delta',
-    createSession: (context, observe) => createDeltaSession(context, observe),
+    createSession: (context, listener) => createDeltaSession(context, listener),
     decode: (message) => decoder.delta(deltaRequests.serialize(message), true),
     read(bytes) {
       const response = deltaResponses.deserialize(bytes);
@@ -45,7 +42,7 @@ suite('delta session', () => {
 suite('SotW session', () => {
   run(sotwConversations, {
     protocol: 'sotw',
-    createSession: (context, observe) => createSotwSession(context, observe),
+    createSession: (context, listener) => createSotwSession(context, listener),
     decode: (message) => decoder.sotw(sotwRequests.serialize(message), true),
     read(bytes) {
       const response = sotwResponses.deserialize(bytes);
@@ -72,8 +69,8 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
   const nonces = new Set<string>();
   let reports: string[] = [];
   let now = 0;
-  const observe = (event: SessionEvent): void => void reports.push(...describe(event));
-  let session = side.createSession(context, observe);
+  const listener: SessionListener = { observe: (event) => reports.push(...describe(event)) };
+  let session = side.createSession(context, listener);
   store.subscribe((change) => session.changed(change));
 
   for (const [index, { action, type, gets, reports: expected }] of steps.entries()) {
@@ -88,7 +85,7 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
         break;
       case 'reconnect':
         client.reconnect(action.node);
-        session = side.createSession(context, observe);
+        session = side.createSession(context, listener);
         nonces.clear();
         break;
       case 'delta':

@@ -29,7 +29,7 @@ function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Tes
     ackTimeoutMs: 5_000,
     memory,
     client: { nodeId: 'node', origin: '' },
-    observe: () => undefined,
+    listener: { observe: () => undefined },
   };
   const deliveries: TestDeliveries = Object.assign(
     createDeliveries(
@@ -41,7 +41,8 @@ function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Tes
           const nonce = deliveries.nextNonce;
           contents.set(nonce, sent.map(({ resource: of }) => of?.version ?? 'removed').join());
           const resources = sent.flatMap(({ resource: of }) => of ?? []);
-          return { ...frames.get('delta', { typeUrl, version: '', resources, removed: [] }, 0), nonce };
+          const removed = sent.filter(({ resource: of }) => of === undefined).map(({ name }) => name);
+          return { ...frames.get('delta', { typeUrl, version: '', resources, removed }, 0), nonce };
         },
       },
     ),

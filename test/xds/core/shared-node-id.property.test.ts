@@ -60,8 +60,9 @@ function createFakeClient(context: SessionContext, protocol: Protocol, typeUrl: 
   function reconnect(): void {
     unanswered = [];
     refused.clear();
-    if (protocol === 'delta') delta = createDeltaSession(context, () => undefined, { origin: '10.0.0.1' });
-    else sotw = createSotwSession(context, () => undefined, { origin: '10.0.0.1' });
+    if (protocol === 'delta')
+      delta = createDeltaSession(context, { observe: () => undefined }, { origin: '10.0.0.1' });
+    else sotw = createSotwSession(context, { observe: () => undefined }, { origin: '10.0.0.1' });
     send('', false, true);
     pull();
   }

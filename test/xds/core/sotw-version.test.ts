@@ -43,7 +43,7 @@ function serverOf(typeUrl: string, options: TypeOptions = { sotwVersion: 'set' }
     ...over,
   });
   const connect = () => {
-    const session = createSotwSession(context, () => undefined);
+    const session = createSotwSession(context, { observe: () => undefined });
     store.subscribe((change) => session.changed(change));
     let nonces: string[] = [];
     return {
@@ -155,8 +155,10 @@ suite('kind of a SotW request', () => {
       optionsOf: () => ({}),
     };
     const kindsSeen: string[] = [];
-    const session = createSotwSession(context, (event) => {
-      if (event.kind === 'request') kindsSeen.push(event.request);
+    const session = createSotwSession(context, {
+      observe(event) {
+        if (event.kind === 'request') kindsSeen.push(event.request);
+      },
     });
     store.subscribe((change) => session.changed(change));
     const send = (nonce: string, error?: SotwRequest['error']): void =>

@@ -100,7 +100,9 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   open({});
 
   function newSession(): Session<DeltaRequest> | Session<SotwRequest> {
-    return protocol === 'delta' ? createDeltaSession(context, observe) : createSotwSession(context, observe);
+    return protocol === 'delta'
+      ? createDeltaSession(context, { observe })
+      : createSotwSession(context, { observe });
   }
 
   /**

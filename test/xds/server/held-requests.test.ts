@@ -5,7 +5,12 @@ import { addXdsServices, createSnapshotStore, typeUrls } from '../../../src/xds/
 import type { Authorization, XdsServerOptions } from '../../../src/xds/index.ts';
 import type { DirectServer } from '../../../src/xds/server/direct-server.ts';
 import type { GuardedSession } from '../../../src/xds/server/guarded.ts';
-import type { LinkHandler, LinkStatus, StreamLink } from '../../../src/xds/server/stream-link.ts';
+import type {
+  LinkHandler,
+  LinkStatus,
+  SendListener,
+  StreamLink,
+} from '../../../src/xds/server/stream-link.ts';
 import { poll } from '../../kit/poll.ts';
 import { deltaRequests, deltaResponses } from '../codec.ts';
 import { ads } from '../loopback/serving.ts';
@@ -46,9 +51,9 @@ class FakeLink implements StreamLink {
     this.isPaused = false;
   }
 
-  send(message: { readonly bytes: Uint8Array }, done: () => void): void {
+  send(message: { readonly bytes: Uint8Array }, listener: SendListener): void {
     this.sent.push(message.bytes);
-    setImmediate(done);
+    setImmediate(() => listener.sent());
   }
 
   end(ending: LinkStatus): void {
