@@ -129,10 +129,16 @@ export class SocketWire implements Wire {
     const batch = this.#takeBatch(limit);
     this.#encrypted = batch.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#output?.account.holdBytes(this.#encrypted);
-    socket.cork();
-    for (const { bytes } of batch) socket.write(bytes);
-    this.#await(batch);
-    socket.uncork();
+    this.#isWriting = true;
+    this.#held = batch;
+    const last = batch.length - 1;
+    if (last > 0) socket.cork();
+    // The last write calls back after all before it.
+    for (const [at, { bytes }] of batch.entries()) {
+      if (at < last) socket.write(bytes);
+      else socket.write(bytes, this.#whenWritten());
+    }
+    if (last > 0) socket.uncork();
   }
 
   /** Splits the first write of the queue, if it is longer than the limit. */
