@@ -54,6 +54,10 @@ class FullStateType implements TypeState<SotwRequest> {
     return memoryOfNames(this.#names) + Buffer.byteLength(this.#quoted ?? '');
   }
 
+  get hasPending(): boolean {
+    return this.#replyPending || this.#recheckPending || this.#unsetReplyPending;
+  }
+
   get wakeAt(): number | undefined {
     return this.#wakeAt;
   }

@@ -58,6 +58,11 @@ export abstract class NamedSubscription implements Subscription, DeliveryOwner {
     return sum;
   }
 
+  get hasPending(): boolean {
+    const repliesPending = this.#wildcardReplyPending || this.#unsetReplyPending || this.#expandPending;
+    return repliesPending || this.tracked.pending.size > 0;
+  }
+
   get wakeAt(): number | undefined {
     return this.deliveries.wakeAt;
   }

@@ -184,7 +184,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     this.#wakeAt = undefined;
     const group = this.#group;
     if (group === undefined) return undefined;
-    // `take` is called after each request and each write, so the usual single type has no iterator.
+    // The usual single type has no iterator.
     const only = this.#types.onlyKey;
     const single = only === undefined ? undefined : this.#types.get(only);
     if (only !== undefined && single !== undefined) return this.#takeOf(group, only, single, now);
@@ -196,6 +196,8 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
   }
 
   #takeOf(group: string, typeUrl: string, type: TypeState<Request>, now: number): Frame | undefined {
+    // The common case: `take` is called after each request and each write.
+    if (!type.hasPending) return undefined;
     const response = type.take(this.#context.view.get(group, typeUrl), now);
     if (response !== undefined) return response;
     const { wakeAt } = type;

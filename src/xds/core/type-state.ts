@@ -59,6 +59,8 @@ export interface Subscription {
   readonly names: ReadonlySet<string>;
   /** Memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each name. */
   readonly heldBytes: number;
+  /** False if no response is due, and none becomes due without a request or a change. */
+  readonly hasPending: boolean;
   /** Records a change. `set` is the resource set after the change. */
   changed(change: Change, set: ResourceSet | undefined): void;
   /** Returns the next response, built from `set`, and records it as sent; `undefined` if none is due. */
