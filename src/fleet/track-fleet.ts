@@ -88,7 +88,7 @@ export function createFleetTracker({
   const streams = new StreamNotes<Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits, history);
-  /** True once any proxy has rejected something: until then, no proxy has to be asked at each ACK. */
+  /** True once any proxy has rejected a version. Until then, an ACK need not look at the rejected versions of its proxy. */
   let hasRefusals = false;
 
   function join(info: StreamInfo): Stream {

@@ -75,7 +75,7 @@ export class ServerConnection implements FrameSink, OutputOwner {
   #isReading = false;
   #afterRead: (() => void)[] | undefined;
   /** Number of open streams. Counted here, where each write reads it. */
-  streams = 0;
+  streamCount = 0;
   /** The client's window: the number of bytes that it accepts on the connection. */
   sendWindow: number = defaultWindow;
   /** True if a part of a response was sent since the client's last PING. */
@@ -170,7 +170,7 @@ export class ServerConnection implements FrameSink, OutputOwner {
 
   /** Ends all streams and frees the memory. Must be called when the socket has closed. */
   gone(): void {
-    if (this.#closed && this.streams === 0) return;
+    if (this.#closed && this.streamCount === 0) return;
     this.#closed = true;
     this.#reader.stop();
     for (const stream of this.requests.streams.all()) stream.abort();
@@ -185,16 +185,16 @@ export class ServerConnection implements FrameSink, OutputOwner {
   }
 
   add(stream: ServerStream): void {
-    this.streams += 1;
+    this.streamCount += 1;
     this.requests.streams.add(stream);
   }
 
   /** Removes an open stream, which has closed. */
   remove(stream: ServerStream): void {
-    this.streams -= 1;
+    this.streamCount -= 1;
     this.requests.streams.remove(stream);
     this.#data.forget(stream);
-    if (this.streams === 0 && !this.#closed) this.#handler.idle?.();
+    if (this.streamCount === 0 && !this.#closed) this.#handler.idle?.();
   }
 
   sendReset(streamId: number, code: ErrorCode): void {

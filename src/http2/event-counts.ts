@@ -11,7 +11,7 @@ const bytesPerUpdate = 512;
 /** A DATA frame that is not cut to a small window explains two updates, however short it is. So does a new stream. */
 const frameBonus = 2 * bytesPerUpdate;
 
-/** The time of the current read, in ms. All connections of a server share it: one for each would be an object more. */
+/** The time of the current read, in ms. All connections of a server share one object, to save memory. */
 export interface ReadTime {
   now: number;
 }

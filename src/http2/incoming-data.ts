@@ -16,7 +16,7 @@ export class IncomingData {
   readonly #connection: ServerConnection;
   readonly #requests: Requests;
   readonly #limits: ConnectionLimits;
-  /** The open stream that received the last frame: mostly the only one of the connection, which needs no search then. */
+  /** The open stream of the last DATA frame. Most connections have one stream, so the next frame needs no search. */
   #last: ServerStream | undefined;
   /** The stream of the DATA frame that is being read. */
   #stream: ServerStream | undefined;
@@ -58,7 +58,7 @@ export class IncomingData {
     this.#complete(stream, end - from - 1, (flags & flag.endStream) !== 0);
   }
 
-  /** Must be called when a stream has closed. */
+  /** Forgets a stream. Must be called when it has closed. */
   forget(stream: ServerStream): void {
     if (this.#last === stream) this.#last = undefined;
   }

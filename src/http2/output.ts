@@ -23,7 +23,7 @@ const maxCopied = 32_768;
 /** The same for shared data while much output waits: a copy would be held for each connection. */
 const maxCopiedIfTight = 1024;
 
-/** Is notified that output was sent. An object, not a function: each stream would have one more. */
+/** Receives a notification when output was sent. An interface instead of a function, so that a stream needs no closure. */
 export interface SentListener {
   /** The kernel has accepted the output. */
   sent(): void;
@@ -36,7 +36,7 @@ export interface OutputOwner {
   /** The client has not taken its output, and the memory for it is used up. The connection must be destroyed. */
   outputExceeded(): void;
   /** Number of open streams. */
-  readonly streams: number;
+  readonly streamCount: number;
 }
 
 /** Output that waits for the end of the tick: bytes, or data on a stream. */
@@ -78,7 +78,7 @@ export class Output implements PooledOutput {
 
   /** True if several streams write to it. */
   get isShared(): boolean {
-    return this.#owner.streams > 1;
+    return this.#owner.streamCount > 1;
   }
 
   /** Begins a section: until `end`, all output is collected in the shared buffer. */
@@ -148,7 +148,7 @@ export class Output implements PooledOutput {
       }
   }
 
-  /** Notifies when the kernel has accepted all earlier output, but never within this call. */
+  /** Notifies `listener` when the kernel has accepted all earlier output, but never within this call. */
   whenSent(listener: SentListener): void {
     if (this.#listener === undefined) this.#listener = listener;
     else (this.#otherListeners ??= []).push(listener);

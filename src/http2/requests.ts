@@ -89,7 +89,8 @@ export class Requests {
     this.lastStreamId = streamId;
     if (head.size > headerList) return this.refuse(streamId, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.refuse(streamId, errorCode.protocolError);
-    if (this.#connection.streams >= concurrentStreams) return this.refuse(streamId, errorCode.refusedStream);
+    if (this.#connection.streamCount >= concurrentStreams)
+      return this.refuse(streamId, errorCode.refusedStream);
     const { initialWindow } = this.#connection.settings;
     const stream = new ServerStream(this.#connection, streamId, initialWindow, head.contentLength);
     this.#connection.add(stream);

@@ -89,7 +89,7 @@ export class ServerStream {
     if (!this.isEnded) this.#sendBlock(encode(), false);
   }
 
-  /** Sends data. Notifies when the kernel has accepted all of it, but not if the stream ends before. */
+  /** Sends data. Notifies `listener` when the kernel has accepted all of it, but not if the stream ends before. */
   send(data: SharedData, listener?: SentListener): void {
     if (this.isEnded) return;
     const { connection } = this;
@@ -239,6 +239,7 @@ export class ServerStream {
   }
 
   #close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     for (const { data } of this.#waiting ?? []) this.connection.output.account.release(data);
     this.#waiting = undefined;

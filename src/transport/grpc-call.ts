@@ -91,7 +91,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     this.#stream.respond(() => this.session.blocks.headers(metadata));
   }
 
-  /** Sends a message with its prefix of gRPC. Notifies once the kernel has accepted it, unless the call ends before. */
+  /** Sends a message with its prefix of gRPC. Notifies `listener` once the kernel has it, unless the call ends before. */
   send(message: { readonly framed: Uint8Array }, listener?: SentListener): void {
     this.sendData(frameOf(message.framed), listener);
   }

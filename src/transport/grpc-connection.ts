@@ -153,7 +153,7 @@ export class GrpcConnection implements ConnectionHandler, Swept {
 
   /** Destroys the connection if it has no open stream. */
   breakIfIdle(): void {
-    if (this.#http2.streams === 0) this.destroy();
+    if (this.#http2.streamCount === 0) this.destroy();
   }
 
   destroy(): void {
@@ -218,7 +218,7 @@ export class GrpcConnection implements ConnectionHandler, Swept {
   idle(): void {
     if (this.#phase !== 'retired') return;
     // Not at once: the last stream has yet to write its last frame.
-    setImmediate(() => this.#http2.streams === 0 && this.close());
+    setImmediate(() => this.#http2.streamCount === 0 && this.close());
   }
 
   pong(payload: number): void {
@@ -229,7 +229,7 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     } else if (payload === pings.retire && this.#phase === 'warned') {
       this.#phase = 'retired';
       this.#http2.retire(true);
-      if (this.#http2.streams === 0) this.idle();
+      if (this.#http2.streamCount === 0) this.idle();
     }
   }
 

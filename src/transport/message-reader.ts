@@ -31,7 +31,7 @@ const firstAllocation = 4096;
  * header announces.
  */
 export class MessageReader {
-  // First what a whole message needs, so that it is in few lines of the processor's cache.
+  // The fields that a whole message needs come first, so that they share cache lines.
   readonly #sink: MessageSink;
   readonly #limit: number;
   #stopped = false;

@@ -62,6 +62,13 @@ suite('HTTP/2 connection: preface', () => {
     rig.feed(Buffer.concat([preface.subarray(0, 24), frame(ping, 0, 0, Buffer.alloc(8))]));
     assert.equal(goAwayOf(rig), errorCode.protocolError);
   });
+
+  test('DATA before SETTINGS: GOAWAY', () => {
+    const rig = makeConnection();
+    rig.feed(Buffer.concat([preface.subarray(0, 24), frame(data, 0, 1, Buffer.from('hello'))]));
+    assert.equal(goAwayOf(rig), errorCode.protocolError);
+    assert.deepEqual(rig.events, ['failed 1 DATA is not allowed here']);
+  });
 });
 
 suite('HTTP/2 connection: requests', () => {
@@ -100,6 +107,28 @@ suite('HTTP/2 connection: requests', () => {
       ]),
     );
     assert.deepEqual(rig.events, ['request 1 POST /x', 'ended 1']);
+  });
+
+  test('DATA within a header block: GOAWAY', () => {
+    const rig = begun();
+    rig.feed(
+      Buffer.concat([request(1), frame(headers, 0, 3, postBlock()), frame(data, 0, 1, Buffer.from('a'))]),
+    );
+    assert.equal(goAwayOf(rig), errorCode.protocolError);
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'aborted 1', 'failed 1 DATA is not allowed here']);
+  });
+
+  test('DATA on two streams in turn, one of which ends: each handler receives its own, and late DATA is reset', () => {
+    const rig = begun();
+    const on = (id: number, text: string): Buffer => frame(data, 0, id, Buffer.from(text));
+    rig.feed(Buffer.concat([request(1), request(3), on(1, 'a'), on(3, 'b'), on(1, 'c')]));
+    rig.feed(Buffer.concat([frame(rstStream, 0, 1, uint32(errorCode.cancel)), on(1, 'late'), on(3, 'd')]));
+    assert.deepEqual(rig.events.slice(2), ['data 1 a', 'data 3 b', 'data 1 c', 'aborted 1', 'data 3 d']);
+    assert.deepEqual(
+      rig.sent().map(({ type, streamId, payload }) => [type, streamId, payload.readUInt32BE()]),
+      [['rstStream', 1, errorCode.streamClosed]],
+    );
+    assert.equal(rig.connection.streamCount, 1);
   });
 
   test('less data than content-length: the stream is reset', () => {
@@ -172,7 +201,7 @@ suite('HTTP/2 connection: requests', () => {
         for (const [type, flags, id, payload] of frames) rig.feed(frame(type, flags, id, payload), 7);
         assert.ok(!rig.events.some((event) => event.startsWith(`failed ${errorCode.internalError} `)));
         rig.connection.gone();
-        assert.equal(rig.connection.streams, 0);
+        assert.equal(rig.connection.streamCount, 0);
       }),
       { numRuns: 3000 },
     );
@@ -196,7 +225,7 @@ suite('HTTP/2 connection: responses', () => {
       rig.sent().map(({ type, flags, streamId }) => `${type} ${flags} ${streamId}`),
       ['headers 4 1', 'data 0 1', 'headers 5 1'],
     );
-    assert.equal(rig.connection.streams, 0);
+    assert.equal(rig.connection.streamCount, 0);
   });
 
   test('full window of the stream: further data and the trailers wait', () => {
@@ -278,7 +307,7 @@ suite('HTTP/2 connection: responses', () => {
     assert.equal(sent(), 65_535);
     rig.feed(frame(windowUpdate, 0, 0, uint32(100_000)));
     assert.equal(sent(), 120_000 - 65_535);
-    assert.equal(rig.connection.streams, 0);
+    assert.equal(rig.connection.streamCount, 0);
   });
 
   test('shared data on several streams: each frame has the identifier of its stream', () => {
@@ -427,7 +456,7 @@ suite('HTTP/2 connection: limits', () => {
       rig.feed(bytes);
       assert.equal(goAwayOf(rig), code);
       assert.equal(rig.connection.isClosed, true);
-      assert.equal(rig.connection.streams, 0);
+      assert.equal(rig.connection.streamCount, 0);
     });
   }
 

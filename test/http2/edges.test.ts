@@ -65,7 +65,7 @@ suite('HTTP/2: states of streams', () => {
     rig.sent();
     rig.feed(Buffer.concat([frame(rstStream, 0, 1, uint32(8)), update(1, 1_000), windowOf(5_000)]));
     assert.deepEqual(sentBy(rig), ['settings 0 0']);
-    assert.deepEqual([rig.connection.streams, rig.budget.used], [0, 0]);
+    assert.deepEqual([rig.connection.streamCount, rig.budget.used], [0, 0]);
   });
 
   test('END_STREAM while the response waits: the response ends without RST_STREAM', () => {
@@ -75,7 +75,7 @@ suite('HTTP/2: states of streams', () => {
     stream.end(() => trailers);
     rig.feed(Buffer.concat([frame(data, flag.endStream, 1), update(1, 2)]));
     assert.deepEqual(sentBy(rig), ['data 1 1', 'data 1 2', `headers 1 ${trailers.length}`]);
-    assert.equal(rig.connection.streams, 0);
+    assert.equal(rig.connection.streamCount, 0);
   });
 
   test('window of a stream above 2^31-1: RST_STREAM, and other streams continue', () => {
@@ -143,7 +143,7 @@ suite('HTTP/2: handlers that act within a callback', () => {
     assert.equal(calls, 1);
     assert.deepEqual(rig.events.slice(2), ['data 3 x']);
     assert.deepEqual(sentBy(rig), [`rstStream 1 ${errorCode.cancel}`]);
-    assert.equal(rig.connection.streams, 1);
+    assert.equal(rig.connection.streamCount, 1);
   });
 
   test('close of the connection at the first data: nothing is read after it', () => {
@@ -153,7 +153,7 @@ suite('HTTP/2: handlers that act within a callback', () => {
       Buffer.concat([frame(data, 0, 1, Buffer.alloc(9)), frame(data, 0, 3, Buffer.from('x')), request(5)]),
     );
     assert.deepEqual(rig.events.slice(2), ['aborted 3']);
-    assert.deepEqual([rig.connection.streams, rig.ended()], [0, true]);
+    assert.deepEqual([rig.connection.streamCount, rig.ended()], [0, true]);
     assert.deepEqual(sentBy(rig), ['goAway 0 0']);
   });
 
@@ -175,7 +175,7 @@ suite('HTTP/2: handlers that act within a callback', () => {
       };
     rig.connection.gone();
     assert.equal(ends, 3);
-    assert.equal(rig.connection.streams, 0);
+    assert.equal(rig.connection.streamCount, 0);
   });
 
   test('response that ends within the callback of sent data: is sent after it', () => {

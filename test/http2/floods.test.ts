@@ -113,7 +113,7 @@ suite('HTTP/2 floods of frames that carry little or no data', () => {
         assert.equal(failureOf(rig), undefined);
         rig.feed(each, chunk, 999);
         assert.equal(failureOf(rig), tooMany);
-        assert.equal(rig.connection.streams, 0);
+        assert.equal(rig.connection.streamCount, 0);
       });
 
   for (const [what, { each, isIncomplete = false, prepare }] of Object.entries(floods))

@@ -5,7 +5,7 @@ import { Output } from '../../src/http2/output.ts';
 import { OutputPool } from '../../src/http2/output-pool.ts';
 import { frame, makeConnection, preface } from './rig.ts';
 
-const ignoring = { fail: () => undefined, outputExceeded: () => undefined, streams: 1 };
+const ignoring = { fail: () => undefined, outputExceeded: () => undefined, streamCount: 1 };
 
 /** Writes a frame through a pool whose socket then has the given number of unsent bytes. */
 function writeOne(unsent: number): { before: Buffer; after: Buffer; used: readonly string[] } {
@@ -71,14 +71,14 @@ suite('shared output buffer', () => {
 });
 
 suite('output between reads', () => {
-  /** Two outputs whose deferred work has not run. The second one belongs to a connection with `streams` streams. */
-  function waiting(streams = 1) {
+  /** Two outputs whose deferred work has not run. The second one belongs to a connection with `streamCount` streams. */
+  function waiting(streamCount = 1) {
     const deferred: (() => void)[] = [];
     const written: string[] = [];
     const pool = new OutputPool((work) => deferred.push(work));
     const outputs = ['first', 'second'].map((name) => {
       const wire = { write: () => void written.push(name), unsent: 0, end: () => undefined };
-      return new Output(pool, wire, name === 'first' ? ignoring : { ...ignoring, streams });
+      return new Output(pool, wire, name === 'first' ? ignoring : { ...ignoring, streamCount });
     });
     for (const output of outputs) output.send(Buffer.from('x'));
     const tick = (): void => {

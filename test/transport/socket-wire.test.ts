@@ -74,7 +74,11 @@ function makeServer(limit: number) {
     exceeded,
     connect: (socket: Duplex): Connection => {
       const wire = new SocketWire(socket as Socket, () => output.drained());
-      const owner = { fail: () => undefined, outputExceeded: () => void exceeded.push(socket), streams: 1 };
+      const owner = {
+        fail: () => undefined,
+        outputExceeded: () => void exceeded.push(socket),
+        streamCount: 1,
+      };
       const output = new Output(pool, wire, owner);
       wire.countFor(output);
       return { wire, output };
@@ -171,6 +175,28 @@ suite('output that the kernel does not accept', () => {
       assert.equal(pool.budget.used, held);
       server.close();
     });
+
+  test('TLS, several writes that wait: the output counts as sent once all are accepted', async () => {
+    const { connect } = makeServer(20 * mebibyte);
+    const socket = stalledTls();
+    const { wire, output } = connect(socket);
+    const order: string[] = [];
+    output.whenSent({ sent: () => order.push('sent') });
+    const write = socket.write.bind(socket);
+    const callbacks: (() => void)[] = [];
+    socket.write = ((bytes: Buffer, done?: () => void) => {
+      order.push(`write ${bytes.length}`);
+      if (done !== undefined) callbacks.push(done);
+      return true;
+    }) as typeof write;
+    for (const length of [3, 4, 5]) wire.write(Buffer.alloc(length));
+    while (callbacks.length > 0) callbacks.shift()?.();
+    output.drained();
+    assert.deepEqual(order, ['write 3', 'write 4', 'write 5', 'sent']);
+    assert.equal(wire.unsent, 0);
+    socket.destroy();
+    await turn();
+  });
 
   test('writes of any length, accepted at any time: arrive in order, and nothing is held at the end', async () => {
     const step = fc.oneof(

@@ -1,6 +1,7 @@
 import { SmallMap } from '../small/small-map.ts';
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
+import type { ResponseContent } from './encode.ts';
 import type { Frame } from './frames.ts';
 import { noteRejected } from './tracked-resources.ts';
 import type { TrackedResource, TrackedResources } from './tracked-resources.ts';
@@ -66,8 +67,11 @@ class StreamDeliveries implements Deliveries {
   readonly #context: DeliveryOptions['context'];
   readonly #owner: DeliveryOwner;
   readonly #tracked: TrackedResources;
-  /** The responses without an ACK or NACK, by nonce. Streams share frames, so that a response creates nothing that stays. */
-  readonly #unanswered = new SmallMap<string, Frame>();
+  /**
+   * The contents of the responses without an ACK or NACK, by nonce. Not the frames: the encoded messages of a client that
+   * answers nothing would stay in memory.
+   */
+  readonly #unanswered = new SmallMap<string, ResponseContent>();
   #wakeAt: number | undefined;
 
   constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
@@ -83,6 +87,7 @@ class StreamDeliveries implements Deliveries {
   }
 
   take(set: ResourceSet | undefined, now: number, emptyReplyPending: boolean): Frame | undefined {
+    this.#wakeAt = undefined;
     const due = set === undefined ? undefined : this.#selectDue(set, now);
     if (due === undefined && !emptyReplyPending) return undefined;
     const deliveries = due ?? [];
@@ -93,10 +98,10 @@ class StreamDeliveries implements Deliveries {
 
   applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
     const { typeUrl, listener } = this.#context;
-    const frame = this.#unanswered.get(nonce);
-    if (frame === undefined) return false;
+    const content = this.#unanswered.get(nonce);
+    if (content === undefined) return false;
     this.#unanswered.delete(nonce);
-    const { resources, removed } = frame;
+    const { resources, removed } = content;
     if (error !== undefined) {
       listener.observe({
         kind: 'nacked',
@@ -110,8 +115,8 @@ class StreamDeliveries implements Deliveries {
         message: error.message,
       });
     }
-    for (const resource of resources) this.#answered(resource.name, resource, nonce, error, now);
-    for (const name of removed) this.#answered(name, undefined, nonce, error, now);
+    for (const resource of resources) this.#applyTo(resource.name, resource, nonce, error, now);
+    for (const name of removed) this.#applyTo(name, undefined, nonce, error, now);
     return true;
   }
 
@@ -130,7 +135,6 @@ class StreamDeliveries implements Deliveries {
 
   /** Returns the contents of the next response. Clears the names that need none. */
   #selectDue(set: ResourceSet, now: number): readonly Delivery[] | undefined {
-    this.#wakeAt = undefined;
     const { pending } = this.#tracked;
     // The common case: `take` is called after each write and each request.
     if (pending.size === 0) return undefined;
@@ -174,7 +178,7 @@ class StreamDeliveries implements Deliveries {
 
   #recordSent(frame: Frame, deliveries: readonly Delivery[], now: number): void {
     const { nonce } = frame;
-    this.#unanswered.set(nonce, frame);
+    this.#unanswered.set(nonce, frame.content);
     this.#dropOldestUnanswered();
     for (const { name, resource } of deliveries) {
       const tracked = this.#tracked.get(name);
@@ -218,7 +222,7 @@ class StreamDeliveries implements Deliveries {
     return true;
   }
 
-  #answered(
+  #applyTo(
     name: string,
     resource: Resource | undefined,
     nonce: string,

@@ -13,6 +13,8 @@ export interface Frame extends ResponseContent {
   readonly bytes: Uint8Array;
   /** The message after its gRPC header. */
   readonly framed: Uint8Array;
+  /** The content without the encoded message, for streams that remember it: one object for all of them. */
+  readonly content: ResponseContent;
 }
 
 /** Encodes responses. The same content is encoded once where possible. */
@@ -65,7 +67,7 @@ export function createFrames(instance: string, identifier: string): Frames {
     last += 1;
     const nonce = `${instance}-${last.toString(36)}`;
     const framed = withGrpcHeader(encodeResponse(protocol, content, nonce, identifier));
-    return { ...content, sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed };
+    return { ...content, sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed, content };
   }
 
   function one(

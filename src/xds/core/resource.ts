@@ -13,6 +13,7 @@ export interface Resource {
 export interface ResourceSet {
   /** Version of the set as a whole: delta's `system_version_info`, which Envoy shows as `version_text`. */
   readonly version: string;
+  /** By their names. */
   readonly resources: ReadonlyMap<string, Resource>;
   /** The names that a wildcard subscription covers. Default: all names in `resources`. */
   readonly wildcard?: readonly string[] | undefined;
@@ -46,9 +47,27 @@ export function createResourceSet(
   return { version, resources: byName, wildcard: options.wildcard, fallback: options.fallback };
 }
 
-/** Returns the resource of a name, or `undefined` if the name does not exist. */
+/**
+ * Returns the resource of a name, or `undefined` if the name does not exist.
+ * @throws {Error} if the set has a resource with another name for it.
+ */
 export function lookup(set: ResourceSet, name: string): Resource | undefined {
-  return set.resources.get(name) ?? set.fallback?.(name);
+  return checkName(name, set.resources.get(name)) ?? fallbackOf(set, name);
+}
+
+/**
+ * Returns the fallback of a name, or `undefined` if it has none.
+ * @throws {Error} if the fallback has another name.
+ */
+export function fallbackOf(set: ResourceSet, name: string): Resource | undefined {
+  return checkName(name, set.fallback?.(name));
+}
+
+/** Refuses a resource with another name: its ACK would be looked for under that name, and never be found. */
+function checkName(name: string, resource: Resource | undefined): Resource | undefined {
+  if (resource !== undefined && resource.name !== name)
+    throw new Error(`the resource set has a resource with the name "${resource.name}" for "${name}"`);
+  return resource;
 }
 
 /** Returns the names that a wildcard subscription covers: `wildcard`, or else all names in `resources`. */

@@ -65,7 +65,7 @@ export interface Subscription {
   changed(change: Change, set: ResourceSet | undefined): void;
   /** Returns the next response, built from `set`, and records it as sent; `undefined` if none is due. */
   take(set: ResourceSet | undefined, now: number): Frame | undefined;
-  /** Time at which a change that waits for an ACK is sent without it, in ms. */
+  /** Time at which a change that waits for an ACK is sent without it, in ms. Only valid while `hasPending`. */
   readonly wakeAt: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-import { lookup, wildcardNames } from './resource.ts';
+import { fallbackOf, lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 
 /** The resource name of a wildcard subscription. */
@@ -10,7 +10,7 @@ export const wildcard = '*';
  * keeps a removed secret in force.
  */
 export function wildcardTarget(set: ResourceSet, name: string): Resource | undefined {
-  return covers(set, name) ? lookup(set, name) : set.fallback?.(name);
+  return covers(set, name) ? lookup(set, name) : fallbackOf(set, name);
 }
 
 /** True if a wildcard subscription covers the name. */

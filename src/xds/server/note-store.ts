@@ -1,6 +1,6 @@
 /**
- * Keeps one note for each of several owners. The first three have no list: the notes of thousands of streams are read at
- * each push and each ACK, and each object on the way costs a cache miss.
+ * Keeps one note for each of several owners. The first three notes are fields, further ones are in a `Map`: the notes of
+ * thousands of streams are read at each push and each ACK, and each object on the way costs a cache miss.
  */
 export class NoteStore {
   #owner1: object | undefined;
@@ -10,6 +10,11 @@ export class NoteStore {
   #owner3: object | undefined;
   #note3: unknown;
   #others: Map<object, unknown> | undefined;
+
+  /** Returns whether an object has a store. Not by `instanceof`: an object that is derived from one has none. */
+  static isIn(object: object): object is NoteStore {
+    return #owner1 in object;
+  }
 
   /** Returns the note of an owner, or `undefined` if it has none. */
   getNote(owner: object): unknown {

@@ -30,7 +30,10 @@ const turnMs = 5;
 /** The same while requests take much more than their share. */
 const shortTurnMs = 1;
 const windowMs = 100;
-/** Below this time above the share, what a connection takes is not counted: it is far from being paused. */
+/**
+ * While all requests together exceed their share by less than this, in ms, the time of a connection is not counted: no
+ * connection is paused soon.
+ */
 const countedFromMs = 5;
 /** Time between two looks at the queue, and between two counts of what waits unread, in ms. */
 const tickMs = 4;

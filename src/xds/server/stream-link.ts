@@ -26,7 +26,7 @@ export interface LinkMessage {
   readonly framed: Uint8Array;
 }
 
-/** Is notified that a message was sent. */
+/** Receives a notification when a message was sent. */
 export interface SendListener {
   /** The kernel has accepted the message, or it cannot be sent because of an error. */
   sent(error?: Error | null): void;
@@ -66,7 +66,7 @@ export interface StreamLink {
   /** Makes the client stop once its window is used up. Some messages may still arrive. */
   pauseReading(): void;
   resumeReading(): void;
-  /** Sends a message. Notifies when the kernel has accepted it, or of an error. */
+  /** Sends a message. Notifies `listener` when the kernel has accepted it, or of an error. */
   send(message: LinkMessage, listener: SendListener): void;
   end(status: LinkStatus): void;
   /**

@@ -5,7 +5,7 @@ import type { StreamInfo } from './observer.ts';
 const otherStores = new WeakMap<StreamInfo, NoteStore>();
 
 function storeOf(stream: StreamInfo): NoteStore | undefined {
-  return stream instanceof NoteStore ? stream : otherStores.get(stream);
+  return NoteStore.isIn(stream) ? stream : otherStores.get(stream);
 }
 
 function createStore(stream: StreamInfo): NoteStore {

@@ -240,7 +240,10 @@ class ServedStream<Request extends XdsRequest>
     this.#close(abortedEnd(this.#link.endedByClient));
   }
 
-  /** In whole ms: V8 keeps a fraction in an object of its own, and each stream has several times. */
+  /**
+   * In whole ms, rounded up: each stream keeps several points in time, and V8 keeps a fraction, or a number from 2^31 on
+   * (after 24 days), in an object of its own.
+   */
   #now(): number {
     return Math.ceil(this.#parts.clock());
   }

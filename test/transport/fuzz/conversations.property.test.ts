@@ -76,7 +76,7 @@ suite('random conversations', () => {
         assert.ok(code !== errorCode.internalError, reason ?? '');
         readOutput(recorded.output());
         recorded.connection.gone();
-        assert.equal(recorded.connection.streams, 0);
+        assert.equal(recorded.connection.streamCount, 0);
       }),
       { numRuns: 600 },
     );

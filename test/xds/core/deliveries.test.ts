@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createDeliveries } from '../../../src/xds/core/deliveries.ts';
 import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import { createResourceSet, lookup } from '../../../src/xds/core/resource.ts';
+import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
 import { createTrackedResources } from '../../../src/xds/core/tracked-resources.ts';
 import type { TrackedResources } from '../../../src/xds/core/tracked-resources.ts';
 import { resource } from '../vocabulary.ts';
 
 const typeUrl = 'type.googleapis.com/test.T';
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 const refused = { code: 13, message: 'no' };
 
 /** Deliveries with their resources, and the contents of their responses by nonce. The next response gets the nonce `nextNonce`. */
@@ -18,9 +25,15 @@ interface TestDeliveries extends Deliveries {
   readonly tracked: TrackedResources;
   nextNonce: string;
   readonly contents: Map<string, string>;
+  /** The encoded messages, as long as something keeps them. */
+  readonly encoded: WeakRef<Uint8Array>[];
+  /** Acknowledged names, in order. */
+  readonly acked: string[];
 }
 
 function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): TestDeliveries {
+  const encoded: WeakRef<Uint8Array>[] = [];
+  const acked: string[] = [];
   const tracked = createTrackedResources();
   const contents = new Map<string, string>();
   const frames = createFrames('test', '');
@@ -29,7 +42,7 @@ function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Tes
     ackTimeoutMs: 5_000,
     memory,
     client: { nodeId: 'node', origin: '' },
-    listener: { observe: () => undefined },
+    listener: { observe: (event: SessionEvent) => event.kind === 'acked' && acked.push(event.name) },
   };
   const deliveries: TestDeliveries = Object.assign(
     createDeliveries(
@@ -42,11 +55,13 @@ function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Tes
           contents.set(nonce, sent.map(({ resource: of }) => of?.version ?? 'removed').join());
           const resources = sent.flatMap(({ resource: of }) => of ?? []);
           const removed = sent.filter(({ resource: of }) => of === undefined).map(({ name }) => name);
-          return { ...frames.get('delta', { typeUrl, version: '', resources, removed }, 0), nonce };
+          const frame = frames.get('delta', { typeUrl, version: '', resources, removed }, Number(nonce));
+          encoded.push(new WeakRef(frame.bytes));
+          return { ...frame, nonce };
         },
       },
     ),
-    { tracked, nextNonce: '', contents },
+    { tracked, nextNonce: '', contents, encoded, acked },
   );
   return deliveries;
 }
@@ -109,6 +124,40 @@ suite('deliveries of one stream', () => {
     assert.equal(deliveries.tracked.has('a'), true);
     deliveries.applyAck('2', undefined, 0);
     assert.equal(deliveries.tracked.has('a'), false);
+  });
+
+  test('response with a resource and a removal: both are acknowledged, the resource first', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
+    for (const name of ['gone', 'a']) deliveries.tracked.requireReply(name);
+    assert.equal(send(deliveries, '1', '1'), 'removed,1');
+    deliveries.applyAck('1', undefined, 0);
+    assert.deepEqual(deliveries.acked, ['a', 'gone']);
+  });
+
+  test('client that subscribes again and again and acknowledges nothing: encoded messages are not kept', async () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    const set = createResourceSet([resource('a', '1')]);
+    for (let count = 1; count <= 50; count += 1) {
+      deliveries.tracked.requireReply('a');
+      deliveries.nextNonce = String(count);
+      assert.notEqual(deliveries.take(set, 0, false), undefined);
+    }
+    // Weak references keep their objects until the next turn.
+    await nextTurn();
+    collectGarbage();
+    const kept = deliveries.encoded.filter((message) => message.deref() !== undefined);
+    assert.ok(kept.length <= 4, `${kept.length} of 50 messages are in memory`);
+  });
+
+  test('change that waits for an ACK while its resource set is deleted: there is no wakeAt', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    deliveries.tracked.requireReply('a');
+    assert.equal(send(deliveries, '1', '1'), '1');
+    deliveries.tracked.recheck('a');
+    assert.equal(send(deliveries, '2', '2'), undefined);
+    assert.equal(deliveries.wakeAt, 5_000);
+    assert.equal(deliveries.take(undefined, 1, false), undefined);
+    assert.equal(deliveries.wakeAt, undefined);
   });
 
   test('change that waits for an ACK: wakeAt is the end of the ACK timeout', () => {

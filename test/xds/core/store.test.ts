@@ -6,6 +6,7 @@ import { createResource, createResourceSet, lookup } from '../../../src/xds/core
 import type { Resource } from '../../../src/xds/core/resource.ts';
 import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
 import type { Change } from '../../../src/xds/core/snapshot-store.ts';
+import { wildcardTarget } from '../../../src/xds/core/wildcard.ts';
 import { resource } from '../vocabulary.ts';
 
 const type = 'type.googleapis.com/test.T';
@@ -163,4 +164,18 @@ suite('versions', () => {
     assert.equal(lookup(set, 'b')?.version, 'f');
     assert.equal(lookup(plain(), 'b'), undefined);
   });
+});
+
+suite('resource under another name', () => {
+  const other = resource('other', '1');
+  const table = {
+    'in the set': { version: '1', resources: new Map([['a', other]]) },
+    'of the fallback': { version: '1', resources: new Map<string, Resource>(), fallback: () => other },
+  };
+  for (const [where, set] of Object.entries(table))
+    test(`${where}: is refused`, () => {
+      const message = 'the resource set has a resource with the name "other" for "a"';
+      assert.throws(() => lookup(set, 'a'), { message });
+      assert.throws(() => wildcardTarget(set, 'a'), { message });
+    });
 });

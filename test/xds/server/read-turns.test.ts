@@ -64,6 +64,30 @@ suite('read turns', () => {
     assert.equal(honest.reader.isPaused, false);
   });
 
+  for (const offset of [0, 50, 99])
+    test(`requests of 1 ms without end, from ${offset} ms of a window on: their connection is paused`, (t) => {
+      const { request, join, wait } = start(t);
+      const [flood, honest] = [join(), join()];
+      wait(offset);
+      for (let count = 0; count < 100 && !flood.reader.isPaused; count += 1)
+        request(flood.connection, flood.reader, 1);
+      request(honest.connection, honest.reader, 0.3);
+      assert.equal(flood.reader.isPaused, true);
+      assert.equal(honest.reader.isPaused, false);
+    });
+
+  test('time taken while all requests are within their share: does not count later', (t) => {
+    const { request, join, wait } = start(t);
+    const [early, flood] = [join(), join()];
+    for (let count = 0; count < 8; count += 1) {
+      request(early.connection, early.reader, 1);
+      wait(1);
+    }
+    for (let count = 0; count < 2; count += 1) request(flood.connection, flood.reader, 20);
+    request(early.connection, early.reader, 1);
+    assert.deepEqual([early.reader.isPaused, flood.reader.isPaused], [false, true]);
+  });
+
   test('many connections with one request each: none is paused, however much they take together', (t) => {
     const { request, join } = start(t);
     const all = Array.from({ length: 2_000 }, () => join());

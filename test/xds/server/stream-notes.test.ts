@@ -9,6 +9,10 @@ const client = { address: '127.0.0.1:1', certificate: undefined, metadata: { get
 const kinds: readonly (readonly [string, () => StreamInfo])[] = [
   ['stream of a server', () => new StreamDetails(1, client, { transport: 'ads', protocol: 'delta' })],
   ['another object', () => streamOf()],
+  [
+    'object derived from a stream',
+    () => Object.create(new StreamDetails(1, client, { transport: 'ads', protocol: 'delta' })) as StreamInfo,
+  ],
 ];
 
 for (const [kind, create] of kinds)
