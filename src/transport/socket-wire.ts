@@ -131,14 +131,12 @@ export class SocketWire implements Wire {
     this.#output?.account.holdBytes(this.#encrypted);
     this.#isWriting = true;
     this.#held = batch;
-    const last = batch.length - 1;
-    if (last > 0) socket.cork();
-    // The last write calls back after all before it.
-    for (const [at, { bytes }] of batch.entries()) {
-      if (at < last) socket.write(bytes);
-      else socket.write(bytes, this.#whenWritten());
-    }
-    if (last > 0) socket.uncork();
+    const last = batch.at(-1);
+    if (batch.length > 1) socket.cork();
+    // The callback of the last write follows all writes before it.
+    for (const pending of batch)
+      socket.write(pending.bytes, pending === last ? this.#whenWritten() : undefined);
+    if (batch.length > 1) socket.uncork();
   }
 
   /** Splits the first write of the queue, if it is longer than the limit. */

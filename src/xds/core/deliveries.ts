@@ -136,8 +136,6 @@ class StreamDeliveries implements Deliveries {
   /** Returns the contents of the next response. Clears the names that need none. */
   #selectDue(set: ResourceSet, now: number): readonly Delivery[] | undefined {
     const { pending } = this.#tracked;
-    // The common case: `take` is called after each write and each request.
-    if (pending.size === 0) return undefined;
     // The usual push, of one name, has no iterator and no list that grows.
     const only = pending.onlyKey;
     if (only !== undefined) {
