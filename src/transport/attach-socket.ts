@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { ServerConnection } from '../http2/connection.ts';
 import type { ConnectionHandler, ConnectionShared } from '../http2/connection.ts';
 import { SocketWire } from './socket-wire.ts';
+import type { WireFollower } from './socket-wire.ts';
 
 /** Length of the read buffer, in bytes. */
 const readLength = 65_536;
@@ -30,12 +31,9 @@ let readMembers: ReadMembers | 'unknown' | undefined;
 export function attachSocket(
   socket: Socket,
   shared: ConnectionShared,
-  handler: ConnectionHandler,
+  handler: ConnectionHandler & WireFollower,
 ): ServerConnection {
-  const wire = new SocketWire(socket, () => {
-    connection.output.drained();
-    if (socket.isPaused() && !connection.isClosed) socket.resume();
-  });
+  const wire = new SocketWire(socket, handler);
   const connection = new ServerConnection(shared, wire, handler);
   wire.countFor(connection.output);
   socket.setNoDelay(true);
@@ -46,6 +44,7 @@ export function attachSocket(
   const receive = (length: number, source: Buffer): boolean => {
     connection.receive(source, 0, length, performance.now());
     shared.pool.afterUse?.(source.subarray(0, length));
+    // The handler resumes it when the client has taken the output.
     if (!connection.isClosed && wire.heldBytes > maxUnsentBytes) socket.pause();
     return true;
   };

@@ -27,8 +27,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
   #responded = false;
   #over = false;
   #goneFollower: Pick<CallFollower, 'gone'> | undefined;
-  /** True if a message that does not arrive in time, or a response that the client does not accept, ends the call. */
-  isTimed = false;
+  #isTimed = false;
   // Only the deadlines of the server write these.
   timer: NodeJS.Timeout | undefined = undefined;
   list: LinkedList<LimitedCall> | undefined = undefined;
@@ -62,6 +61,17 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
   /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
   get messageBegunAt(): number | undefined {
     return this.#request.messageBegunAt;
+  }
+
+  /** True if a message that does not arrive in time, or a response that the client does not accept, ends the call. */
+  get isTimed(): boolean {
+    return this.#isTimed;
+  }
+
+  /** Sets these time limits. */
+  limitTimes(): void {
+    this.#isTimed = true;
+    this.session.callTimed();
   }
 
   /** Passes the requests that have arrived, and all later ones, to a handler. */
@@ -112,7 +122,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     this.#stream.end(() => (this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status)));
     // A response that waits for the client's window uses memory. Until it is sent, the call counts as open.
     if (this.#stream.waitingBytes === 0) return this.#left();
-    this.isTimed = true;
+    this.limitTimes();
     this.#stream.onClosed = () => this.#left();
   }
 

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 import type { ConnectionHandler, ConnectionShared, ServerConnection } from '../http2/connection.ts';
 import { errorCode } from '../http2/frame.ts';
@@ -8,13 +7,15 @@ import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { attachSocket } from './attach-socket.ts';
 import { ageOf } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
-import { GrpcCall } from './grpc-call.ts';
+import type { GrpcCall } from './grpc-call.ts';
 import type { MessageBuffers } from './message-buffers.ts';
 import { createBudget } from './message-reader.ts';
 import type { ReadBudget } from './message-reader.ts';
 import { ResponseBlocks } from './response-blocks.ts';
-import { grpcStatus } from './status.ts';
+import type { WireFollower } from './socket-wire.ts';
+import { sweepCalls } from './sweep-calls.ts';
 import type { Swept } from './sweep.ts';
+import { certificateOf } from './tls-acceptor.ts';
 
 /** The settings and resources that the connections of a server share. */
 export interface ConnectionParts {
@@ -45,7 +46,7 @@ const goAwayTimeMs = 1000;
 const pings = { probe: 1, retire: 2 } as const;
 
 /** A connection of a gRPC server: its socket, its age and its shutdown. */
-export class GrpcConnection implements ConnectionHandler, Swept {
+export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   readonly #socket: Socket;
   readonly #parts: ConnectionParts;
   readonly #http2: ServerConnection;
@@ -67,6 +68,8 @@ export class GrpcConnection implements ConnectionHandler, Swept {
   // One listener of the socket calls all: Node.js creates four objects for each listener.
   #whenGone: readonly (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
+  /** True if nothing has a time limit but the age. Then a check reads this object alone: idle connections are many. */
+  #isCalm = false;
 
   constructor(socket: Socket, parts: ConnectionParts) {
     this.#socket = socket;
@@ -177,8 +180,14 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     return !this.#http2.begun || this.#destroyAt < Number.POSITIVE_INFINITY;
   }
 
+  /** A call has a time limit from now on. */
+  callTimed(): void {
+    this.#isCalm = false;
+  }
+
   /** Ends what has exceeded a time limit. Must be called periodically. */
   sweep(now: number): void {
+    if (this.#isCalm && now <= this.#retireAt) return;
     const { prefaceMs, graceMs } = this.#parts.times;
     if (now > this.#destroyAt) this.destroy();
     else if (this.#http2.isClosed) return;
@@ -187,8 +196,9 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     } else if (now > this.#retireAt + graceMs) this.close();
     else {
       if (now > this.#retireAt) this.retire();
-      this.#sweepCalls(now);
-      this.#sweepOutput(now);
+      const hasTimedCalls = sweepCalls(this.#http2.requests.streams.all(), this.#parts.times, now);
+      const hasOutput = this.#sweepOutput(now);
+      this.#isCalm = !hasTimedCalls && !hasOutput && !this.isUrgent;
     }
   }
 
@@ -233,6 +243,15 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     }
   }
 
+  outputWaits(): void {
+    this.#isCalm = false;
+  }
+
+  outputTaken(): void {
+    this.#http2.output.drained();
+    if (this.#socket.isPaused() && !this.#http2.isClosed) this.#socket.resume();
+  }
+
   #closed(): void {
     this.#http2.gone();
     this.#http2.output.account.close();
@@ -247,6 +266,7 @@ export class GrpcConnection implements ConnectionHandler, Swept {
 
   #destroyIn(ms: number): void {
     this.#destroyAt = performance.now() + ms;
+    this.#isCalm = false;
     this.#parts.closing(this);
   }
 
@@ -254,19 +274,6 @@ export class GrpcConnection implements ConnectionHandler, Swept {
   get #stallLimitMs(): number {
     const { stallMs } = this.#parts.times;
     return this.#socket.isPaused() ? stallMs : 2 * stallMs;
-  }
-
-  #sweepCalls(now: number): void {
-    const { messageMs, stallMs } = this.#parts.times;
-    for (const { handler: call } of this.#http2.requests.streams.all()) {
-      if (!(call instanceof GrpcCall) || !call.isTimed) continue;
-      if (call.isStalled(now, stallMs)) {
-        call.giveUp();
-        continue;
-      }
-      if (call.messageBegunAt === undefined || now - call.messageBegunAt <= messageMs) continue;
-      call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'a message did not arrive in time' });
-    }
   }
 
   /** The client has closed its side. The socket closes once the output is sent, which nothing else limits. */
@@ -278,19 +285,15 @@ export class GrpcConnection implements ConnectionHandler, Swept {
     this.#socket.end();
   }
 
-  #sweepOutput(now: number): void {
+  /** Returns whether output waits. */
+  #sweepOutput(now: number): boolean {
     if (this.#http2.output.unsent === 0) {
       this.#stalled = undefined;
-      return;
+      return false;
     }
     const written = this.#socket.bytesWritten - this.#socket.writableLength;
     if (this.#stalled?.written !== written) this.#stalled = { since: now, written };
     else if (now - this.#stalled.since > this.#stallLimitMs) this.destroy();
+    return true;
   }
-}
-
-function certificateOf(socket: Socket): PeerCertificate | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
-  return certificate.raw === undefined ? undefined : (certificate as PeerCertificate);
 }

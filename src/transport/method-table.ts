@@ -63,7 +63,7 @@ export class MethodTable {
     const timeoutMs = this.#limitTime(call);
     if (call.isOver) return;
     if (method.kind === 'stream') return startStream(method.handler, call);
-    call.isTimed = true;
+    call.limitTimes();
     if (method.kind === 'unary') return call.handleWith(new UnaryCall(call, method.handler));
     const deadline = Number.isFinite(timeoutMs) ? new Date(Date.now() + timeoutMs) : timeoutMs;
     serveCall(call, method.definition, method.implementation, deadline);

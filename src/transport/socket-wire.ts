@@ -25,6 +25,14 @@ interface PendingWrite {
   readonly memory: number;
 }
 
+/** Follows whether the kernel accepts the output of a wire. */
+export interface WireFollower {
+  /** Output waits, because the kernel has not accepted it yet. Called within `write`. */
+  outputWaits(): void;
+  /** The kernel has accepted all output. Not called within `write`. */
+  outputTaken(): void;
+}
+
 /**
  * Writes the output of a connection to its socket. The kernel nearly always accepts it at once. If it does not, further
  * output waits here: so it is known what each connection holds, and when it is released.
@@ -32,7 +40,7 @@ interface PendingWrite {
 // A class, because each connection has one. With closures, each would have its own copy of every function.
 export class SocketWire implements Wire {
   readonly #socket: Socket;
-  readonly #taken: () => void;
+  readonly #follower: WireFollower;
   /** Always with a callback: TLS accepts a write later, as a rule. */
   readonly #isTls: boolean;
   /** Counts what is held. Set once the connection exists. */
@@ -49,10 +57,9 @@ export class SocketWire implements Wire {
   #queuedBytes = 0;
   #ends = false;
 
-  /** `taken` is called when the kernel has accepted everything, but not within a call of `write`. */
-  constructor(socket: Socket, taken: () => void) {
+  constructor(socket: Socket, follower: WireFollower) {
     this.#socket = socket;
-    this.#taken = taken;
+    this.#follower = follower;
     this.#isTls = socket instanceof TLSSocket;
   }
 
@@ -180,11 +187,12 @@ export class SocketWire implements Wire {
       this.#writeQueue();
       if (this.#isWriting) return;
       if (this.#ends) this.#socket.end();
-      else this.#taken();
+      else this.#follower.outputTaken();
     });
   }
 
   #hold(bytes: Buffer, shared: SharedData | undefined): PendingWrite {
+    this.#follower.outputWaits();
     // A part of a buffer keeps all of it.
     const memory = shared === undefined ? bytes.buffer.byteLength + holdOverhead : 0;
     if (shared === undefined) this.#output?.account.holdBytes(memory);

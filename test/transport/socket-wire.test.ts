@@ -73,7 +73,10 @@ function makeServer(limit: number) {
     pool,
     exceeded,
     connect: (socket: Duplex): Connection => {
-      const wire = new SocketWire(socket as Socket, () => output.drained());
+      const wire = new SocketWire(socket as Socket, {
+        outputWaits: () => undefined,
+        outputTaken: () => output.drained(),
+      });
       const owner = {
         fail: () => undefined,
         outputExceeded: () => void exceeded.push(socket),
