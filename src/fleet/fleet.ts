@@ -1,3 +1,4 @@
+import type { AckCounter } from './count-acks.ts';
 import type { GoneRecord, ProxyMemory, ProxyRecord } from './records.ts';
 import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
@@ -25,11 +26,21 @@ export interface Fleet {
   look(mesh?: string): FleetLook | Promise<FleetLook>;
   /** Stops waiting for these proxies: they are connected to another server. */
   release(proxies: readonly LostProxyKey[]): void;
+  /**
+   * Calls back when the proxies seem to have acknowledged a change, so that a look is worthwhile. There are proxies and
+   * changes for which it does not. Absent if workers serve the proxies.
+   */
+  whenAcked?(callback: () => void): void;
 }
 
 /** Returns the fleet of a server that serves its proxies in this process. */
-export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet {
-  return { history, release: tracker.release, look: (mesh) => localLook(tracker, mesh) };
+export function localFleet(
+  tracker: FleetTracker,
+  history: ServedHistory,
+  acks?: Pick<AckCounter, 'whenAcked'>,
+): Fleet {
+  const fleet = { history, release: tracker.release, look: (mesh?: string) => localLook(tracker, mesh) };
+  return acks === undefined ? fleet : { ...fleet, whenAcked: (callback) => acks.whenAcked(callback) };
 }
 
 /** Returns the proxies of this process: of a mesh, or of all meshes. */

@@ -87,6 +87,7 @@ export function followRollouts({
     }
   }
 
+  fleet.whenAcked?.(() => schedule(plan.acked()));
   return {
     changed: (meshes) => schedule(plan.changed(meshes, clock.monotonic())),
     watched: (isWatched) => schedule(plan.watched(isWatched, clock.monotonic())),

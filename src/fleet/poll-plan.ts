@@ -21,6 +21,11 @@ export class PollPlan {
     return this.#unlessIdle(pace.fast);
   }
 
+  /** Returns the delay of the next poll once the proxies seem to have acknowledged a change. */
+  acked(): number | undefined {
+    return this.#underWay.size > 0 ? 0 : undefined;
+  }
+
   /** Sets whether a client watches the progress. Returns the delay of the first poll for it. */
   watched(isWatched: boolean, now: number): number | undefined {
     const begins = isWatched && !this.#isWatched;

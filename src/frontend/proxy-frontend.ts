@@ -6,6 +6,7 @@ import { localFleet, localLook } from '../fleet/fleet.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { countAcks } from '../fleet/rollout.ts';
 import type { AckCount } from '../fleet/rollout.ts';
+import { createAckCounter } from '../fleet/count-acks.ts';
 import { createServedHistory } from '../fleet/served-history.ts';
 import { createFleetTracker } from '../fleet/track-fleet.ts';
 import type { Logger } from '../observe/log/log.ts';
@@ -51,12 +52,13 @@ export function createFrontend(options: ProxyOptions, log: Logger, decide?: Deci
   const now = systemClock.wall;
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow, history });
+  const acks = createAckCounter();
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   let endpoint: XdsEndpoint | undefined;
   return {
     async listen({ observers, authFailed, rehearseChanges }) {
-      const observer = combineObservers([tracker.observer, ...observers]);
+      const observer = combineObservers([tracker.observer, ...observers, acks.observer]);
       const given = { options, store, log, observer, authFailed, decide, rehearseChanges };
       endpoint = await startXdsEndpoint(given);
       return endpoint.address;
@@ -64,12 +66,13 @@ export function createFrontend(options: ProxyOptions, log: Logger, decide?: Deci
     publish: (states, since) => {
       // History first: acknowledgements are compared with it.
       history.published(states, since, now());
+      acks.publishing();
       publish(states);
     },
     setServing: (serving) => endpoint?.setServing(serving),
     proxies: tracker.count,
     acks: () => countAcks(localLook(tracker), history, now()),
-    fleet: localFleet(tracker, history),
+    fleet: localFleet(tracker, history, acks),
     drain: async (graceMs) => endpoint?.drain(graceMs),
   };
 }

@@ -21,6 +21,7 @@ function following() {
   let complete = true;
   const failures: string[] = [];
   let failing: Error | undefined;
+  let acked: (() => void) | undefined;
   const follower = followRollouts({
     fleet: {
       history: all.history,
@@ -31,6 +32,7 @@ function following() {
         if (failing !== undefined) throw failing;
         return { ...all.look(), complete };
       },
+      whenAcked: (callback) => (acked = callback),
     },
     clock,
     onConverged: (rollout, gaveUp) => converged.push({ ...rollout, gaveUp }),
@@ -64,6 +66,8 @@ function following() {
       all.acks(who, version);
     },
     looks: () => looks,
+    /** The proxies seem to have acknowledged the change. */
+    acked: (): void => acked?.(),
     failures,
     /** Sets the error with which polls fail. */
     fail: (error: Error | undefined): void => void (failing = error),
@@ -93,6 +97,33 @@ suite('followed roll-out', () => {
       converged.map(({ current, connected, convergedAt }) => [current.version, connected, convergedAt]),
       [['v1', 2, last]],
     );
+  });
+
+  test('the proxies seem to have acknowledged it: is done at once, and polled no more', async () => {
+    const { acked, asks, takes, clock, converged, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(10);
+    takes(a, 'v1');
+    acked();
+    await pass(0);
+    assert.deepEqual([converged.length, clock.pending()], [1, 0]);
+    acked();
+    assert.equal(clock.pending(), 0);
+  });
+
+  test('they seem to have, but one has not: is polled as usual', async () => {
+    const { acked, asks, takes, converged, looks, pass, serve } = following();
+    for (const stream of [a, b]) asks(stream);
+    serve('v1');
+    takes(a, 'v1');
+    acked();
+    await pass(0);
+    takes(b, 'v1');
+    await pass(249);
+    assert.deepEqual([looks(), converged.length], [1, 0]);
+    await pass(1);
+    assert.deepEqual([looks(), converged.length], [2, 1]);
   });
 
   test('roll-out is done: is reported once, and polling stops', async () => {
