@@ -27,14 +27,12 @@ export interface Step {
 /** The streams of one group, and the changes that not all of them were notified of yet. */
 export interface FanOut<Stream extends Listener<Stream> = AnyListener> {
   readonly size: number;
-  /** The listener that was added, or moved to the end, first. */
-  readonly first: Stream | undefined;
   /** Adds a listener. It is not notified of changes that were published before. */
   add(listener: Stream): void;
   /** Removes a listener. Returns false if it is absent. */
   delete(listener: Stream): boolean;
-  /** Moves a listener to the end. It is notified of the same changes. */
-  moveToEnd(listener: Stream): void;
+  /** Calls back for some listeners in turn, whatever they have seen (`LinkedList`). */
+  visitNext(count: number, visit: (listener: Stream) => void): void;
   /** Queues a change. The next steps notify the listeners. */
   publish(change: Change): void;
   /** Notifies at most `most` listeners of all changes that they have not seen, and pumps each of them. */
@@ -85,9 +83,6 @@ export function createFanOut<Stream extends Listener<Stream> = AnyListener>(): F
     get size() {
       return listeners.size;
     },
-    get first() {
-      return listeners.first;
-    },
     add(listener) {
       listener.lastSeen = latest;
       listeners.add(listener);
@@ -96,11 +91,7 @@ export function createFanOut<Stream extends Listener<Stream> = AnyListener>(): F
       if (upcoming === listener) upcoming = listener.next;
       return listeners.delete(listener);
     },
-    moveToEnd(listener) {
-      // The last one stays the next one.
-      if (upcoming === listener) upcoming = listener.next ?? listener;
-      listeners.add(listener);
-    },
+    visitNext: (count, visit) => listeners.visitNext(count, visit),
     publish(change) {
       latest += 1;
       unseen.push(change);

@@ -79,7 +79,7 @@ const sweepsInRound = 4;
  * wake-up, the other while there are streams.
  */
 export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut, stepped }: HubOptions): Hub {
-  /** The streams without a group. In this list and in those of the groups, the first wait longest for their sweep. */
+  /** The streams without a group. */
   const newcomers = new LinkedList<HubStream>();
   const groups = new Map<string, FanOut<HubStream>>();
   /** Number of all streams. */
@@ -149,7 +149,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut, s
   function sweep(): void {
     const now = clock();
     for (const list of [newcomers, ...groups.values()])
-      visitFirst(list, Math.ceil(list.size / sweepsInRound), (stream) => stream.sweep(now));
+      list.visitNext(Math.ceil(list.size / sweepsInRound), (stream) => stream.sweep(now));
   }
 
   function stopIdleTicker(): void {
@@ -204,22 +204,10 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut, s
         cancel();
       }
       for (const list of [newcomers, ...groups.values()])
-        visitFirst(list, list.size, (stream) => stream.drain());
+        list.visitNext(list.size, (stream) => stream.drain());
       subscription[Symbol.dispose]();
     },
   };
-}
-
-type StreamList = Pick<FanOut<HubStream>, 'first' | 'moveToEnd'>;
-
-/** Calls back for the first streams of a list, which go to its end. The callback may remove any of them. */
-function visitFirst(list: StreamList, count: number, visit: (stream: HubStream) => void): void {
-  for (let left = count; left > 0; left -= 1) {
-    const { first } = list;
-    if (first === undefined) return;
-    list.moveToEnd(first);
-    visit(first);
-  }
 }
 
 /** Returns a task that pumps the streams, some in each step. */

@@ -15,6 +15,8 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   size = 0;
   #first: Entry | undefined;
   #last: Entry | undefined;
+  /** The entry with which `visitNext` continues; `undefined` at the end. */
+  #turn: Entry | undefined;
   /** The positions of the iterations that run. */
   readonly #cursors: { next: Entry | undefined }[] = [];
 
@@ -39,15 +41,11 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
     for (const cursor of this.#cursors) cursor.next ??= entry;
   }
 
-  /** The same as `add`, for an entry of this list. */
-  moveToEnd(entry: Entry): void {
-    this.add(entry);
-  }
-
   /** Removes an entry. Returns false if it is not in this list. */
   delete(entry: Entry): boolean {
     if (entry.list !== this) return false;
     const { previous, next } = entry;
+    if (this.#turn === entry) this.#turn = next;
     for (const cursor of this.#cursors) if (cursor.next === entry) cursor.next = next;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
@@ -56,6 +54,20 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
     entry.list = entry.previous = entry.next = undefined;
     this.size -= 1;
     return true;
+  }
+
+  /**
+   * Calls back for the entries after those of the last call: for `count`, or for all if there are fewer. After the last
+   * entry, it begins again. Any entries may be removed and added meanwhile. If others are removed, it may visit an entry
+   * twice.
+   */
+  visitNext(count: number, visit: (entry: Entry) => void): void {
+    for (let left = Math.min(count, this.size); left > 0; left -= 1) {
+      const entry = this.#turn ?? this.#first;
+      if (entry === undefined) return;
+      this.#turn = entry.next;
+      visit(entry);
+    }
   }
 
   /** Iterates in the order of addition. Any entries may be removed and added meanwhile, as with a `Set`. */

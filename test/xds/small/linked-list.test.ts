@@ -45,6 +45,42 @@ suite('linked list', () => {
     );
   });
 
+  test('visits in turn: continue after the last one, and begin again at the end', () => {
+    const items: Item[] = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name }));
+    const [a, b, c, d, e] = items;
+    assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined && e !== undefined);
+    const list = new LinkedList<Item>();
+    const next = (count: number, during: (item: Item) => void = () => undefined): string => {
+      let seen = '';
+      list.visitNext(count, (item) => {
+        seen += item.name;
+        during(item);
+      });
+      return seen;
+    };
+    assert.equal(next(1), '');
+    for (const item of [a, b, c, d]) list.add(item);
+    assert.equal(next(0), '');
+    assert.equal(next(3), 'abc');
+    assert.equal(next(3), 'dab');
+    assert.equal(next(9), 'cdab', 'each once');
+    list.delete(c);
+    assert.equal(next(1), 'd', 'the next one was removed');
+    list.add(e);
+    assert.equal(next(4), 'abde', 'one was added at the end');
+    assert.equal(
+      next(4, (item) => list.delete(item)),
+      'abde',
+      'each removes itself',
+    );
+    for (const item of [a, b, c]) list.add(item);
+    assert.equal(
+      next(3, (item) => void (item === a && list.delete(b))),
+      'aca',
+      'one removes another',
+    );
+  });
+
   test('random changes during an iteration: visits the entries that a Set would visit', () => {
     const visits = fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 8 });
     fc.assert(
