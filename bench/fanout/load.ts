@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from './commands.ts';
 import type { Command, Receipts, Reply } from './commands.ts';
-import { createProxy, secureContextOf } from './proxy.ts';
+import { secureContextOf } from './open-socket.ts';
+import { createFleet } from './proxy.ts';
 import type { Proxy } from './proxy.ts';
 
 const connectTimeoutMs = 120_000;
@@ -13,7 +14,6 @@ let paused = 0;
 let times: (number | undefined)[] = [];
 let [received, responses, resources] = [0, 0, 0];
 let failure: string | undefined;
-let closing = false;
 
 process.on('message', (command: Command) => {
   run(command).then(reply, (error: unknown) => reply({ kind: 'failed', reason: String(error) }));
@@ -46,8 +46,7 @@ async function run(command: Command): Promise<Reply> {
       paused = 0;
       return { kind: 'done' };
     case 'close':
-      closing = true;
-      versions = proxies.map((proxy) => proxy.version());
+      versions = proxies.map((proxy) => proxy.version);
       for (const proxy of proxies) proxy.close();
       [proxies, paused, failure] = [[], 0, undefined];
       return { kind: 'done' };
@@ -55,17 +54,14 @@ async function run(command: Command): Promise<Reply> {
 }
 
 async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promise<void> {
-  closing = false;
   const node = Buffer.from(command.node, 'base64');
   // One for all: otherwise each proxy would parse the certificates again.
-  const secureContext = command.tls && secureContextOf(command.tls);
+  const connect = createFleet({ ...command, secureContext: command.tls && secureContextOf(command.tls) });
   let accepted = 0;
   expect(command.proxies);
   for (let index = 0; index < command.proxies; index += 1) {
     proxies.push(
-      createProxy({
-        ...command,
-        secureContext,
+      connect({
         node: withId(node, index),
         version: command.quotes ? (versions[index] ?? '') : '',
         onAccepted: () => {
@@ -79,7 +75,7 @@ async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promi
           received += 1;
         },
         onEnd: (reason) => {
-          if (!closing) failure ??= reason;
+          failure ??= reason;
         },
       }),
     );

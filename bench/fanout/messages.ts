@@ -1,43 +1,117 @@
+import { frameHeaderLength } from '../../src/http2/frame.ts';
 import { concat, field, stringField } from '../../src/xds/wire/write.ts';
+import { messageHeaderLength } from './response-messages.ts';
 
 export type Protocol = 'delta' | 'sotw';
 
 /** The type URL of all requests. */
 export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** The content of a request of a simulated proxy. */
-export interface Said {
-  /** The encoded node, if any. */
-  readonly node: Uint8Array | undefined;
+/** The settings of the requests of a simulated proxy. */
+export interface RequestOptions {
+  readonly protocol: Protocol;
+  /** The encoded node. */
+  readonly node: Uint8Array;
+  readonly nodeInEveryRequest: boolean;
+  /** The name of the secret to which the proxy subscribes. */
   readonly name: string;
-  readonly nonce: string;
-  readonly version: string;
 }
 
-/** The field numbers that are read and written, by message. */
+/** The field numbers that are written, by message. */
 const requestFields = {
   delta: { node: 1, type: 2, names: 3, nonce: 6 },
   sotw: { node: 2, type: 4, names: 3, nonce: 5 },
 } as const;
 
-/** Encodes a request with its gRPC header, as an Envoy does: a first one subscribes, later ones acknowledge. */
-export function encodeRequest(protocol: Protocol, said: Said): Uint8Array {
-  const numbers = requestFields[protocol];
-  const subscribes = protocol === 'sotw' || said.nonce === '';
-  const message = concat([
-    protocol === 'sotw' ? stringField(1, said.version) : new Uint8Array(),
-    said.node === undefined ? new Uint8Array() : field(numbers.node, said.node),
-    stringField(numbers.type, secretType),
-    subscribes ? stringField(numbers.names, said.name) : new Uint8Array(),
-    // The versions of a delta client that reconnects. Map entries are messages with a key and a value.
-    protocol === 'delta' && said.nonce === '' && said.version !== ''
-      ? field(5, stringField(1, said.name), stringField(2, said.version))
-      : new Uint8Array(),
-    stringField(numbers.nonce, said.nonce),
-  ]);
-  const header = Buffer.alloc(5);
-  header.writeUInt32BE(message.length, 1);
-  return concat([header, message]);
+/** Bytes before a request: room for the header of an HTTP/2 frame, and the header of a gRPC message. */
+const headersLength = frameHeaderLength + messageHeaderLength;
+const noBytes = new Uint8Array();
+
+/**
+ * Encodes the requests of one proxy as an Envoy does: the first one subscribes, later ones acknowledge. The ACKs of a proxy
+ * differ only in their nonce and version, so the rest is encoded once.
+ */
+export class RequestEncoder {
+  readonly #options: RequestOptions;
+  readonly #nonceTag: number;
+  /** The fields of an ACK between version and nonce. */
+  readonly #constant: Uint8Array;
+
+  constructor(options: RequestOptions) {
+    const { protocol, node, nodeInEveryRequest, name } = options;
+    const { node: nodeField, type, names, nonce } = requestFields[protocol];
+    this.#options = options;
+    this.#nonceTag = tagOf(nonce);
+    this.#constant = concat([
+      nodeInEveryRequest ? field(nodeField, node) : noBytes,
+      stringField(type, secretType),
+      protocol === 'sotw' ? stringField(names, name) : noBytes,
+    ]);
+  }
+
+  /**
+   * Encodes the first request. `version` is the version from an earlier stream, or empty. The request begins with
+   * {@link frameHeaderLength} bytes of room for a frame header, and has its gRPC header.
+   */
+  first(version: string): Buffer {
+    const { protocol, node, name } = this.#options;
+    const numbers = requestFields[protocol];
+    const message = concat([
+      protocol === 'sotw' ? stringField(1, version) : noBytes,
+      field(numbers.node, node),
+      stringField(numbers.type, secretType),
+      stringField(numbers.names, name),
+      // The versions of a delta client that reconnects. Map entries are messages with a key and a value.
+      protocol === 'delta' && version !== ''
+        ? field(5, stringField(1, name), stringField(2, version))
+        : noBytes,
+    ]);
+    const request = allocate(message.length);
+    request.set(message, headersLength);
+    return request;
+  }
+
+  /** Encodes the ACK of a response, with the same room and header. */
+  acknowledge({ nonce, version }: Heard): Buffer {
+    const quoted = this.#options.protocol === 'sotw' ? version : '';
+    const constant = this.#constant;
+    const request = allocate(shortLength(quoted) + constant.length + shortLength(nonce));
+    const at = writeShort(request, headersLength, versionTag, quoted);
+    request.set(constant, at);
+    writeShort(request, at + constant.length, this.#nonceTag, nonce);
+    return request;
+  }
+}
+
+/** The tag of a length-delimited field with a number below 16. */
+function tagOf(number: number): number {
+  return number * 8 + 2;
+}
+
+/** The tag of the version, in sotw requests and responses. */
+const versionTag = tagOf(1);
+
+/** Allocates a request, and writes its gRPC header. */
+function allocate(length: number): Buffer {
+  const request = Buffer.allocUnsafe(headersLength + length);
+  request[frameHeaderLength] = 0;
+  request.writeUInt32BE(length, frameHeaderLength + 1);
+  return request;
+}
+
+/** The length of a text with its tag and length. As in proto3, the empty text is omitted. */
+function shortLength(text: string): number {
+  return text === '' ? 0 : text.length + 2;
+}
+
+/** Writes a Latin-1 text of less than 128 characters with its tag and length. Returns the position after it. */
+function writeShort(target: Buffer, at: number, tag: number, text: string): number {
+  if (text === '') return at;
+  if (text.length > 127) throw new Error(`too long for a nonce or a version: ${text}`);
+  target[at] = tag;
+  target[at + 1] = text.length;
+  target.write(text, at + 2, 'latin1');
+  return at + 2 + text.length;
 }
 
 /** The fields of a response that a simulated proxy reads. The version is that of the only resource. */
@@ -47,54 +121,78 @@ export interface Heard {
   readonly resources: number;
 }
 
-/** Reads the top-level fields of a response, and the version of a delta resource. */
-export function decodeResponse(protocol: Protocol, bytes: Buffer): Heard {
+/** The tags of the fields that are read. */
+const [resourceTag, nonceTag, resourceVersionTag] = [tagOf(2), tagOf(5), tagOf(1)];
+
+/** Reads the top-level fields of the response in `source[from, to)`, and the version of a delta resource. */
+export function decodeResponse(protocol: Protocol, source: Buffer, from: number, to: number): Heard {
+  const fields = new Fields(source, from, to);
   let [nonce, version, resources] = ['', '', 0];
-  for (const { number, start, end } of fieldsOf(bytes, 0, bytes.length)) {
-    if (number === 5) nonce = bytes.toString('latin1', start, end);
-    if (number === 1 && protocol === 'sotw') version = bytes.toString('latin1', start, end);
-    if (number !== 2) continue;
-    resources += 1;
-    if (protocol === 'sotw') continue;
-    for (const inner of fieldsOf(bytes, start, end)) {
-      if (inner.number === 1) version = bytes.toString('latin1', inner.start, inner.end);
-    }
+  while (fields.next()) {
+    if (fields.tag === nonceTag) nonce = fields.text();
+    else if (fields.tag === resourceTag) {
+      resources += 1;
+      if (protocol === 'delta') version = versionIn(new Fields(source, fields.start, fields.end)) ?? version;
+    } else if (fields.tag === versionTag && protocol === 'sotw') version = fields.text();
   }
   return { nonce, version, resources };
 }
 
-/** Returns the value of the first length-delimited field with a number. */
-export function fieldOf(bytes: Buffer, wanted: number): Buffer | undefined {
-  for (const { number, start, end } of fieldsOf(bytes, 0, bytes.length)) {
-    if (number === wanted) return bytes.subarray(start, end);
-  }
+/** Returns the version of a delta resource. It is the first field of most encoders, so the body is rarely reached. */
+function versionIn(fields: Fields): string | undefined {
+  while (fields.next()) if (fields.tag === resourceVersionTag) return fields.text();
   return undefined;
 }
 
-interface FoundField {
-  readonly number: number;
-  readonly start: number;
-  readonly end: number;
+/** Returns the value of the first length-delimited field with a number. */
+export function fieldOf(bytes: Buffer, wanted: number): Buffer | undefined {
+  const fields = new Fields(bytes, 0, bytes.length);
+  while (fields.next()) if (fields.tag === tagOf(wanted)) return bytes.subarray(fields.start, fields.end);
+  return undefined;
 }
 
-/** Returns the fields of a message, all of which must be length-delimited. */
-function* fieldsOf(bytes: Buffer, from: number, to: number): Generator<FoundField> {
-  let at = from;
-  function varint(): number {
+/** Walks the fields of the message in `source[start, end)`, all of which must be length-delimited. */
+class Fields {
+  readonly #source: Buffer;
+  readonly #to: number;
+  tag = 0;
+  /** The value of the field is in `source[start, end)`. */
+  start: number;
+  end: number;
+
+  constructor(source: Buffer, from: number, to: number) {
+    this.#source = source;
+    this.#to = to;
+    this.start = from;
+    this.end = from;
+  }
+
+  /** Goes to the next field. Returns false if there is none. */
+  next(): boolean {
+    if (this.end >= this.#to) return false;
+    this.start = this.end;
+    this.tag = this.#varint();
+    if (this.tag % 8 !== 2)
+      throw new Error(`field ${Math.floor(this.tag / 8)} has wire type ${this.tag % 8}`);
+    const length = this.#varint();
+    this.end = this.start + length;
+    return true;
+  }
+
+  /** The value of the field as Latin-1. */
+  text(): string {
+    return this.#source.toString('latin1', this.start, this.end);
+  }
+
+  /** Reads an integer at `start`. */
+  #varint(): number {
     let [value, factor] = [0, 1];
     for (;;) {
-      const byte = bytes[at] ?? 0;
-      at += 1;
+      const byte = this.#source[this.start] ?? 0;
+      this.start += 1;
       value += (byte & 127) * factor;
       if (byte < 128) return value;
       factor *= 128;
     }
-  }
-  while (at < to) {
-    const tag = varint();
-    if (tag % 8 !== 2) throw new Error(`field ${Math.floor(tag / 8)} has wire type ${tag % 8}`);
-    const length = varint();
-    yield { number: Math.floor(tag / 8), start: at, end: at + length };
-    at += length;
   }
 }

@@ -15,9 +15,10 @@ const transportSecurity: Readonly<Record<Security, readonly string[]>> = {
 export const methodOf = (warmUp: number, security: Security): readonly string[] => [
   '# The cost of a change that is sent to many proxies',
   '',
-  'A load generator simulates the proxies in a separate process. Each proxy has its own connection (HTTP/2 by',
-  '`node:http2`) and one stream, subscribes to one secret, and acknowledges every response at once, as an',
-  'Envoy does. The benchmark captures the node from the first request of a real Envoy,',
+  'A load generator simulates the proxies in a separate process. Each proxy has its own connection and one stream,',
+  'subscribes to one secret, and acknowledges every response at once, as an Envoy does. The generator reads and writes the',
+  'HTTP/2 frames itself (`bench/fanout/h2-client.ts`), because a client of `node:http2` needs more CPU for a response than',
+  'the server. The benchmark captures the node from the first request of a real Envoy,',
   'and each proxy sends it with its own id. By default, Envoys repeat their node in every request; with',
   '`set_node_on_first_message_only`, they send it only in the first. Both servers serve the same bytes:',
   '',
