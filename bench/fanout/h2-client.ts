@@ -94,9 +94,10 @@ export class H2Client implements FrameSink {
   /**
    * Changes the window of the stream by SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.9.2). 0 stops the server. Resolves
    * when the server has acknowledged it.
-   * @throws {Error} if the stream ends before that.
+   * @throws {Error} if the client ends before that.
    */
   setWindow(bytes: number): Promise<void> {
+    if (this.#isEnded) return Promise.reject(new Error('the client has ended'));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unacknowledged.push({ resolve, reject });
     this.#socket.write(frame(frameType.settings, 0, 0, settingEntry(setting.initialWindowSize, bytes)));

@@ -9,7 +9,7 @@ const cwd = fileURLToPath(new URL('../../', import.meta.url));
 const find = (patterns: readonly string[]): readonly string[] => globSync([...patterns], { cwd }).sort();
 
 /** Folders of `test` that are no room. */
-const others = ['docs', 'e2e', 'golden', 'kit', 'lint', 'proto'];
+const others = ['bench', 'docs', 'e2e', 'golden', 'kit', 'lint', 'proto'];
 
 suite('test folders', () => {
   test('each test of a pure room: is part of test:unit, except for the one that needs a tool', () => {
