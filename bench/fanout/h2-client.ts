@@ -7,6 +7,7 @@ import { HpackDecoder } from '../../src/http2/hpack/decoder.ts';
 import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
 import { frame, preface, settingEntry, streamId, windowUpdate } from './client-frames.ts';
+import type { Request } from './messages.ts';
 import { RequestBody } from './request-body.ts';
 
 /** The part of a socket that a client uses. */
@@ -66,7 +67,7 @@ export class H2Client implements FrameSink {
   }
 
   /** Writes the opening and a message in one write. Call this first, once the socket is connected. */
-  open(opening: Buffer, message: Buffer): void {
+  open(opening: Buffer, message: Request): void {
     this.#socket.cork();
     this.#socket.write(opening);
     this.#body.write(message);
@@ -74,10 +75,10 @@ export class H2Client implements FrameSink {
   }
 
   /**
-   * Sends a message, now or when the windows of the server allow it. The first `frameHeaderLength` bytes of
-   * `message` are room for a frame header. The client owns the bytes from then on.
+   * Sends a message, now or when the windows of the server allow it. The client writes to the room for a frame header, and
+   * reads the other bytes later.
    */
-  send(message: Buffer): void {
+  send(message: Request): void {
     this.#body.write(message);
   }
 

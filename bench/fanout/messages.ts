@@ -25,61 +25,79 @@ const requestFields = {
 
 /** Bytes before a request: room for the header of an HTTP/2 frame, and the header of a gRPC message. */
 const headersLength = frameHeaderLength + messageHeaderLength;
-const noBytes = new Uint8Array();
+const noBytes = Buffer.alloc(0);
+
+/**
+ * A request in parts, which are sent one after the other. The first part begins with `frameHeaderLength` bytes of room for a
+ * frame header, and with the gRPC header. The other parts may be shared by requests.
+ */
+export type Request = readonly [first: Buffer, ...others: Buffer[]];
 
 /**
  * Encodes the requests of one proxy as an Envoy does: the first one subscribes, later ones acknowledge. The ACKs of a proxy
  * differ only in their nonce and version, so the rest is encoded once.
  */
 export class RequestEncoder {
-  readonly #options: RequestOptions;
+  readonly #protocol: Protocol;
+  readonly #name: string;
   readonly #nonceTag: number;
-  /** The fields of an ACK between version and nonce. */
-  readonly #constant: Uint8Array;
+  /** The field of a node that only the first request has. */
+  readonly #firstNode: Uint8Array;
+  /** The fields that all requests have. A real node among them has 61 KB, which are not copied for each request. */
+  readonly #repeated: Buffer;
+  readonly #repeatsNode: boolean;
 
-  constructor(options: RequestOptions) {
-    const { protocol, node, nodeInEveryRequest, name } = options;
-    const { node: nodeField, type, names, nonce } = requestFields[protocol];
-    this.#options = options;
-    this.#nonceTag = tagOf(nonce);
-    this.#constant = concat([
-      nodeInEveryRequest ? field(nodeField, node) : noBytes,
-      stringField(type, secretType),
-      protocol === 'sotw' ? stringField(names, name) : noBytes,
-    ]);
-  }
-
-  /**
-   * Encodes the first request. `version` is the version from an earlier stream, or empty. The request begins with
-   * {@link frameHeaderLength} bytes of room for a frame header, and has its gRPC header.
-   */
-  first(version: string): Buffer {
-    const { protocol, node, name } = this.#options;
+  constructor({ protocol, node, nodeInEveryRequest, name }: RequestOptions) {
     const numbers = requestFields[protocol];
-    const message = concat([
-      protocol === 'sotw' ? stringField(1, version) : noBytes,
-      field(numbers.node, node),
+    const nodeField = field(numbers.node, node);
+    this.#protocol = protocol;
+    this.#name = name;
+    this.#nonceTag = tagOf(numbers.nonce);
+    this.#firstNode = nodeInEveryRequest ? noBytes : nodeField;
+    this.#repeatsNode = nodeInEveryRequest;
+    this.#repeated = Buffer.concat([
+      nodeInEveryRequest ? nodeField : noBytes,
       stringField(numbers.type, secretType),
-      stringField(numbers.names, name),
-      // The versions of a delta client that reconnects. Map entries are messages with a key and a value.
-      protocol === 'delta' && version !== ''
-        ? field(5, stringField(1, name), stringField(2, version))
-        : noBytes,
+      protocol === 'sotw' ? stringField(numbers.names, name) : noBytes,
     ]);
-    const request = allocate(message.length);
-    request.set(message, headersLength);
-    return request;
   }
 
-  /** Encodes the ACK of a response, with the same room and header. */
-  acknowledge({ nonce, version }: Heard): Buffer {
-    const quoted = this.#options.protocol === 'sotw' ? version : '';
-    const constant = this.#constant;
-    const request = allocate(shortLength(quoted) + constant.length + shortLength(nonce));
+  /** Encodes the first request. `version` is the version from an earlier stream, or empty. */
+  first(version: string): Request {
+    const isSotw = this.#protocol === 'sotw';
+    const start = concat([isSotw ? stringField(1, version) : noBytes, this.#firstNode]);
+    const end = isSotw ? noBytes : this.#deltaSubscription(version);
+    const head = allocate(start.length, this.#repeated.length + end.length);
+    head.set(start, headersLength);
+    return [head, this.#repeated, end];
+  }
+
+  /** Encodes the ACK of a response: in one part, unless it repeats the node. */
+  acknowledge({ nonce, version }: Heard): Request {
+    const quoted = this.#protocol === 'sotw' ? version : '';
+    const repeated = this.#repeated;
+    const [startLength, endLength] = [shortLength(quoted), shortLength(nonce)];
+    if (this.#repeatsNode) {
+      const head = allocate(startLength, repeated.length + endLength);
+      writeShort(head, headersLength, versionTag, quoted);
+      const end = Buffer.allocUnsafe(endLength);
+      writeShort(end, 0, this.#nonceTag, nonce);
+      return [head, repeated, end];
+    }
+    const request = allocate(startLength + repeated.length + endLength, 0);
     const at = writeShort(request, headersLength, versionTag, quoted);
-    request.set(constant, at);
-    writeShort(request, at + constant.length, this.#nonceTag, nonce);
-    return request;
+    request.set(repeated, at);
+    writeShort(request, at + repeated.length, this.#nonceTag, nonce);
+    return [request];
+  }
+
+  /** The name, and the version of a delta client that reconnects. Map entries are messages with a key and a value. */
+  #deltaSubscription(version: string): Buffer {
+    const name = this.#name;
+    return Buffer.concat([
+      stringField(requestFields.delta.names, name),
+      version === '' ? noBytes : field(5, stringField(1, name), stringField(2, version)),
+    ]);
   }
 }
 
@@ -91,11 +109,11 @@ function tagOf(number: number): number {
 /** The tag of the version, in sotw requests and responses. */
 const versionTag = tagOf(1);
 
-/** Allocates a request, and writes its gRPC header. */
-function allocate(length: number): Buffer {
+/** Allocates the first part of a request, and writes its gRPC header. Other parts have `others` bytes. */
+function allocate(length: number, others: number): Buffer {
   const request = Buffer.allocUnsafe(headersLength + length);
   request[frameHeaderLength] = 0;
-  request.writeUInt32BE(length, frameHeaderLength + 1);
+  request.writeUInt32BE(length + others, frameHeaderLength + 1);
   return request;
 }
 

@@ -64,7 +64,10 @@ export function createFleet(options: FleetOptions): (proxy: ProxyOptions) => Pro
 // A class, because there are thousands of instances.
 class SimulatedEnvoy implements Proxy, ClientEvents {
   readonly #protocol: Protocol;
-  readonly #options: ProxyOptions;
+  // Not all options: each node would stay in memory a second time.
+  readonly #onAccepted: () => void;
+  readonly #onResponse: (heard: Heard) => void;
+  readonly #onEnd: (reason: string) => void;
   readonly #requests: RequestEncoder;
   readonly #socket: Socket;
   readonly #client: H2Client;
@@ -73,7 +76,9 @@ class SimulatedEnvoy implements Proxy, ClientEvents {
 
   constructor(fleet: FleetOptions, opening: Buffer, options: ProxyOptions) {
     this.#protocol = fleet.protocol;
-    this.#options = options;
+    this.#onAccepted = options.onAccepted;
+    this.#onResponse = options.onResponse;
+    this.#onEnd = options.onEnd;
     this.#requests = new RequestEncoder({ ...fleet, node: options.node });
     this.version = options.version;
     this.#socket = openSocket(fleet.address, fleet.secureContext, {
@@ -99,7 +104,7 @@ class SimulatedEnvoy implements Proxy, ClientEvents {
   }
 
   accepted(): void {
-    this.#options.onAccepted();
+    this.#onAccepted();
   }
 
   data(source: Buffer, from: number, to: number): void {
@@ -108,12 +113,12 @@ class SimulatedEnvoy implements Proxy, ClientEvents {
 
   ended(reason: string): void {
     this.#socket.destroy();
-    this.#options.onEnd(reason);
+    this.#onEnd(reason);
   }
 
   #receive(source: Buffer, from: number, to: number): void {
     const heard = decodeResponse(this.#protocol, source, from, to);
-    this.#options.onResponse(heard);
+    this.#onResponse(heard);
     this.version = heard.version;
     this.#client.send(this.#requests.acknowledge(heard));
   }

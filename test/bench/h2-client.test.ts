@@ -64,9 +64,9 @@ function open(message = ''): Rig {
   };
 }
 
-/** Returns a message with room for a frame header. */
-function withRoom(text: string): Buffer {
-  return Buffer.concat([Buffer.alloc(frameHeaderLength, 0xee), Buffer.from(text)]);
+/** Returns a message in one part, with room for a frame header. */
+function withRoom(text: string): [Buffer] {
+  return [Buffer.concat([Buffer.alloc(frameHeaderLength, 0xee), Buffer.from(text)])];
 }
 
 function settings(...entries: readonly (readonly [number, number])[]): Buffer {
@@ -160,6 +160,20 @@ suite('HTTP/2 client of the load generator', () => {
     assert.deepEqual(rig.sent(), ['data 0 1 16384 bytes', 'data 0 1 16384 bytes', 'data 0 1 7232 bytes']);
   });
 
+  test('message in parts: its frames have the same lengths as those of one part', () => {
+    const rig = open();
+    rig.sent();
+    rig.client.send([
+      ...withRoom('ab'),
+      Buffer.from('x'.repeat(16_381)),
+      Buffer.from('cdef'),
+      Buffer.alloc(0),
+    ]);
+    assert.deepEqual(rig.sent(), ['data 0 1 16384 bytes', 'data 0 1 646566']);
+    rig.client.send([...withRoom(''), Buffer.from('ab'), Buffer.from('cd')]);
+    assert.deepEqual(rig.sent(), ['data 0 1 61626364']);
+  });
+
   test('larger SETTINGS_MAX_FRAME_SIZE of the server: is used', () => {
     const rig = open();
     rig.feed(settings([setting.maxFrameSize, 32_768]));
@@ -178,7 +192,7 @@ suite('HTTP/2 client of the load generator', () => {
     rig.feed(windowUpdate(0, 2));
     assert.deepEqual(rig.sent(), ['data 0 1 6162']);
     rig.feed(windowUpdate(0, 100));
-    assert.deepEqual(rig.sent(), ['data 0 1 63', 'data 0 1 6465']);
+    assert.deepEqual(rig.sent(), ['data 0 1 636465']);
     rig.client.send(withRoom('123456'));
     assert.deepEqual(rig.sent(), ['data 0 1 3132333435']);
   });

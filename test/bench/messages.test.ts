@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { decodeResponse, fieldOf, RequestEncoder, secretType } from '../../bench/fanout/messages.ts';
+import type { Request } from '../../bench/fanout/messages.ts';
 import { frameHeaderLength } from '../../src/http2/frame.ts';
 import { createCompleteDecoder } from '../../src/xds/server/decode-request.ts';
 import { stringField } from '../../src/xds/wire/write.ts';
@@ -11,7 +12,8 @@ const node = stringField(1, 'proxy-000001');
 const name = 'spiffe://a.test';
 
 /** Checks the headers before a request, and returns its message. */
-function messageIn(request: Buffer): Buffer {
+function messageIn(parts: Request): Buffer {
+  const request = Buffer.concat(parts);
   assert.equal(request[frameHeaderLength], 0);
   assert.equal(request.readUInt32BE(frameHeaderLength + 1), request.length - frameHeaderLength - 5);
   return request.subarray(frameHeaderLength + 5);
