@@ -15,8 +15,8 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   size = 0;
   #first: Entry | undefined;
   #last: Entry | undefined;
-  /** The entry with which `visitNext` continues; `undefined` at the end. */
-  #turn: Entry | undefined;
+  /** The entry with which `visitNext` continues; `undefined` for the last one. */
+  #nextVisit: Entry | undefined;
   /** The positions of the iterations that run. */
   readonly #cursors: { next: Entry | undefined }[] = [];
 
@@ -45,7 +45,7 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   delete(entry: Entry): boolean {
     if (entry.list !== this) return false;
     const { previous, next } = entry;
-    if (this.#turn === entry) this.#turn = next;
+    if (this.#nextVisit === entry) this.#nextVisit = previous;
     for (const cursor of this.#cursors) if (cursor.next === entry) cursor.next = next;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
@@ -57,15 +57,15 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   }
 
   /**
-   * Calls back for the entries after those of the last call: for `count`, or for all if there are fewer. After the last
-   * entry, it begins again. Any entries may be removed and added meanwhile. If others are removed, it may visit an entry
-   * twice.
+   * Calls back for `count` entries, or for all if there are fewer, and continues where the last call ended: from the last
+   * entry to the first, and then from the last again. So entries that are added meanwhile never delay the others. The
+   * callback may remove and add any entries; if it removes others, it may be called twice for an entry.
    */
   visitNext(count: number, visit: (entry: Entry) => void): void {
     for (let left = Math.min(count, this.size); left > 0; left -= 1) {
-      const entry = this.#turn ?? this.#first;
+      const entry = this.#nextVisit ?? this.#last;
       if (entry === undefined) return;
-      this.#turn = entry.next;
+      this.#nextVisit = entry.previous;
       visit(entry);
     }
   }

@@ -92,7 +92,7 @@ suite('fan-out', () => {
     fanOut.step(1);
     const visited: unknown[] = [];
     fanOut.visitNext(2, (each) => visited.push(each));
-    assert.deepEqual(visited, all.slice(0, 2));
+    assert.deepEqual(visited, all.slice(1).reverse());
     assert.deepEqual(fanOut.step(9), { visited: 2, done: true });
     assert.deepEqual(
       all.map(({ changes }) => changes.length),

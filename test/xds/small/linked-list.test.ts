@@ -45,11 +45,10 @@ suite('linked list', () => {
     );
   });
 
-  test('visits in turn: continue after the last one, and begin again at the end', () => {
-    const items: Item[] = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name }));
-    const [a, b, c, d, e] = items;
+  test('visits: continue before the last one, and begin with the last entry again', () => {
+    const [list, other] = [new LinkedList<Item>(), new LinkedList<Item>()];
+    const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name): Item => ({ name }));
     assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined && e !== undefined);
-    const list = new LinkedList<Item>();
     const next = (count: number, during: (item: Item) => void = () => undefined): string => {
       let seen = '';
       list.visitNext(count, (item) => {
@@ -61,24 +60,50 @@ suite('linked list', () => {
     assert.equal(next(1), '');
     for (const item of [a, b, c, d]) list.add(item);
     assert.equal(next(0), '');
-    assert.equal(next(3), 'abc');
-    assert.equal(next(3), 'dab');
-    assert.equal(next(9), 'cdab', 'each once');
-    list.delete(c);
-    assert.equal(next(1), 'd', 'the next one was removed');
+    assert.equal(next(3), 'dcb');
+    assert.equal(next(3), 'adc');
+    assert.equal(next(9), 'badc', 'each once');
+    list.delete(b);
+    assert.equal(next(1), 'a', 'the next one was removed');
+    assert.equal(next(2), 'dc');
+    list.delete(a);
+    assert.equal(next(2), 'dc', 'the next one was removed, and was the first');
+    assert.equal(next(1), 'd');
+    other.add(c);
+    assert.equal(next(1), 'd', 'the next one went to another list');
+    for (const item of [a, b, c]) list.add(item);
+    assert.equal(next(2), 'cb');
     list.add(e);
-    assert.equal(next(4), 'abde', 'one was added at the end');
+    assert.equal(next(2), 'ad', 'one was added at the end');
     assert.equal(
-      next(4, (item) => list.delete(item)),
-      'abde',
+      next(5, (item) => list.delete(item)),
+      'ecbad',
       'each removes itself',
     );
     for (const item of [a, b, c]) list.add(item);
     assert.equal(
-      next(3, (item) => void (item === a && list.delete(b))),
-      'aca',
+      next(3, (item) => void (item === c && list.delete(b))),
+      'cac',
       'one removes another',
     );
+  });
+
+  test('visits while most entries are replaced: the others are visited all the same', () => {
+    const list = new LinkedList<Item>();
+    const lasting = Array.from({ length: 20 }, (_, index) => ({ name: `lasting ${index}`, visits: 0 }));
+    for (const item of lasting) list.add(item);
+    let brief: Item[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      for (const item of brief) list.delete(item);
+      brief = Array.from({ length: 30 }, (_, index) => ({ name: `brief ${index}` }));
+      for (const item of brief) list.add(item);
+      list.visitNext(Math.ceil(list.size / 4), (item) => {
+        const found = lasting.find((one) => one === item);
+        if (found !== undefined) found.visits += 1;
+      });
+    }
+    // A pass takes at most as many rounds as there are quarters of a list.
+    for (const { name, visits } of lasting) assert.ok(visits >= 40 / 5, `${name}: ${visits}`);
   });
 
   test('random changes during an iteration: visits the entries that a Set would visit', () => {
