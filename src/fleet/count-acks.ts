@@ -1,28 +1,30 @@
 import type { XdsObserver } from '../xds/index.ts';
 
-/** Notices when the responses to a change seem to be acknowledged. */
+/** Notices when the responses that carry a change seem to be acknowledged. */
 export interface AckCounter {
   readonly observer: XdsObserver;
   /** A change is about to be sent. */
   publishing(): void;
-  /** Sets what is called once for each change, in place of an earlier callback. */
+  /** Sets the callback, in place of an earlier one. It is called at most once for each change. */
   whenAcked(callback: () => void): void;
 }
 
 /**
- * Counts what is sent and acknowledged since the last change. The callback is a reason to compare the proxies with the
- * served version at once, and no more than that: acknowledgements of earlier responses count, too, and there is none for a
- * change that some proxy rejects or does not answer. Three numbers, because a push must cost nothing.
+ * Counts what is sent and acknowledged since the last change that was sent to any stream. The callback is a reason to compare
+ * the proxies with the served version at once, and no more than that: acknowledgements of earlier responses count, too, and
+ * it may not be called for a change that some proxy rejects or does not answer. Numbers only, because each push counts.
  */
 export function createAckCounter(): AckCounter {
   let [sent, acked] = [0, 0];
-  /** True from the change until all streams were notified of it: until then, `sent` is not complete. */
+  /** True from a change until its first response. */
+  let isNew = false;
+  /** True from the first response until all streams were notified: until then, `sent` is not complete. */
   let isSending = false;
   let isDue = false;
   let callback: (() => void) | undefined;
 
   function check(): void {
-    if (!isDue || isSending || sent === 0 || acked < sent) return;
+    if (!isDue || isSending || acked < sent) return;
     isDue = false;
     callback?.();
   }
@@ -30,6 +32,12 @@ export function createAckCounter(): AckCounter {
   return {
     observer: {
       response: (_stream, { resources, removed }) => {
+        // Not when it is published: no stream may need the change, and an earlier one may be on its way.
+        if (isNew) {
+          sent = acked = 0;
+          isNew = false;
+          isSending = isDue = true;
+        }
         sent += resources.length + removed.length;
       },
       acked: () => {
@@ -42,8 +50,7 @@ export function createAckCounter(): AckCounter {
       },
     },
     publishing() {
-      sent = acked = 0;
-      isSending = isDue = true;
+      isNew = true;
     },
     whenAcked(next) {
       callback = next;

@@ -87,7 +87,7 @@ export function followRollouts({
     }
   }
 
-  fleet.whenAcked?.(() => schedule(plan.acked()));
+  fleet.whenAcked?.(() => schedule(plan.acked(clock.monotonic())));
   return {
     changed: (meshes) => schedule(plan.changed(meshes, clock.monotonic())),
     watched: (isWatched) => schedule(plan.watched(isWatched, clock.monotonic())),

@@ -1,7 +1,7 @@
 import type { Rollout } from './rollout.ts';
 
-/** Intervals of the polls in ms: shortly after a change, and later. A proxy that is behind for hours costs little. */
-const pace = { fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
+/** Intervals of the polls in ms: the shortest of all, the usual one shortly after a change, and that of later polls. A proxy that is behind for hours costs little. */
+const pace = { shortest: 50, fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
 
 /**
  * Decides when the fleet is polled, for which meshes, and which results are reported. It has neither a clock nor I/O:
@@ -13,6 +13,7 @@ export class PollPlan {
   readonly #reported = new Map<string, string>();
   #isWatched = false;
   #begunAt = -Infinity;
+  #polledAt = -Infinity;
 
   /** Adds roll-outs. Returns the delay of the first poll: right after a change no proxy can have acknowledged it. */
   changed(meshes: readonly string[], now: number): number | undefined {
@@ -22,8 +23,8 @@ export class PollPlan {
   }
 
   /** Returns the delay of the next poll once the proxies seem to have acknowledged a change. */
-  acked(): number | undefined {
-    return this.#underWay.size > 0 ? 0 : undefined;
+  acked(now: number): number | undefined {
+    return this.#underWay.size > 0 ? Math.max(0, this.#polledAt + pace.shortest - now) : undefined;
   }
 
   /** Sets whether a client watches the progress. Returns the delay of the first poll for it. */
@@ -59,6 +60,7 @@ export class PollPlan {
 
   /** Returns the delay of the poll after one that has just ended. */
   next(now: number): number | undefined {
+    this.#polledAt = now;
     return this.#unlessIdle(now - this.#begunAt < pace.fastForMs ? pace.fast : pace.slow);
   }
 

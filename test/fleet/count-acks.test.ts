@@ -85,10 +85,34 @@ suite('count of acknowledgements', () => {
     publishing();
     sends(3);
     fannedOut();
+    acks(2);
     publishing();
-    sends(1);
+    sends(3);
     fannedOut();
+    acks(2);
+    assert.equal(calls(), 0);
     acks();
+    assert.equal(calls(), 1);
+  });
+
+  test('two changes, one after the other: calls back for each', () => {
+    const { publishing, sends, fannedOut, acks, calls } = counting();
+    for (let change = 1; change <= 2; change += 1) {
+      publishing();
+      sends(2);
+      fannedOut();
+      acks(2);
+      assert.equal(calls(), 1);
+    }
+  });
+
+  test('a change that no stream needs: the one before it ends all the same', () => {
+    const { publishing, sends, fannedOut, acks, calls } = counting();
+    publishing();
+    sends(2);
+    fannedOut();
+    publishing();
+    acks(2);
     assert.equal(calls(), 1);
   });
 
@@ -99,6 +123,9 @@ suite('count of acknowledgements', () => {
     acks();
     assert.equal(calls(), 0);
     sends(2);
+    fannedOut();
+    acks();
+    assert.equal(calls(), 0);
     acks();
     assert.equal(calls(), 1);
   });

@@ -99,7 +99,7 @@ suite('followed roll-out', () => {
     );
   });
 
-  test('the proxies seem to have acknowledged it: is done at once, and polled no more', async () => {
+  test('the proxies seem to have acknowledged the change: is done at once, and polling stops', async () => {
     const { acked, asks, takes, clock, converged, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -112,7 +112,21 @@ suite('followed roll-out', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  test('they seem to have, but one has not: is polled as usual', async () => {
+  test('the proxies seem to have acknowledged the change, again and again: is polled each 50 ms at most', async () => {
+    const { acked, asks, looks, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    acked();
+    await pass(0);
+    assert.equal(looks(), 1);
+    acked();
+    await pass(49);
+    assert.equal(looks(), 1);
+    await pass(1);
+    assert.equal(looks(), 2);
+  });
+
+  test('the proxies seem to have acknowledged the change, but one has not: is polled as usual', async () => {
     const { acked, asks, takes, converged, looks, pass, serve } = following();
     for (const stream of [a, b]) asks(stream);
     serve('v1');
