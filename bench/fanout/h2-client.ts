@@ -75,8 +75,8 @@ export class H2Client implements FrameSink {
   }
 
   /**
-   * Sends a message, now or when the windows of the server allow it. The client writes to the room for a frame header, and
-   * reads the other bytes later.
+   * Sends a message, now or when the windows of the server allow it. Do not change it afterwards: the client writes a frame
+   * header into its first bytes, and may send the rest later.
    */
   send(message: Request): void {
     this.#body.write(message);
@@ -168,9 +168,7 @@ export class H2Client implements FrameSink {
         this.end(`stream reset with code ${readUint32(source, from)}`);
         break;
       case frameType.goAway:
-        this.end(
-          `GOAWAY with code ${readUint32(source, from + 4)} ${source.toString('latin1', from + 8, to)}`.trim(),
-        );
+        this.#goAway(source, from, to);
         break;
       // Unknown frames are ignored (RFC 9113, section 4.1).
       default:
@@ -192,7 +190,16 @@ export class H2Client implements FrameSink {
 
   #paddedData(flags: number, source: Buffer, from: number, to: number): void {
     this.dataBegins(streamId, to - from, flags);
-    this.dataPart(source, from + 1, Math.max(from + 1, to - byteAt(source, from)), true);
+    const end = to - byteAt(source, from);
+    if (end <= from) throw new Error('padding is longer than its frame');
+    this.dataPart(source, from + 1, end, true);
+  }
+
+  /** With NO_ERROR, the stream continues if it is not above the last one that the server processes (section 6.8). */
+  #goAway(source: Buffer, from: number, to: number): void {
+    const code = readUint32(source, from + 4);
+    if (code === 0 && readUint32(source, from) >= streamId) return;
+    this.end(`GOAWAY with code ${code} ${source.toString('latin1', from + 8, to)}`.trim());
   }
 
   #settings(flags: number, id: number, source: Buffer, from: number, to: number): void {

@@ -194,6 +194,7 @@ class Fields {
       throw new Error(`field ${Math.floor(this.tag / 8)} has wire type ${this.tag % 8}`);
     const length = this.#varint();
     this.end = this.start + length;
+    if (this.end > this.#to) throw new Error(`field ${Math.floor(this.tag / 8)} is longer than its message`);
     return true;
   }
 

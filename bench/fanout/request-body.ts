@@ -22,15 +22,15 @@ export class RequestBody {
 
   /** Sends a message in parts. The first {@link frameHeaderLength} bytes are room for a frame header. */
   write(message: Request): void {
-    const [first] = message;
+    const [first, ...others] = message;
     const length = first.length - frameHeaderLength;
-    if (message.length === 1 && this.#queued === 0 && length <= this.#sendable) {
+    if (others.length === 0 && this.#queued === 0 && length <= this.#sendable) {
       this.#writeHeader(first, length);
       this.#socket.write(first);
       return;
     }
     this.#enqueue(first.subarray(frameHeaderLength));
-    for (let index = 1; index < message.length; index += 1) this.#enqueue(message[index] ?? first);
+    for (const part of others) this.#enqueue(part);
     this.#flush();
   }
 

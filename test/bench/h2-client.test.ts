@@ -254,6 +254,12 @@ suite('HTTP/2 client of the load generator', () => {
       frame(frameType.goAway, 0, 0, Buffer.concat([uint32s(1, 11), Buffer.from('slow')])),
       'GOAWAY with code 11 slow',
     ],
+    ['GOAWAY for the stream', frame(frameType.goAway, 0, 0, uint32s(0, 0)), 'GOAWAY with code 0'],
+    [
+      'padding that is longer than its frame',
+      frame(frameType.data, flag.padded, 1, Buffer.from([2, 0])),
+      'Error: padding is longer than its frame',
+    ],
     [
       'malformed header block',
       frame(frameType.headers, flag.endHeaders, 1, Buffer.from([0xff])),
@@ -271,6 +277,17 @@ suite('HTTP/2 client of the load generator', () => {
       rig.feed(Buffer.concat([settings(), bytes, data('late'), trailers('0')]));
       const events = rig.events.filter((event) => event !== 'data x');
       assert.deepEqual(events, ['accepted', `ended ${reason}`]);
+    });
+
+  for (const [name, bytes] of [
+    ['GOAWAY for later streams', frame(frameType.goAway, 0, 0, uint32s(1, 0))],
+    ['GOAWAY for streams that do not exist', frame(frameType.goAway, 0, 0, uint32s(2 ** 31 - 1, 0))],
+    ['unknown frame', frame(200, 255, 3, Buffer.from('x'))],
+  ] as const)
+    test(`${name}: the client continues`, () => {
+      const rig = open();
+      rig.feed(Buffer.concat([settings(), bytes, data('x')]));
+      assert.deepEqual(rig.events, ['accepted', 'data x']);
     });
 
   test('trailers that refer to the dynamic table: are decoded', () => {
