@@ -68,7 +68,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     return this.#isTimed;
   }
 
-  /** Sets these time limits. */
+  /** Makes the time limits of messages and responses end the call. */
   limitTimes(): void {
     this.#isTimed = true;
     this.session.callTimed();

@@ -5,6 +5,7 @@ import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { attachSocket } from './attach-socket.ts';
+import { certificateOf } from './client-certificate.ts';
 import { ageOf } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import type { GrpcCall } from './grpc-call.ts';
@@ -15,7 +16,6 @@ import { ResponseBlocks } from './response-blocks.ts';
 import type { WireFollower } from './socket-wire.ts';
 import { sweepCalls } from './sweep-calls.ts';
 import type { Swept } from './sweep.ts';
-import { certificateOf } from './tls-acceptor.ts';
 
 /** The settings and resources that the connections of a server share. */
 export interface ConnectionParts {
@@ -68,8 +68,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   // One listener of the socket calls all: Node.js creates four objects for each listener.
   #whenGone: readonly (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
-  /** True if nothing has a time limit but the age. Then a check reads this object alone: idle connections are many. */
-  #isCalm = false;
+  /** False if the last check found no time limit but the age, and none was set since: then a check reads nothing else. */
+  #hasTimeLimits = true;
 
   constructor(socket: Socket, parts: ConnectionParts) {
     this.#socket = socket;
@@ -182,12 +182,12 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
 
   /** A call has a time limit from now on. */
   callTimed(): void {
-    this.#isCalm = false;
+    this.#hasTimeLimits = true;
   }
 
   /** Ends what has exceeded a time limit. Must be called periodically. */
   sweep(now: number): void {
-    if (this.#isCalm && now <= this.#retireAt) return;
+    if (!this.#hasTimeLimits && now <= this.#retireAt) return;
     const { prefaceMs, graceMs } = this.#parts.times;
     if (now > this.#destroyAt) this.destroy();
     else if (this.#http2.isClosed) return;
@@ -198,7 +198,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
       if (now > this.#retireAt) this.retire();
       const hasTimedCalls = sweepCalls(this.#http2.requests.streams.all(), this.#parts.times, now);
       const hasOutput = this.#sweepOutput(now);
-      this.#isCalm = !hasTimedCalls && !hasOutput && !this.isUrgent;
+      this.#hasTimeLimits = hasTimedCalls || hasOutput || this.isUrgent;
     }
   }
 
@@ -207,7 +207,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     this.#parts.serve(call);
   }
 
-  // Called by the HTTP/2 connection
+  // Called by the HTTP/2 connection and the wire
 
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined {
     return this.#parts.request(this, stream, head);
@@ -244,7 +244,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   outputWaits(): void {
-    this.#isCalm = false;
+    this.#hasTimeLimits = true;
   }
 
   outputTaken(): void {
@@ -266,7 +266,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
 
   #destroyIn(ms: number): void {
     this.#destroyAt = performance.now() + ms;
-    this.#isCalm = false;
+    this.#hasTimeLimits = true;
     this.#parts.closing(this);
   }
 

@@ -27,7 +27,7 @@ interface PendingWrite {
 
 /** Follows whether the kernel accepts the output of a wire. */
 export interface WireFollower {
-  /** Output waits, because the kernel has not accepted it yet. Called within `write`. */
+  /** Output waits for the kernel to accept it. Called within `write`; with TLS, for each write. */
   outputWaits(): void;
   /** The kernel has accepted all output. Not called within `write`. */
   outputTaken(): void;

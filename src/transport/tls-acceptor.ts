@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, TLSSocket } from 'node:tls';
-import type { PeerCertificate } from 'node:tls';
+import { createServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 /** The contents of the PEM files for TLS. */
 export interface AcceptorMaterial {
@@ -76,11 +76,4 @@ function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain:
   const chain = keepsChain ? constants.SSL_OP_NO_TICKET : 0;
   // HTTP/2 does not allow renegotiation (RFC 9113, section 9.2.1), which costs the server a handshake.
   return { ...context, secureOptions: constants.SSL_OP_NO_RENEGOTIATION | chain };
-}
-
-/** Returns the client's certificate; `undefined` without TLS, without a certificate, and if TLS has not verified it. */
-export function certificateOf(socket: Socket): PeerCertificate | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
-  return certificate.raw === undefined ? undefined : (certificate as PeerCertificate);
 }

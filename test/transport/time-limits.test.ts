@@ -7,7 +7,9 @@ import { suite, test } from 'node:test';
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { defaultTimes } from '../../src/transport/connection-times.ts';
 import type { ConnectionTimes } from '../../src/transport/connection-times.ts';
+import type { GrpcCall } from '../../src/transport/grpc-call.ts';
 import type { GrpcConnection } from '../../src/transport/grpc-connection.ts';
+import type { GrpcServer } from '../../src/transport/grpc-server.ts';
 import { echo, framed, openCall, startRig } from './rig.ts';
 import type { Rig } from './rig.ts';
 
@@ -23,7 +25,7 @@ const handlers = {
   },
 };
 
-interface Calm extends Disposable {
+interface Idle extends Disposable {
   readonly rig: Rig;
   readonly session: ClientHttp2Session;
   /** The connection in the server. */
@@ -33,10 +35,11 @@ interface Calm extends Disposable {
 }
 
 /** Connects a client whose connection has been checked and has nothing with a time limit. The test makes all checks. */
-async function connectCalm(
+async function connectIdle(
   times: Partial<ConnectionTimes> = {},
   prepare: (socket: Socket) => void = () => undefined,
-): Promise<Calm> {
+  extend: (server: GrpcServer) => void = () => undefined,
+): Promise<Idle> {
   let looks = 0;
   // The server itself checks once a second at most: by then, the test is over.
   const rig = await startRig(handlers, { times }, (socket) => {
@@ -48,6 +51,7 @@ async function connectCalm(
     });
     prepare(socket);
   });
+  extend(rig.server);
   const { promise, resolve } = Promise.withResolvers<GrpcConnection>();
   rig.server.guardWith({
     enter(connection, call) {
@@ -79,48 +83,69 @@ async function statusOf(call: ClientHttp2Stream): Promise<unknown> {
 
 suite('checks of a connection on which nothing had a time limit', () => {
   test('nothing since then: its socket is not looked at', async () => {
-    using calm = await connectCalm();
-    const before = calm.looks();
-    for (let checks = 0; checks < 10; checks += 1) calm.connection.sweep(performance.now() + checks * 1_000);
-    assert.equal(calm.looks(), before);
-    await answered(calm.session);
-    calm.connection.sweep(performance.now());
-    assert.ok(calm.looks() > before, 'a call has time limits');
+    using idle = await connectIdle();
+    const before = idle.looks();
+    for (let checks = 0; checks < 10; checks += 1) idle.connection.sweep(performance.now() + checks * 1_000);
+    assert.equal(idle.looks(), before);
+    await answered(idle.session);
+    const answeredAt = idle.looks();
+    idle.connection.sweep(performance.now());
+    assert.ok(idle.looks() > answeredAt, 'a call has time limits');
   });
 
   test('message that does not arrive: DEADLINE_EXCEEDED', async () => {
-    using calm = await connectCalm();
-    const call = openCall(calm.session, echo.chat.path);
+    using idle = await connectIdle();
+    const call = openCall(idle.session, echo.chat.path);
     call.write(framed('hello'));
     await once(call, 'data');
-    const incomplete = openCall(calm.session, echo.chat.path);
+    const incomplete = openCall(idle.session, echo.chat.path);
     incomplete.write(framed('hello').subarray(0, 6));
-    await answered(calm.session);
-    calm.connection.sweep(performance.now() + messageMs + 1);
+    await answered(idle.session);
+    idle.connection.sweep(performance.now() + messageMs + 1);
     assert.equal(await statusOf(incomplete), '4');
     call.close();
   });
 
   test('response that waits for the window: the stream is reset', async () => {
-    using calm = await connectCalm();
-    const call = openCall(calm.session, echo.unary.path);
+    using idle = await connectIdle();
+    const call = openCall(idle.session, echo.unary.path);
     call.pause();
     call.end(framed('large'));
     await once(call, 'response');
-    await answered(calm.session);
+    await answered(idle.session);
     const now = performance.now();
-    calm.connection.sweep(now);
-    calm.connection.sweep(now + stallMs + 1);
+    idle.connection.sweep(now);
+    idle.connection.sweep(now + stallMs + 1);
     call.resume();
     // Not `once`, which rejects at the error that the reset causes.
     await new Promise((resolve) => call.once('close', resolve));
     assert.equal(call.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 
+  test('status behind a response that waits for the window, of a call without time limits: the stream is reset', async () => {
+    const calls: GrpcCall[] = [];
+    using idle = await connectIdle({}, undefined, (server) =>
+      server.addStream('/test.Bytes/Chat', (call) => void calls.push(call)),
+    );
+    const stream = openCall(idle.session, '/test.Bytes/Chat');
+    stream.write(framed('x'));
+    await answered(idle.session);
+    idle.connection.sweep(performance.now());
+    const [call] = calls;
+    call?.send({ framed: framed(largeResponse) });
+    call?.end({ code: 0, message: '' });
+    const now = performance.now();
+    idle.connection.sweep(now);
+    idle.connection.sweep(now + stallMs + 1);
+    stream.resume();
+    await new Promise((resolve) => stream.once('close', resolve));
+    assert.equal(stream.rstCode, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
   test('output that the kernel does not take: the connection is closed', async () => {
     const held = Promise.withResolvers<void>();
     let accepts = true;
-    using calm = await connectCalm({}, (socket) => {
+    using idle = await connectIdle({}, (socket) => {
       const write = socket._write.bind(socket);
       socket._write = (chunk, encoding, callback) => {
         if (accepts) write(chunk, encoding, callback);
@@ -129,24 +154,24 @@ suite('checks of a connection on which nothing had a time limit', () => {
     });
     accepts = false;
     // A PING is answered without a call, which would have a time limit itself.
-    calm.session.ping(() => undefined);
+    idle.session.ping(() => undefined);
     await held.promise;
     const now = performance.now();
-    calm.connection.sweep(now);
-    calm.connection.sweep(now + 2 * stallMs + 1);
-    assert.equal(calm.connection.isGone, true);
+    idle.connection.sweep(now);
+    idle.connection.sweep(now + 2 * stallMs + 1);
+    assert.equal(idle.connection.isGone, true);
   });
 
   test('the connection is about to be closed: its time for that is limited', async () => {
-    using calm = await connectCalm();
-    calm.connection.closeForExcess();
-    calm.connection.sweep(performance.now() + 2_000);
-    assert.equal(calm.connection.socket.destroyed, true);
+    using idle = await connectIdle();
+    idle.connection.closeForExcess();
+    idle.connection.sweep(performance.now() + 2_000);
+    assert.equal(idle.connection.socket.destroyed, true);
   });
 
   test('the client has left, and the socket does not close: it is destroyed in time', async () => {
-    using calm = await connectCalm();
-    const { connection } = calm;
+    using idle = await connectIdle();
+    const { connection } = idle;
     const { socket } = connection;
     // As with TLS: Node.js ends the socket itself, and the client may not answer that.
     socket.allowHalfOpen = false;
@@ -165,8 +190,8 @@ suite('checks of a connection on which nothing had a time limit', () => {
   ] as const)
     test(`${what} its maximum age: ${retires ? 'the client is asked to leave' : 'it stays'}`, async () => {
       const maxAgeMs = 100_000;
-      using calm = await connectCalm({ maxAgeMs, graceMs: maxAgeMs });
-      calm.connection.sweep(performance.now() + age * maxAgeMs);
-      assert.equal(calm.connection.isRetiring, retires);
+      using idle = await connectIdle({ maxAgeMs, graceMs: maxAgeMs });
+      idle.connection.sweep(performance.now() + age * maxAgeMs);
+      assert.equal(idle.connection.isRetiring, retires);
     });
 });
