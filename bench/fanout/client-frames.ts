@@ -1,10 +1,10 @@
 import {
+  clientPreface,
   defaultWindow,
+  encodeFrame,
   flag,
-  frameHeaderLength,
   frameType,
   setting,
-  writeFrameHeader,
   writeUint32,
 } from '../../src/http2/frame.ts';
 import { encodeIndexed, encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
@@ -20,9 +20,6 @@ export interface RequestTarget {
   /** The flow-control window of the connection and of the stream, in bytes. */
   readonly window: number;
 }
-
-/** The first bytes of every client (RFC 9113, section 3.4). */
-export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /**
  * Returns the first bytes of a connection: the preface, SETTINGS, the window of the connection, and the HEADERS of a gRPC
@@ -40,31 +37,18 @@ export function encodeOpening({ scheme, authority, path, window }: RequestTarget
   ]);
   const settings = [settingEntry(setting.enablePush, 0), settingEntry(setting.initialWindowSize, window)];
   return Buffer.concat([
-    preface,
-    frame(frameType.settings, 0, 0, Buffer.concat(settings)),
+    clientPreface,
+    encodeFrame(frameType.settings, 0, 0, Buffer.concat(settings)),
     ...(window > defaultWindow ? [windowUpdate(0, window - defaultWindow)] : []),
-    frame(frameType.headers, flag.endHeaders, streamId, block),
+    encodeFrame(frameType.headers, flag.endHeaders, streamId, block),
   ]);
-}
-
-/** Encodes a frame. */
-export function frame(
-  type: number,
-  flags: number,
-  id: number,
-  payload: Uint8Array = new Uint8Array(),
-): Buffer {
-  const bytes = Buffer.allocUnsafe(frameHeaderLength + payload.length);
-  writeFrameHeader(bytes, 0, payload.length, type, flags, id);
-  bytes.set(payload, frameHeaderLength);
-  return bytes;
 }
 
 /** Encodes WINDOW_UPDATE. Stream 0 is the connection (RFC 9113, section 6.9). */
 export function windowUpdate(id: number, by: number): Buffer {
   const payload = Buffer.allocUnsafe(4);
   writeUint32(payload, 0, by);
-  return frame(frameType.windowUpdate, 0, id, payload);
+  return encodeFrame(frameType.windowUpdate, 0, id, payload);
 }
 
 /** Encodes an entry of SETTINGS (RFC 9113, section 6.5.1). */

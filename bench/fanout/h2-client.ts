@@ -1,12 +1,20 @@
 import { ClientSettings } from '../../src/http2/client-settings.ts';
-import { byteAt, flag, frameType, readUint32, setting } from '../../src/http2/frame.ts';
+import {
+  byteAt,
+  clientPreface,
+  encodeFrame,
+  flag,
+  frameType,
+  readUint32,
+  setting,
+} from '../../src/http2/frame.ts';
 import { FrameReader } from '../../src/http2/frame-reader.ts';
 import type { FrameSink } from '../../src/http2/frame-reader.ts';
 import { HeaderBlocks } from '../../src/http2/header-blocks.ts';
 import { HpackDecoder } from '../../src/http2/hpack/decoder.ts';
 import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
-import { frame, preface, settingEntry, streamId, windowUpdate } from './client-frames.ts';
+import { settingEntry, streamId, windowUpdate } from './client-frames.ts';
 import type { Request } from './messages.ts';
 import { RequestBody } from './request-body.ts';
 
@@ -63,7 +71,7 @@ export class H2Client implements FrameSink {
     this.#events = events;
     this.#body = new RequestBody(socket, this.#serverSettings);
     // The reader is the one of the server, and expects a preface first. The preface of a server is only SETTINGS.
-    this.#reader.read(preface, 0, preface.length);
+    this.#reader.read(clientPreface, 0, clientPreface.length);
   }
 
   /** Writes the opening and a message in one write. Call this first, once the socket is connected. */
@@ -101,7 +109,7 @@ export class H2Client implements FrameSink {
     if (this.#isEnded) return Promise.reject(new Error('the client has ended'));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#unacknowledged.push({ resolve, reject });
-    this.#socket.write(frame(frameType.settings, 0, 0, settingEntry(setting.initialWindowSize, bytes)));
+    this.#socket.write(encodeFrame(frameType.settings, 0, 0, settingEntry(setting.initialWindowSize, bytes)));
     return promise;
   }
 
@@ -162,7 +170,7 @@ export class H2Client implements FrameSink {
         break;
       case frameType.ping:
         if ((flags & flag.ack) === 0)
-          this.#socket.write(frame(frameType.ping, flag.ack, 0, source.subarray(from, to)));
+          this.#socket.write(encodeFrame(frameType.ping, flag.ack, 0, source.subarray(from, to)));
         break;
       case frameType.rstStream:
         this.end(`stream reset with code ${readUint32(source, from)}`);
@@ -207,7 +215,7 @@ export class H2Client implements FrameSink {
     const isFirst = !settings.seen;
     if (!settings.check(flags, id, to - from)) return this.#unacknowledged.shift()?.resolve();
     this.#body.widen(streamId, settings.apply(source, from, to).by);
-    this.#socket.write(frame(frameType.settings, flag.ack, 0));
+    this.#socket.write(encodeFrame(frameType.settings, flag.ack, 0));
     if (isFirst) this.#events.accepted();
   }
 

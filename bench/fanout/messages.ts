@@ -185,7 +185,7 @@ class Fields {
     this.end = from;
   }
 
-  /** Goes to the next field. Returns false if there is none. */
+  /** Reads the tag and the length of the field after this one. Returns false if this is the last one. */
   next(): boolean {
     if (this.end >= this.#to) return false;
     this.start = this.end;

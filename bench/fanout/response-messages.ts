@@ -9,7 +9,10 @@ const spare: Buffer[] = [];
 /** Receives a message in `source[from, to)`. The bytes are valid only during the call. */
 export type OnMessage = (source: Buffer, from: number, to: number) => void;
 
-/** Splits the body of a response into messages. A message within one part is not copied. */
+/**
+ * Splits the body of a response into messages. A message within one part is not copied. Unlike the `MessageReader` of the
+ * server, it trusts the announced length and keeps buffers of any length, so that a message of 128 KB is copied once.
+ */
 export class ResponseMessages {
   readonly #onMessage: OnMessage;
   /** The header of an incomplete message. */

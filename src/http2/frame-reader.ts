@@ -1,4 +1,12 @@
-import { defaultMaxFrameSize, flag, frameHeaderLength, frameType, readStreamId, byteAt } from './frame.ts';
+import {
+  byteAt,
+  clientPreface,
+  defaultMaxFrameSize,
+  flag,
+  frameHeaderLength,
+  frameType,
+  readStreamId,
+} from './frame.ts';
 
 /** Receives the frames of a client. Buffers are valid only during the call. */
 export interface FrameSink {
@@ -16,8 +24,6 @@ export interface FrameSink {
   frame(type: number, flags: number, streamId: number, source: Buffer, from: number, to: number): boolean;
 }
 
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-
 /**
  * Splits the bytes of a connection into frames, without copying them. Only a frame that continues in the next read is
  * copied, unless it is DATA.
@@ -25,7 +31,7 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 export class FrameReader {
   readonly #sink: FrameSink;
   /** Bytes of the preface that have not arrived. */
-  #prefaceLeft = preface.length;
+  #prefaceLeft = clientPreface.length;
   /** The beginning of an incomplete frame, with its header. */
   #held: Buffer | undefined;
   #heldLength = 0;
@@ -59,9 +65,9 @@ export class FrameReader {
   }
 
   #readPreface(source: Buffer, from: number, to: number): number {
-    const done = preface.length - this.#prefaceLeft;
+    const done = clientPreface.length - this.#prefaceLeft;
     const end = Math.min(to, from + this.#prefaceLeft);
-    if (source.compare(preface, done, done + end - from, from, end) !== 0) {
+    if (source.compare(clientPreface, done, done + end - from, from, end) !== 0) {
       this.stop();
       this.#sink.notHttp2();
       return to;

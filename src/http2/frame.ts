@@ -45,6 +45,9 @@ export const setting = {
   maxHeaderListSize: 0x6,
 } as const;
 
+/** The first bytes of a client (RFC 9113, section 3.4). */
+export const clientPreface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
 /** Bytes of a frame header (RFC 9113, section 4.1). */
 export const frameHeaderLength = 9;
 /** Default of SETTINGS_MAX_FRAME_SIZE: the largest payload that a peer accepts. */
@@ -69,6 +72,19 @@ export function writeFrameHeader(
   target[at + 3] = type;
   target[at + 4] = flags;
   writeUint32(target, at + 5, streamId);
+}
+
+/** Returns the bytes of a frame. The server writes its frames into a shared buffer instead. */
+export function encodeFrame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array = new Uint8Array(),
+): Buffer {
+  const bytes = Buffer.allocUnsafe(frameHeaderLength + payload.length);
+  writeFrameHeader(bytes, 0, payload.length, type, flags, streamId);
+  bytes.set(payload, frameHeaderLength);
+  return bytes;
 }
 
 /** Writes an unsigned 32-bit integer in network byte order at `at`. */

@@ -1,4 +1,4 @@
-import { flag, frameHeaderLength, frameType, writeFrameHeader } from '../../http2/frame.ts';
+import { clientPreface, encodeFrame, flag, frameType } from '../../http2/frame.ts';
 import type { Protocol } from '../../xds/index.ts';
 import { concat, field, stringField } from '../../xds/wire/write.ts';
 
@@ -18,7 +18,6 @@ const headerBlocks: Readonly<Record<Protocol, Buffer>> = {
     'hex',
   ),
 };
-const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** ENABLE_PUSH 0 and INITIAL_WINDOW_SIZE 256 MiB. */
 const settings = Buffer.from('000200000000000410000000', 'hex');
 const windowUpdate = Buffer.from('0fff0001', 'hex');
@@ -52,12 +51,12 @@ export class ScriptedProxy {
   /** Returns the preface and the first request. */
   subscribe(id: string): Uint8Array {
     return concat([
-      preface,
-      frame(frameType.settings, 0, 0, settings),
-      frame(frameType.windowUpdate, 0, 0, windowUpdate),
-      frame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
+      clientPreface,
+      encodeFrame(frameType.settings, 0, 0, settings),
+      encodeFrame(frameType.windowUpdate, 0, 0, windowUpdate),
+      encodeFrame(frameType.headers, flag.endHeaders, 1, headerBlocks[this.#protocol]),
       message(this.#request(id)),
-      frame(frameType.settings, flag.ack, 0, new Uint8Array()),
+      encodeFrame(frameType.settings, flag.ack, 0),
     ]);
   }
 
@@ -67,7 +66,7 @@ export class ScriptedProxy {
     const parts: Uint8Array[] = [];
     for (let streamId = 3; streamId < 3 + 2 * streams; streamId += 2)
       parts.push(
-        frame(frameType.headers, flag.endHeaders, streamId, headerBlocks[this.#protocol]),
+        encodeFrame(frameType.headers, flag.endHeaders, streamId, headerBlocks[this.#protocol]),
         message(body, streamId, flag.endStream),
       );
     return concat(parts);
@@ -100,16 +99,9 @@ export class ScriptedProxy {
   }
 }
 
-function frame(type: number, flags: number, streamId: number, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(frameHeaderLength + payload.length);
-  writeFrameHeader(bytes, 0, payload.length, type, flags, streamId);
-  bytes.set(payload, frameHeaderLength);
-  return bytes;
-}
-
 /** Returns the DATA frame of a gRPC message. */
 function message(body: Uint8Array, streamId = 1, flags = 0): Uint8Array {
   const header = Buffer.alloc(5);
   header.writeUInt32BE(body.length, 1);
-  return frame(frameType.data, flags, streamId, concat([header, body]));
+  return encodeFrame(frameType.data, flags, streamId, concat([header, body]));
 }
