@@ -6,7 +6,7 @@ export interface AckCounter {
   /** A change is about to be sent. */
   publishing(): void;
   /** Sets the callback, in place of an earlier one. It is called at most once for each change. */
-  whenAcked(callback: () => void): void;
+  readonly whenAcked: (callback: () => void) => void;
 }
 
 /**
@@ -52,7 +52,7 @@ export function createAckCounter(): AckCounter {
     publishing() {
       isNew = true;
     },
-    whenAcked(next) {
+    whenAcked: (next) => {
       callback = next;
     },
   };

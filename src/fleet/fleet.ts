@@ -30,7 +30,7 @@ export interface Fleet {
    * Calls back when the proxies seem to have acknowledged a change, so that a look is worthwhile. It may not call back if a
    * proxy rejects the change, does not answer or disconnects. Absent if workers serve the proxies.
    */
-  whenAcked?(callback: () => void): void;
+  readonly whenAcked?: ((callback: () => void) => void) | undefined;
 }
 
 /** Returns the fleet of a server that serves its proxies in this process. */
@@ -39,8 +39,12 @@ export function localFleet(
   history: ServedHistory,
   acks?: Pick<AckCounter, 'whenAcked'>,
 ): Fleet {
-  const fleet = { history, release: tracker.release, look: (mesh?: string) => localLook(tracker, mesh) };
-  return acks === undefined ? fleet : { ...fleet, whenAcked: (callback) => acks.whenAcked(callback) };
+  return {
+    history,
+    release: tracker.release,
+    look: (mesh) => localLook(tracker, mesh),
+    ...(acks && { whenAcked: acks.whenAcked }),
+  };
 }
 
 /** Returns the proxies of this process: of a mesh, or of all meshes. */
