@@ -13,6 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { serverFlags } from '../src/frontend/tune-heap.ts';
 import { slimModules } from './slim-modules.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -64,7 +65,10 @@ async function copyLibraries(lib: string): Promise<void> {
   if (path !== undefined) await copyFile(path, join(lib, basename(path)));
 }
 
-/** A shell script that finds its folder, also through symbolic links, and starts the command. */
+/**
+ * A shell script that finds its folder, also through symbolic links, and starts the command; a server with its flags of
+ * Node.js, other commands without, because they take longer to start with them.
+ */
 function launcher(file: string): string {
   return `#!/bin/sh
 self=$0
@@ -78,7 +82,9 @@ done
 lib=$(cd "\${self%/*}/../lib" && pwd) || exit 1
 LD_LIBRARY_PATH="\${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$lib"
 export LD_LIBRARY_PATH
-exec "$lib/node" "$lib/${file}" "$@"
+flags=
+case $1 in serve) flags='${serverFlags.join(' ')}' ;; esac
+exec "$lib/node" $flags "$lib/${file}" "$@"
 `;
 }
 

@@ -1,6 +1,16 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
+ * Flags of Node.js for a server, in MiB. V8 reads them only when a process starts, so the image, the executable and
+ * `npm start` have them on their command lines. A server that starts without them does the same at a higher cost.
+ *
+ * The warm-up leaves some tens of MB. Without the second flag, V8 collects the whole heap again and again while the
+ * first thousands of proxies connect. Without the first, it shrinks the space of young objects of an idle server to
+ * 1 MB, and `tuneHeap` does not let it grow. Measured in docs/adr/0030-own-transport.md.
+ */
+export const serverFlags: readonly string[] = ['--min-semi-space-size=8', '--initial-old-space-size=80'];
+
+/**
  * Configures V8 for a process that receives many bytes and keeps few of them. Call it once the program is loaded.
  *
  * Each request arrives in a buffer outside of the heap, 61 KB for an Envoy that repeats its node. By default V8

@@ -103,7 +103,7 @@ suite('rehearsed changes', () => {
       group: mesh,
       rehearseChanges,
     });
-    assert.deepEqual(done, { connections: 300, acks: 300 * 61, ended: 300 * 2 });
+    assert.deepEqual(done, { connections: 450, acks: 450 * 61, ended: 450 * 2 });
   });
 
   test('the certificates are those that the script makes', async () => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
+import { serverFlags } from '../../src/frontend/tune-heap.ts';
 import { startChild } from './child.ts';
 import type { Exit } from './child.ts';
 import { freePort } from './free-port.ts';
@@ -15,7 +16,7 @@ export interface MeshtrustOptions {
   readonly adminPort?: number;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
-  /** Arguments of Node.js itself. */
+  /** Further arguments of Node.js itself. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Whether to wait for `/readyz`; true by default. */
@@ -25,7 +26,7 @@ export interface MeshtrustOptions {
 /** One line of the program's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The program as a user runs it, in a separate process. */
+/** The program as `npm start` and the image run it, in a separate process. */
 export interface Meshtrust extends AsyncDisposable {
   readonly pid: number;
   readonly xdsPort: number;
@@ -52,6 +53,7 @@ export async function startMeshtrust(options: MeshtrustOptions): Promise<Meshtru
   const child = await startChild(
     process.execPath,
     [
+      ...serverFlags,
       ...(options.nodeArgs ?? []),
       entry,
       'serve',

@@ -39,7 +39,7 @@ const parts: readonly ((accept: Parameters<typeof wiresInMemory>[0]) => Wires | 
   wiresInMemory,
   wiresOverLoopback,
 ];
-const roundsInPart = 10;
+const roundsInPart = 15;
 const connectionsInRound = 10;
 const changesInRound = 60;
 /** Number of streams that each client opens and ends at the end of its round. */

@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
+import { serverFlags } from '../../../src/frontend/tune-heap.ts';
 import { startChild } from '../../kit/child.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
@@ -127,6 +128,7 @@ test('container start: the user of the program is not root', () => {
   assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
   assert.deepEqual(JSON.parse(valuesOf('ENTRYPOINT')[0] ?? ''), [
     '/usr/local/bin/node',
+    ...serverFlags,
     '/app/bin/meshtrust.js',
   ]);
 });

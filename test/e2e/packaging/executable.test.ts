@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { serverFlags } from '../../../src/frontend/tune-heap.ts';
 import { findKubernetes } from '../../kit/kubernetes.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { copyCheckout } from './pack-package.ts';
@@ -60,6 +61,20 @@ test('serve --kubernetes: loads client-node, which is there without its generate
   assert.match(stderr, /\/nonexistent\/kubeconfig/);
   const gen = join(bin, '../lib/node_modules/@kubernetes/client-node/dist/gen');
   assert.ok((await readdir(gen, { recursive: true })).length < 10);
+});
+
+test('flags of Node.js: a server has them, other commands have none', async () => {
+  const printing = `--import=data:text/javascript,process.stderr.write(JSON.stringify(process.execArgv)+'\\n')`;
+  const flagsOf = async (args: readonly string[]): Promise<unknown> => {
+    const env = { PATH: tools, HOME: dir.path, NODE_OPTIONS: printing };
+    const ended = run(join(bin, 'meshtrust'), args, { env });
+    // Without arguments, it prints its help and fails.
+    const { stderr } = await ended.catch((error: unknown) => error as { readonly stderr: string });
+    return JSON.parse(stderr.split('\n')[0] ?? '');
+  };
+  assert.deepEqual(await flagsOf(['serve', '--help']), serverFlags);
+  assert.deepEqual(await flagsOf(['--help']), []);
+  assert.deepEqual(await flagsOf([]), []);
 });
 
 test('licences that are Markdown: are kept', async () => {

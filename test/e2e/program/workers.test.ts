@@ -4,6 +4,7 @@ import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { MeshDetail, MeshList } from '../../../src/api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
+import { serverFlags } from '../../../src/frontend/tune-heap.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { startForwarder } from '../../kit/forwarder.ts';
@@ -406,6 +407,18 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
     for (const { stream } of both) assert.equal((await stream.ended).code, status.UNAVAILABLE);
     assert.deepEqual(workers.filter(lives), []);
+  });
+
+  test('flags of Node.js: the workers have those of the parent', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const workers = await workersOf(server);
+    assert.equal(workers.length, 2);
+    for (const pid of workers) {
+      const [, ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+      assert.deepEqual(args.slice(0, serverFlags.length), serverFlags);
+    }
   });
 
   test('parent dies: the workers end, since they would get no updates', async () => {

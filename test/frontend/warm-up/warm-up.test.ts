@@ -28,7 +28,7 @@ function optionsOf(isBusy: () => boolean): WarmUpOptions & { readonly servers: r
 suite('warm-up', () => {
   test('no other work: all connections acknowledge 61 responses, end ten more streams and are closed', async () => {
     const options = optionsOf(() => false);
-    assert.deepEqual(await warmUp(options), { connections: 300, acks: 300 * 61, ended: 300 * 2 });
+    assert.deepEqual(await warmUp(options), { connections: 450, acks: 450 * 61, ended: 450 * 2 });
     assert.equal(options.servers.length, 3);
     // Destroyed sockets close in a later turn.
     while (options.servers.some((server) => server.connections > 0)) await setImmediate();
