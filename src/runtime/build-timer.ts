@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
-const pace = { first: 2, burst: 50 };
+const pace = { first: 1, burst: 50 };
 /** The longest sleep, so that a change of the wall clock is noticed. */
 const longestSleep = 3_600_000;
 
