@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * Flags of Node.js for a server, in MiB. V8 reads them only when a process starts, so the image, the executable and
- * `npm start` have them on their command lines. A server that starts without them does the same at a higher cost.
+ * `npm start` have them on their command lines. A server without them works, but needs more CPU.
  *
  * The warm-up leaves some tens of MB. Without the second flag, V8 collects the whole heap again and again while the
  * first thousands of proxies connect. Without the first, it shrinks the space of young objects of an idle server to

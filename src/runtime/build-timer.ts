@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
+/**
+ * The first change of a burst is built after at most `first` milliseconds, since Node.js may call a timer of 1 ms in the
+ * next turn; the later ones at most every `burst`.
+ */
 const pace = { first: 1, burst: 50 };
 /** The longest sleep, so that a change of the wall clock is noticed. */
 const longestSleep = 3_600_000;

@@ -75,6 +75,13 @@ test('flags of a server: the young generation is collected a quarter as often or
   assert.ok(flagged.young <= plain.young / 4, `${flagged.young} with them, ${plain.young} without`);
 });
 
+test('size of the old generation alone: makes the difference between some collections of the whole heap and none', async () => {
+  const [young] = serverFlags.filter((flag) => flag.includes('semi-space'));
+  const [one, both] = [await collections(false, [young ?? '']), await collections(false, serverFlags)];
+  assert.ok(one.whole > 0, 'the flag is worth something');
+  assert.equal(both.whole, 0);
+});
+
 test('npm start: has the flags of a server', async () => {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   const { scripts } = JSON.parse(text) as { readonly scripts: Readonly<Record<string, string>> };
