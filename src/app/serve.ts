@@ -78,6 +78,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     caMetrics: options.caMetrics,
     workers: pool && (() => pool.collect()),
     proxies: () => proxyStatesOf(front),
+    now: systemClock.wall,
   });
   onReviewed(metrics.tokenReviewed);
   const live = cleanup.use(

@@ -74,7 +74,7 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
   const tracker = createFleetTracker({ now, history });
   const convergence = createConvergence();
   const registry = new Registry();
-  const metrics = createXdsMetrics({ registry, convergence, isListed: () => true, now });
+  const metrics = createXdsMetrics({ registry, convergence, now });
   const log = createLogger({ format: 'json', level: 'info', stream: nowhere() });
   const eventLog = createEventLog({ log, proxies: tracker.count, schedule: () => undefined });
   const changes = rehearseChanges({

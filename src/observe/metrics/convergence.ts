@@ -7,6 +7,8 @@ import { SmallMap } from '../../xds/small/small-map.ts';
 export interface Convergence {
   /** A new state is served since `servedAt`. The first cause of the change arrived at `since`. */
   served(states: ServedMeshes, since: number, servedAt: number): void;
+  /** Returns whether a mesh has a listed MeshTrust. */
+  isListed(mesh: string): boolean;
   /** Returns the ms from publishing a change to sending it on the stream; `undefined` if the response has no change. */
   sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
   quoted(stream: StreamInfo, quote: Quoted): void;
@@ -51,6 +53,7 @@ export function createConvergence(): Convergence {
       }
       known = states;
     },
+    isListed: (mesh) => known.has(mesh),
     sent(stream, resources, now) {
       const names = held.get(stream);
       if (names === undefined || stream.group === undefined) return undefined;

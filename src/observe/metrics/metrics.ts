@@ -131,9 +131,8 @@ export function createMetrics({
     registers,
   });
   const convergence = createConvergence();
-  const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
-  if (proxies !== undefined) registerProxies(registry, proxies, isListed);
+  if (proxies !== undefined) registerProxies(registry, proxies, convergence.isListed);
   let rotations = (): Promise<readonly RotationSample[]> => Promise.resolve([]);
   registerRotations(registry, () => rotations());
   const status = createStatusMetrics(registry);
@@ -181,7 +180,7 @@ export function createMetrics({
     tokenReviewed: createTokenMetrics(registry),
     observer:
       workers === undefined
-        ? { ...createXdsMetrics({ registry, convergence, isListed, now }), ...countDenied(xdsAuthFailed) }
+        ? { ...createXdsMetrics({ registry, convergence, now }), ...countDenied(xdsAuthFailed) }
         : {},
   };
 }

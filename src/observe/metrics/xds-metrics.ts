@@ -31,8 +31,6 @@ export function classifyRefusal(message: string): RefusalClass {
 export interface XdsMetricsOptions {
   readonly registry: Registry;
   readonly convergence: Convergence;
-  /** Returns whether a mesh has its own label: proxies can name any mesh, and must not be able to add labels. */
-  readonly isListed: (mesh: string) => boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -43,7 +41,7 @@ const sizeBuckets = [1, 4, 16, 64, 256, 1024, 4096, 32_768].map((kib) => kib * 1
 const knownTypes: ReadonlySet<string> = new Set(Object.values(typeUrls));
 
 /** Registers the metrics of streams and returns the observer that updates them. */
-export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMetricsOptions): XdsObserver {
+export function createXdsMetrics({ registry, convergence, now }: XdsMetricsOptions): XdsObserver {
   const registers = [registry];
   // Set at each scrape: prom-client makes several objects for each change of a gauge.
   const openStreams = new Map<string, { delta: number; sotw: number }>();
@@ -122,8 +120,9 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     buckets: convergenceBuckets,
     registry,
   });
+  // Proxies can name any mesh, and must not be able to add labels.
   const meshLabel = (mesh: string | undefined): string =>
-    mesh !== undefined && isListed(mesh) ? mesh : unlisted;
+    mesh !== undefined && convergence.isListed(mesh) ? mesh : unlisted;
 
   const trouble = createTroubleMetrics(registry);
 

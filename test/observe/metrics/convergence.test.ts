@@ -51,6 +51,14 @@ suite('convergence', () => {
     assert.equal(ack(40), 40);
   });
 
+  test('mesh: is listed from the state that has it until a state without it', () => {
+    const { convergence } = setup();
+    assert.equal(convergence.isListed('default'), true);
+    assert.equal(convergence.isListed('other'), false);
+    convergence.served(new Map(), 0, 0);
+    assert.equal(convergence.isListed('default'), false);
+  });
+
   test('change: counts once for each stream', () => {
     const { ack, deliver } = setup();
     ack(5);
