@@ -191,6 +191,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'frontend/warm-up': [
     'fleet',
     'http2',
+    'net',
     'observe/log',
     'observe/metrics',
     'runtime',

@@ -11,7 +11,7 @@ import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
 import { defaultClientLimits, transportDefaults } from '../xds/index.ts';
 import type { TransportOptions } from '../xds/index.ts';
 import { timerMs } from '../xds/timers/timers.ts';
-import { warmUp } from './warm-up/warm-up.ts';
+import { probesOfWarmUp, warmUp } from './warm-up/warm-up.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
@@ -38,7 +38,9 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
     },
     async warmUp(warmUpOptions) {
       try {
-        await warmUp({ ...warmUpOptions, createServer: () => new GrpcServer(serverOptions) });
+        const createServer = (): GrpcServer =>
+          new GrpcServer({ ...serverOptions, keepAlive: probesOfWarmUp });
+        await warmUp({ ...warmUpOptions, createServer });
       } catch (error) {
         // Nothing depends on the warm-up.
         settings.log.debug(

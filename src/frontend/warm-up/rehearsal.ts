@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { Counter, Registry } from 'prom-client';
+import { createAckCounter } from '../../fleet/count-acks.ts';
 import { localFleet, localLook } from '../../fleet/fleet.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { countAcks } from '../../fleet/rollout.ts';
@@ -72,6 +73,7 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
   // The real clock: V8 compiles other code for 0 than for the times of real proxies.
   const now = systemClock.wall;
   const tracker = createFleetTracker({ now, history });
+  const counter = createAckCounter();
   const convergence = createConvergence();
   const registry = new Registry();
   const metrics = createXdsMetrics({ registry, convergence, now });
@@ -79,13 +81,14 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
   const eventLog = createEventLog({ log, proxies: tracker.count, schedule: () => undefined });
   const changes = rehearseChanges({
     mesh,
-    fleet: localFleet(tracker, history),
+    fleet: localFleet(tracker, history, counter),
     proxies: tracker.count,
     log,
     eventLog,
     publish(states, since) {
       convergence.served(states, since, now());
       history.published(states, since, now());
+      counter.publishing();
       publish(states);
     },
   });
@@ -108,7 +111,7 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
 
   return {
     store,
-    observer: combineObservers([tracker.observer, metrics, eventLog.observer, watcher]),
+    observer: combineObservers([tracker.observer, metrics, eventLog.observer, counter.observer, watcher]),
     subscription: { typeUrl: typeUrls.secret, name: changes.secretName },
     publish: () => changes.next(),
     unacknowledged: () => responses,

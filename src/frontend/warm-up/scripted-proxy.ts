@@ -21,6 +21,8 @@ const headerBlocks: Readonly<Record<Protocol, Buffer>> = {
 /** ENABLE_PUSH 0 and INITIAL_WINDOW_SIZE 256 MiB. */
 const settings = Buffer.from('000200000000000410000000', 'hex');
 const windowUpdate = Buffer.from('0fff0001', 'hex');
+/** The payload of the PINGs with which the server probes connections. */
+const probePayload = Buffer.from('0000000000000001', 'hex');
 const fields = {
   delta: { node: 1, type: 2, names: 3, nonce: 6 },
   sotw: { node: 2, type: 4, names: 3, nonce: 5 },
@@ -81,6 +83,11 @@ export class ScriptedProxy {
       stringField(numbers.type, typeUrl),
       stringField(numbers.names, name),
     ]);
+  }
+
+  /** Returns the answer to a probe of the server. */
+  answerProbe(): Uint8Array {
+    return encodeFrame(frameType.ping, flag.ack, 0, probePayload);
   }
 
   /** Returns the ACK of a response. */

@@ -3,10 +3,13 @@ import type { GrpcServer } from '../../transport/grpc-server.ts';
 import type { SnapshotStore, XdsObserver, XdsServer } from '../../xds/index.ts';
 import { encodedChanges } from './encoded-changes.ts';
 import { createRehearsal } from './rehearsal.ts';
+import { optimize } from './optimize.ts';
+import type { Optimization } from './optimize.ts';
+import { serveProbe } from './probe-request.ts';
 import type { RehearseChanges, Rehearsal } from './rehearsal.ts';
 import { ScriptedProxy } from './scripted-proxy.ts';
 import { wiresInMemory, wiresOverLoopback } from './wires.ts';
-import type { Wire, Wires } from './wires.ts';
+import type { Wire } from './wires.ts';
 
 export interface WarmUpOptions {
   /** Creates a server without a listener, which is used for nothing else and shut down at the end. */
@@ -29,19 +32,20 @@ export interface WarmUpResult {
   readonly ended: number;
 }
 
+/** The keepalive times of a server for a warm-up, which probes most of its connections before they are closed. */
+export const probesOfWarmUp = { intervalMs: 40, timeoutMs: 60_000 };
+
 /**
- * The parts of a warm-up, each with a server of its own: code that V8 compiles while it has seen only one of the
- * objects is discarded when it meets another. The last part has sockets, whose code the parts in memory do not use.
- * Measurements are in docs/adr/0030-own-transport.md.
+ * The number of parts of a warm-up. Each has a server of its own: code that V8 compiles while it has seen only one of the
+ * objects is discarded when it meets another. The measurements for this and the other numbers are in
+ * docs/adr/0030-own-transport.md.
  */
-const parts: readonly ((accept: Parameters<typeof wiresInMemory>[0]) => Wires | Promise<Wires>)[] = [
-  wiresInMemory,
-  wiresInMemory,
-  wiresOverLoopback,
-];
+const parts = 3;
 const roundsInPart = 15;
-const connectionsInRound = 10;
-const changesInRound = 60;
+const connectionsInRound = 40;
+const changesInRound = 15;
+/** Every third round has sockets. The others are in memory, which costs less CPU, but does not use `node:net`. */
+const socketsEvery = 3;
 /** Number of streams that each client opens and ends at the end of its round. */
 const streamsAtEnd = 2;
 /** Every fourth round has clients of the state-of-the-world protocol. */
@@ -56,32 +60,47 @@ const mostTurns = 200;
  */
 export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
   let [connections, acks, ended] = [0, 0, 0];
-  for (const connectTo of parts) {
-    if (options.isBusy()) break;
-    const done = await warmUpPart(options, connectTo);
-    connections += done.connections;
-    acks += done.acks;
-    ended += done.ended;
+  let after: Optimization = 'usual';
+  optimize('soon');
+  try {
+    for (let part = 1; part <= parts; part += 1) {
+      if (options.isBusy()) break;
+      // By now, V8 has optimized what each push runs. The rest is not worth it, except on a server under steady load:
+      // V8 would be busy with it during the first thousands of connections, pushes and calls.
+      if (part === parts) optimize((after = 'late'));
+      const done = await warmUpPart(options);
+      connections += done.connections;
+      acks += done.acks;
+      ended += done.ended;
+    }
+  } finally {
+    optimize(after);
   }
   return { connections, acks, ended };
 }
 
-async function warmUpPart(
-  { createServer, addServices, isBusy, group, rehearseChanges = encodedChanges }: WarmUpOptions,
-  connectTo: (typeof parts)[number],
-): Promise<WarmUpResult> {
+async function warmUpPart({
+  createServer,
+  addServices,
+  isBusy,
+  group,
+  rehearseChanges = encodedChanges,
+}: WarmUpOptions): Promise<WarmUpResult> {
   const server = createServer();
   const rehearsal = createRehearsal(group, rehearseChanges);
   let connections = 0;
   let xds: XdsServer | undefined;
-  using wires = await connectTo((socket) => server.attach(socket));
+  using inMemory = wiresInMemory((socket) => server.attach(socket));
+  using overLoopback = await wiresOverLoopback((socket) => server.attach(socket));
   try {
     xds = addServices(server, rehearsal.store, rehearsal.observer);
+    await serveProbe();
     rehearsal.publish();
     for (let round = 1; round <= roundsInPart && !isBusy(); round += 1) {
       const proxy = new ScriptedProxy(round % sotwEvery === 0 ? 'sotw' : 'delta', rehearsal.subscription);
+      const wires = round % socketsEvery === 0 ? overLoopback : inMemory;
       const open: Wire[] = [];
-      while (open.length < connectionsInRound) {
+      while (open.length < connectionsInRound && !isBusy()) {
         const wire = await wires.connect();
         open.push(wire);
         connections += 1;
@@ -91,10 +110,12 @@ async function warmUpPart(
       for (let change = 0; change < changesInRound && !isBusy(); change += 1) {
         rehearsal.publish();
         await settle(rehearsal, proxy, open);
+        if (round === 1 && change === 0) for (const wire of open) wire.send(proxy.answerProbe());
       }
       await openAndEnd(rehearsal, proxy, open);
       for (const wire of open) wire.close();
-      await nextTurn();
+      // Otherwise clients of this round would get changes of the next one, which may have the other protocol.
+      await turnsUntil(() => server.connections === 0);
     }
   } finally {
     await xds?.drain(0);

@@ -79,7 +79,8 @@ export async function wiresOverLoopback(accept: (socket: Socket) => void): Promi
     async connect() {
       const { promise, resolve, reject } = Promise.withResolvers<Socket>();
       arrived = resolve;
-      const client = connect({ port, host: '127.0.0.1', timeout: connectMs });
+      // Without noDelay, streams that a client opens right after an ACK would reach the server with its end only.
+      const client = connect({ port, host: '127.0.0.1', timeout: connectMs, noDelay: true });
       client.on('error', reject);
       client.on('timeout', () => client.destroy(new Error('no connection to the loopback interface')));
       const [socket] = await Promise.all([promise, once(client, 'connect')]);

@@ -8,7 +8,7 @@ export interface Convergence {
   /** A new state is served since `servedAt`. The first cause of the change arrived at `since`. */
   served(states: ServedMeshes, since: number, servedAt: number): void;
   /** Returns whether a mesh has a listed MeshTrust. */
-  isListed(mesh: string): boolean;
+  readonly isListed: (mesh: string) => boolean;
   /** Returns the ms from publishing a change to sending it on the stream; `undefined` if the response has no change. */
   sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
   quoted(stream: StreamInfo, quote: Quoted): void;

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Optimization } from '../../../src/frontend/warm-up/optimize.ts';
+
+const run = promisify(execFile);
+const optimize = new URL('../../../src/frontend/warm-up/optimize.ts', import.meta.url).href;
+const warmedUp = fileURLToPath(new URL('optimized.ts', import.meta.url));
+/** V8 compiles when it decides to, and not in another thread later. */
+const flags = ['--trace-opt', '--no-concurrent-recompilation'];
+/** Room for the traces of a warm-up, in bytes. */
+const maxBuffer = 64 * 1024 * 1024;
+
+/** Returns the compilers that V8 has used for a function, by its trace. */
+function compilersOf(name: string, trace: string): readonly string[] {
+  const lines = trace.matchAll(/completed compiling \S+ <JSFunction (\S+).*\(target (\w+)\)/g);
+  return [...lines].filter(([, compiled]) => compiled === name).map(([, , compiler]) => compiler ?? '');
+}
+
+/** Returns the compilers that V8 uses for a function that is called `calls` times. */
+async function compilersAfter(when: Optimization, calls: number): Promise<readonly string[]> {
+  const script = `
+    const { optimize } = await import(${JSON.stringify(optimize)});
+    optimize(${JSON.stringify(when)});
+    function called(number) { return (number * 7 + 3) % 1009; }
+    let number = 1;
+    for (let turn = 0; turn < ${calls / 100}; turn += 1) {
+      for (let call = 0; call < 100; call += 1) number = called(number);
+      await new Promise(setImmediate);
+    }`;
+  const { stdout } = await run(process.execPath, [...flags, '--input-type=module', '-e', script], {
+    maxBuffer,
+  });
+  return compilersOf('called', stdout);
+}
+
+suite('optimization', () => {
+  const cases: readonly (readonly [Optimization, number, readonly string[]])[] = [
+    ['soon', 2_500, ['MAGLEV', 'TURBOFAN_JS']],
+    ['usual', 2_500, ['MAGLEV']],
+    ['usual', 10_000, ['MAGLEV', 'TURBOFAN_JS']],
+    ['late', 10_000, ['MAGLEV']],
+  ];
+  for (const [when, calls, compilers] of cases)
+    test(`${when}, ${calls} calls: is compiled with ${compilers.join(' and ')}`, async () => {
+      assert.deepEqual(await compilersAfter(when, calls), compilers);
+    });
+
+  const asks: readonly (readonly [string, number, readonly string[]])[] = [
+    ['a whole warm-up: V8 optimizes late', Number.POSITIVE_INFINITY, ['MAGLEV']],
+    ['a warm-up that a proxy ends: V8 optimizes as usual', 100, ['MAGLEV', 'TURBOFAN_JS']],
+  ];
+  for (const [name, asked, compilers] of asks)
+    test(name, async () => {
+      const { stdout } = await run(process.execPath, [...flags, warmedUp, String(asked)], { maxBuffer });
+      assert.deepEqual(compilersOf('calledLater', stdout), compilers);
+    });
+});
