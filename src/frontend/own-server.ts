@@ -11,7 +11,7 @@ import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
 import { defaultClientLimits, transportDefaults } from '../xds/index.ts';
 import type { TransportOptions } from '../xds/index.ts';
 import { timerMs } from '../xds/timers/timers.ts';
-import { probesOfWarmUp, warmUp } from './warm-up/warm-up.ts';
+import { warmUpKeepAlive, warmUp } from './warm-up/warm-up.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
@@ -39,7 +39,7 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
     async warmUp(warmUpOptions) {
       try {
         const createServer = (): GrpcServer =>
-          new GrpcServer({ ...serverOptions, keepAlive: probesOfWarmUp });
+          new GrpcServer({ ...serverOptions, keepAlive: warmUpKeepAlive });
         await warmUp({ ...warmUpOptions, createServer });
       } catch (error) {
         // Nothing depends on the warm-up.

@@ -73,7 +73,7 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
   // The real clock: V8 compiles other code for 0 than for the times of real proxies.
   const now = systemClock.wall;
   const tracker = createFleetTracker({ now, history });
-  const counter = createAckCounter();
+  const ackCounter = createAckCounter();
   const convergence = createConvergence();
   const registry = new Registry();
   const metrics = createXdsMetrics({ registry, convergence, now });
@@ -81,14 +81,14 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
   const eventLog = createEventLog({ log, proxies: tracker.count, schedule: () => undefined });
   const changes = rehearseChanges({
     mesh,
-    fleet: localFleet(tracker, history, counter),
+    fleet: localFleet(tracker, history, ackCounter),
     proxies: tracker.count,
     log,
     eventLog,
     publish(states, since) {
       convergence.served(states, since, now());
       history.published(states, since, now());
-      counter.publishing();
+      ackCounter.publishing();
       publish(states);
     },
   });
@@ -111,7 +111,7 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
 
   return {
     store,
-    observer: combineObservers([tracker.observer, metrics, eventLog.observer, counter.observer, watcher]),
+    observer: combineObservers([tracker.observer, metrics, eventLog.observer, ackCounter.observer, watcher]),
     subscription: { typeUrl: typeUrls.secret, name: changes.secretName },
     publish: () => changes.next(),
     unacknowledged: () => responses,

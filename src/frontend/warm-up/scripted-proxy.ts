@@ -21,8 +21,8 @@ const headerBlocks: Readonly<Record<Protocol, Buffer>> = {
 /** ENABLE_PUSH 0 and INITIAL_WINDOW_SIZE 256 MiB. */
 const settings = Buffer.from('000200000000000410000000', 'hex');
 const windowUpdate = Buffer.from('0fff0001', 'hex');
-/** The payload of the PINGs with which the server probes connections. */
-const probePayload = Buffer.from('0000000000000001', 'hex');
+/** The payload of the PINGs of the server. */
+const pingPayload = Buffer.from('0000000000000001', 'hex');
 const fields = {
   delta: { node: 1, type: 2, names: 3, nonce: 6 },
   sotw: { node: 2, type: 4, names: 3, nonce: 5 },
@@ -85,9 +85,9 @@ export class ScriptedProxy {
     ]);
   }
 
-  /** Returns the answer to a probe of the server. */
-  answerProbe(): Uint8Array {
-    return encodeFrame(frameType.ping, flag.ack, 0, probePayload);
+  /** Returns the answer to a PING of the server. */
+  acknowledgePing(): Uint8Array {
+    return encodeFrame(frameType.ping, flag.ack, 0, pingPayload);
   }
 
   /** Returns the ACK of a response. */

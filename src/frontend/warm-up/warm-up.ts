@@ -3,11 +3,11 @@ import type { GrpcServer } from '../../transport/grpc-server.ts';
 import type { SnapshotStore, XdsObserver, XdsServer } from '../../xds/index.ts';
 import { encodedChanges } from './encoded-changes.ts';
 import { createRehearsal } from './rehearsal.ts';
-import { optimize } from './optimize.ts';
-import type { Optimization } from './optimize.ts';
-import { serveProbe } from './probe-request.ts';
 import type { RehearseChanges, Rehearsal } from './rehearsal.ts';
 import { ScriptedProxy } from './scripted-proxy.ts';
+import { serveProbe } from './serve-probe.ts';
+import { setTurboFanThreshold } from './turbofan-threshold.ts';
+import type { TurboFanThreshold } from './turbofan-threshold.ts';
 import { wiresInMemory, wiresOverLoopback } from './wires.ts';
 import type { Wire } from './wires.ts';
 
@@ -33,7 +33,7 @@ export interface WarmUpResult {
 }
 
 /** The keepalive times of a server for a warm-up, which probes most of its connections before they are closed. */
-export const probesOfWarmUp = { intervalMs: 40, timeoutMs: 60_000 };
+export const warmUpKeepAlive = { intervalMs: 40, timeoutMs: 60_000 };
 
 /**
  * The number of parts of a warm-up. Each has a server of its own: code that V8 compiles while it has seen only one of the
@@ -60,21 +60,24 @@ const mostTurns = 200;
  */
 export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
   let [connections, acks, ended] = [0, 0, 0];
-  let after: Optimization = 'usual';
-  optimize('soon');
+  let after: TurboFanThreshold = 'usual';
+  setTurboFanThreshold('soon');
   try {
     for (let part = 1; part <= parts; part += 1) {
       if (options.isBusy()) break;
       // By now, V8 has optimized what each push runs. The rest is not worth it, except on a server under steady load:
       // V8 would be busy with it during the first thousands of connections, pushes and calls.
-      if (part === parts) optimize((after = 'late'));
+      if (part === parts) {
+        after = 'late';
+        setTurboFanThreshold(after);
+      }
       const done = await warmUpPart(options);
       connections += done.connections;
       acks += done.acks;
       ended += done.ended;
     }
   } finally {
-    optimize(after);
+    setTurboFanThreshold(after);
   }
   return { connections, acks, ended };
 }
@@ -90,17 +93,18 @@ async function warmUpPart({
   const rehearsal = createRehearsal(group, rehearseChanges);
   let connections = 0;
   let xds: XdsServer | undefined;
-  using inMemory = wiresInMemory((socket) => server.attach(socket));
-  using overLoopback = await wiresOverLoopback((socket) => server.attach(socket));
   try {
+    using inMemory = wiresInMemory((socket) => server.attach(socket));
+    using overLoopback = await wiresOverLoopback((socket) => server.attach(socket));
     xds = addServices(server, rehearsal.store, rehearsal.observer);
-    await serveProbe();
+    // Without it, a later probe costs some compiled code.
+    await serveProbe().catch(() => undefined);
     rehearsal.publish();
     for (let round = 1; round <= roundsInPart && !isBusy(); round += 1) {
       const proxy = new ScriptedProxy(round % sotwEvery === 0 ? 'sotw' : 'delta', rehearsal.subscription);
       const wires = round % socketsEvery === 0 ? overLoopback : inMemory;
       const open: Wire[] = [];
-      while (open.length < connectionsInRound && !isBusy()) {
+      while (open.length < connectionsInRound) {
         const wire = await wires.connect();
         open.push(wire);
         connections += 1;
@@ -110,7 +114,8 @@ async function warmUpPart({
       for (let change = 0; change < changesInRound && !isBusy(); change += 1) {
         rehearsal.publish();
         await settle(rehearsal, proxy, open);
-        if (round === 1 && change === 0) for (const wire of open) wire.send(proxy.answerProbe());
+        // Only once, since each PING creates objects. One that the server has not sent yet stays unanswered.
+        if (round === 1 && change === 0) for (const wire of open) wire.send(proxy.acknowledgePing());
       }
       await openAndEnd(rehearsal, proxy, open);
       for (const wire of open) wire.close();

@@ -79,7 +79,7 @@ export async function wiresOverLoopback(accept: (socket: Socket) => void): Promi
     async connect() {
       const { promise, resolve, reject } = Promise.withResolvers<Socket>();
       arrived = resolve;
-      // Without noDelay, streams that a client opens right after an ACK would reach the server with its end only.
+      // Without noDelay, the kernel may hold back streams that a client opens right after an ACK until the client closes.
       const client = connect({ port, host: '127.0.0.1', timeout: connectMs, noDelay: true });
       client.on('error', reject);
       client.on('timeout', () => client.destroy(new Error('no connection to the loopback interface')));

@@ -3,7 +3,7 @@
  * prom-client, and after "probe" it serves a probe. `compiled-code.test.ts` runs it with `--trace-deopt`.
  */
 import { Counter, Registry } from 'prom-client';
-import { serveProbe } from '../../../src/frontend/warm-up/probe-request.ts';
+import { serveProbe } from '../../../src/frontend/warm-up/serve-probe.ts';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';
 import { GrpcServer } from '../../../src/transport/grpc-server.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';

@@ -1,6 +1,6 @@
 /**
  * Warms up until `isBusy` was asked as often as the first argument says, and then calls a function 10,000 times.
- * `optimize.test.ts` runs it with `--trace-opt`.
+ * `turbofan-threshold.test.ts` runs it with `--trace-opt`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';

@@ -41,11 +41,11 @@ suite('warm-up', () => {
   });
 
   const meanwhile = [
-    ['after the second connection', 4, { connections: 2, acks: 2, ended: 4 }],
-    ['during the second change', 44, { connections: 40, acks: 40 * 3, ended: 80 }],
+    ['before the second change', 3, { connections: 40, acks: 40 * 2, ended: 80 }],
+    ['before the third change', 4, { connections: 40, acks: 40 * 3, ended: 80 }],
   ] as const;
   for (const [when, enough, done] of meanwhile)
-    test(`a proxy connects ${when}: the warm-up ends after that`, async () => {
+    test(`a proxy connects ${when}: it is not made, and the warm-up ends`, async () => {
       let asked = 0;
       const options = optionsOf(() => {
         asked += 1;

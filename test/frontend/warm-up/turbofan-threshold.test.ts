@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Optimization } from '../../../src/frontend/warm-up/optimize.ts';
+import type { TurboFanThreshold } from '../../../src/frontend/warm-up/turbofan-threshold.ts';
 
 const run = promisify(execFile);
-const optimize = new URL('../../../src/frontend/warm-up/optimize.ts', import.meta.url).href;
+const module = new URL('../../../src/frontend/warm-up/turbofan-threshold.ts', import.meta.url).href;
 const warmedUp = fileURLToPath(new URL('optimized.ts', import.meta.url));
 /** V8 compiles when it decides to, and not in another thread later. */
 const flags = ['--trace-opt', '--no-concurrent-recompilation'];
@@ -20,10 +20,10 @@ function compilersOf(name: string, trace: string): readonly string[] {
 }
 
 /** Returns the compilers that V8 uses for a function that is called `calls` times. */
-async function compilersAfter(when: Optimization, calls: number): Promise<readonly string[]> {
+async function compilersAfter(when: TurboFanThreshold, calls: number): Promise<readonly string[]> {
   const script = `
-    const { optimize } = await import(${JSON.stringify(optimize)});
-    optimize(${JSON.stringify(when)});
+    const { setTurboFanThreshold } = await import(${JSON.stringify(module)});
+    setTurboFanThreshold(${JSON.stringify(when)});
     function called(number) { return (number * 7 + 3) % 1009; }
     let number = 1;
     for (let turn = 0; turn < ${calls / 100}; turn += 1) {
@@ -36,8 +36,8 @@ async function compilersAfter(when: Optimization, calls: number): Promise<readon
   return compilersOf('called', stdout);
 }
 
-suite('optimization', () => {
-  const cases: readonly (readonly [Optimization, number, readonly string[]])[] = [
+suite('threshold of TurboFan', () => {
+  const cases: readonly (readonly [TurboFanThreshold, number, readonly string[]])[] = [
     ['soon', 2_500, ['MAGLEV', 'TURBOFAN_JS']],
     ['usual', 2_500, ['MAGLEV']],
     ['usual', 10_000, ['MAGLEV', 'TURBOFAN_JS']],
