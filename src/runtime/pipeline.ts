@@ -178,7 +178,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   // Superseded CA certificates come from no input, so there is nothing to wait for.
   if (identities !== undefined) queued.set(supersededSource, [{ kind: 'synced' }]);
 
-  // One object, because each ACK of each proxy reads it.
+  // One object, which always shows the current state.
   const view: PipelineView = {
     get readiness() {
       return readiness.current;

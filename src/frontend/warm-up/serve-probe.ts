@@ -25,6 +25,7 @@ export async function serveProbe(): Promise<void> {
       server.once('connection', (socket: Socket) => socket.once('close', resolve));
     });
     const request = get(`http://${address}/`, { agent, signal });
+    // The time limit may also end a request whose response has begun.
     request.on('error', () => undefined);
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     response.resume();

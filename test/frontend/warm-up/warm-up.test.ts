@@ -45,7 +45,7 @@ suite('warm-up', () => {
     ['before the third change', 4, { connections: 40, acks: 40 * 3, ended: 80 }],
   ] as const;
   for (const [when, enough, done] of meanwhile)
-    test(`a proxy connects ${when}: it is not made, and the warm-up ends`, async () => {
+    test(`a proxy connects ${when}: that change is not made, and the warm-up ends`, async () => {
       let asked = 0;
       const options = optionsOf(() => {
         asked += 1;
