@@ -4,6 +4,7 @@ import { run } from '../cli/run.ts';
 import type { Outcome } from '../cli/run.ts';
 import { makeCa } from './certificates.ts';
 import type { Certificate } from './certificates.ts';
+import { poll } from './poll.ts';
 
 const day = 86_400_000;
 
@@ -40,10 +41,19 @@ export function rotateWith(
     run(['rotate', command, ...urls, '--disconnect-window=0', '--clock-skew=0', ...options, ...args]);
 }
 
+/** Returns the state of the rotation, as soon as a server has read it. */
+export function rotationOf(rotate: Rotate): Promise<RotationDetail> {
+  return poll('a server that knows the rotation', async () => {
+    const { code, stdout, stderr } = await rotate('status', '-o', 'json');
+    if (code === 1 && stderr.startsWith('error: no rotation is in progress')) return undefined;
+    assert.equal(code, 0, stderr + stdout);
+    return JSON.parse(stdout) as RotationDetail;
+  });
+}
+
 /** Returns the ids of the gates that are shut for the next step. */
 export async function shutGates(rotate: Rotate): Promise<readonly string[]> {
-  const { stdout } = await expectCode(0, rotate('status', '-o', 'json'));
-  const { gates } = JSON.parse(stdout) as RotationDetail;
+  const { gates } = await rotationOf(rotate);
   return gates.filter(({ open }) => !open).map(({ id }) => id);
 }
 

@@ -9,7 +9,7 @@ import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { poll } from '../../kit/poll.ts';
-import { expectCode, makeOldCa, rotateWith } from '../../kit/rotate-commands.ts';
+import { expectCode, makeOldCa, rotateWith, rotationOf } from '../../kit/rotate-commands.ts';
 import type { Rotate } from '../../kit/rotate-commands.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
@@ -46,8 +46,7 @@ async function startReplica(dir: TempDir): Promise<Replica> {
 }
 
 async function gateOf(rotate: Rotate): Promise<Pick<RotationDetail['gates'][number], 'open' | 'detail'>> {
-  const { stdout } = await expectCode(0, rotate('status', '-o', 'json'));
-  const { gates } = JSON.parse(stdout) as RotationDetail;
+  const { gates } = await rotationOf(rotate);
   return gates.find(({ id }) => id === 'R30') ?? assert.fail('no gate R30');
 }
 
@@ -69,10 +68,8 @@ suite('meshtrust rotate with two replicas that publish the bundle', () => {
     const before = await one.fetch('moves/1');
     const pair = [`--old=${dir.join('old.pem')}`, `--new=${dir.join('new.pem')}`];
     await expectCode(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', file));
-    await poll('both replicas to serve both', async () => {
-      const detail = (await gateOf(rotate)).detail;
-      return detail.endsWith('127.0.0.1 (moves/1): behind') ? true : undefined;
-    });
+    for (const { server } of [one, two]) await rotationOf(rotateWith([server]));
+    assert.match((await gateOf(rotate)).detail, /127\.0\.0\.1 \(moves\/1\): behind$/);
     // Only the second replica answers it from now on.
     const after = await two.fetch('moves/1', before);
     assert.notEqual(after, before);
