@@ -1,16 +1,13 @@
 import type { Clock } from './clock.ts';
 
-/**
- * The first change of a burst is built after at most `first` milliseconds, since Node.js may call a timer of 1 ms in the
- * next turn; the later ones at most every `burst`.
- */
-const pace = { first: 1, burst: 50 };
+/** The time between two builds of a burst of changes, in ms. The first change is built in the next turn of the event loop. */
+const burstPace = 50;
 /** The longest sleep, so that a change of the wall clock is noticed. */
 const longestSleep = 3_600_000;
 
 /** Returns how long a change that comes now waits for its build. Times are monotonic milliseconds. */
 export function waitForBuild(now: number, lastBuild: number): number {
-  return Math.max(pace.first, lastBuild + pace.burst - now);
+  return Math.max(0, lastBuild + burstPace - now);
 }
 
 /** The times when the served state may change without an event; `undefined` for "never". */

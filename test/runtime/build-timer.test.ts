@@ -17,14 +17,18 @@ function rig(): {
 }
 
 suite('build timer', () => {
-  test('several requests: one build, since the first of them', () => {
+  test('several requests after a build: one build, since the first of them', () => {
     const { clock, timer, builds } = rig();
     timer.request();
-    assert.equal(timer.isRequested, true);
-    clock.advance(0.5);
-    timer.request();
-    clock.advance(0.5);
+    clock.advance(0);
     assert.deepEqual(builds, [0]);
+    clock.advance(20);
+    timer.request();
+    assert.equal(timer.isRequested, true);
+    clock.advance(20);
+    timer.request();
+    clock.advance(10);
+    assert.deepEqual(builds, [0, 20]);
     assert.equal(timer.isRequested, false);
   });
 
@@ -33,10 +37,20 @@ suite('build timer', () => {
     timer.request();
     clock.advance(1);
     timer.request();
-    clock.advance(49);
+    clock.advance(48);
     assert.deepEqual(builds, [0]);
     clock.advance(1);
     assert.deepEqual(builds, [0, 1]);
+  });
+
+  test('request after a pause: a build in the next turn', () => {
+    const { clock, timer, builds } = rig();
+    timer.request();
+    clock.advance(50);
+    timer.request();
+    assert.deepEqual(builds, [0]);
+    clock.advance(0);
+    assert.deepEqual(builds, [0, 50]);
   });
 
   test('due time without a request: build, since now', () => {

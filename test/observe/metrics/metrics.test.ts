@@ -294,7 +294,7 @@ suite('metrics of streams', () => {
     metrics.observer.acked?.(stream, ackOf('ALL', version()));
     assert.equal((await samples('xds_queue_seconds_count'))[''], 0, 'a first delivery waits for nothing');
     deliver(content({ trustDomain: 'a.test', pems: [future.certPem] }));
-    const sinceBuilt = 99;
+    const sinceBuilt = 100;
     clock.advance(900);
     for (const to of [stream, late]) send(to);
     assert.equal((await samples('xds_queue_seconds_count'))[''], 1, 'that of the stream that had the name');
