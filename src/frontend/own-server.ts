@@ -42,8 +42,8 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
           new GrpcServer({ ...serverOptions, keepAlive: warmUpKeepAlive });
         await warmUp({ ...warmUpOptions, createServer });
       } catch (error) {
-        // Nothing depends on the warm-up.
-        settings.log.debug(
+        // Nothing depends on the warm-up but its speed.
+        settings.log.info(
           { event: 'warm-up', err: error },
           'the warm-up failed: the first proxies cost more CPU',
         );

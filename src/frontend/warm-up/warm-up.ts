@@ -7,7 +7,6 @@ import type { RehearseChanges, Rehearsal } from './rehearsal.ts';
 import { ScriptedProxy } from './scripted-proxy.ts';
 import { serveProbe } from './serve-probe.ts';
 import { setTurboFanThreshold } from './turbofan-threshold.ts';
-import type { TurboFanThreshold } from './turbofan-threshold.ts';
 import { wiresInMemory, wiresOverLoopback } from './wires.ts';
 import type { Wire } from './wires.ts';
 
@@ -60,7 +59,7 @@ const mostTurns = 200;
  */
 export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
   let [connections, acks, ended] = [0, 0, 0];
-  let after: TurboFanThreshold = 'usual';
+  let reachesEnd = false;
   setTurboFanThreshold('soon');
   try {
     for (let part = 1; part <= parts; part += 1) {
@@ -68,8 +67,8 @@ export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
       // By now, V8 has optimized what each push runs. The rest is not worth it, except on a server under steady load:
       // V8 would be busy with it during the first thousands of connections, pushes and calls.
       if (part === parts) {
-        after = 'late';
-        setTurboFanThreshold(after);
+        reachesEnd = true;
+        setTurboFanThreshold('late');
       }
       const done = await warmUpPart(options);
       connections += done.connections;
@@ -77,7 +76,7 @@ export async function warmUp(options: WarmUpOptions): Promise<WarmUpResult> {
       ended += done.ended;
     }
   } finally {
-    setTurboFanThreshold(after);
+    if (!reachesEnd) setTurboFanThreshold('usual');
   }
   return { connections, acks, ended };
 }

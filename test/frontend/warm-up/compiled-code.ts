@@ -5,17 +5,9 @@
 import { Counter, Registry } from 'prom-client';
 import { serveProbe } from '../../../src/frontend/warm-up/serve-probe.ts';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';
-import { GrpcServer } from '../../../src/transport/grpc-server.ts';
-import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { addXdsServices } from '../../../src/xds/index.ts';
+import { warmUpOptions } from './warm-up-options.ts';
 
-await warmUp({
-  createServer: () => new GrpcServer(),
-  addServices: (server, store, observer) =>
-    addXdsServices(server, store, { observer, types: { [secretTypeUrl]: { oneResourcePerResponse: true } } }),
-  isBusy: () => false,
-  group: '',
-});
+await warmUp(warmUpOptions);
 console.log('warm');
 const counter = new Counter({
   name: 'events',

@@ -1,33 +1,43 @@
 /**
- * Warms up until `isBusy` was asked as often as the first argument says, and then calls a function 10,000 times.
- * `turbofan-threshold.test.ts` runs it with `--trace-opt`.
+ * Warms up, and then calls one function 2,500 times and another 10,000 times. The first argument says when the warm-up ends: after `isBusy` was asked
+ * that often, or when a server is created after `servers` others. `turbofan-threshold.test.ts` runs it with `--trace-opt`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';
-import { GrpcServer } from '../../../src/transport/grpc-server.ts';
-import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { addXdsServices } from '../../../src/xds/index.ts';
+import { warmUpOptions } from './warm-up-options.ts';
 
-const enough = Number(process.argv[2]);
-let asked = 0;
-await warmUp({
-  createServer: () => new GrpcServer(),
-  addServices: (server, store, observer) =>
-    addXdsServices(server, store, { observer, types: { [secretTypeUrl]: { oneResourcePerResponse: true } } }),
-  isBusy() {
-    asked += 1;
-    return asked > enough;
-  },
-  group: '',
-});
+const [ends, servers] = process.argv.slice(2).map(Number);
+if (ends === undefined || servers === undefined) throw new Error('give two numbers');
+let [asked, created] = [0, 0];
+try {
+  await warmUp({
+    ...warmUpOptions,
+    createServer() {
+      created += 1;
+      if (created > servers) throw new Error('no server');
+      return warmUpOptions.createServer();
+    },
+    isBusy() {
+      asked += 1;
+      return asked > ends;
+    },
+  });
+} catch (error) {
+  if (created <= servers) throw error;
+}
 
-function calledLater(number: number): number {
+function calledSome(number: number): number {
   return (number * 7 + 3) % 1009;
 }
 
-let number = 1;
+function calledOften(number: number): number {
+  return (number * 5 + 2) % 1013;
+}
+
+let [some, often] = [1, 1];
 for (let turn = 0; turn < 100; turn += 1) {
-  for (let call = 0; call < 100; call += 1) number = calledLater(number);
+  for (let call = 0; call < 25; call += 1) some = calledSome(some);
+  for (let call = 0; call < 100; call += 1) often = calledOften(often);
   await nextTurn();
 }
-console.log(number);
+console.log(some, often);

@@ -48,13 +48,19 @@ suite('threshold of TurboFan', () => {
       assert.deepEqual(await compilersAfter(when, calls), compilers);
     });
 
-  const asks: readonly (readonly [string, number, readonly string[]])[] = [
-    ['a whole warm-up: V8 optimizes late', Number.POSITIVE_INFINITY, ['MAGLEV']],
-    ['a warm-up that a proxy ends: V8 optimizes as usual', 100, ['MAGLEV', 'TURBOFAN_JS']],
+  const forever = Number.POSITIVE_INFINITY;
+  const warmUps: readonly (readonly [string, number, number, TurboFanThreshold])[] = [
+    ['a whole warm-up: V8 optimizes late', forever, 3, 'late'],
+    ['a warm-up that a proxy ends: V8 optimizes as usual', 100, 3, 'usual'],
+    ['a warm-up that fails in its second part: V8 optimizes as usual', forever, 1, 'usual'],
+    ['a warm-up that fails in its last part: V8 optimizes late', forever, 2, 'late'],
   ];
-  for (const [name, asked, compilers] of asks)
+  for (const [name, asked, servers, threshold] of warmUps)
     test(name, async () => {
-      const { stdout } = await run(process.execPath, [...flags, warmedUp, String(asked)], { maxBuffer });
-      assert.deepEqual(compilersOf('calledLater', stdout), compilers);
+      const args = [...flags, warmedUp, String(asked), String(servers)];
+      const { stdout } = await run(process.execPath, args, { maxBuffer });
+      assert.deepEqual(compilersOf('calledSome', stdout), ['MAGLEV']);
+      const often = threshold === 'late' ? ['MAGLEV'] : ['MAGLEV', 'TURBOFAN_JS'];
+      assert.deepEqual(compilersOf('calledOften', stdout), often);
     });
 });

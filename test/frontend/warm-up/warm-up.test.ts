@@ -4,24 +4,20 @@ import { setImmediate } from 'node:timers/promises';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';
 import type { WarmUpOptions } from '../../../src/frontend/warm-up/warm-up.ts';
 import { GrpcServer } from '../../../src/transport/grpc-server.ts';
-import { addXdsServices } from '../../../src/xds/index.ts';
 import { poison } from '../../kit/poison.ts';
-
-const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
+import { warmUpOptions } from './warm-up-options.ts';
 
 function optionsOf(isBusy: () => boolean): WarmUpOptions & { readonly servers: readonly GrpcServer[] } {
   const servers: GrpcServer[] = [];
   return {
+    ...warmUpOptions,
     servers,
     createServer() {
       const server = new GrpcServer({ afterBufferUse: poison });
       servers.push(server);
       return server;
     },
-    addServices: (server, store, observer) =>
-      addXdsServices(server, store, { observer, types: { [secretType]: { oneResourcePerResponse: true } } }),
     isBusy,
-    group: '',
   };
 }
 
