@@ -2,7 +2,8 @@
  * Measures the cost of a change that is sent to many proxies, compared with go-control-plane if Go is installed:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
- *       [--transports own,grpc-js] [--tls | --mtls] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
+ *       [--transports own,grpc-js] [--tls | --mtls] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120]
+ *       [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
  * --tls: with TLS. --mtls: with TLS, and all servers verify client certificates (meshtrust: --tls-client-ca).

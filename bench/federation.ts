@@ -14,8 +14,8 @@ import { makeRelationship, readDocument } from '../test/kit/federation.ts';
 import { machine, report, row, spread } from './kit.ts';
 
 // Measures the CPU that a server spends to fetch the bundles of 1,000 relationships: the poller of the server with real
-// fetches over https_spiffe, each with a new TLS connection, from an endpoint in another process. Each round fetches all
-// of them; in a server the rounds are an interval apart.
+// fetches over https_spiffe, each with a new TLS connection, from an endpoint in another process. Each round fetches
+// all of them; in a server the rounds are an interval apart.
 
 const count = 1000;
 const rounds = 5;

@@ -1,6 +1,6 @@
 /**
- * Proxies that come, go, lag, refuse and reconnect, behind a relay that cuts, splits and delays their connections, while
- * a secret changes each second:
+ * Proxies that come, go, lag, refuse and reconnect, behind a relay that cuts, splits and delays their connections,
+ * while a secret changes each second:
  *
  *     npm run soak -- [--minutes 60] [--proxies 2000] [--transport own]
  *

@@ -13,7 +13,10 @@ const datasource = { type: 'prometheus', uid: '${datasource}' };
 const height = { stat: 5, timeseries: 8, table: 8 } as const;
 const columns = 24;
 
-/** Returns the dashboard as Grafana's JSON model. https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/ */
+/**
+ * Returns the dashboard as Grafana's JSON model.
+ * https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+ */
 export function dashboard(): string {
   const placed: unknown[] = [];
   let [id, y] = [0, 0];

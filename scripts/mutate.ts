@@ -9,10 +9,12 @@
  *
  * - `noticed`: the first failed test follows.
  * - `SURVIVED`: all tests pass. A test is missing, or the change has no effect.
- * - `TIMED OUT`: tests took too long, and none failed for another reason. Look whether the change makes an endless loop.
+ * - `TIMED OUT`: tests took too long, and none failed for another reason. Look whether the change makes an endless
+ *   loop.
  * - `no mutant`: the compiler refuses the change, so it does not count.
  *
- * A test file that fails must pass without the change. Works on a copy of the checkout in a temporary folder. Exits with 1 if a change survived or timed out.
+ * A test file that fails must pass without the change. Works on a copy of the checkout in a temporary folder. Exits
+ * with 1 if a change survived or timed out.
  */
 import { execFile, spawn } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Packs a library alone: `node scripts/pack-library.ts xds|grpc-server [DIRECTORY]` writes `meshtrust-NAME-VERSION.tgz`.
- * The package is put together in a folder of its own, so that nothing is built inside the checkout.
+ * Packs a library alone: `node scripts/pack-library.ts xds|grpc-server [DIRECTORY]` writes
+ * `meshtrust-NAME-VERSION.tgz`. The package is put together in a folder of its own, so that nothing is built inside the
+ * checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

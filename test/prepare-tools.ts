@@ -1,7 +1,7 @@
 /**
- * Installs the tools that the tests need and npm does not install, one after the other. Says first what will be done, and
- * every ten seconds what is being done. Without it each test file would install its own tools in silence, and two at a
- * time would build the same one.
+ * Installs the tools that the tests need and npm does not install, one after the other. Says first what will be done,
+ * and every ten seconds what is being done. Without it each test file would install its own tools in silence, and two
+ * at a time would build the same one.
  */
 import { installedPath, isExecutable } from '../scripts/tools/install-tool.ts';
 import { tools } from '../scripts/tools/table.ts';

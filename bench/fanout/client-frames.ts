@@ -22,8 +22,8 @@ export interface RequestTarget {
 }
 
 /**
- * Returns the first bytes of a connection: the preface, SETTINGS, the window of the connection, and the HEADERS of a gRPC
- * request (RFC 9113, section 3.4). They are the same for all connections to a server.
+ * Returns the first bytes of a connection: the preface, SETTINGS, the window of the connection, and the HEADERS of a
+ * gRPC request (RFC 9113, section 3.4). They are the same for all connections to a server.
  */
 export function encodeOpening({ scheme, authority, path, window }: RequestTarget): Buffer {
   const block = Buffer.concat([

@@ -31,7 +31,9 @@ export interface ClientEvents {
   accepted(): void;
   /** A part of the response body has arrived, in `source[from, to)`. The bytes are valid only during the call. */
   data(source: Buffer, from: number, to: number): void;
-  /** The server has ended the stream or the connection, or broken the protocol. Called at most once, as the last event. */
+  /**
+   * The server has ended the stream or the connection, or broken the protocol. Called at most once, as the last event.
+   */
   ended(reason: string): void;
 }
 
@@ -83,8 +85,8 @@ export class H2Client implements FrameSink {
   }
 
   /**
-   * Sends a message, now or when the windows of the server allow it. Do not change it afterwards: the client writes a frame
-   * header into its first bytes, and may send the rest later.
+   * Sends a message, now or when the windows of the server allow it. Do not change it afterwards: the client writes a
+   * frame header into its first bytes, and may send the rest later.
    */
   send(message: Request): void {
     this.#body.write(message);
@@ -101,8 +103,8 @@ export class H2Client implements FrameSink {
   }
 
   /**
-   * Changes the window of the stream by SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.9.2). 0 stops the server. Resolves
-   * when the server has acknowledged it.
+   * Changes the window of the stream by SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.9.2). 0 stops the server.
+   * Resolves when the server has acknowledged it.
    * @throws {Error} if the client ends before that.
    */
   setWindow(bytes: number): Promise<void> {

@@ -28,14 +28,14 @@ const headersLength = frameHeaderLength + messageHeaderLength;
 const noBytes = Buffer.alloc(0);
 
 /**
- * A request in parts, which are sent one after the other. The first part begins with `frameHeaderLength` bytes of room for a
- * frame header, and with the gRPC header. The other parts may be shared by requests.
+ * A request in parts, which are sent one after the other. The first part begins with `frameHeaderLength` bytes of room
+ * for a frame header, and with the gRPC header. The other parts may be shared by requests.
  */
 export type Request = readonly [first: Buffer, ...others: Buffer[]];
 
 /**
- * Encodes the requests of one proxy as an Envoy does: the first one subscribes, later ones acknowledge. The ACKs of a proxy
- * differ only in their nonce and version, so the rest is encoded once.
+ * Encodes the requests of one proxy as an Envoy does: the first one subscribes, later ones acknowledge. The ACKs of a
+ * proxy differ only in their nonce and version, so the rest is encoded once.
  */
 export class RequestEncoder {
   readonly #protocol: Protocol;

@@ -42,8 +42,8 @@ export interface Proxy {
   /** The version that the proxy acknowledged last. */
   readonly version: string;
   /**
-   * Closes the window of the stream, so that pending responses stay in the server. Resolves when the server has noticed. May
-   * be called after `onAccepted`.
+   * Closes the window of the stream, so that pending responses stay in the server. Resolves when the server has
+   * noticed. May be called after `onAccepted`.
    */
   pause(): Promise<void>;
   resume(): void;

@@ -10,8 +10,9 @@ const spare: Buffer[] = [];
 export type OnMessage = (source: Buffer, from: number, to: number) => void;
 
 /**
- * Splits the body of a response into messages. A message within one part is not copied. Unlike the `MessageReader` of the
- * server, it trusts the announced length and keeps buffers of any length, so that a message of 128 KB is copied once.
+ * Splits the body of a response into messages. A message within one part is not copied. Unlike the `MessageReader` of
+ * the server, it trusts the announced length and keeps buffers of any length, so that a message of 128 KB is copied
+ * once.
  */
 export class ResponseMessages {
   readonly #onMessage: OnMessage;

@@ -22,9 +22,25 @@ interface SyntaxNode {
   readonly arguments?: readonly SyntaxNode[];
 }
 
+interface Position {
+  /** Counts from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+interface Range {
+  readonly start: Position;
+  readonly end: Position;
+}
+
 interface RuleContext {
   readonly filename: string;
+  readonly sourceCode: {
+    readonly lines: readonly string[];
+    getAllComments(): readonly { readonly loc: Range }[];
+  };
   report(problem: { readonly node: SyntaxNode; readonly message: string }): void;
+  report(problem: { readonly loc: Range; readonly message: string }): void;
 }
 
 type Visitor = Readonly<Record<string, (node: SyntaxNode) => void>>;
@@ -176,4 +192,30 @@ const pureRule = {
   },
 };
 
-export default { meta: { name: 'meshtrust' }, rules: { rooms: roomsRule, pure: pureRule } };
+/** The most columns of a line of a comment. Prettier wraps the code, but no comments. */
+const commentWidth = 120;
+
+/** Rule `meshtrust/comment-width`: no line of a comment is longer than 120 columns, unless it has an address. */
+const commentWidthRule = {
+  create(context: RuleContext): Visitor {
+    const { lines } = context.sourceCode;
+    return {
+      Program() {
+        for (const { loc } of context.sourceCode.getAllComments())
+          for (let line = loc.start.line; line <= loc.end.line; line += 1) {
+            const text = lines[line - 1] ?? '';
+            // A comment behind code is on a line that Prettier has wrapped.
+            if (text.length <= commentWidth || text.includes('://') || !/^\s*(?:\/\/|\/?\*)/.test(text))
+              continue;
+            const range = { start: { line, column: 0 }, end: { line, column: text.length } };
+            context.report({ loc: range, message: `the comment is longer than ${commentWidth} columns` });
+          }
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: 'meshtrust' },
+  rules: { rooms: roomsRule, pure: pureRule, 'comment-width': commentWidthRule },
+};

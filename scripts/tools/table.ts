@@ -3,11 +3,11 @@
  * download is compared with a hash of this repository:
  *
  * - wheels from PyPI with `sha256`, which pip compares;
- * - Go modules with `go/<module>/go.sum`, which the go command compares (`go build -mod=readonly`). To change a version,
- *   run `go get -tool PACKAGE@VERSION` in that folder;
- * - Debian packages with `debian.sha256`, which `install-tool.ts` compares. Debian removes a version from its archive when
- *   there is a newer one. A package with another version than there is checked by apt alone, against the signed index of
- *   the archive, and a line says so.
+ * - Go modules with `go/<module>/go.sum`, which the go command compares (`go build -mod=readonly`). To change a
+ *   version, run `go get -tool PACKAGE@VERSION` in that folder;
+ * - Debian packages with `debian.sha256`, which `install-tool.ts` compares. Debian removes a version from its archive
+ *   when there is a newer one. A package with another version than there is checked by apt alone, against the signed
+ *   index of the archive, and a line says so.
  */
 
 export interface WheelSource {

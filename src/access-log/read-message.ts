@@ -110,7 +110,10 @@ function readTags(scan: FieldScan, end: number): string | undefined {
   return issuer;
 }
 
-/** Returns the value of a tag, if it is the fingerprint of an issuer. Nearly all tags are known not to be by their length. */
+/**
+ * Returns the value of a tag, if it is the fingerprint of an issuer. Nearly all tags are known not to be by their
+ * length.
+ */
 function readTag(scan: FieldScan, end: number): string | undefined {
   let [nameFrom, nameTo, valueFrom, valueTo] = [0, 0, 0, 0];
   while (scan.next(end)) {

@@ -18,9 +18,9 @@ const maxLength = 16_384;
 const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /**
- * Reads the token of the header `authorization`. `Bearer` may be absent: Envoy 1.36 cannot add it to a token that it reads
- * from a file, and Kuma's proxies send none. It costs the API server nothing to refuse a token that is not a JWT, or
- * that says itself that it has expired or is for another audience. The claims are not verified here.
+ * Reads the token of the header `authorization`. `Bearer` may be absent: Envoy 1.36 cannot add it to a token that it
+ * reads from a file, and Kuma's proxies send none. It costs the API server nothing to refuse a token that is not a JWT,
+ * or that says itself that it has expired or is for another audience. The claims are not verified here.
  */
 export function readBearerToken(header: string | undefined, audience: string, now: number): BearerToken {
   if (header === undefined) return { kind: 'absent' };

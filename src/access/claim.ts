@@ -1,4 +1,6 @@
-/** The credentials and claims of a client of the xDS port at the first request of a stream. Plain data: workers send it. */
+/**
+ * The credentials and claims of a client of the xDS port at the first request of a stream. Plain data: workers send it.
+ */
 export interface ClientClaim {
   /** `ADDRESS:PORT`, or another name of the client if it has no address. */
   readonly address: string;

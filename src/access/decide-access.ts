@@ -31,8 +31,8 @@ export interface DecideParts {
 const longestName = 4_096;
 
 /**
- * Returns the function that decides about clients. It tries their credentials one after the other: the certificate, which
- * costs nothing, and then the token. The first that suffices decides.
+ * Returns the function that decides about clients. It tries their credentials one after the other: the certificate,
+ * which costs nothing, and then the token. The first that suffices decides.
  */
 export function decideAccess({ judge, tokens, rules, allowsAnonymous, now }: DecideParts): DecideAccess {
   function permit(identity: ClientIdentity, { mesh, nodeId }: ClientClaim): AccessDecision {

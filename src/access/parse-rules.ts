@@ -21,8 +21,8 @@ interface Violations {
 }
 
 /**
- * Parses the rules of `--xds-access`: a YAML list. An unknown field is a violation, because a rule with a misspelt field
- * would allow more than was meant. Violations quote nothing of the file.
+ * Parses the rules of `--xds-access`: a YAML list. An unknown field is a violation, because a rule with a misspelt
+ * field would allow more than was meant. Violations quote nothing of the file.
  */
 export function parseRules(text: string): ParsedRules {
   const violations: string[] = [];

@@ -18,7 +18,8 @@ const mostOfClient = 10;
 
 /**
  * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
- * before a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file first.
+ * before a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file
+ * first.
  */
 export function createRemovedCas(): RemovedCas {
   let current = new Map<string, X509Certificate>();

@@ -18,7 +18,9 @@ export interface AccessRule {
 /** The names that a rule about service accounts can use without binding them. */
 export const serviceAccountNames = ['namespace', 'serviceAccount', 'pod'] as const;
 
-/** The decision of the rules: `mesh` if no rule gives the mesh to the client, `node` if it must have another node id. */
+/**
+ * The decision of the rules: `mesh` if no rule gives the mesh to the client, `node` if it must have another node id.
+ */
 export type RuleDecision = 'allowed' | 'mesh' | 'node';
 
 /**

@@ -19,8 +19,9 @@ interface SigningKey {
 }
 
 /**
- * `forged`: the token names a known key, which has not signed it. `unlisted`: no key has this ID, so the token is forged as
- * well, unless the API server has a new key. `unknown`: only the API server can tell. A signed token may still be refused.
+ * `forged`: the token names a known key, which has not signed it. `unlisted`: no key has this ID, so the token is
+ * forged as well, unless the API server has a new key. `unknown`: only the API server can tell. A signed token may
+ * still be refused.
  */
 export type SignatureVerdict = 'signed' | 'forged' | 'unlisted' | 'unknown';
 

@@ -27,8 +27,8 @@ export const errorStatuses = {
 } as const satisfies Record<ApiErrorCode, number>;
 
 /**
- * Returns a value as indented JSON. Characters that steer a terminal, or that are invisible, are escaped: names of files
- * and proxies come from outside, and `curl` prints what it gets.
+ * Returns a value as indented JSON. Characters that steer a terminal, or that are invisible, are escaped: names of
+ * files and proxies come from outside, and `curl` prints what it gets.
  */
 export function jsonReply(body: object, status = 200, headers?: Reply['headers']): Reply {
   const json = plainJson(JSON.stringify(body, null, 2));

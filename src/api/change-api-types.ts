@@ -14,7 +14,10 @@ export interface ChangeDetail {
   /** No trust domain is left: every client is refused. */
   readonly denyAll: boolean;
   readonly trustDomains: readonly TrustDomainChangeDetail[];
-  /** When the last connected proxy had acknowledged it. Absent while proxies are behind, or if a later change came first. */
+  /**
+   * When the last connected proxy had acknowledged it. Absent while proxies are behind, or if a later change came
+   * first.
+   */
   readonly convergedAt?: string | undefined;
   /** Number of proxies that acknowledged it, and of lost proxies that the server no longer waited for. */
   readonly proxies?: number | undefined;

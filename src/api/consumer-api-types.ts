@@ -44,7 +44,7 @@ export interface ConsumerDetail {
 }
 
 /**
- * `current`: a request after the response showed that the consumer has the published bundle. `sent`: a whole response was
- * written, and nothing shows yet that the consumer received it. `behind`: it has another bundle.
+ * `current`: a request after the response showed that the consumer has the published bundle. `sent`: a whole response
+ * was written, and nothing shows yet that the consumer received it. `behind`: it has another bundle.
  */
 export type ConsumerState = 'current' | 'sent' | 'behind' | 'unknown';

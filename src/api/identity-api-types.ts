@@ -1,4 +1,7 @@
-/** `GET /api/v1/identities`: the MeshIdentities and the CA certificates that follow from them. New releases only add fields. */
+/**
+ * `GET /api/v1/identities`: the MeshIdentities and the CA certificates that follow from them. New releases only add
+ * fields.
+ */
 export interface IdentityList {
   /** True if the server reads MeshIdentities (`--identities`). */
   readonly read: boolean;

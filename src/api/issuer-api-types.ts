@@ -10,7 +10,9 @@ export interface IssuerList {
   readonly streams: number;
   /** The issuers that are served, the most recent first. */
   readonly issuers: readonly IssuerDetail[];
-  /** Nodes that sent entries with an issuer within the last hour. Beyond 20,000 of all meshes, nodes are not counted. */
+  /**
+   * Nodes that sent entries with an issuer within the last hour. Beyond 20,000 of all meshes, nodes are not counted.
+   */
   readonly nodes: number;
   /** Entries whose issuer is not served: an intermediate that clients send, for example. */
   readonly unknown: number;

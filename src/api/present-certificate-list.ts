@@ -95,7 +95,9 @@ export function presentCertificates({ bundle, secrets }: MeshState): MeshCertifi
   };
 }
 
-/** Returns the certificates of one trust domain that proxies of a mesh get; `undefined` if the mesh does not have it. */
+/**
+ * Returns the certificates of one trust domain that proxies of a mesh get; `undefined` if the mesh does not have it.
+ */
 export function presentDomainCertificates(
   { bundle }: MeshState,
   trustDomain: string,

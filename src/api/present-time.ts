@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * The texts of the times that were formatted last. A page of proxies has up to 2,000 times, most of them also in its next
- * response. Formatting one takes 0.7 us, a third of the time of the page, and finding it here 0.1 us.
+ * The texts of the times that were formatted last. A page of proxies has up to 2,000 times, most of them also in its
+ * next response. Formatting one takes 0.7 us, a third of the time of the page, and finding it here 0.1 us.
  */
 const texts = new LRUCache<number, string>({ max: 10_000 });
 

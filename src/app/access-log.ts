@@ -76,8 +76,8 @@ export async function startAccessLogs(listen: string, input: AccessLogInput): Pr
 }
 
 /**
- * Returns a function that returns the CA certificates of a mesh, by the fingerprint that Envoy logs: a certificate may be
- * served in another form than it is listed. They are computed once for each state of a mesh.
+ * Returns a function that returns the CA certificates of a mesh, by the fingerprint that Envoy logs: a certificate may
+ * be served in another form than it is listed. They are computed once for each state of a mesh.
  */
 export function servedIssuers(
   view: () => Pick<PipelineView, 'meshes'>,

@@ -16,7 +16,8 @@ export interface FollowedAccess extends AsyncDisposable {
 }
 
 /**
- * Reads the TLS files and the token file that protect the admin API, follows them, and reports those that cannot be used any more.
+ * Reads the TLS files and the token file that protect the admin API, follows them, and reports those that cannot be
+ * used any more.
  * @throws {Error} when a file cannot be used at the start.
  */
 export async function followAdminAccess(

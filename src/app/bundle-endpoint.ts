@@ -65,7 +65,9 @@ export async function startBundleEndpoint(
   cleanup.defer(() => sequences?.flush());
   const published = createPublishedBundles({ rules, refreshSeconds, records: sequences?.records });
   const consumers = createConsumerList();
-  /** True once the whole state was published. Before that, a bundle that is not published may be one that is to come. */
+  /**
+   * True once the whole state was published. Before that, a bundle that is not published may be one that is to come.
+   */
   let isWhole = false;
 
   const events = logTlsFiles(log, 'bundle endpoint');

@@ -99,7 +99,8 @@ function startFiles(roots: readonly string[], log: Logger): StartSource {
 }
 
 async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
-  // client-node costs 0.5 s and 87 MB to load (0.1 s and 28 MB in the image): only servers that watch a cluster pay for it.
+  // client-node costs 0.5 s and 87 MB to load (0.1 s and 28 MB in the image): only servers that watch a cluster pay for
+  // it.
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
   return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), { onHeads });
@@ -198,7 +199,9 @@ export function identitySources({ local }: Pick<SourceNames, 'local'>): readonly
   return local.filter((name) => name === files || name === identities);
 }
 
-/** Returns whether an earlier run had trust in force because of a source, by the names of sources that were restored. */
+/**
+ * Returns whether an earlier run had trust in force because of a source, by the names of sources that were restored.
+ */
 export function hadTrust(source: string, restored: ReadonlySet<string>): boolean {
   if (source === importIdentities) return restored.values().some(isImportSource);
   return restored.has(source === federatedTrustDomains ? federationSource : source);

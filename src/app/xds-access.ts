@@ -34,7 +34,9 @@ export interface XdsAccess extends Disposable {
   readonly decide: DecideAccess | undefined;
   /** Returns the access rules in force; `undefined` without a file. */
   readonly rules: () => readonly AccessRule[] | undefined;
-  /** Returns the life of the accepted token with the shortest one, in ms; `undefined` if none says how long it is valid. */
+  /**
+   * Returns the life of the accepted token with the shortest one, in ms; `undefined` if none says how long it is valid.
+   */
   readonly shortestTokenLife: () => number | undefined;
   /** Calls the listener after each request to the API server about a token. */
   readonly onReviewed: (listener: ReviewListener) => void;

@@ -36,8 +36,8 @@ export interface BundleServerOptions {
   readonly tls: TlsMaterial;
   readonly publication: Publication;
   /**
-   * Maximum rate of responses, per second. After a pause, a burst of this number is allowed. Beyond it, each client has one
-   * more response per second, this number of them in all.
+   * Maximum rate of responses, per second. After a pause, a burst of this number is allowed. Beyond it, each client has
+   * one more response per second, this number of them in all.
    */
   readonly perSecond: number;
   readonly onAnswered: (answered: AnsweredRequest) => void;
@@ -45,7 +45,10 @@ export interface BundleServerOptions {
   readonly onError: (error: Error) => void;
   /** Maximum number of connections. Beyond it, the longest idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
-  /** Maximum size of all responses that clients have not read yet, in bytes. Beyond it, the client with the most gets 429. Default: 32 MiB. */
+  /**
+   * Maximum size of all responses that clients have not read yet, in bytes. Beyond it, the client with the most gets
+   * 429. Default: 32 MiB.
+   */
   readonly maxUnreadBytes?: number | undefined;
   /** Milliseconds in which a client must read a response. Default: 30,000. */
   readonly maxResponseMs?: number | undefined;

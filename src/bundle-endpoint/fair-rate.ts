@@ -20,8 +20,8 @@ export function clientNetwork(address: string): string {
 /** Limits the rate of responses. */
 export interface FairRate {
   /**
-   * Admits a request and returns 0, or returns the milliseconds after which the client should retry. `now` is in ms, of a
-   * monotonic clock.
+   * Admits a request and returns 0, or returns the milliseconds after which the client should retry. `now` is in ms, of
+   * a monotonic clock.
    */
   take(address: string, now: number): number;
 }
@@ -30,8 +30,8 @@ export interface FairRate {
 const quietMs = 1_000;
 
 /**
- * Creates a limit that all clients share. Beyond it, each client has one more response per second, `perSecond` of them in
- * all: one client that sends requests without a pause cannot keep the bundles from the others.
+ * Creates a limit that all clients share. Beyond it, each client has one more response per second, `perSecond` of them
+ * in all: one client that sends requests without a pause cannot keep the bundles from the others.
  */
 export function createFairRate(perSecond: number): FairRate {
   const shared = createTokenBucket({ perSecond, burst: perSecond });

@@ -18,8 +18,8 @@ export interface SequenceFile {
 const fileName = 'bundle-sequences.json';
 
 /**
- * Opens the records in a state directory, which exists. Records that cannot be read are reported and left out: sequences
- * then begin at the time of the start, which is later than every earlier one.
+ * Opens the records in a state directory, which exists. Records that cannot be read are reported and left out:
+ * sequences then begin at the time of the start, which is later than every earlier one.
  */
 export async function openSequenceFile(
   directory: string,

@@ -11,8 +11,8 @@ interface UnreadResponse {
 /** Limits the bytes of responses that clients have not read yet. */
 export interface UnreadResponses {
   /**
-   * Returns whether another request of a client is answered. Beyond the limit, it closes responses of the client that has
-   * the most unread bytes, the oldest first. That client itself is refused.
+   * Returns whether another request of a client is answered. Beyond the limit, it closes responses of the client that
+   * has the most unread bytes, the oldest first. That client itself is refused.
    */
   admits(address: string): boolean;
   add(response: UnreadResponse): void;

@@ -10,9 +10,10 @@ export interface AckCounter {
 }
 
 /**
- * Counts what is sent and acknowledged since the last change that was sent to any stream. The callback is a reason to compare
- * the proxies with the served version at once, and no more than that: acknowledgements of earlier responses count, too, and
- * it may not be called for a change that some proxy rejects or does not answer. All it does for a push is to add numbers.
+ * Counts what is sent and acknowledged since the last change that was sent to any stream. The callback is a reason to
+ * compare the proxies with the served version at once, and no more than that: acknowledgements of earlier responses
+ * count, too, and it may not be called for a change that some proxy rejects or does not answer. All it does for a push
+ * is to add numbers.
  */
 export function createAckCounter(): AckCounter {
   let [sent, acked] = [0, 0];

@@ -27,8 +27,8 @@ export interface Fleet {
   /** Stops waiting for these proxies: they are connected to another server. */
   release(proxies: readonly LostProxyKey[]): void;
   /**
-   * Calls back when the proxies seem to have acknowledged a change, so that a look is worthwhile. It may not call back if a
-   * proxy rejects the change, does not answer or disconnects. Absent if workers serve the proxies.
+   * Calls back when the proxies seem to have acknowledged a change, so that a look is worthwhile. It may not call back
+   * if a proxy rejects the change, does not answer or disconnects. Absent if workers serve the proxies.
    */
   readonly whenAcked?: ((callback: () => void) => void) | undefined;
 }

@@ -1,8 +1,8 @@
 import type { Rollout } from './rollout.ts';
 
 /**
- * Intervals of the polls in ms: the shortest of all, the usual one shortly after a change, and that of later polls, so that
- * a proxy that is behind for hours costs little.
+ * Intervals of the polls in ms: the shortest of all, the usual one shortly after a change, and that of later polls, so
+ * that a proxy that is behind for hours costs little.
  */
 const pace = { shortest: 50, fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
 

@@ -46,7 +46,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
   readonly proxy: Proxy;
   readonly secrets: Map<string, Mutable<SecretRecord>>;
-  /** The secret that was looked up last. Most streams have only this one: reading it here avoids a look-up in the map. */
+  /** The secret that was looked up last. Most streams have only this one, so the map is rarely read. */
   lastName: string;
   last: Mutable<SecretRecord> | undefined;
 }
@@ -88,7 +88,7 @@ export function createFleetTracker({
   const streams = new StreamNotes<Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits, history);
-  /** True once any proxy has rejected a version. Until then, an ACK need not look at the rejected versions of its proxy. */
+  /** True once any proxy has rejected a version. Until then, an ACK does not look for rejected versions. */
   let hasRefusals = false;
 
   function join(info: StreamInfo): Stream {

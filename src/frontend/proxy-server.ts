@@ -41,8 +41,8 @@ export function transportOptionsOf(options: ProxyOptions): TransportOptions {
 }
 
 /**
- * Returns true if a client may connect whose certificate TLS has not verified: another method may suffice, or the served
- * trust decides at the start of each stream.
+ * Returns true if a client may connect whose certificate TLS has not verified: another method may suffice, or the
+ * served trust decides at the start of each stream.
  */
 export function hasOptionalCertificates(auth: XdsAuthOptions | undefined): boolean {
   if (auth === undefined || !auth.methods.includes('mtls')) return false;

@@ -19,9 +19,9 @@ export const serverFlags: readonly string[] = ['--min-semi-space-size=8', '--ini
  * space of young objects keeps its current size, a few MB, instead of growing to three times 16 MB of short-lived
  * objects. Measured in docs/adr/0011-fast-path.md.
  *
- * Without pretenuring, all objects begin as young ones. V8 otherwise learns from streams that stay open that the objects
- * of a stream live long, and creates those of all streams among the old objects. When such a stream ends, its old
- * objects keep its young ones until the next full garbage collection. Measured in docs/adr/0030-own-transport.md.
+ * Without pretenuring, all objects begin as young ones. V8 otherwise learns from streams that stay open that the
+ * objects of a stream live long, and creates those of all streams among the old objects. When such a stream ends, its
+ * old objects keep its young ones until the next full garbage collection. Measured in docs/adr/0030-own-transport.md.
  */
 export function tuneHeap(): void {
   setFlagsFromString('--external-memory-accounted-in-global-limit');

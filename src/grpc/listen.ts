@@ -45,8 +45,8 @@ export async function listenGrpc(
 }
 
 /**
- * Destroys sockets whose clients have reset the connection. Node.js notices that at the next read, so a paused socket does
- * not: what the client had sent would be read and served. Only for TCP: the sockets of a path have no address.
+ * Destroys sockets whose clients have reset the connection. Node.js notices that at the next read, so a paused socket
+ * does not: what the client had sent would be read and served. Only for TCP: the sockets of a path have no address.
  */
 export function skipReset(accept: (socket: Socket) => void): (socket: Socket) => void {
   return (socket) => {

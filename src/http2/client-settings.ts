@@ -45,8 +45,8 @@ export class ClientSettings {
   }
 
   /**
-   * Applies the entries. Returns the change of the initial window, which also changes open streams, and the largest change
-   * on the way to it: a frame may have the setting several times, and costs no more then.
+   * Applies the entries. Returns the change of the initial window, which also changes open streams, and the largest
+   * change on the way to it: a frame may have the setting several times, and costs no more then.
    */
   apply(source: Buffer, from: number, to: number): { readonly by: number; readonly largest: number } {
     this.seen = true;

@@ -6,8 +6,8 @@ import type { Requests } from './requests.ts';
 import type { ServerStream } from './stream.ts';
 
 /**
- * Shorter frames that complete nothing are counted. gRPC clients send a message in one frame, or its five bytes of header
- * before it; all other frames are as long as the window or the frame size allows.
+ * Shorter frames that complete nothing are counted. gRPC clients send a message in one frame, or its five bytes of
+ * header before it; all other frames are as long as the window or the frame size allows.
  */
 const shortData = 64;
 

@@ -2,8 +2,8 @@ import { largestWindow } from './frame.ts';
 import type { ServerStream } from './stream.ts';
 
 /**
- * The open streams of a connection. Most connections have one stream, so the list is created for the second stream. Not a
- * `Map`: see `LinkedList` in src/xds/small.
+ * The open streams of a connection. Most connections have one stream, so the list is created for the second stream. Not
+ * a `Map`: see `LinkedList` in src/xds/small.
  */
 export class OpenStreams {
   #only: ServerStream | undefined;
@@ -40,14 +40,16 @@ export class OpenStreams {
     this.#blocked?.delete(stream);
   }
 
-  /** Resumes the streams that wait and have a window. Must be called after the window of the connection was enlarged. */
+  /**
+   * Resumes the streams that wait and have a window. Must be called after the window of the connection was enlarged.
+   */
   resumeBlocked(): void {
     for (const stream of this.#blocked ?? []) if (stream.sendWindow > 0) stream.resume();
   }
 
   /**
-   * Changes the client's window of all streams, after SETTINGS. Returns false if one of them was too large at the largest
-   * change (RFC 9113, section 6.9.2).
+   * Changes the client's window of all streams, after SETTINGS. Returns false if one of them was too large at the
+   * largest change (RFC 9113, section 6.9.2).
    */
   widenAll(by: number, largest: number): boolean {
     if (by === 0 && largest === 0) return true;

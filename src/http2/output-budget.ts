@@ -13,8 +13,8 @@ interface AccountOwner {
 }
 
 /**
- * The memory for output that clients have not taken, of all connections of a server. It counts what is held: shared data
- * once, however many connections wait with it. Above the limit, the connections that hold the most are closed.
+ * The memory for output that clients have not taken, of all connections of a server. It counts what is held: shared
+ * data once, however many connections wait with it. Above the limit, the connections that hold the most are closed.
  */
 export class OutputBudget {
   readonly #limit: number;

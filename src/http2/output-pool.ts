@@ -55,8 +55,8 @@ export class OutputPool {
   }
 
   /**
-   * Flushes the outputs of connections with one stream. The others wait for the end of the tick: more of their streams may
-   * have output, which leaves in the same write.
+   * Flushes the outputs of connections with one stream. The others wait for the end of the tick: more of their streams
+   * may have output, which leaves in the same write.
    */
   flushSingle(): void {
     const waiting = this.#waiting;

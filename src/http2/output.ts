@@ -6,8 +6,8 @@ import { SharedData } from './shared-data.ts';
 /** Writes the bytes of a connection, to a socket. */
 export interface Wire {
   /**
-   * Writes bytes. The caller does not change them until `unsent` is 0, unless the wire `copies`. `shared` is the data that
-   * they belong to, if other connections may write them, too.
+   * Writes bytes. The caller does not change them until `unsent` is 0, unless the wire `copies`. `shared` is the data
+   * that they belong to, if other connections may write them, too.
    */
   write(bytes: Buffer, shared?: SharedData): void;
   /** True if `write` copies all bytes that are not of shared data. */
@@ -23,7 +23,9 @@ const maxCopied = 32_768;
 /** The same for shared data while much output waits: a copy would be held for each connection. */
 const maxCopiedIfTight = 1024;
 
-/** Receives a notification when output was sent. An interface instead of a function, so that a stream needs no closure. */
+/**
+ * Receives a notification when output was sent. An interface instead of a function, so that a stream needs no closure.
+ */
 export interface SentListener {
   /** The kernel has accepted the output. */
   sent(): void;
@@ -230,8 +232,8 @@ export class Output implements PooledOutput {
     pool.used = 0;
     if (length === 0 || this.#closed) return;
     const bytes = pool.buffer.subarray(0, length);
-    // The socket keeps bytes that wait, and the whole buffer with them. A client that does not read can cause many short
-    // writes, so only one that the kernel may accept at once takes a buffer with it.
+    // The socket keeps bytes that wait, and the whole buffer with them. A client that does not read can cause many
+    // short writes, so only one that the kernel may accept at once takes a buffer with it.
     if (this.#wire.unsent > 0 && this.#wire.copies !== true) {
       this.#wire.write(exactCopy(bytes));
       pool.afterUse?.(bytes);

@@ -2,7 +2,10 @@ import { defaultMaxFrameSize, frameHeaderLength, frameType, writeFrameHeader, wr
 
 /** Position of the stream identifier in a frame. */
 const streamIdAt = 5;
-/** The payload of all frames but the last: every client accepts it, so that clients with other settings share the frames. */
+/**
+ * The payload of all frames but the last: every client accepts it, so that clients with other settings share the
+ * frames.
+ */
 const partLength = defaultMaxFrameSize;
 /** Distance between the beginnings of two frames. */
 const frameDistance = frameHeaderLength + partLength;

@@ -11,7 +11,9 @@ export interface ProbeTimes {
 /** A connection that can be pinged. */
 export interface ProbedConnection {
   readonly isGone: boolean;
-  /** Sends a ping and returns true, or returns false if it cannot. `answered(false)` means that the connection broke. */
+  /**
+   * Sends a ping and returns true, or returns false if it cannot. `answered(false)` means that the connection broke.
+   */
   ping(answered: (isAlive: boolean) => void): boolean;
   destroy(): void;
   whenGone(callback: () => void): void;

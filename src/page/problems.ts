@@ -50,7 +50,9 @@ export function problemsOf({
   return all.toSorted((a, b) => rankOf(a) - rankOf(b));
 }
 
-/** Sorts meshes: those that trust no CA first, then by the number of problems, of warnings, and by the earliest expiry. */
+/**
+ * Sorts meshes: those that trust no CA first, then by the number of problems, of warnings, and by the earliest expiry.
+ */
 export function worstFirst(
   meshes: readonly MeshSummary[],
   problems: readonly Problem[],

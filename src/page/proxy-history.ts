@@ -8,7 +8,9 @@ export interface ProxyMoment {
   readonly isBad: boolean;
 }
 
-/** Returns what the server remembers of a proxy, newest first: the last push and ACK of each secret, not all of them. */
+/**
+ * Returns what the server remembers of a proxy, newest first: the last push and ACK of each secret, not all of them.
+ */
 export function historyOf({
   connectedAt,
   disconnectedAt,

@@ -33,7 +33,10 @@ export interface ProxyFilter {
 
 export const noFilter: ProxyFilter = { node: '', identity: '', state: '', version: '', after: [] };
 
-/** The view that the page shows. The URL fragment names the view, so that every view has a link and the browser's history works. */
+/**
+ * The view that the page shows. The URL fragment names the view, so that every view has a link and the browser's
+ * history works.
+ */
 export type Route =
   | { readonly kind: 'overview' }
   | { readonly kind: 'findings' }

@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** The time between two builds of a burst of changes, in ms. The first change is built in the next turn of the event loop. */
+/**
+ * The time between two builds of a burst of changes, in ms. The first change is built in the next turn of the event
+ * loop.
+ */
 const burstPace = 50;
 /** The longest sleep, so that a change of the wall clock is noticed. */
 const longestSleep = 3_600_000;

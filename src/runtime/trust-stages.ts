@@ -14,9 +14,9 @@ export interface TrustStages {
 }
 
 /**
- * Joins the stages that are used: imports take their own sources, and MeshIdentities all others. Fetched bundles pass by:
- * as a MeshTrust, a bundle has the name of the resource of its peer, which may be that of a MeshIdentity. It would then
- * count as the publication of its CA, and replace the CA that follows from the MeshIdentity.
+ * Joins the stages that are used: imports take their own sources, and MeshIdentities all others. Fetched bundles pass
+ * by: as a MeshTrust, a bundle has the name of the resource of its peer, which may be that of a MeshIdentity. It would
+ * then count as the publication of its CA, and replace the CA that follows from the MeshIdentity.
  */
 export function createTrustStages(
   identities: IdentityStage | undefined,

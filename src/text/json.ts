@@ -17,7 +17,9 @@ export function asMapping(value: unknown): Readonly<Record<string, unknown>> | u
   return isMapping(value) ? value : undefined;
 }
 
-/** Escapes all characters of a JSON text beyond ASCII. The text is parsed as YAML, which rejects some that JSON allows. */
+/**
+ * Escapes all characters of a JSON text beyond ASCII. The text is parsed as YAML, which rejects some that JSON allows.
+ */
 export function asciiOnly(json: string): string {
   return json.replace(
     /[\u007f-\uffff]/g,

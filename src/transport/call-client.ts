@@ -60,8 +60,8 @@ export abstract class CallClient {
   }
 
   /**
-   * Calls back once all that the connection has read is processed, and before it is answered: a reset of the call may be
-   * part of it. Returns false if nothing is being read.
+   * Calls back once all that the connection has read is processed, and before it is answered: a reset of the call may
+   * be part of it. Returns false if nothing is being read.
    */
   afterRead(callback: () => void): boolean {
     return this.session.afterRead(callback);

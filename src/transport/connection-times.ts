@@ -9,7 +9,10 @@ export interface ConnectionTimes {
    * little unsent output has twice this time.
    */
   readonly stallMs: number;
-  /** For the client to close its side, after the server has closed the connection, and for the output in the other order. */
+  /**
+   * For the client to close its side, after the server has closed the connection, and for the output in the other
+   * order.
+   */
   readonly lingerMs: number;
   /** Age at which the client is asked to leave; `undefined` for no maximum age. */
   readonly maxAgeMs: number | undefined;
@@ -39,8 +42,8 @@ export function ageOf({ maxAgeMs }: ConnectionTimes): number {
 }
 
 /**
- * Returns the interval of the checks of connections, in ms: a tenth of the shortest time, at most one second. Connections
- * that have begun and are not closing are part of each fourth check (`Sweep`).
+ * Returns the interval of the checks of connections, in ms: a tenth of the shortest time, at most one second.
+ * Connections that have begun and are not closing are part of each fourth check (`Sweep`).
  */
 export function sweepEvery(times: ConnectionTimes): number {
   const { prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs = graceMs } = times;

@@ -34,8 +34,8 @@ function endAll(calls: LinkedList<LimitedCall>): void {
 }
 
 /**
- * The deadlines of the calls of a server. One timer serves all longer times: Node.js makes four objects for a timer, and
- * keeps a list for each number of ms. Nearly each call has another number in its `grpc-timeout`.
+ * The deadlines of the calls of a server. One timer serves all longer times: Node.js makes four objects for a timer,
+ * and keeps a list for each number of ms. Nearly each call has another number in its `grpc-timeout`.
  */
 export class Deadlines {
   /** The calls by the slot in which their time ends. A slot that has become empty is removed by the next tick. */

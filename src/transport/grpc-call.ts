@@ -101,7 +101,9 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     this.#stream.respond(() => this.session.blocks.headers(metadata));
   }
 
-  /** Sends a message with its prefix of gRPC. Notifies `listener` once the kernel has it, unless the call ends before. */
+  /**
+   * Sends a message with its prefix of gRPC. Notifies `listener` once the kernel has it, unless the call ends before.
+   */
   send(message: { readonly framed: Uint8Array }, listener?: SentListener): void {
     this.sendData(frameOf(message.framed), listener);
   }
@@ -184,16 +186,16 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
   }
 
   /**
-   * Calls `requestData` at once, and each time when data has arrived: with true if the last message is incomplete. A later
-   * follower replaces an earlier one.
+   * Calls `requestData` at once, and each time when data has arrived: with true if the last message is incomplete. A
+   * later follower replaces an earlier one.
    */
   followRequests(follower: Pick<CallFollower, 'requestData'>): void {
     this.#request.followRequests(follower);
   }
 
   /**
-   * Calls `gone` once the call is over and nothing of it waits for the client's window any more. Not called if that is the
-   * case already. A later follower replaces an earlier one.
+   * Calls `gone` once the call is over and nothing of it waits for the client's window any more. Not called if that is
+   * the case already. A later follower replaces an earlier one.
    */
   whenGone(follower: Pick<CallFollower, 'gone'>): void {
     this.#goneFollower = follower;

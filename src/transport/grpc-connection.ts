@@ -68,7 +68,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   // One listener of the socket calls all: Node.js creates four objects for each listener.
   #whenGone: readonly (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
-  /** False if the last check found no time limit but the age, and none was set since: then a check reads nothing else. */
+  /** False if the last check found no time limit but the age, and none was set since. A check then ends at once. */
   #hasTimeLimits = true;
 
   constructor(socket: Socket, parts: ConnectionParts) {
@@ -123,7 +123,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     this.#whenGone = [...this.#whenGone, callback];
   }
 
-  /** Calls back once all that has arrived is processed, before it is answered. Returns false if nothing is being read. */
+  /** Calls back once all that has arrived is processed, before it is answered. Returns false outside of a read. */
   afterRead(callback: () => void): boolean {
     return this.#http2.afterRead(callback);
   }

@@ -38,8 +38,8 @@ export interface GrpcServerOptions {
   /** The times of keepalive pings. Default: no pings. */
   readonly keepAlive?: ProbeTimes | undefined;
   /**
-   * Called with the bytes of a buffer that connections share, after their last use. Tests overwrite them: bytes that are
-   * used any later would show one client the data of another.
+   * Called with the bytes of a buffer that connections share, after their last use. Tests overwrite them: bytes that
+   * are used any later would show one client the data of another.
    */
   readonly afterBufferUse?: ((bytes: Buffer) => void) | undefined;
 }
@@ -133,8 +133,8 @@ export class GrpcServer {
   }
 
   /**
-   * Writes the output that calls have queued since the last read, of connections with one call. All other output is written
-   * at the end of the tick.
+   * Writes the output that calls have queued since the last read, of connections with one call. All other output is
+   * written at the end of the tick.
    */
   flush(): void {
     this.#parts.shared.pool.flushSingle();

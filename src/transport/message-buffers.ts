@@ -1,6 +1,8 @@
 /** Buffers have a multiple of this length, so that messages of similar lengths use the same ones. */
 const step = 4096;
-/** Longer buffers are not kept. The largest message that many clients send is the first request of an Envoy, of 61 KB. */
+/**
+ * Longer buffers are not kept. The largest message that many clients send is the first request of an Envoy, of 61 KB.
+ */
 const maxLength = 65_536;
 /** The most that unused buffers take, in bytes. */
 const maxUnused = 2_097_152;
@@ -12,8 +14,8 @@ export function bufferLengthFor(bytes: number): number {
 }
 
 /**
- * Buffers for messages that arrive in several parts. A server keeps them for the next messages: the memory of a buffer is
- * outside of V8's heap, and is not freed before garbage is collected.
+ * Buffers for messages that arrive in several parts. A server keeps them for the next messages: the memory of a buffer
+ * is outside of V8's heap, and is not freed before garbage is collected.
  */
 export class MessageBuffers {
   /** By length, in steps. */

@@ -8,8 +8,8 @@ import type { SharedData } from '../http2/shared-data.ts';
 /** Number of waiting bytes that are written at once. */
 const maxWritten = 262_144;
 /**
- * The same for TLS, which encrypts all bytes of a write at once: each connection then holds a copy of them, also of shared
- * data. The second number is for a server that holds much output.
+ * The same for TLS, which encrypts all bytes of a write at once: each connection then holds a copy of them, also of
+ * shared data. The second number is for a server that holds much output.
  */
 const maxEncrypted = 131_072;
 const maxEncryptedIfTight = 8_192;
@@ -171,8 +171,8 @@ export class SocketWire implements Wire {
   #await(batch: PendingWrite[]): void {
     this.#isWriting = true;
     this.#held = batch;
-    // An empty write calls back after all writes before it. Not the event 'drain': a socket does not emit it for a short
-    // write that the kernel accepts later.
+    // An empty write calls back after all writes before it. Not the event 'drain': a socket does not emit it for a
+    // short write that the kernel accepts later.
     this.#socket.write(noBytes, this.#whenWritten());
   }
 

@@ -9,8 +9,8 @@ export interface Swept {
 const checksInRound = 4;
 
 /**
- * Checks urgent items each time, and of all others a part in turn. Visiting all connections each second was a quarter of
- * the cost of idle ones.
+ * Checks urgent items each time, and of all others a part in turn. Visiting all connections each second was a quarter
+ * of the cost of idle ones.
  */
 export class Sweep<Item extends Swept> {
   readonly #urgent = new Set<Item>();

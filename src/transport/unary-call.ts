@@ -10,8 +10,8 @@ export type UnaryReply =
   | { readonly kind: 'status'; readonly status: GrpcStatus };
 
 /**
- * Answers a request, at once or later. The bytes of a response may be sent again, so they must not change. Called when the
- * request is complete.
+ * Answers a request, at once or later. The bytes of a response may be sent again, so they must not change. Called when
+ * the request is complete.
  */
 export type UnaryHandler = (request: Buffer, call: GrpcCall) => UnaryReply | Promise<UnaryReply>;
 

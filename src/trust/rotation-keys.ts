@@ -32,7 +32,10 @@ export const rotationKeyNames: readonly RotationKey[] = [
   rotationKeys.forced,
 ];
 
-/** Returns the annotations of a rotation without all others; `undefined` if the resource has no annotation of a rotation. */
+/**
+ * Returns the annotations of a rotation without all others; `undefined` if the resource has no annotation of a
+ * rotation.
+ */
 export function onlyRotationKeys(
   annotations: Readonly<Record<string, unknown>> | undefined,
 ): Readonly<Record<string, unknown>> | undefined {

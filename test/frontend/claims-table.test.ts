@@ -82,7 +82,9 @@ async function pendingOf(client: XdsClient): Promise<Said> {
   return { nonce, version: resources[0]?.version ?? assert.fail('no version') };
 }
 
-/** Ends the last stream, or settles the call, of a claim: with PERMISSION_DENIED, one line for the log, and no effect. */
+/**
+ * Ends the last stream, or settles the call, of a claim: with PERMISSION_DENIED, one line for the log, and no effect.
+ */
 async function assertDenied(rig: Rig, act: () => Promise<number>, reason: string): Promise<void> {
   const [events, denied] = [rig.events.length, rig.denied.length];
   assert.equal(await act(), status.PERMISSION_DENIED);

@@ -1,5 +1,5 @@
-// Loaded into the program (`--import`). At SIGUSR2 it writes a heap snapshot, which has all strings, and the bytes of all
-// buffers, which a snapshot does not have. Both have only what the program still refers to.
+// Loaded into the program (`--import`). At SIGUSR2 it writes a heap snapshot, which has all strings, and the bytes of
+// all buffers, which a snapshot does not have. Both have only what the program still refers to.
 import { Session } from 'node:inspector';
 import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -27,7 +27,9 @@ export interface BootstrapOptions {
   readonly grpcClient?: 'envoy_grpc' | 'google_grpc';
   /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
-  /** The file to which the listeners log each connection, as JSON with the issuer of the client. Envoy 1.40 or later. */
+  /**
+   * The file to which the listeners log each connection, as JSON with the issuer of the client. Envoy 1.40 or later.
+   */
   readonly accessLog?: string;
   /** Access logs of connections or of requests that are sent to the cluster `access_log`, which has this port. */
   readonly grpcLog?: { readonly port: number; readonly of: 'connections' | 'requests'; readonly logs: Json };

@@ -26,7 +26,8 @@ export function onInstallStep(listener: OnStep): void {
 }
 
 /**
- * Looks for a tool: the program that the variable names, one on the PATH, or the installed one. Installs it if necessary.
+ * Looks for a tool: the program that the variable names, one on the PATH, or the installed one. Installs it if
+ * necessary.
  * @throws {Error} if the variable names something that cannot be executed, or if the tool is missing and `CI` is set:
  *   a skipped test must not look like a passed one there.
  */

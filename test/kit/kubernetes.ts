@@ -65,7 +65,9 @@ export interface Kubernetes extends AsyncDisposable {
   readonly writeFile: (name: string, text: string) => Promise<string>;
   /** A token of a service account (`namespace`, `name`), made by the API server. */
   readonly tokenOf: (namespace: string, name: string) => Promise<string>;
-  /** Returns a token with other claims, which the key of the API server has signed. A claim of `undefined` is removed. */
+  /**
+   * Returns a token with other claims, which the key of the API server has signed. A claim of `undefined` is removed.
+   */
   readonly changeToken: (token: string, claims: Readonly<Record<string, unknown>>) => Promise<string>;
   /** Makes the API server sign tokens with a new key from its next start on. It still accepts those of the old keys. */
   readonly rotateKey: () => Promise<void>;

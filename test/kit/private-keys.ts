@@ -12,8 +12,8 @@ import { createClient } from '../xds/client.ts';
 const dump = fileURLToPath(new URL('./dump-memory.ts', import.meta.url));
 
 /**
- * Returns parts of a private key that every copy of it has: as PEM, as base64 of a text with it, and as bytes. The first
- * line of a P-256 key is the same in all keys.
+ * Returns parts of a private key that every copy of it has: as PEM, as base64 of a text with it, and as bytes. The
+ * first line of a P-256 key is the same in all keys.
  */
 function markersOf(keyPem: string): readonly string[] {
   const [, , second = ''] = keyPem.split('\n');

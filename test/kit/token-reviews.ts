@@ -17,7 +17,9 @@ export interface TokenReviews extends AsyncDisposable {
 
 export interface TokenReviewsOptions {
   readonly accepts: (token: string) => boolean;
-  /** Returns the JWK Set of the keys that sign tokens. `undefined`: the API server does not publish it, as by default. */
+  /**
+   * Returns the JWK Set of the keys that sign tokens. `undefined`: the API server does not publish it, as by default.
+   */
   readonly keys?: () => object | undefined;
   /** User name of accepted tokens. */
   readonly user?: string;

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { suite, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { pureRooms, rooms } from '../../scripts/lint/rooms.ts';
-import { makeTempDir } from '../kit/temp-dir.ts';
+import { refusedLines } from './refused-lines.ts';
 
 const root = new URL('../../', import.meta.url);
-const oxlint = fileURLToPath(new URL('node_modules/.bin/oxlint', root));
 const names = Object.keys(rooms);
 
 const impure = [
@@ -60,38 +57,6 @@ const pure = [
   'export const field = { process: 1, fetch: 2 };',
   'export const read = field.process;',
 ];
-
-/** Runs the linter on these texts, by path in `src`, with the configuration of the repository. Returns, by path, the lines (from 0) that the rule refuses. */
-async function refusedLines(
-  rule: string,
-  files: ReadonlyMap<string, readonly string[]>,
-): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
-  await using dir = await makeTempDir();
-  await copyFile(new URL('.oxlintrc.json', root), dir.join('.oxlintrc.json'));
-  await cp(new URL('scripts/lint', root), dir.join('scripts/lint'), { recursive: true });
-  for (const [path, lines] of files) {
-    await mkdir(dirname(dir.join('src', path)), { recursive: true });
-    await writeFile(dir.join('src', path), `${lines.join('\n')}\n`);
-  }
-  const output = await new Promise<string>((resolve) => {
-    // The exit code is 1, because the linter reports errors.
-    execFile(oxlint, ['--format', 'json', 'src'], { cwd: dir.path, maxBuffer: 2 ** 26 }, (_, stdout) =>
-      resolve(stdout),
-    );
-  });
-  const { diagnostics } = JSON.parse(output) as {
-    readonly diagnostics: readonly {
-      readonly code: string;
-      readonly filename: string;
-      readonly labels: readonly { readonly span: { readonly line: number } }[];
-    }[];
-  };
-  const refused = new Map([...files.keys()].map((path) => [path, new Set<number>()]));
-  for (const { code, filename, labels } of diagnostics)
-    if (code === `meshtrust(${rule})`)
-      refused.get(filename.replace(/^src\//, ''))?.add((labels[0]?.span.line ?? 0) - 1);
-  return refused;
-}
 
 /** The specifier with which the file `probe.ts` of one room imports from another. */
 function specifier(from: string, to: string): string {

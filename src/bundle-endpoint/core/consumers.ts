@@ -31,8 +31,8 @@ export interface ConsumerList {
 }
 
 /**
- * Creates a list of at most `limit` consumers. Beyond it, the least recent consumer of the address with the most entries
- * is dropped: one client with many names must not displace the others.
+ * Creates a list of at most `limit` consumers. Beyond it, the least recent consumer of the address with the most
+ * entries is dropped: one client with many names must not displace the others.
  */
 export function createConsumerList(limit = 1000): ConsumerList {
   const consumers = new Map<string, Consumer>();

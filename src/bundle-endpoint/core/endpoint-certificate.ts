@@ -22,8 +22,8 @@ export interface EndpointSvid {
 }
 
 /**
- * Reads the certificate chain (PEM) of an endpoint with the profile `https_spiffe`. If the first certificate cannot be an
- * X509-SVID, returns the reason as a sentence (X509-SVID, section 5.2; SPIFFE Federation, section 5.2.2.3).
+ * Reads the certificate chain (PEM) of an endpoint with the profile `https_spiffe`. If the first certificate cannot be
+ * an X509-SVID, returns the reason as a sentence (X509-SVID, section 5.2; SPIFFE Federation, section 5.2.2.3).
  */
 export function readEndpointSvid(pem: string): EndpointSvid | string {
   const ders = decodePem(pem).flatMap((block) => (block.kind === 'refused' ? [] : [block.der]));
@@ -109,7 +109,9 @@ function anchorsOf({ keys }: SpiffeBundle): TrustedDomain['anchors'] {
   });
 }
 
-/** Returns a finding MT080 for each published bundle without CA certificates: its consumers refuse every certificate. */
+/**
+ * Returns a finding MT080 for each published bundle without CA certificates: its consumers refuse every certificate.
+ */
 export function publicationFindings(published: readonly PublishedBundle[]): readonly Finding[] {
   return published
     .filter(({ isEmpty }) => isEmpty)

@@ -70,8 +70,8 @@ function intervalsOf({ fetches }: Pick<Consumer, 'fetches'>): readonly number[] 
 
 /**
  * Returns whether a consumer that polled has not fetched for three of its intervals, or of the refresh hint if that is
- * longer. It counts for a day. The longest of the last intervals counts: behind a load balancer, not every fetch comes to
- * this server.
+ * longer. It counts for a day. The longest of the last intervals counts: behind a load balancer, not every fetch comes
+ * to this server.
  */
 export function isOverdue(consumer: Pick<Consumer, 'fetches'>, refreshSeconds: number, now: number): boolean {
   const last = consumer.fetches.at(-1);

@@ -28,7 +28,10 @@ export interface PublicationSource {
 /** The name of a trust domain, and the inputs of its document. */
 type NamedSource = readonly [mesh: string, trustDomain: string, source: PublicationSource];
 
-/** Yields the sources of the trust domains that the rules name: of those that are served, then of those with a record only. */
+/**
+ * Yields the sources of the trust domains that the rules name: of those that are served, then of those with a record
+ * only.
+ */
 export function* namedSources(
   rules: readonly PublicationRule[],
   { meshes, holdings, isImportKnown }: ServedTrust,
@@ -86,8 +89,8 @@ export function hasImported(source: PublicationSource): boolean {
 }
 
 /**
- * Returns the fingerprints of the CA certificates that may be published. Those from a peer are left out: publishing them
- * again would vouch for the CAs of others. Those from other zones are left out unless `imported` is true.
+ * Returns the fingerprints of the CA certificates that may be published. Those from a peer are left out: publishing
+ * them again would vouch for the CAs of others. Those from other zones are left out unless `imported` is true.
  */
 function publishableCertificates(
   shares: readonly Share[],

@@ -29,16 +29,16 @@ export interface PublishedBundles {
   /** Publishes the state at a time, in epoch milliseconds. Returns the bundles that changed. */
   update(served: ServedTrust, now: number): readonly PublishedBundle[];
   /**
-   * Publishes a part of the state: reads at most `maxKeys` keys that were not read before. The next step, with the same or
-   * a newer state, continues.
+   * Publishes a part of the state: reads at most `maxKeys` keys that were not read before. The next step, with the same
+   * or a newer state, continues.
    */
   step(served: ServedTrust, now: number, maxKeys: number): PublicationStep;
   get(mesh: string, trustDomain: string): PublishedBundle | undefined;
   /** Returns the bundle map of a mesh; `undefined` if nothing of it is published. */
   mapOf(mesh: string): PublishedMap | undefined;
   /**
-   * Returns whether a trust domain, or any one of the mesh, is not published because the Global control plane was not read
-   * yet: what its zones add to it is not known.
+   * Returns whether a trust domain, or any one of the mesh, is not published because the Global control plane was not
+   * read yet: what its zones add to it is not known.
    */
   awaitsImport(mesh: string, trustDomain?: string): boolean;
   /** Returns all bundles, sorted by mesh and trust domain. */
@@ -75,16 +75,17 @@ interface Budget {
 /**
  * Keeps the documents that the bundle endpoint publishes.
  *
- * A document without keys makes consumers refuse every certificate of the trust domain. After a restart, a CA certificate
- * can be absent because it could not be read. So a document without keys is published in these cases only:
+ * A document without keys makes consumers refuse every certificate of the trust domain. After a restart, a CA
+ * certificate can be absent because it could not be read. So a document without keys is published in these cases only:
  *
  * - This process has published the trust domain before. Its state loses a CA certificate only by a settled removal, by
  *   distrust, or past the mass-loss guard.
  * - An earlier process has published it, and every CA certificate that is listed now is distrusted.
  * - The last document that an earlier process published had no keys.
  *
- * For the same reason, a trust domain that is named in full, so that it is published with the certificates of other zones,
- * waits until these are known. It does not wait if an earlier process published it without any, or exactly as it is now.
+ * For the same reason, a trust domain that is named in full, so that it is published with the certificates of other
+ * zones, waits until these are known. It does not wait if an earlier process published it without any, or exactly as it
+ * is now.
  */
 export function createPublishedBundles({
   rules,

@@ -21,7 +21,10 @@ export function encodeRecords(records: readonly SequenceRecord[]): string {
   return `${JSON.stringify({ format, records }, null, 1)}\n`;
 }
 
-/** Decodes the text of a file. Returns `undefined` if the file has another format: the caller then starts without records. */
+/**
+ * Decodes the text of a file. Returns `undefined` if the file has another format: the caller then starts without
+ * records.
+ */
 export function decodeRecords(text: string): readonly SequenceRecord[] | undefined {
   const parsed = parseJson(text);
   if (!isMapping(parsed) || parsed['format'] !== format || !Array.isArray(parsed['records']))

@@ -168,7 +168,8 @@ function listener(input: BootstrapInput): object {
 
 /** Returns TLS that verifies the peer by the secret: the clients of a listener, or the servers of a cluster. */
 function tlsSocket(context: 'DownstreamTlsContext' | 'UpstreamTlsContext', input: BootstrapInput): object {
-  // Envoy (1.36 and 1.40) crashes at the start if a static cluster gets a secret over ADS, so clusters have SDS streams.
+  // Envoy (1.36 and 1.40) crashes at the start if a static cluster gets a secret over ADS, so clusters have SDS
+  // streams.
   const isOverAds = isAds(input) && context === 'DownstreamTlsContext';
   const source = isOverAds ? { ads: {} } : { api_config_source: apiSource(input) };
   return {

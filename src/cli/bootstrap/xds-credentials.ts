@@ -11,9 +11,9 @@ export interface TokenFiles {
 const tokenName = 'meshtrust-token';
 
 /**
- * Returns the HTTP filters of the control plane's cluster that add the token to each request. Envoy reads the file again
- * when its volume replaces it: a secret in the bootstrap would keep the first token (Envoy 1.40), so the secret is a
- * resource in a second file.
+ * Returns the HTTP filters of the control plane's cluster that add the token to each request. Envoy reads the file
+ * again when its volume replaces it: a secret in the bootstrap would keep the first token (Envoy 1.40), so the secret
+ * is a resource in a second file.
  */
 export function tokenFilters({ sds }: TokenFiles): readonly object[] {
   return [
@@ -42,7 +42,9 @@ export function tokenFilters({ sds }: TokenFiles): readonly object[] {
   ];
 }
 
-/** Returns the second file: the secret that reads the token. Its directory is watched, because volumes replace links. */
+/**
+ * Returns the second file: the secret that reads the token. Its directory is watched, because volumes replace links.
+ */
 export function tokenSecretFile({ token }: TokenFiles): object {
   return {
     resources: [

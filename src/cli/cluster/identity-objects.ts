@@ -11,9 +11,10 @@ export interface IdentityObjectsOptions extends ClusterOptions {
 }
 
 /**
- * Lists the MeshIdentities of a cluster, its MeshTrusts, and the Secrets that the options name. The texts are those that
- * `serve` parses: they have no private key.
- * @throws {CommandError} if a kind cannot be listed. Without it, a derivation could be another one than that of `serve`.
+ * Lists the MeshIdentities of a cluster, its MeshTrusts, and the Secrets that the options name. The texts are those
+ * that `serve` parses: they have no private key.
+ * @throws {CommandError} if a kind cannot be listed. Without it, a derivation could be another one than that of
+ * `serve`.
  */
 export async function readIdentityObjects(
   options: IdentityObjectsOptions,

@@ -25,8 +25,8 @@ export interface Cluster extends Disposable {
   /** @throws {CommandError} if they cannot be read. */
   readonly read: () => Promise<readonly ClusterResource[]>;
   /**
-   * @throws {CommandError} if the object was changed meanwhile, the API server refuses the patch, or it is unknown whether
-   * the patch was applied.
+   * @throws {CommandError} if the object was changed meanwhile, the API server refuses the patch, or it is unknown
+   * whether the patch was applied.
    */
   readonly patch: (target: ClusterResource, operations: readonly PatchOperation[]) => Promise<void>;
 }
@@ -74,8 +74,8 @@ export function openCluster(
 }
 
 /**
- * Returns the message for a patch without a clear answer. The API server may still carry it out, also if the object does
- * not have it yet.
+ * Returns the message for a patch without a clear answer. The API server may still carry it out, also if the object
+ * does not have it yet.
  */
 function describeUnknown(path: string, reply: ApiReply, current: ApiReply): string {
   const what =

@@ -57,7 +57,9 @@ type FlagsOf<Option extends keyof Grouped> = Pick<ServeFlags, Grouped[Option]>;
 
 type GroupedOptions = { readonly [Option in keyof Grouped]: ServeOptions[Option] };
 
-/** The flags that are options of the same name. An error here: a flag is neither an option of `serve` nor in `Grouped`. */
+/**
+ * The flags that are options of the same name. An error here: a flag is neither an option of `serve` nor in `Grouped`.
+ */
 type PlainOptions = Pick<ServeOptions, Exclude<keyof ServeFlags, Grouped[keyof Grouped]>>;
 
 /** The same as flags. An error here: an option of `serve` is neither a flag nor in `Grouped`. */

@@ -1,7 +1,9 @@
 /** The forms, descriptions and defaults of all flags: the commands, the environment and docs/flags.md use them. */
 type Flags = Readonly<Record<string, readonly [flag: string, description: string, fallback?: string]>>;
 
-/** Flags of `serve`, and those by which commands reach a server. `MESHTRUST_<FLAG>` sets what the command line omits. */
+/**
+ * Flags of `serve`, and those by which commands reach a server. `MESHTRUST_<FLAG>` sets what the command line omits.
+ */
 export const flagsWithVariable = {
   dir: ['--dir <path...>', 'directories or files of MeshTrusts (YAML or JSON) to watch'],
   kubernetes: ['--kubernetes', 'read the resources of a Kubernetes cluster'],
@@ -289,8 +291,8 @@ export const flagsWithVariable = {
 } as const satisfies Flags;
 
 /**
- * Flags of commands. They have no variable, because `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` is set in many environments
- * for another purpose.
+ * Flags of commands. They have no variable, because `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` is set in many
+ * environments for another purpose.
  */
 export const flagsOfCommandLine = {
   envoy: ['--envoy <file>', 'Envoy executable for the demo; default: the first on the PATH'],

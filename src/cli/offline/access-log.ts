@@ -27,8 +27,8 @@ export async function readAccessLog(path: string, io: Pick<CommandIo, 'stdin'>):
 }
 
 /**
- * Returns when each listed CA was last seen. Envoy has the certificates as it got them, so the fingerprint of one that is
- * served in another form is replaced by that of the listed certificate.
+ * Returns when each listed CA was last seen. Envoy has the certificates as it got them, so the fingerprint of one that
+ * is served in another form is replaced by that of the listed certificate.
  */
 export function observationOf(
   { issuers }: SeenIssuers,

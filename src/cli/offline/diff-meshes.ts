@@ -6,7 +6,9 @@ import { compareText } from '../../text/compare-text.ts';
 export type AnchorChange =
   | { readonly kind: 'added'; readonly after: AnchorDetail }
   | { readonly kind: 'removed'; readonly before: AnchorDetail }
-  /** Another certificate with the same subject and key. The same leaves chain to it, within its dates and constraints. */
+  /**
+   * Another certificate with the same subject and key. The same leaves chain to it, within its dates and constraints.
+   */
   | { readonly kind: 'renewed'; readonly before: AnchorDetail; readonly after: AnchorDetail }
   /** The same certificate, served in another form: its issuer was added or removed, or became valid or invalid. */
   | { readonly kind: 're-rooted'; readonly before: AnchorDetail; readonly after: AnchorDetail };

@@ -42,8 +42,8 @@ export async function buildOffline(
 }
 
 /**
- * Returns true if a finding is about a mesh, or about a file without a mesh: what is missing in the mesh may be in such a
- * file.
+ * Returns true if a finding is about a mesh, or about a file without a mesh: what is missing in the mesh may be in such
+ * a file.
  */
 export function concerns({ mesh, resource }: Pick<Finding, 'mesh' | 'resource'>, name: string): boolean {
   if (mesh !== undefined) return mesh === name;

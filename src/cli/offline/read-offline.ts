@@ -55,8 +55,8 @@ async function readNamedFiles(
 }
 
 /**
- * Reads files and directories once, by the rules of the directory source, and returns its events. Standard input has the
- * path `stdin`.
+ * Reads files and directories once, by the rules of the directory source, and returns its events. Standard input has
+ * the path `stdin`.
  * @throws {CommandError} (usage) if one of the paths cannot be read.
  */
 export async function readTexts(

@@ -33,7 +33,8 @@ export async function withLock<T>(path: string, timeout: number, run: () => Prom
     }
     return await run();
   } finally {
-    // The result of `run` counts: a change that was made must not be reported as an error. The next command names the lock.
+    // The result of `run` counts: a change that was made must not be reported as an error. The next command names the
+    // lock.
     await rm(lock, { force: true }).catch(() => undefined);
   }
 }

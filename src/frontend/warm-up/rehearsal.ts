@@ -65,7 +65,9 @@ export interface RehearsedChanges {
 /** Creates changes, none of which is published yet. */
 export type RehearseChanges = (stage: RehearsalStage) => RehearsedChanges;
 
-/** Creates the store and the observers of a warm-up. Its fleet is not the real one, which must not know these proxies. */
+/**
+ * Creates the store and the observers of a warm-up. Its fleet is not the real one, which must not know these proxies.
+ */
 export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges): Rehearsal {
   const store = createSnapshotStore();
   const publish = createPublisher(store);
@@ -129,9 +131,9 @@ export function createRehearsal(mesh: string, rehearseChanges: RehearseChanges):
 }
 
 /**
- * Counts two events of one kind, as the first change of a real server does. The sums of prom-client, `{ value, labels }`,
- * have the same first field as the results of iterators, `{ value, done }`. V8 compiles loops on the assumption that it
- * never changes, and discards the code of all of them when a sum changes for the first time.
+ * Counts two events of one kind, as the first change of a real server does. The sums of prom-client, `{ value, labels
+ * }`, have the same first field as the results of iterators, `{ value, done }`. V8 compiles loops on the assumption
+ * that it never changes, and discards the code of all of them when a sum changes for the first time.
  */
 function changeCounterTwice(registry: Registry): void {
   const name = 'meshtrust_rehearsed_changes_total';

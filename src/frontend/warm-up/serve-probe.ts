@@ -8,10 +8,11 @@ import { createHttpListener } from '../../net/http-listener.ts';
 const requestMs = 1000;
 
 /**
- * Serves one HTTP request over the loopback interface, as a probe of the admin listener, after which the client closes the
- * connection. Its socket has another layout than those of proxies. V8 discards the compiled code of `node:net` when it meets
- * the first such socket, unless it has met one before it compiles that code.
- * @throws {Error} if there is no port of the loopback interface, or the request is not served within a second, for example
+ * Serves one HTTP request over the loopback interface, as a probe of the admin listener, after which the client closes
+ * the connection. Its socket has another layout than those of proxies. V8 discards the compiled code of `node:net` when
+ * it meets the first such socket, unless it has met one before it compiles that code.
+ * @throws {Error} if there is no port of the loopback interface, or the request is not served within a second, for
+ * example
  *   because another client connected to the port.
  */
 export async function serveProbe(): Promise<void> {

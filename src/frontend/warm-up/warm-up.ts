@@ -35,8 +35,8 @@ export interface WarmUpResult {
 export const warmUpKeepAlive = { intervalMs: 40, timeoutMs: 60_000 };
 
 /**
- * The number of parts of a warm-up. Each has a server of its own: code that V8 compiles while it has seen only one of the
- * objects is discarded when it meets another. The measurements for this and the other numbers are in
+ * The number of parts of a warm-up. Each has a server of its own: code that V8 compiles while it has seen only one of
+ * the objects is discarded when it meets another. The measurements for this and the other numbers are in
  * docs/adr/0030-own-transport.md.
  */
 const parts = 3;

@@ -61,12 +61,13 @@ class MemoryWire extends Duplex implements Wire {
 const connectMs = 1000;
 
 /**
- * Returns connections over a free port of the loopback interface. Another client of that port is not served: it ends the
- * warm-up.
+ * Returns connections over a free port of the loopback interface. Another client of that port is not served: it ends
+ * the warm-up.
  */
 export async function wiresOverLoopback(accept: (socket: Socket) => void): Promise<Wires> {
   let arrived: (socket: Socket) => void = (socket) => void socket.destroy();
-  // Accepts sockets paused, as the own transport does: V8 uses a different layout for sockets that were accepted unpaused.
+  // Accepts sockets paused, as the own transport does: V8 uses a different layout for sockets that were accepted
+  // unpaused.
   const listener = createServer({ pauseOnConnect: true }, (socket) => {
     // It may break before the server handles its errors.
     socket.on('error', () => undefined);
@@ -79,7 +80,8 @@ export async function wiresOverLoopback(accept: (socket: Socket) => void): Promi
     async connect() {
       const { promise, resolve, reject } = Promise.withResolvers<Socket>();
       arrived = resolve;
-      // Without noDelay, the kernel may hold back streams that a client opens right after an ACK until the client closes.
+      // Without noDelay, the kernel may hold back streams that a client opens right after an ACK until the client
+      // closes.
       const client = connect({ port, host: '127.0.0.1', timeout: connectMs, noDelay: true });
       client.on('error', reject);
       client.on('timeout', () => client.destroy(new Error('no connection to the loopback interface')));

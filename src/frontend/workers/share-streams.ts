@@ -49,8 +49,8 @@ export const reportDelayMs = 200;
 const settleMs = 2 * reportDelayMs;
 
 /**
- * Reports the streams of all workers to the log of proxies. Ends are reported late: reports of workers arrive in any order,
- * and a proxy that has moved to another worker would be logged as disconnected and reconnected.
+ * Reports the streams of all workers to the log of proxies. Ends are reported late: reports of workers arrive in any
+ * order, and a proxy that has moved to another worker would be logged as disconnected and reconnected.
  */
 export function followStreams(
   log: ProxyLog,

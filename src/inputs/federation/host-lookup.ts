@@ -29,12 +29,12 @@ interface SharedLookup {
 }
 
 /**
- * Creates a lookup in which hosts whose DNS does not answer do not delay the others. getaddrinfo waits for such a DNS for
- * 10 s and more, and only two calls of it run in a process at a time (libuv): fifty dead peers would keep the bundles of
- * all other peers, and the lookups of the API server, waiting for ever.
+ * Creates a lookup in which hosts whose DNS does not answer do not delay the others. getaddrinfo waits for such a DNS
+ * for 10 s and more, and only two calls of it run in a process at a time (libuv): fifty dead peers would keep the
+ * bundles of all other peers, and the lookups of the API server, waiting for ever.
  *
- * So one call runs at a time for hosts that are known to be quick, and one for the rest. Before the first call for a host,
- * the DNS is asked without a thread whether it answers at all.
+ * So one call runs at a time for hosts that are known to be quick, and one for the rest. Before the first call for a
+ * host, the DNS is asked without a thread whether it answers at all.
  */
 export function createHostLookup({
   resolve = resolveBySystem,

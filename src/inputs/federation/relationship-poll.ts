@@ -199,8 +199,8 @@ type ReadResponse =
   | ({ readonly kind: 'bundle' } & FetchedBundle);
 
 /**
- * Reads the document of a response in turns, between which other work is done: a peer can send thousands of keys, and to
- * read one takes about a tenth of a millisecond.
+ * Reads the document of a response in turns, between which other work is done: a peer can send thousands of keys, and
+ * to read one takes about a tenth of a millisecond.
  */
 async function readResponse(response: BundleResponse): Promise<ReadResponse> {
   if (response.kind !== 'document') return response;
@@ -214,8 +214,8 @@ async function readResponse(response: BundleResponse): Promise<ReadResponse> {
 }
 
 /**
- * Fetches the bundle, and returns whether only an edited `trustDomainBundle` authenticated the endpoint. A change of the
- * endpoint aborts the fetch, so the state at its beginning suffices.
+ * Fetches the bundle, and returns whether only an edited `trustDomainBundle` authenticated the endpoint. A change of
+ * the endpoint aborts the fetch, so the state at its beginning suffices.
  */
 async function fetchOnce(
   state: PollState,

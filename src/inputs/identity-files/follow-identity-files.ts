@@ -139,8 +139,8 @@ export function readIdentityFiles(root: string, paths: ReadonlySet<string>): Pro
 }
 
 /**
- * Reads the CA certificates of a file that a MeshIdentity names. A document could name any file of this machine, so only
- * those below the root are read, after all links are followed.
+ * Reads the CA certificates of a file that a MeshIdentity names. A document could name any file of this machine, so
+ * only those below the root are read, after all links are followed.
  * @throws {Error} if it is outside of the root, cannot be read, is too long or has a private key.
  */
 export async function readBelow(root: string, path: string): Promise<string> {

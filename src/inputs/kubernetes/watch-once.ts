@@ -69,8 +69,8 @@ export async function* watchOnce(
     }
     yield { kind: 'closed', livedMs: performance.now() - openedAt };
   } catch (error) {
-    // The line splitter throws a RangeError for a line that is too long. A broken connection counts as the normal end of
-    // a watch: if the API server has a problem, the next request fails and reports it.
+    // The line splitter throws a RangeError for a line that is too long. A broken connection counts as the normal end
+    // of a watch: if the API server has a problem, the next request fails and reports it.
     if (error instanceof RangeError) yield unreadable(error.message);
     else if (openedAt === undefined) yield unreachable(error);
     else yield { kind: 'closed', livedMs: performance.now() - openedAt };
@@ -81,8 +81,8 @@ export async function* watchOnce(
 }
 
 /**
- * Reads the next piece of a body, or returns `undefined` at its end. Not `for await`: the loop would keep the text of the
- * last piece in memory until the next one arrives, and a MeshIdentity or a Secret can contain a private key.
+ * Reads the next piece of a body, or returns `undefined` at its end. Not `for await`: the loop would keep the text of
+ * the last piece in memory until the next one arrives, and a MeshIdentity or a Secret can contain a private key.
  */
 async function readNext(
   pieces: AsyncIterator<unknown, undefined>,

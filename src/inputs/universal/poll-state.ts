@@ -38,8 +38,8 @@ export const initialPollState: PollState = {
 
 /**
  * Returns the next state and the events of a poll. A resource is gone only if two lists in a row do not have it, and so
- * is one that only an earlier run had: the source is synced once two lists were read. The pages of a list are not of one
- * state, and a server that is starting may have none of its resources yet.
+ * is one that only an earlier run had: the source is synced once two lists were read. The pages of a list are not of
+ * one state, and a server that is starting may have none of its resources yet.
  */
 export function stepPoll(
   state: PollState,

@@ -18,15 +18,18 @@ export interface PollUniversalOptions extends RestAccess {
   readonly confirmsAbsence?: boolean | undefined;
   /** The time between two polls in milliseconds, plus or minus a tenth. Default: 10,000. */
   readonly intervalMs?: number | undefined;
-  /** The time after which a list is read again because it is the first one, or lacks a known resource. Default: 1,000. */
+  /**
+   * The time after which a list is read again because it is the first one, or lacks a known resource. Default: 1,000.
+   */
   readonly confirmMs?: number | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /**
- * Polls a kind of resource of Kuma's REST API (see `SourceEvent`). Starts at once, and runs until it is closed: failures
- * are reported, and requests are repeated. An empty batch confirms that everything reported before is still true.
+ * Polls a kind of resource of Kuma's REST API (see `SourceEvent`). Starts at once, and runs until it is closed:
+ * failures are reported, and requests are repeated. An empty batch confirms that everything reported before is still
+ * true.
  */
 export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): Source {
   const { name, resource, isOptional = false, intervalMs = 10_000, confirmMs = 1_000 } = options;

@@ -122,9 +122,9 @@ export const clusterFederatedTrustDomains: WatchedResource = {
 };
 
 /**
- * Parses a MeshTrust of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
- * one of `kubectl apply` repeats the whole object) but those of a rotation, managed fields, versions and conditions:
- * they change often, and served trust does not depend on them.
+ * Parses a MeshTrust of the API server. Returns `undefined` if it has no name. The text does not contain annotations
+ * (the one of `kubectl apply` repeats the whole object) but those of a rotation, managed fields, versions and
+ * conditions: they change often, and served trust does not depend on them.
  */
 export function readApiObject(value: unknown, prefix = 'kubernetes'): ApiObject | undefined {
   const parts = readParts(value);

@@ -14,9 +14,9 @@ const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
 
 /**
- * Lists all objects of a resource at `path`, in pages of one consistent state. It is the most recent state, because the request has no
- * resource version. Yields one result: all pages together, or the failure of one page (410 if the state was compacted
- * meanwhile). Never throws.
+ * Lists all objects of a resource at `path`, in pages of one consistent state. It is the most recent state, because the
+ * request has no resource version. Yields one result: all pages together, or the failure of one page (410 if the state
+ * was compacted meanwhile). Never throws.
  */
 export async function* listPages(
   client: ApiClient,

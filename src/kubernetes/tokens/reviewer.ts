@@ -107,11 +107,11 @@ const onlyApiServerKnows: SignatureChecker = {
 const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the token in time' };
 
 /**
- * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. A token with a forged
- * signature costs no request. One of an unlisted key waits until the keys are read again, and is refused if it is still
- * unlisted: API servers publish the keys of all tokens that they sign. If the signature is unknown, requests that end
- * without an accepted token have a budget; tokens above it wait. Clients take turns by their addresses and connections,
- * so one with thousands of tokens delays another client by one request.
+ * Creates a reviewer. Each token has one request at a time, and the API server at most 16 of them. A token with a
+ * forged signature costs no request. One of an unlisted key waits until the keys are read again, and is refused if it
+ * is still unlisted: API servers publish the keys of all tokens that they sign. If the signature is unknown, requests
+ * that end without an accepted token have a budget; tokens above it wait. Clients take turns by their addresses and
+ * connections, so one with thousands of tokens delays another client by one request.
  */
 export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewer {
   const { send, audience, cacheMs, now, reviewed, signatures = onlyApiServerKnows } = options;

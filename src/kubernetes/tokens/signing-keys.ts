@@ -10,8 +10,8 @@ export interface SignatureChecker {
   /** Returns the verdict by the keys of the last read: never `unlisted` if that failed. */
   check(token: string): SignatureVerdict;
   /**
-   * Resolves after a read of the keys that began after this call, successful or not. All calls since the last read share
-   * one, and it begins at most once in 2 s.
+   * Resolves after a read of the keys that began after this call, successful or not. All calls since the last read
+   * share one, and it begins at most once in 2 s.
    */
   readAgain(): Promise<void>;
 }
@@ -29,13 +29,19 @@ export interface SignatureCheckerOptions {
 
 /** The JWK Set of service account issuer discovery. Every service account may read it by default. */
 const path = '/openid/v1/jwks';
-/** The least time between the beginnings of two reads, in ms: a flood of invented key IDs costs one GET in this time. */
+/**
+ * The least time between the beginnings of two reads, in ms: a flood of invented key IDs costs one GET in this time.
+ */
 const leastGapMs = 2_000;
-/** Time after which the keys are read again, in ms: at a token that is not signed with one of them, and at any token. */
+/**
+ * Time after which the keys are read again, in ms: at a token that is not signed with one of them, and at any token.
+ */
 const notSignedMs = 10_000;
 const otherwiseMs = 300_000;
 
-/** Creates a checker, which reads the keys at once. Until it has them, and while it cannot get them, it knows no key. */
+/**
+ * Creates a checker, which reads the keys at once. Until it has them, and while it cannot get them, it knows no key.
+ */
 export function createSignatureChecker({
   client,
   signal,
@@ -98,7 +104,8 @@ export function createSignatureChecker({
   return {
     check(token) {
       const verdict = verdictOf(token);
-      // The caller has the keys read again for a token of an unlisted key. A read that begins here would delay that one.
+      // The caller has the keys read again for a token of an unlisted key. A read that begins here would delay that
+      // one.
       if (verdict === 'unlisted') return verdict;
       const mostMs = verdict === 'signed' ? otherwiseMs : isCurrent ? notSignedMs : leastGapMs;
       const isFree = running === undefined && next === undefined;

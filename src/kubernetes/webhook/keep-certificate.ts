@@ -167,7 +167,10 @@ async function reconcileOnce(options: KeepOptions, signal: AbortSignal): Promise
   return outcomeOf(written, `ValidatingWebhookConfiguration ${configuration}`) ?? found;
 }
 
-/** Returns the certificate in the Secret. Stores a new one first if the Secret is empty or its certificate cannot be used any longer. */
+/**
+ * Returns the certificate in the Secret. Stores a new one first if the Secret is empty or its certificate cannot be
+ * used any longer.
+ */
 async function reconcileSecret(
   options: KeepOptions,
   names: readonly string[],

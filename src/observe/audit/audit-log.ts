@@ -11,8 +11,8 @@ import { trustChanges } from './trust-change.ts';
 import type { TrustChange } from './trust-change.ts';
 
 /**
- * Writes the audit record of trust: one line for each change of a trust domain, without omissions, and one for each command
- * of a rotation that passed gates by force.
+ * Writes the audit record of trust: one line for each change of a trust domain, without omissions, and one for each
+ * command of a rotation that passed gates by force.
  */
 export interface AuditLog {
   readonly state: (event: StateEvent) => void;

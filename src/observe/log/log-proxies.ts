@@ -42,8 +42,8 @@ type Kind = keyof typeof kinds;
 
 /**
  * Logs when a proxy connects for the first time, disconnects, or reconnects. A proxy is identified by its node id and
- * its mesh, which the first request of a stream contains, and by its identity. It may have several streams. The lines of
- * authenticated proxies belong to the audit record: they say under which identity a proxy acknowledges.
+ * its mesh, which the first request of a stream contains, and by its identity. It may have several streams. The lines
+ * of authenticated proxies belong to the audit record: they say under which identity a proxy acknowledges.
  */
 export function createProxyLog({
   log,

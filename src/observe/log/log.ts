@@ -48,9 +48,9 @@ function prettyStream(destination: Writable, colorize: boolean): PinoPretty.Pret
 }
 
 /**
- * Returns the parts of a serialised line that people need, safe to print: the time, the level, the message and an error.
- * Only the stack of an error keeps several lines. A change of trust has a line of the event log with all its trust
- * domains, so the line of the audit log for each of them is left out where that line is written.
+ * Returns the parts of a serialised line that people need, safe to print: the time, the level, the message and an
+ * error. Only the stack of an error keeps several lines. A change of trust has a line of the event log with all its
+ * trust domains, so the line of the audit log for each of them is left out where that line is written.
  */
 function readable(line: string, level: LogLevel): string {
   const change = (text: string, key: string): string => (key === 'stack' ? plainStack : oneLine)(text);

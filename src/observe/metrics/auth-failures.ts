@@ -6,8 +6,8 @@ import type { XdsObserver } from '../../xds/index.ts';
 
 /**
  * Why a listener rejected a client. `unknown-token`: only the admin API. `certificate`: the client certificate is
- * missing, or no accepted CA issued it. `handshake`: the connection ended before TLS was established for another reason,
- * such as a port scan. The xDS listener has the reasons of its decisions about clients as well.
+ * missing, or no accepted CA issued it. `handshake`: the connection ended before TLS was established for another
+ * reason, such as a port scan. The xDS listener has the reasons of its decisions about clients as well.
  */
 const authFailures = ['no-credentials', 'unknown-token', 'certificate', 'handshake'] as const;
 
@@ -30,8 +30,8 @@ export function createAuthFailures(
 }
 
 /**
- * Returns an observer that counts the clients that the xDS listener refused. It leaves out those of open streams that are
- * judged again: each certificate and token expires one day, and the alert is about clients that cannot connect.
+ * Returns an observer that counts the clients that the xDS listener refused. It leaves out those of open streams that
+ * are judged again: each certificate and token expires one day, and the alert is about clients that cannot connect.
  */
 export function countDenied(failed: (reason: AccessRefusal) => void): XdsObserver {
   return {

@@ -5,8 +5,8 @@ import type { Registry } from 'prom-client';
 import { longestTimerMs } from '../../xds/timers/timers.ts';
 
 /**
- * Time between two samples, in ms. Each wakes the process up: at the default of prom-client, 10 ms, they would be nearly the
- * whole CPU time of an idle server.
+ * Time between two samples, in ms. Each wakes the process up: at the default of prom-client, 10 ms, they would be
+ * nearly the whole CPU time of an idle server.
  */
 export const sampleMs = 200;
 const nanosecondsInMs = 1e6;
@@ -35,9 +35,9 @@ const parts = [
 ])[];
 
 /**
- * Replaces the metrics of prom-client for the delay of the event loop by ones of the same names, which take fewer samples
- * and do not contain the time between two of them. A sample is the delay of a timer, so a delay is measured up to 200 ms
- * too short. `samples`: nanoseconds between the runs of that timer.
+ * Replaces the metrics of prom-client for the delay of the event loop by ones of the same names, which take fewer
+ * samples and do not contain the time between two of them. A sample is the delay of a timer, so a delay is measured up
+ * to 200 ms too short. `samples`: nanoseconds between the runs of that timer.
  */
 export function registerLoopLag(registry: Registry, samples: Histogram = startSamples()): void {
   for (const part of ['', ...parts.map(([name]) => `${name}_`)])

@@ -8,7 +8,9 @@ export interface RotationSample {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly state: RotationState;
-  /** When no leaf of the old CA can be valid any more; if the issuer is not switched yet, as if it were switched now. */
+  /**
+   * When no leaf of the old CA can be valid any more; if the issuer is not switched yet, as if it were switched now.
+   */
   readonly earliestFinish: number | undefined;
   /** When the old CA expires; `undefined` once it is not listed any more. */
   readonly oldNotAfter: number | undefined;

@@ -7,7 +7,10 @@ interface TallyOptions {
   readonly registry: Registry;
 }
 
-/** Counts events by one or two labels. An event costs an addition; the counter of prom-client gets the sums at each scrape. */
+/**
+ * Counts events by one or two labels. An event costs an addition; the counter of prom-client gets the sums at each
+ * scrape.
+ */
 export interface CounterTally {
   inc(first: string, second?: string): void;
 }

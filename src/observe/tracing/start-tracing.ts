@@ -37,7 +37,8 @@ const warningIntervalMs = 60_000;
 
 /**
  * Starts to send traces over OTLP/HTTP, configured by the environment (OTEL_EXPORTER_OTLP_*, OTEL_BSP_SCHEDULE_DELAY,
- * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not accept are dropped.
+ * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not accept are
+ * dropped.
  */
 export function startTracing({ version, log, ...options }: TracingOptions): Tracing {
   logTroubles(log);

@@ -1,4 +1,7 @@
-/** The variables that enable and disable tracing. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+/**
+ * The variables that enable and disable tracing.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
 export type TracingEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Returns whether the environment names a collector for traces and disables neither the SDK nor the exporter. */

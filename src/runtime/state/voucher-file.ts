@@ -22,8 +22,8 @@ const fileName = 'import-vouchers.json';
 const format = 1;
 
 /**
- * Opens the file in a state directory. Records that cannot be read are reported and left out: then only the MeshIdentities
- * that the Global control plane has vouch for zones.
+ * Opens the file in a state directory. Records that cannot be read are reported and left out: then only the
+ * MeshIdentities that the Global control plane has vouch for zones.
  * @throws {Error} if the directory cannot be used, or other users may write to it.
  */
 export async function openVoucherFile(

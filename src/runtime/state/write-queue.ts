@@ -15,8 +15,8 @@ export function createWriteQueue(): WriteQueue {
 }
 
 /**
- * Returns a function that calls a callback which reports on writes. An error of the callback is a warning of the process,
- * and does not reach the caller: the other files of the same write would not be written.
+ * Returns a function that calls a callback which reports on writes. An error of the callback is a warning of the
+ * process, and does not reach the caller: the other files of the same write would not be written.
  */
 export function safeReport<Values extends readonly unknown[]>(
   callback: (...values: Values) => void,

@@ -11,9 +11,10 @@ export interface SameKeyChoice<T> {
 }
 
 /**
- * Keeps one certificate for each pair of subject and key. Subjects are compared as Envoy compares them. It prefers a certificate that is valid now, then a
- * self-signed one, then the latest notAfter, then the lowest fingerprint. Envoy 1.40 builds chains with the first such
- * certificate only and refuses good leaves if it is expired; 1.36 picks another. No key is lost by the choice.
+ * Keeps one certificate for each pair of subject and key. Subjects are compared as Envoy compares them. It prefers a
+ * certificate that is valid now, then a self-signed one, then the latest notAfter, then the lowest fingerprint. Envoy
+ * 1.40 builds chains with the first such certificate only and refuses good leaves if it is expired; 1.36 picks another.
+ * No key is lost by the choice.
  */
 export function chooseSameKeyCertificates<T extends { readonly certificate: Certificate }>(
   items: readonly T[],

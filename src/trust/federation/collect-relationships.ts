@@ -59,8 +59,8 @@ export interface RelationshipCollector {
 }
 
 /**
- * Creates a collector. As in the ledger, a file that cannot be read or is not settled takes nothing away, and an invalid
- * version leaves the last good one in force. So does a version in which something else replaced them.
+ * Creates a collector. As in the ledger, a file that cannot be read or is not settled takes nothing away, and an
+ * invalid version leaves the last good one in force. So does a version in which something else replaced them.
  */
 export function createRelationshipCollector(options: CollectOptions): RelationshipCollector {
   const paths = new Map<string, PathState>();

@@ -33,11 +33,11 @@ interface EndpointCas {
  * endpoint cannot be authenticated.
  *
  * An endpoint in the trust domain of its own bundle is authenticated by the last fetched bundle, and before the first
- * fetch by `trustDomainBundle`. While the fetched bundle has damaged keys, the CAs that these may have been stay in force
- * (MT041), so they authenticate the endpoint too. A confirmed empty bundle leaves none, `trustDomainBundle` included:
- * the peer revoked its CAs. A person who changes `trustDomainBundle` after the last success says that the peer
- * replaced its CAs, so it is tried as well. For an endpoint in another trust domain, these are the CAs of the wrong trust
- * domain: only what the mesh trusts for the endpoint's counts.
+ * fetch by `trustDomainBundle`. While the fetched bundle has damaged keys, the CAs that these may have been stay in
+ * force (MT041), so they authenticate the endpoint too. A confirmed empty bundle leaves none, `trustDomainBundle`
+ * included: the peer revoked its CAs. A person who changes `trustDomainBundle` after the last success says that the
+ * peer replaced its CAs, so it is tried as well. For an endpoint in another trust domain, these are the CAs of the
+ * wrong trust domain: only what the mesh trusts for the endpoint's counts.
  */
 export function endpointCas(input: EndpointCasInput): readonly EndpointCas[] {
   const { relationship, fetched, retained, isBootstrapNew, trusted, isDistrusted } = input;

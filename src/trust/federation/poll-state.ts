@@ -214,8 +214,8 @@ export function isNewResult(
 }
 
 /**
- * Returns the time until the next fetch, in milliseconds: earlier than the interval for a bundle that was never fetched,
- * for a held document, and at the end of the bundle's age.
+ * Returns the time until the next fetch, in milliseconds: earlier than the interval for a bundle that was never
+ * fetched, for a held document, and at the end of the bundle's age.
  */
 export function nextPollMs(state: PollState, times: PollTimes, now: number): number {
   const { relationship, memory, error, failures, isTooOld } = state;
@@ -229,7 +229,9 @@ export function nextPollMs(state: PollState, times: PollTimes, now: number): num
   return Math.max(1, Math.min(regular, confirm, end === undefined ? Infinity : end - now));
 }
 
-/** Returns when the fetched bundle is too old. `trustDomainBundle` has no age, nor has an empty document that is held. */
+/**
+ * Returns when the fetched bundle is too old. `trustDomainBundle` has no age, nor has an empty document that is held.
+ */
 function endOfAge({ memory, lastSuccessAt }: PollState, maxAgeMs: PollTimes['maxAgeMs']): number | undefined {
   if (maxAgeMs === 0 || memory.applied === undefined || lastSuccessAt === undefined) return undefined;
   return lastSuccessAt + maxAgeMs;

@@ -2,9 +2,9 @@ import { parseTrustDomain } from '../model/trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 
 /**
- * Names what the bundle endpoint publishes of a mesh: one trust domain, or all that MeshTrusts and MeshIdentities of this
- * server list. CA certificates that were imported from other zones are only published of a trust domain that is named in
- * full, and those of federation never.
+ * Names what the bundle endpoint publishes of a mesh: one trust domain, or all that MeshTrusts and MeshIdentities of
+ * this server list. CA certificates that were imported from other zones are only published of a trust domain that is
+ * named in full, and those of federation never.
  */
 export interface PublicationRule {
   readonly mesh: string;

@@ -40,8 +40,9 @@ export interface SpiffeHints {
 }
 
 /**
- * Returns the bundle of the given CA certificates (DER), in their order. SPIRE and go-spiffe refuse a whole document for
- * one key that they cannot read, so certificates without a JWK are left out. The bundle does not name its trust domain.
+ * Returns the bundle of the given CA certificates (DER), in their order. SPIRE and go-spiffe refuse a whole document
+ * for one key that they cannot read, so certificates without a JWK are left out. The bundle does not name its trust
+ * domain.
  */
 export function writeBundleDocument(
   certificates: readonly Uint8Array[],
@@ -58,8 +59,8 @@ export function writeBundleDocument(
 const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 /**
- * Returns the key of a certificate (DER); `undefined` if RFC 7518 and RFC 8037 do not define its kind, as for P-224. The
- * members have a fixed order, because replicas with different versions of Node.js must publish the same bytes.
+ * Returns the key of a certificate (DER); `undefined` if RFC 7518 and RFC 8037 do not define its kind, as for P-224.
+ * The members have a fixed order, because replicas with different versions of Node.js must publish the same bytes.
  */
 export function spiffeKeyOf(der: Uint8Array): SpiffeKey | undefined {
   const key = readPublicKey(encoded(der, walkCertificate(der).publicKey.element));

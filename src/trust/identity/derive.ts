@@ -41,8 +41,8 @@ export type Derivation = {
   /** It gives no trust of its own. */
   | { readonly kind: 'none'; readonly publication?: Publication | undefined }
   /**
-   * The MeshTrusts cannot be determined now: the last derivation stays in force. `awaited`: the finding to report if the
-   * control plane does not publish the CA certificates soon.
+   * The MeshTrusts cannot be determined now: the last derivation stays in force. `awaited`: the finding to report if
+   * the control plane does not publish the CA certificates soon.
    */
   | { readonly kind: 'keep'; readonly awaited?: Finding | undefined }
 );
@@ -50,7 +50,9 @@ export type Derivation = {
 /** The MeshTrust that has the CA certificates of a MeshIdentity. */
 export interface Publication {
   readonly resource: MeshTrust;
-  /** Why the CA certificates are not read where the MeshIdentity has them; `undefined` if they are not to be read there. */
+  /**
+   * Why the CA certificates are not read where the MeshIdentity has them; `undefined` if they are not to be read there.
+   */
   readonly unavailable: Finding | undefined;
 }
 

@@ -133,8 +133,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   };
 
   /**
-   * Drops the superseded CA certificates that their MeshIdentity has again. One pass over all paths: after a change of all
-   * CAs, each MeshIdentity has superseded ones for days.
+   * Drops the superseded CA certificates that their MeshIdentity has again. One pass over all paths: after a change of
+   * all CAs, each MeshIdentity has superseded ones for days.
    */
   const dropCurrent = (): void => {
     const current = new Map<Identity, Set<string>>();

@@ -10,7 +10,10 @@ import type { IdentityView } from './identity-stage.ts';
 /** Kuma's control plane publishes a MeshTrust within seconds. */
 const publicationMs = 30_000;
 
-/** Finds CA certificates of MeshIdentities of the cluster that Kuma has not published, whether they are known here or not. */
+/**
+ * Finds CA certificates of MeshIdentities of the cluster that Kuma has not published, whether they are known here or
+ * not.
+ */
 export interface PublicationCheck {
   /** Compares what follows from the MeshIdentities with what is in force. `now` is in epoch milliseconds. */
   update(views: readonly IdentityView[], holdings: Holdings, now: number): void;

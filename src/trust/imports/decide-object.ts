@@ -24,8 +24,8 @@ export interface ObjectDecision {
 }
 
 /**
- * Decides about the newest version of an object. If it cannot be used, what is in force of an earlier version stays, but
- * only while the zone may vouch for it.
+ * Decides about the newest version of an object. If it cannot be used, what is in force of an earlier version stays,
+ * but only while the zone may vouch for it.
  */
 export function decideObject(
   parsed: ParsedFile,
@@ -85,9 +85,9 @@ export function decideObject(
 }
 
 /**
- * Returns the finding about a MeshTrust that is not used, if there is anything to report. A copy of CA certificates that
- * are served for their owner is only a note if it is refused: operators of zones keep such copies by hand. Kuma itself
- * copies what the Global control plane has to the zones.
+ * Returns the finding about a MeshTrust that is not used, if there is anything to report. A copy of CA certificates
+ * that are served for their owner is only a note if it is refused: operators of zones keep such copies by hand. Kuma
+ * itself copies what the Global control plane has to the zones.
  */
 export function unusedFinding({ resource, kind, reason }: Refused, meshes: MeshStates): Finding | undefined {
   const { mesh, trustDomain, blocks, place } = resource;

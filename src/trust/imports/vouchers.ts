@@ -29,8 +29,8 @@ export interface VouchersOptions {
 }
 
 /**
- * The trust domains that the MeshIdentities of the Global control plane render for each zone, so that the zone may vouch
- * for them. A MeshIdentity that a zone made does not count, because the operator of the zone writes it.
+ * The trust domains that the MeshIdentities of the Global control plane render for each zone, so that the zone may
+ * vouch for them. A MeshIdentity that a zone made does not count, because the operator of the zone writes it.
  */
 export class Vouchers {
   readonly #options: VouchersOptions;
@@ -57,8 +57,8 @@ export class Vouchers {
   }
 
   /**
-   * Compares the MeshIdentities of an earlier run with those that were read now. One that was deleted or edited meanwhile
-   * ends from now on.
+   * Compares the MeshIdentities of an earlier run with those that were read now. One that was deleted or edited
+   * meanwhile ends from now on.
    */
   confirm(now: number): void {
     const earlier = this.#unconfirmed;
@@ -177,7 +177,8 @@ export class Vouchers {
     const names = new Set<string>();
     for (const resource of [...this.#all(), ...this.#former.values().map((former) => former.resource)]) {
       if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
-      // In Kuma the label wins over the zone in which the template is rendered, so it gives other zones no name of theirs.
+      // In Kuma the label wins over the zone in which the template is rendered, so it gives other zones no name of
+      // theirs.
       if ((resource.labels['kuma.io/zone'] ?? zone) !== zone) continue;
       const rendering = render(resource, zone);
       if (rendering.kind === 'text') names.add(rendering.text);
@@ -191,7 +192,9 @@ export class Vouchers {
     return [...this.#current.values()].flatMap((identities) => [...identities.values()]);
   }
 
-  /** Ends MeshIdentities once their leaves are no longer valid, nor those of an earlier time in which they were there. */
+  /**
+   * Ends MeshIdentities once their leaves are no longer valid, nor those of an earlier time in which they were there.
+   */
   #retire(resources: Iterable<Vouching>, now: number): void {
     for (const resource of resources) {
       if (!isOfGlobal(resource)) continue;

@@ -32,8 +32,8 @@ export function zoneOfSource(source: string): string | undefined {
 }
 
 /**
- * Returns whether the trust of the Global control plane is known, if it is imported at all: it was read completely, or an
- * earlier run kept it.
+ * Returns whether the trust of the Global control plane is known, if it is imported at all: it was read completely, or
+ * an earlier run kept it.
  */
 export function isImportKnown(
   sources: readonly Pick<SourceStatus, 'name' | 'synced' | 'restored'>[],

@@ -21,8 +21,8 @@ export interface BundleDocument {
 }
 
 /**
- * The certificate of a key. `malformed`: it is not legible. `refused`: it is no CA that Envoy accepts. `damaged`: the key
- * contradicts its certificate, or the certificate is not base64.
+ * The certificate of a key. `malformed`: it is not legible. `refused`: it is no CA that Envoy accepts. `damaged`: the
+ * key contradicts its certificate, or the certificate is not base64.
  */
 export type BundleCertificate =
   | { readonly kind: 'ca' | 'malformed' | 'refused'; readonly der: Uint8Array; readonly key: number }
@@ -49,8 +49,9 @@ const limits = { depth: 64, marks: Infinity };
 const keysPerStep = 25;
 
 /**
- * Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. A bundle whose keys
- * for X.509-SVIDs are all unusable is refused: its author meant to publish CAs, so it is no empty set, which revokes all.
+ * Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. A bundle whose
+ * keys for X.509-SVIDs are all unusable is refused: its author meant to publish CAs, so it is no empty set, which
+ * revokes all.
  */
 export function readBundleDocument(text: string): BundleReading {
   const steps = readBundleSteps(text);

@@ -2,8 +2,8 @@
 const charactersPerStep = 65_536;
 
 /**
- * Returns, in steps, whether an object of a valid JSON text has two members of the same name. `JSON.parse` takes the last
- * of them, and other parsers the first, so two readers could see two documents.
+ * Returns, in steps, whether an object of a valid JSON text has two members of the same name. `JSON.parse` takes the
+ * last of them, and other parsers the first, so two readers could see two documents.
  */
 export function* duplicateNamesSteps(json: string): Generator<undefined, boolean> {
   /** The names so far of each open object; `undefined` for an open array. */

@@ -31,8 +31,8 @@ export function isFederatedTrustDomain(value: unknown): value is Body {
 }
 
 /**
- * Parses one ClusterFederatedTrustDomain (spire-controller-manager, `ParseClusterFederatedTrustDomainSpec`). Reports all
- * violations at once, each with its path. Names are as strict as in a MeshTrust.
+ * Parses one ClusterFederatedTrustDomain (spire-controller-manager, `ParseClusterFederatedTrustDomainSpec`). Reports
+ * all violations at once, each with its path. Names are as strict as in a MeshTrust.
  */
 export function parseFederatedTrustDomain(
   body: Body,

@@ -77,7 +77,10 @@ export function parseFile(file: string, text: string, options: ParseOptions): Pa
   }
 }
 
-/** Parses like `parseFile`, but yields after each document, and within a long one, so that other work can run before the next. */
+/**
+ * Parses like `parseFile`, but yields after each document, and within a long one, so that other work can run before the
+ * next.
+ */
 export function* parseFileSteps(
   file: string,
   text: string,
@@ -245,7 +248,9 @@ function* classify(value: unknown, path: Path, depth: number): Generator<Classif
     yield* classify(item, [...path, 'items', index], depth + 1);
 }
 
-/** Parses the long PEM texts of a resource in steps. Reading the resource then finds them in the cache of the reader. */
+/**
+ * Parses the long PEM texts of a resource in steps. Reading the resource then finds them in the cache of the reader.
+ */
 function* readLongTexts(value: unknown, reader: AnchorReader): Generator<undefined, undefined> {
   const spec = isMapping(value) ? readSpec(value, () => undefined) : undefined;
   for (const { text } of spec?.pems ?? []) if (text.length > longText) yield* reader.readSteps(text);

@@ -11,8 +11,8 @@ export interface SpiffeId {
 const maxLength = 2_048;
 
 /**
- * Parses the SPIFFE ID of a workload, which has a path (SPIFFE ID, section 2). Returns a predicate if it is invalid. Envoy
- * accepts more: `trust/verify` has its rules.
+ * Parses the SPIFFE ID of a workload, which has a path (SPIFFE ID, section 2). Returns a predicate if it is invalid.
+ * Envoy accepts more: `trust/verify` has its rules.
  */
 export function parseSpiffeId(text: string): SpiffeId | string {
   const parts = /^spiffe:\/\/([^/]*)(\/.*)?$/s.exec(text);

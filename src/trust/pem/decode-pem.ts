@@ -20,8 +20,8 @@ export type PemBlock =
       /** Never quotes the content of the block. */
       readonly reason: string;
       /**
-       * Why the form of the block is damaged, whatever its label says; `undefined` for a sound block that is refused for
-       * what it is. `code` does not tell: a damaged block with the label of a private key is a private key.
+       * Why the form of the block is damaged, whatever its label says; `undefined` for a sound block that is refused
+       * for what it is. `code` does not tell: a damaged block with the label of a private key is a private key.
        */
       readonly damage: string | undefined;
       /** 1-based line of the text at which reading continues after the block. */

@@ -18,14 +18,16 @@ export function readClocks(own: number, servers: readonly ServerFacts[]): Clocks
 }
 
 /**
- * Returns the present time as a command records it (RFC 3339): by the latest clock, and rounded up, so that leaves that a
- * CA issued in this second count.
+ * Returns the present time as a command records it (RFC 3339): by the latest clock, and rounded up, so that leaves that
+ * a CA issued in this second count.
  */
 export function timeToRecord({ now, latest = now }: Pick<GateInput, 'now' | 'latest'>): string {
   return formatTime(Math.ceil(latest / 1000) * 1000);
 }
 
-/** Returns the present time as the time of the switch: not before the recorded times, which another clock may have set. */
+/**
+ * Returns the present time as the time of the switch: not before the recorded times, which another clock may have set.
+ */
 export function switchToRecord(input: Pick<GateInput, 'now' | 'latest' | 'marks'>): string {
   const { startedAt, backAt } = input.marks;
   const recorded = [startedAt, backAt].filter((time) => typeof time === 'number');

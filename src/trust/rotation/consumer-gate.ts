@@ -17,8 +17,8 @@ const intervals = 3;
 const answersApartMs = 10_000;
 
 /**
- * Returns the gate about consumers of the bundle. Each known one must have confirmed the published bundle, and it must be
- * published long enough for those that no server knows: a server knows only who fetched from it since it started.
+ * Returns the gate about consumers of the bundle. Each known one must have confirmed the published bundle, and it must
+ * be published long enough for those that no server knows: a server knows only who fetched from it since it started.
  */
 export function consumerGate(
   answered: readonly AnsweredFacts[],
@@ -63,8 +63,8 @@ function usualWindowMs(publications: readonly PublicationFacts[]): number {
 }
 
 /**
- * Returns each consumer once, by its last fetch: behind a load balancer, a consumer fetches from one server and then from
- * another. Of fetches that cannot be ordered, one that is not confirmed counts.
+ * Returns each consumer once, by its last fetch: behind a load balancer, a consumer fetches from one server and then
+ * from another. Of fetches that cannot be ordered, one that is not confirmed counts.
  */
 function latestOf(publications: readonly PublicationFacts[]): readonly ConsumerFacts[] {
   const all = publications.flatMap(({ consumers }) => consumers);

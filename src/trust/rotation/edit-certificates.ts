@@ -35,8 +35,8 @@ export function addCertificate(text: string, bundles: Node | undefined, pem: str
 }
 
 /**
- * Returns the text without the first certificate with this fingerprint; `undefined` if the text does not have it. An item
- * that has only this certificate is removed as a whole.
+ * Returns the text without the first certificate with this fingerprint; `undefined` if the text does not have it. An
+ * item that has only this certificate is removed as a whole.
  */
 export function removeCertificate(
   text: string,

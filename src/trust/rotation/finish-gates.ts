@@ -70,7 +70,8 @@ function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): read
 }
 
 /**
- * Returns the time from which on no leaf of the old CA can be valid, in epoch milliseconds; `undefined` if it is unknown.
+ * Returns the time from which on no leaf of the old CA can be valid, in epoch milliseconds; `undefined` if it is
+ * unknown.
  */
 export function earliestFinish({ marks, options }: Pick<GateInput, 'marks' | 'options'>): number | undefined {
   const { switchedAt, leafTtlMs } = marks;

@@ -93,8 +93,8 @@ function tooFew(answered: readonly AnsweredFacts[], { options }: GateInput): Gat
 }
 
 /**
- * Returns the gate about proxies that left: each of them still uses the CA certificates that it had. A server knows only
- * the proxies that left since it started.
+ * Returns the gate about proxies that left: each of them still uses the CA certificates that it had. A server knows
+ * only the proxies that left since it started.
  */
 function disconnected(answered: readonly AnsweredFacts[], { options, now }: GateInput): Gate {
   const { disconnectWindowMs } = options;
@@ -141,7 +141,9 @@ function disconnected(answered: readonly AnsweredFacts[], { options, now }: Gate
   );
 }
 
-/** Returns the gate about who acknowledges: an authenticated client must not be able to acknowledge for another proxy. */
+/**
+ * Returns the gate about who acknowledges: an authenticated client must not be able to acknowledge for another proxy.
+ */
 function unauthenticated(answered: readonly AnsweredFacts[]): Gate {
   const reachable = answered.flatMap(({ server, authentication }) =>
     authentication?.beyondHost === true ? [{ server, ...authentication }] : [],

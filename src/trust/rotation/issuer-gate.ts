@@ -81,7 +81,9 @@ function gapsOf(
   return gaps;
 }
 
-/** Returns the gate about access logs. They cannot prove that no client uses the CA, but they can show that one does. */
+/**
+ * Returns the gate about access logs. They cannot prove that no client uses the CA, but they can show that one does.
+ */
 export function issuerGate(
   input: GateInput,
   removed: { readonly name: 'old' | 'new'; readonly fingerprint: string },

@@ -5,8 +5,8 @@ import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
 
 /**
- * Returns the gate about a lifetime of leaves that replaces the recorded one; `undefined`: the recorded one stays. Leaves
- * that were issued with the longer lifetime would be valid after the end of the shorter one.
+ * Returns the gate about a lifetime of leaves that replaces the recorded one; `undefined`: the recorded one stays.
+ * Leaves that were issued with the longer lifetime would be valid after the end of the shorter one.
  */
 export function leafTtlGate({ leafTtlMs }: Pick<RotationMarks, 'leafTtlMs'>, ttl: string | undefined): Gate {
   const next = ttl === undefined ? undefined : parseTtl(ttl);

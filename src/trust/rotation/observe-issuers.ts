@@ -34,8 +34,8 @@ const longestLine = 65_536;
 
 /**
  * Creates a count of the issuers in Envoy's JSON access log. The issuer is the first field whose name contains `issuer`
- * and whose value is a fingerprint (`%DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256%`). The time is the first field with a time
- * by RFC 3339 (`%START_TIME%`); a line without one counts as seen at `now`, since it may be new.
+ * and whose value is a fingerprint (`%DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256%`). The time is the first field with a
+ * time by RFC 3339 (`%START_TIME%`); a line without one counts as seen at `now`, since it may be new.
  */
 export function countIssuers(now: number): IssuerCount {
   const issuers = new Map<string, { clients: number; firstSeen: number; lastSeen: number }>();

@@ -12,8 +12,8 @@ import { splitDocuments } from '../model/split-documents.ts';
 
 /**
  * A node of a YAML document with its place in the text. Offsets count UTF-16 units of the whole text. `end` is the
- * offset after its value, without the comments that follow. Only in a block scalar (`literal`, `folded`), the line breaks
- * and blank lines at the end belong to the value.
+ * offset after its value, without the comments that follow. Only in a block scalar (`literal`, `folded`), the line
+ * breaks and blank lines at the end belong to the value.
  */
 export type Node = MappingNode | SequenceNode | ScalarNode | AliasNode;
 

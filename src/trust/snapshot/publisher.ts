@@ -20,9 +20,9 @@ export const secretTypeUrl = 'type.googleapis.com/envoy.extensions.transport_soc
 const maxCachedDenials = 1000;
 
 /**
- * Creates the function that writes meshes to the store of the xDS library. Proxies of an unknown mesh are served too, and
- * every valid trust domain has a secret. If no CA is listed for it, that is the deny-all secret: Envoy ignores the removal
- * of a secret and keeps the old one in force.
+ * Creates the function that writes meshes to the store of the xDS library. Proxies of an unknown mesh are served too,
+ * and every valid trust domain has a secret. If no CA is listed for it, that is the deny-all secret: Envoy ignores the
+ * removal of a secret and keeps the old one in force.
  */
 export function createPublisher(
   store: SnapshotStore,

@@ -26,8 +26,8 @@ export function takeBoolean(cursor: Cursor, what: string): boolean {
 }
 
 /**
- * Reads a BOOLEAN as BoringSSL reads the one in basic constraints: any byte except 00 is TRUE, as in BER. Envoy 1.36 and
- * 1.40 load such CAs and admit their clients.
+ * Reads a BOOLEAN as BoringSSL reads the one in basic constraints: any byte except 00 is TRUE, as in BER. Envoy 1.36
+ * and 1.40 load such CAs and admit their clients.
  */
 export function takeBerBoolean(cursor: Cursor, what: string): boolean {
   const { body, end } = cursor.take(tag.boolean, what);

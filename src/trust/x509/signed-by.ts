@@ -7,10 +7,10 @@ import { readPublicKey, readSignature, verifySignature } from './signature.ts';
 const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 /**
- * Returns whether Envoy chains the child to this issuer. The name of the issuer must equal the issuer name of the
- * child in canonical form, and its authority key identifier must match. The key of the issuer must verify the signature of the child
- * with an algorithm that Envoy supports. The result is cached while both objects live, since a verification costs tens
- * of microseconds.
+ * Returns whether Envoy chains the child to this issuer. The name of the issuer must equal the issuer name of the child
+ * in canonical form, and its authority key identifier must match. The key of the issuer must verify the signature of
+ * the child with an algorithm that Envoy supports. The result is cached while both objects live, since a verification
+ * costs tens of microseconds.
  */
 export function signedBy(child: Certificate, issuer: Certificate): boolean {
   if (!isSameEncodedName(child.issuerDer, issuer.subjectDer) || !matchesAuthorityKeyId(child, issuer))

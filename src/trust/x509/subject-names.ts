@@ -56,7 +56,9 @@ const alternativeNamesId = '551d11';
 /** `emailAddress`, as hex of the identifier. */
 const emailAddress = '2a864886f70d010901';
 
-/** Returns the names of a certificate that was parsed before: the subject, its e-mail addresses, the alternative names. */
+/**
+ * Returns the names of a certificate that was parsed before: the subject, its e-mail addresses, the alternative names.
+ */
 export function readSubjectNames(der: Uint8Array): readonly SubjectName[] {
   const { name } = walkCertificate(der).subject;
   const value = findExtension(der, alternativeNamesId);

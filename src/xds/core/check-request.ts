@@ -7,7 +7,10 @@ import type { TypeState } from './type-state.ts';
 export interface StreamLimits {
   /** Maximum number of subscribed names on a stream, of all types together. */
   readonly names: number;
-  /** Maximum length in bytes (UTF-8) of a name, of a quoted version, of a type URL, and of a node's id, group and user agent. */
+  /**
+   * Maximum length in bytes (UTF-8) of a name, of a quoted version, of a type URL, and of a node's id, group and user
+   * agent.
+   */
   readonly nameLength: number;
   /** Maximum sum of the lengths of the subscribed names on a stream, in bytes (UTF-8). */
   readonly nameBytes: number;

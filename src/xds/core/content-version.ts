@@ -16,8 +16,8 @@ export function contentVersion(body: Uint8Array | string): string {
 
 /**
  * Returns the version of several resources together, 32 digits in lower-case hex, independent of their order: the sum
- * of the hashes of each name with its version. The hash of an object is kept, so the object must not change. It is a sum because a stream that gets a thousand names one by one needs a version after
- * each.
+ * of the hashes of each name with its version. The hash of an object is kept, so the object must not change. It is a
+ * sum because a stream that gets a thousand names one by one needs a version after each.
  */
 export function combinedVersion(resources: Iterable<Versioned>): string {
   let sum = 0n;

@@ -68,8 +68,8 @@ class StreamDeliveries implements Deliveries {
   readonly #owner: DeliveryOwner;
   readonly #tracked: TrackedResources;
   /**
-   * The contents of the responses without an ACK or NACK, by nonce. Not the frames: the encoded messages of a client that
-   * answers nothing would stay in memory.
+   * The contents of the responses without an ACK or NACK, by nonce. Not the frames: the encoded messages of a client
+   * that answers nothing would stay in memory.
    */
   readonly #unanswered = new SmallMap<string, ResponseContent>();
   #wakeAt: number | undefined;

@@ -15,8 +15,8 @@ import { typeUrls } from './type-urls.ts';
 import { covers, wildcardTarget } from './wildcard.ts';
 
 /** A subscription whose resources are sent name by name: delta, and the SotW types without full state. */
-// A base class of the delta type and the SotW type, because each stream has one: an object beside it would cost a cache miss
-// at each push.
+// A base class of the delta type and the SotW type, because each stream has one: an object beside it would cost a cache
+// miss at each push.
 export abstract class NamedSubscription implements Subscription, DeliveryOwner {
   readonly tracked: TrackedResources = createTrackedResources();
   readonly deliveries: Deliveries;

@@ -19,8 +19,8 @@ export interface ResourceSet {
   readonly wildcard?: readonly string[] | undefined;
   /**
    * Returns the resource of a name that is not in `resources`, if that name exists: a resource with this name. It must
-   * return the same version for the same name, and preferably the same object: encoded responses are shared by object. Use
-   * the same function in successive sets: a new function makes every stream check all its names again.
+   * return the same version for the same name, and preferably the same object: encoded responses are shared by object.
+   * Use the same function in successive sets: a new function makes every stream check all its names again.
    */
   readonly fallback?: ((name: string) => Resource | undefined) | undefined;
 }

@@ -40,8 +40,8 @@ export interface TrackedResources extends Pick<
   /** The pending names, in the order in which they became pending. */
   readonly pending: PendingNames;
   /**
-   * Schedules a reply to a subscription. No reply is sent if the client quotes the current version. Returns the state of
-   * the name.
+   * Schedules a reply to a subscription. No reply is sent if the client quotes the current version. Returns the state
+   * of the name.
    */
   requireReply(name: string, quoted?: string): TrackedResource;
   /** Schedules a check of a name whose resource may have changed. */

@@ -8,9 +8,9 @@ export interface Allowed extends Grant {
 }
 
 /**
- * A client that must not subscribe. `UNAUTHENTICATED`: it has no credential, or an invalid one. `PERMISSION_DENIED`: its
- * identity has no right to what its node claims. `UNAVAILABLE`: the decision is not possible now, and the client should
- * try again.
+ * A client that must not subscribe. `UNAUTHENTICATED`: it has no credential, or an invalid one. `PERMISSION_DENIED`:
+ * its identity has no right to what its node claims. `UNAVAILABLE`: the decision is not possible now, and the client
+ * should try again.
  */
 export interface Refused {
   readonly kind: 'refused';
@@ -31,9 +31,10 @@ export interface Refused {
 export type Authorization = Allowed | Refused;
 
 /**
- * Decides about a client: at the first request of a stream, at each `maxStreamAgeMs`, and at each unary request. What an
- * error or a late decision does: see `XdsServerOptions.authorize`.
- * @param peer the connection and the headers of the request. `certificate.isVerified` says whether TLS has verified its names.
+ * Decides about a client: at the first request of a stream, at each `maxStreamAgeMs`, and at each unary request. What
+ * an error or a late decision does: see `XdsServerOptions.authorize`.
+ * @param peer the connection and the headers of the request. `certificate.isVerified` says whether TLS has verified its
+ * names.
  * @param node what the request claims. It is `anonymousNode` if the request has no node.
  */
 export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promise<Authorization>;
@@ -42,8 +43,8 @@ export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promis
 export type Outcome = Authorization | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
- * Calls `settled` with the decision: at once if `authorize` decides at once. A value that is no decision is a failure: a
- * mistake in `authorize` must not let clients in. Never throws.
+ * Calls `settled` with the decision: at once if `authorize` decides at once. A value that is no decision is a failure:
+ * a mistake in `authorize` must not let clients in. Never throws.
  */
 export function decide(
   authorize: Authorize,

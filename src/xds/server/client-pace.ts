@@ -2,8 +2,8 @@
 const slowAfterMs = 1_000;
 
 /**
- * Measures how long a client takes: to complete a request, while the server reads, and to accept a response. Times are ms;
- * those at which something begins are whole numbers.
+ * Measures how long a client takes: to complete a request, while the server reads, and to accept a response. Times are
+ * ms; those at which something begins are whole numbers.
  */
 // One object for both, because each stream has one.
 export class ClientPace {

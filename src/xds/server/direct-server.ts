@@ -35,8 +35,9 @@ export interface DirectServer {
   /** Installs a guard for all calls. */
   guardWith(guard: CallGuard): void;
   /**
-   * Writes the output that streams have queued. Called between the streams of a change, so that the data of each stream is
-   * still in the cache of the processor. It must not throw. A server without it writes when the caller's turn has ended.
+   * Writes the output that streams have queued. Called between the streams of a change, so that the data of each stream
+   * is still in the cache of the processor. It must not throw. A server without it writes when the caller's turn has
+   * ended.
    */
   flush?(): void;
 }

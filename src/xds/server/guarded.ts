@@ -13,7 +13,9 @@ export interface GuardedSession {
   closeForExcess(): void;
 }
 
-/** Receives the events of a stream that it follows. One object for all of them: each stream would have four functions. */
+/**
+ * Receives the events of a stream that it follows. One object for all of them: each stream would have four functions.
+ */
 export interface StreamFollower {
   /** The stream has ended. */
   gone(): void;

@@ -17,7 +17,9 @@ export interface HubStream extends Listener<HubStream> {
   drain(): void;
 }
 
-/** The links of a stream, which only the hub writes. A base class, because an object for each stream would cost memory. */
+/**
+ * The links of a stream, which only the hub writes. A base class, because an object for each stream would cost memory.
+ */
 export abstract class HubLinks {
   lastSeen = 0;
   list: LinkedList<HubStream> | undefined = undefined;

@@ -5,9 +5,9 @@ import { createWireReader } from '../wire/read.ts';
 const idTag = 10;
 
 /**
- * Returns the node id in the bytes of a request if it differs from that of the stream; else `undefined`, also for a request
- * without a node or without a node id. Creates no object for the fields of the node: an Envoy's node has hundreds, and may
- * come with each request. Bytes that cannot be read are left to the decoder.
+ * Returns the node id in the bytes of a request if it differs from that of the stream; else `undefined`, also for a
+ * request without a node or without a node id. Creates no object for the fields of the node: an Envoy's node has
+ * hundreds, and may come with each request. Bytes that cannot be read are left to the decoder.
  */
 export function findOtherNodeId(request: Buffer, nodeField: number, nodeId: string): string | undefined {
   const reader = createWireReader(request);

@@ -1,6 +1,6 @@
 /**
- * Keeps one note for each of several owners. The first three notes are fields, further ones are in a `Map`: the notes of
- * thousands of streams are read at each push and each ACK, and each object on the way costs a cache miss.
+ * Keeps one note for each of several owners. The first three notes are fields, further ones are in a `Map`: the notes
+ * of thousands of streams are read at each push and each ACK, and each object on the way costs a cache miss.
  */
 export class NoteStore {
   #owner1: object | undefined;

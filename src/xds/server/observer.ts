@@ -111,8 +111,9 @@ export interface XdsObserver {
   /** `authorize` refused a stream or a unary request. */
   denied?(denied: Denied): void;
   /**
-   * A request was processed: applied, or ignored because it answers an older response. Called after the ACKs, the NACK and the ended subscriptions that the request contains. Not
-   * called for a request that the server refuses: the stream ends.
+   * A request was processed: applied, or ignored because it answers an older response. Called after the ACKs, the NACK
+   * and the ended subscriptions that the request contains. Not called for a request that the server refuses: the stream
+   * ends.
    */
   request?(stream: StreamInfo, request: ObservedRequest): void;
   /** A response was passed to the transport. Its bytes are shared: never write to them. */

@@ -105,8 +105,8 @@ export class StreamAccess<Request extends XdsRequest> {
   }
 
   /**
-   * Asks about the client again if the stream has reached its age. The stream stays open until a refusal arrives: if the
-   * API server cannot be reached, proxies must not be disconnected.
+   * Asks about the client again if the stream has reached its age. The stream stays open until a refusal arrives: if
+   * the API server cannot be reached, proxies must not be disconnected.
    */
   judgeAgain(now: number): void {
     if (now < this.#dueAt || this.#judged === undefined) return;

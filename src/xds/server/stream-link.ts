@@ -58,8 +58,8 @@ export interface StreamLink {
   /** Bytes that wait unread because reading is paused. */
   readonly waitingRequestBytes: number;
   /**
-   * Calls back once all that the connection has read is processed, and before it is answered. Returns false if nothing is
-   * being read. `undefined`: the transport does not know when a read ends.
+   * Calls back once all that the connection has read is processed, and before it is answered. Returns false if nothing
+   * is being read. `undefined`: the transport does not know when a read ends.
    */
   afterRead?(callback: () => void): boolean;
   handleWith(handler: LinkHandler): void;

@@ -15,9 +15,9 @@ function createStore(stream: StreamInfo): NoteStore {
 }
 
 /**
- * Stores one value for each open stream, for one observer. The value is part of the stream: of thousands of streams, each
- * look-up in a `Map` costs several cache misses. It is freed with the stream. If an observer keeps the `StreamInfo` of
- * streams that have ended, delete their notes in `streamClosed`.
+ * Stores one value for each open stream, for one observer. The value is part of the stream: of thousands of streams,
+ * each look-up in a `Map` costs several cache misses. It is freed with the stream. If an observer keeps the
+ * `StreamInfo` of streams that have ended, delete their notes in `streamClosed`.
  * @example
  * const openedAt = new StreamNotes<number>();
  * const observer: XdsObserver = {

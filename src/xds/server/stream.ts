@@ -241,8 +241,8 @@ class ServedStream<Request extends XdsRequest>
   }
 
   /**
-   * In whole ms, rounded up: each stream keeps several points in time, and V8 keeps a fraction, or a number from 2^31 on
-   * (after 24 days), in an object of its own.
+   * In whole ms, rounded up: each stream keeps several points in time, and V8 keeps a fraction, or a number from 2^31
+   * on (after 24 days), in an object of its own.
    */
   #now(): number {
     return Math.ceil(this.#parts.clock());

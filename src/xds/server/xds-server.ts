@@ -56,8 +56,8 @@ export interface XdsServerOptions {
    */
   readonly maxStreamAgeMs?: number | undefined;
   /**
-   * Names of the metadata fields that `groupOf` and `authorize` read as strings. All others are skipped, so that a node with
-   * 40,000 fields costs no more. Default: all fields, of every type.
+   * Names of the metadata fields that `groupOf` and `authorize` read as strings. All others are skipped, so that a node
+   * with 40,000 fields costs no more. Default: all fields, of every type.
    */
   readonly metadataNames?: readonly string[] | undefined;
   /** Options by type URL. */

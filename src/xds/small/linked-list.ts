@@ -6,10 +6,10 @@ export interface ListEntry<Entry extends ListEntry<Entry>> {
 }
 
 /**
- * A list for objects that are added and removed often. Adding and removing one creates nothing. V8 replaces the table of a
- * `Map` or `Set` every so often, and the replaced table refers to its keys and to the next table. If one such table is old,
- * no later one is freed before the next full garbage collection, nor is what was in it: the young generation then copies
- * objects that are no longer used.
+ * A list for objects that are added and removed often. Adding and removing one creates nothing. V8 replaces the table
+ * of a `Map` or `Set` every so often, and the replaced table refers to its keys and to the next table. If one such
+ * table is old, no later one is freed before the next full garbage collection, nor is what was in it: the young
+ * generation then copies objects that are no longer used.
  */
 export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entry> {
   size = 0;
@@ -57,9 +57,9 @@ export class LinkedList<Entry extends ListEntry<Entry>> implements Iterable<Entr
   }
 
   /**
-   * Calls back for `count` entries, or for all if there are fewer, and continues where the last call ended: from the last
-   * entry to the first, and then from the last again. So entries that are added meanwhile never delay the others. The
-   * callback may remove and add any entries; if it removes others, it may be called twice for an entry.
+   * Calls back for `count` entries, or for all if there are fewer, and continues where the last call ended: from the
+   * last entry to the first, and then from the last again. So entries that are added meanwhile never delay the others.
+   * The callback may remove and add any entries; if it removes others, it may be called twice for an entry.
    */
   visitNext(count: number, visit: (entry: Entry) => void): void {
     for (let left = Math.min(count, this.size); left > 0; left -= 1) {

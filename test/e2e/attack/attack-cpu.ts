@@ -19,13 +19,13 @@ interface Process {
 
 /**
  * The server may use this multiple of the CPU time of the attacker, which uses little: most attacks repeat prepared
- * bytes. With all limits, the multiple of these is 2.5 at most; without the limit on a flood, it is 6 to 7. Tests of other
- * attacks name another multiple.
+ * bytes. With all limits, the multiple of these is 2.5 at most; without the limit on a flood, it is 6 to 7. Tests of
+ * other attacks name another multiple.
  */
 const mostRatio = 4;
 /**
- * CPU time in addition to that, in ms: code that V8 compiles because of the attack, garbage collection, and the steps of
- * 10 ms in which the kernel counts. A slow machine has proportionally more.
+ * CPU time in addition to that, in ms: code that V8 compiles because of the attack, garbage collection, and the steps
+ * of 10 ms in which the kernel counts. A slow machine has proportionally more.
  */
 const slackMs = 200;
 /** CPU time of a change and a new proxy on a machine that is not slow, in ms. */
@@ -43,7 +43,9 @@ export async function cpuOf(server: Process, work: () => Promise<unknown>): Prom
   return (await useOf(server)).cpuMs - before.cpuMs;
 }
 
-/** Begins to measure. `end` is called before the attacker ends, with the CPU time of the honest work meanwhile, in ms. */
+/**
+ * Begins to measure. `end` is called before the attacker ends, with the CPU time of the honest work meanwhile, in ms.
+ */
 export async function startCost(
   server: Process,
   attacker: Process,

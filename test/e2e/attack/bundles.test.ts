@@ -87,8 +87,8 @@ for (const profile of ['web', 'spiffe'] as const)
   });
 
 /**
- * Fetches the bundle until it has the number of keys, and waits before another attempt for the time that the server asks
- * for. Returns the number of attempts, without those that got the bundle before the change.
+ * Fetches the bundle until it has the number of keys, and waits before another attempt for the time that the server
+ * asks for. Returns the number of attempts, without those that got the bundle before the change.
  */
 async function attemptsUntil(port: string, ca: Certificate, keys: number): Promise<number> {
   for (let attempt = 1; ;) {

@@ -78,8 +78,8 @@ export function connectProxy(address: string, id: string, channel?: ChannelCrede
 }
 
 /**
- * Starts the program with `bulk` CA certificates, proxies, and the attack from another process. Meanwhile trust changes, and new proxies connect.
- * `check` runs while the attack continues.
+ * Starts the program with `bulk` CA certificates, proxies, and the attack from another process. Meanwhile trust
+ * changes, and new proxies connect. `check` runs while the attack continues.
  */
 export async function underAttack(
   kind: string,

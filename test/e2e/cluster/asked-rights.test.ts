@@ -102,8 +102,8 @@ async function startCluster(stack: AsyncDisposableStack): Promise<Kubernetes> {
 }
 
 /**
- * Makes a service account that may do everything, so that no refusal ends a series of requests. Returns a kubeconfig and
- * the name of the user.
+ * Makes a service account that may do everything, so that no refusal ends a series of requests. Returns a kubeconfig
+ * and the name of the user.
  */
 async function startUser(
   cluster: Kubernetes,
@@ -118,7 +118,9 @@ async function startUser(
   return { kubeconfig, user: `system:serviceaccount:${namespace}:${name}` };
 }
 
-/** Returns the number of running watches of all clients for each right to watch. The audit log has a watch at its end. */
+/**
+ * Returns the number of running watches of all clients for each right to watch. The audit log has a watch at its end.
+ */
 async function watchesOf(cluster: Kubernetes, rights: readonly string[]): Promise<readonly number[]> {
   const { stdout } = await cluster.kubectl(['get', '--raw', '/metrics']);
   const running = [...parseSamples(stdout, 'apiserver_longrunning_requests')];
@@ -133,8 +135,8 @@ async function watchesOf(cluster: Kubernetes, rights: readonly string[]): Promis
 }
 
 /**
- * Asserts that the user asked for nothing but the allowed rights, and for all the wanted ones. Called after the end of the
- * program: the API server records a watch when it ends.
+ * Asserts that the user asked for nothing but the allowed rights, and for all the wanted ones. Called after the end of
+ * the program: the API server records a watch when it ends.
  */
 async function assertAsked(
   cluster: Kubernetes,

@@ -1,6 +1,6 @@
 /**
- * The CustomResourceDefinition of ClusterFederatedTrustDomains, with the fields that spire-controller-manager defines. The
- * status is an empty object.
+ * The CustomResourceDefinition of ClusterFederatedTrustDomains, with the fields that spire-controller-manager defines.
+ * The status is an empty object.
  */
 export const federationCrd = {
   apiVersion: 'apiextensions.k8s.io/v1',

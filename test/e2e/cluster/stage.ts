@@ -102,7 +102,9 @@ export async function startStage(trustCrd?: string): Promise<Stage> {
   };
 }
 
-/** Returns the requests of the program for a resource. The API server records its watch when the program has stopped. */
+/**
+ * Returns the requests of the program for a resource. The API server records its watch when the program has stopped.
+ */
 export async function requestsFor(stage: Stage, resource: string): Promise<readonly AskedFor[]> {
   return poll(`the end of the watch of ${resource}`, async () => {
     const asked = (await stage.cluster.asked()).filter((one) => one.resource === resource);

@@ -16,7 +16,9 @@ import { startPrinted, writePair } from './printed-bootstrap.ts';
 const spiffeId = 'spiffe://a.test/ns/edge/sa/envoy';
 /** Long enough for an Envoy to start and to connect with the first SVID. */
 const firstLifeMs = 12_000;
-/** The second SVID is made while the first is valid, and must be valid when the Envoy connects after the end of that. */
+/**
+ * The second SVID is made while the first is valid, and must be valid when the Envoy connects after the end of that.
+ */
 const secondLifeMs = 28_000;
 const timeout = 180_000;
 

@@ -28,7 +28,9 @@ export interface BundleStage extends AsyncDisposable {
   readonly put: (name: string, text: string) => Promise<void>;
   /** Lists these certificates of a trust domain, or none. */
   readonly list: (trustDomain: string, certificates: readonly Certificate[]) => Promise<void>;
-  /** Ends the server, and starts it again with the same state directory, and with further arguments if there are any. */
+  /**
+   * Ends the server, and starts it again with the same state directory, and with further arguments if there are any.
+   */
   readonly restart: (more?: readonly string[]) => Promise<void>;
   /** Replaces the certificate of the endpoint, and waits until it is used. */
   readonly renew: (leaf: Certificate) => Promise<void>;

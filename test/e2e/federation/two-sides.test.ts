@@ -53,7 +53,9 @@ suite('two meshtrusts that federate', { skip }, () => {
     const { a, envoyOfB } = sides;
     const client = clientOf(two, 'a.test');
     await untilDecision(envoyOfB.port, clientOf(one, 'a.test'), 'accepted');
-    /** Changes the list right after a fetch, the worst moment. Returns the time until the decision at the other side. */
+    /**
+     * Changes the list right after a fetch, the worst moment. Returns the time until the decision at the other side.
+     */
     const change = async (
       listed: readonly Certificate[],
       decision: 'accepted' | 'refused',

@@ -14,7 +14,9 @@ const web = makeCa({ commonName: 'Web CA' });
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
-/** Returns the flags of a bundle endpoint, and of a server that trusts it. Its certificate is removed with the stack. */
+/**
+ * Returns the flags of a bundle endpoint, and of a server that trusts it. Its certificate is removed with the stack.
+ */
 async function bundleArgs(stack: AsyncDisposableStack, listen: string): Promise<readonly string[]> {
   const dir = stack.use(await makeTempDir());
   const { certPem, keyPem } = makeLeaf(web, { dnsNames: ['localhost'] });

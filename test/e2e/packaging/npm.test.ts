@@ -35,8 +35,9 @@ const readJson = async <T>(path: string): Promise<T> =>
   JSON.parse(await readFile(join(root, path), 'utf8')) as T;
 
 /**
- * Writes a project whose only dependency is the tarball. Its lock file has the dependencies of this repository's, so npm
- * takes them from its cache, where `npm ci` has put them, and asks a registry only for those that are missing there.
+ * Writes a project whose only dependency is the tarball. Its lock file has the dependencies of this repository's, so
+ * npm takes them from its cache, where `npm ci` has put them, and asks a registry only for those that are missing
+ * there.
  */
 async function writeProject(folder: string, tarball: string): Promise<void> {
   const [{ packages, lockfileVersion }, manifest] = await Promise.all([

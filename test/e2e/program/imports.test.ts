@@ -140,7 +140,9 @@ test('a file of this zone cannot be parsed at the start: a trust domain that is 
   await untilTrusted(meshtrust, [own.name, granted.name]);
 });
 
-/** Starts a server of zone-1 that imports from a Global control plane and publishes bundles. `ask` gets a path of them. */
+/**
+ * Starts a server of zone-1 that imports from a Global control plane and publishes bundles. `ask` gets a path of them.
+ */
 async function startPublisher(dir: string, globalUrl: string, served: string) {
   await using stack = new AsyncDisposableStack();
   const files = stack.use(await makeTempDir());

@@ -47,9 +47,9 @@ export interface Recipe extends AsyncDisposable {
 }
 
 /**
- * Opens a recipe. `certificates` are PEM texts by placeholder: a line `<NAME>` of a file is replaced by the PEM, with the
- * indentation of the line. Ports become free ports, names of Services 127.0.0.1, and paths lie in a temporary folder.
- * Nothing else of the files changes.
+ * Opens a recipe. `certificates` are PEM texts by placeholder: a line `<NAME>` of a file is replaced by the PEM, with
+ * the indentation of the line. Ports become free ports, names of Services 127.0.0.1, and paths lie in a temporary
+ * folder. Nothing else of the files changes.
  */
 export async function openRecipe(
   name: string,

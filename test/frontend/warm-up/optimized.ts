@@ -1,6 +1,7 @@
 /**
- * Warms up, and then calls one function 2,500 times and another 10,000 times. The first argument says when the warm-up ends: after `isBusy` was asked
- * that often, or when a server is created after `servers` others. `turbofan-threshold.test.ts` runs it with `--trace-opt`.
+ * Warms up, and then calls one function 2,500 times and another 10,000 times. The first argument says when the warm-up
+ * ends: after `isBusy` was asked that often, or when a server is created after `servers` others.
+ * `turbofan-threshold.test.ts` runs it with `--trace-opt`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { warmUp } from '../../../src/frontend/warm-up/warm-up.ts';

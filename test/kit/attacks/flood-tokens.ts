@@ -1,7 +1,7 @@
 // Run as a process of its own: PORT ADDRESSES KEY. Opens streams to the xDS listener at PORT, without TLS, until it is
-// killed. ADDRESSES: the number of loopback addresses that it uses (127.0.1.1, 127.0.1.2, …), or 0 for 127.0.0.1. Each has another token, which is well
-// formed, for the right audience, names the key (`-`: one of its own), and has a signature of its own. Prints the number
-// of ended streams four times a second.
+// killed. ADDRESSES: the number of loopback addresses that it uses (127.0.1.1, 127.0.1.2, …), or 0 for 127.0.0.1. Each
+// has another token, which is well formed, for the right audience, names the key (`-`: one of its own), and has a
+// signature of its own. Prints the number of ended streams four times a second.
 import { hash } from 'node:crypto';
 import { connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';

@@ -1,5 +1,5 @@
-// A program with one argument, the profile (`web` or `spiffe`). Starts a bundle endpoint for each lie, and prints them as
-// a line of JSON. All serve their correct bundles until a line arrives at standard input. Then they lie.
+// A program with one argument, the profile (`web` or `spiffe`). Starts a bundle endpoint for each lie, and prints them
+// as a line of JSON. All serve their correct bundles until a line arrives at standard input. Then they lie.
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';

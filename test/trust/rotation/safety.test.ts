@@ -107,7 +107,9 @@ const force: fc.Arbitrary<Step> = fc
   .constantFrom(...(Object.keys(gateCatalogue) as GateId[]).filter((id) => !neverForced.has(id)))
   .map((id) => [`force ${id}`, (world: World) => world.force(id)] as const);
 
-/** Runs any sequence of steps. The world asserts what must be true, from what is true and not from what servers know. */
+/**
+ * Runs any sequence of steps. The world asserts what must be true, from what is true and not from what servers know.
+ */
 const sequences = (without?: GateId, mayForce = false) =>
   fc.property(
     fc.array(mayForce ? fc.oneof(weighted(1, force), weighted(4, step)) : step, {

@@ -14,8 +14,8 @@ interface Published {
 }
 
 /**
- * A consumer that polls two servers and sends the entity tag of the bundle that it has, and what each server knows about
- * it. A response may be lost: the server does not notice.
+ * A consumer that polls two servers and sends the entity tag of the bundle that it has, and what each server knows
+ * about it. A response may be lost: the server does not notice.
  */
 export function makeWorldConsumer(first: string, hasNew: (version: string) => boolean) {
   const known = new Map<number, Consumer>();

@@ -8,7 +8,10 @@ type Kind = 'email' | 'dns' | 'uri';
 type Outcome = 'matches' | 'differs' | 'name-unreadable' | 'constraint-unsupported';
 const editions: readonly EnvoyEdition[] = ['1.36', '1.40'];
 
-/** A name, the base of a constraint, and the outcome in each edition. Real Envoys confirm it in the test of odd certificates. */
+/**
+ * A name, the base of a constraint, and the outcome in each edition. Real Envoys confirm it in the test of odd
+ * certificates.
+ */
 const cases: readonly (readonly [Kind, name: string, base: string, old: Outcome, now?: Outcome])[] = [
   ['email', 'b@x.test', 'x.test', 'matches'],
   ['email', 'b@X.TEST', 'x.test', 'matches'],

@@ -20,7 +20,10 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 const refused = { code: 13, message: 'no' };
 
-/** Deliveries with their resources, and the contents of their responses by nonce. The next response gets the nonce `nextNonce`. */
+/**
+ * Deliveries with their resources, and the contents of their responses by nonce. The next response gets the nonce
+ * `nextNonce`.
+ */
 interface TestDeliveries extends Deliveries {
   readonly tracked: TrackedResources;
   nextNonce: string;

@@ -1,6 +1,6 @@
 /**
- * What the compiler accepts from an embedder of the library, and what it refuses. Nothing here runs: `npm run typecheck`
- * checks it against the sources, and `package.test.ts` against the types of the package.
+ * What the compiler accepts from an embedder of the library, and what it refuses. Nothing here runs: `npm run
+ * typecheck` checks it against the sources, and `package.test.ts` against the types of the package.
  */
 import { Server } from '@grpc/grpc-js';
 import {

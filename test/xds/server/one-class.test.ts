@@ -39,8 +39,8 @@ function objectsOfServer(): { readonly stream: object; readonly connection: obje
   return { stream: arrival, connection };
 }
 
-// A function that creates a class creates a different one for each server. V8 discards code that it has compiled for one
-// class when it meets another.
+// A function that creates a class creates a different one for each server. V8 discards code that it has compiled for
+// one class when it meets another.
 test('objects of two servers: have the same classes', () => {
   const [first, second] = [objectsOfServer(), objectsOfServer()];
   assert.equal(first.stream.constructor, second.stream.constructor);

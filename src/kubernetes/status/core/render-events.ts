@@ -95,7 +95,9 @@ export function renderEvent(
 /** The finding of a MeshIdentity that Events report. */
 export type IdentityFinding = Pick<Finding, 'code' | 'severity' | 'message'>;
 
-/** Returns the Event about a finding of a MeshIdentity; its reason is the name of the finding, such as `ZoneUnknown`. */
+/**
+ * Returns the Event about a finding of a MeshIdentity; its reason is the name of the finding, such as `ZoneUnknown`.
+ */
 export function changeOfFinding({ code, severity, message }: IdentityFinding): StatusChange {
   const words = catalogue[code].name.split('-');
   return {

@@ -74,8 +74,8 @@ export function conditionOf(
 }
 
 /**
- * Formats the time until an expiry as kubectl formats an age: hours below two days, then days, then years from two years
- * on. It is coarse, because each change of the text writes the status of the object.
+ * Formats the time until an expiry as kubectl formats an age: hours below two days, then days, then years from two
+ * years on. It is coarse, because each change of the text writes the status of the object.
  */
 export function timeUntil(expires: number, now: number): string {
   const hours = Math.floor((expires - now) / 3_600_000);

@@ -81,8 +81,8 @@ export function checkChange(change: Change, context: CheckContext): Verdict {
 }
 
 /**
- * Decides about a change of a ClusterFederatedTrustDomain as `meshtrust validate` does, and warns of trust domains that it
- * withdraws. What it adds is not known: it depends on a bundle that is fetched later.
+ * Decides about a change of a ClusterFederatedTrustDomain as `meshtrust validate` does, and warns of trust domains that
+ * it withdraws. What it adds is not known: it depends on a bundle that is fetched later.
  */
 function checkFederated(change: Change, context: CheckContext): Verdict {
   const { parse } = context;

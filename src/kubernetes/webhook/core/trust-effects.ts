@@ -122,7 +122,10 @@ function isOf({ anchors: [first] }: Share, path: string): boolean {
   return first?.place.file === path;
 }
 
-/** Returns the name and key of a CA. They identify it for the validation of chains, independent of the issuer of the certificate. */
+/**
+ * Returns the name and key of a CA. They identify it for the validation of chains, independent of the issuer of the
+ * certificate.
+ */
 function authorityKey({ subjectDer, keyHash }: Certificate): string {
   return `${keyHash} ${canonicalNameKey(subjectDer)}`;
 }

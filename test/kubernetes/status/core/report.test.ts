@@ -12,7 +12,10 @@ import { meshTrustYaml } from '../../../kit/mesh-trust-text.ts';
 
 const key = makeKey();
 
-/** Returns the reason of the condition Programmed of each object, by name: trust domains with the given number of CAs of 2,000 bytes. */
+/**
+ * Returns the reason of the condition Programmed of each object, by name: trust domains with the given number of CAs of
+ * 2,000 bytes.
+ */
 function reasonsOf(objects: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
   const now = Date.now();
   const ledger = makeLedger(0);
