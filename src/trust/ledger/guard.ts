@@ -128,25 +128,33 @@ export function forgetDomains(
   );
 }
 
-/** Ends the holds of the trust domains that `selects` accepts, by default all. */
+/**
+ * Ends the holds of the trust domains that `selects` accepts, by default all. Losses that are not held yet stay in
+ * their window: they may be the first part of a mass loss.
+ */
 export function release(
   state: GuardState,
   holdings: Holdings,
   selects: (mesh: string, trustDomain: TrustDomain) => boolean = () => true,
 ): GuardResult {
   const next = new Map<string, MeshGuard>();
-  for (const [mesh, before] of state) {
-    const held = new Map([...before.held].filter(([name]) => !selects(mesh, name)));
-    if (held.size === 0) {
-      const { current, removals } = before;
-      next.set(mesh, { ...emptyMesh, current, removals });
-    } else {
-      // The next loss must not hold released shares again.
-      const losses = new Map([...before.losses].filter(([name]) => !selects(mesh, name)));
-      next.set(mesh, { ...before, held, losses });
-    }
-  }
+  for (const [mesh, before] of state)
+    next.set(
+      mesh,
+      releaseMesh(before, (name) => selects(mesh, name)),
+    );
   return render(next, holdings);
+}
+
+function releaseMesh(before: MeshGuard, isSelected: (trustDomain: TrustDomain) => boolean): MeshGuard {
+  const applied = before.massLoss?.outcome === 'applied' ? lostOf(before) : [];
+  const released = new Set([...before.held.keys(), ...applied].filter(isSelected));
+  if (released.size === 0) return before;
+  const held = new Map([...before.held].filter(([name]) => !released.has(name)));
+  // The next loss must not hold released shares again.
+  const losses = new Map([...before.losses].filter(([name]) => !released.has(name)));
+  const { current, removals } = before;
+  return held.size + losses.size === 0 ? { ...emptyMesh, current, removals } : { ...before, held, losses };
 }
 
 function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuard {

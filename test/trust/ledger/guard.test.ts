@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Ledger } from '../../../src/trust/ledger/ledger.ts';
+import type { HoldSelection, Ledger } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -408,6 +408,50 @@ suite('mass-loss guard', () => {
       assert.equal(heldOf(ledger).includes('blue/d1.test'), false);
       ledger.tick(30_010);
       assert.deepEqual(inForce(ledger), []);
+    });
+
+    const selections: readonly HoldSelection[] = [
+      { mesh: 'blue' },
+      { mesh: 'blue', trustDomain: 'd0.test' },
+      { trustDomain: 'd0.test' },
+      {},
+    ];
+    for (const selection of selections)
+      test(`${JSON.stringify(selection)} while another mesh loses its files one by one → all of that mesh are held`, () => {
+        const ledger = makeLedger();
+        const files = ['blue', 'red'].flatMap((mesh) => [0, 1, 2, 3].map((index) => file(index, mesh)));
+        const goneOf = (mesh: string, indices: readonly number[]) =>
+          indices.map((index) => {
+            const event = file(index, mesh);
+            return gone('path' in event ? event.path : '');
+          });
+        ledger.apply('files', files, 0);
+        ledger.apply('files', goneOf('blue', [0, 1, 2, 3]), 10_000);
+        ledger.apply('files', goneOf('red', [0, 1]), 11_000);
+        assert.ok(ledger.release(selection).every(({ mesh }) => mesh === 'blue'));
+        ledger.apply('files', goneOf('red', [2, 3]), 11_500);
+        const ofRed = heldOf(ledger).filter((name) => name.startsWith('red/'));
+        assert.deepEqual(ofRed, ['red/d0.test', 'red/d1.test', 'red/d2.test', 'red/d3.test']);
+      });
+
+    test('loss that is not held in the released mesh → it still counts for a mass loss after it', () => {
+      const ledger = makeLedger();
+      const files = Array.from({ length: 9 }, (_, index) => file(index, 'blue'));
+      const paths = files.map((event) => ('path' in event ? event.path : ''));
+      ledger.apply('files', files, 0);
+      ledger.apply(
+        'files',
+        paths.slice(0, 5).map((path) => gone(path)),
+        10_000,
+      );
+      ledger.apply('files', [gone(paths[5] ?? '')], 13_000);
+      assert.equal(ledger.release({ mesh: 'blue' }).length, 5);
+      ledger.apply(
+        'files',
+        paths.slice(6, 8).map((path) => gone(path)),
+        13_500,
+      );
+      assert.deepEqual(heldOf(ledger), ['blue/d5.test', 'blue/d6.test', 'blue/d7.test']);
     });
   });
 
