@@ -64,6 +64,7 @@ export function domainOf(trustDomain: string, anchors: readonly AnchorText[], me
     findings: [],
     caNamesSize: 0,
     distrusted: [],
+    validFrom: undefined,
     nextChange: undefined,
   };
 }

@@ -12,6 +12,7 @@ import { describeCa } from './describe-ca.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
 import type { Ungrounded } from './find-ungrounded.ts';
+import { spanAround } from './time-span.ts';
 import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -81,7 +82,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     caNamesSize: caNamesSize(anchors),
     distrusted,
     findings: [...findings, ...constraintFindings({ mesh, trustDomain, anchors })],
-    nextChange: earliest(choice.nextChange, grounding.nextChange),
+    ...spanAround(now, [...choice.dates, ...grounding.dates]),
   };
 }
 
@@ -210,10 +211,6 @@ function describeUnusable(certificate: Certificate, reason: string, isRefused: b
   return isRefused
     ? `${fact}; --refuse-intermediates is set, so it is served as listed, and Envoy refuses its clients`
     : `${fact}; it is served as an anchor of its own, and its issuer's constraints and revocation do not bind it`;
-}
-
-function earliest(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function shortFingerprint({ fingerprint }: Certificate): string {

@@ -16,8 +16,8 @@ export interface Ungrounded {
 export interface Grounding {
   /** The certificates that have no chain inside the set to a self-signed certificate. */
   readonly ungrounded: ReadonlyMap<Certificate, Ungrounded>;
-  /** Epoch milliseconds of the next date at which an issuer becomes valid or expires. */
-  readonly nextChange: number | undefined;
+  /** The dates at which issuers become valid and expire, in epoch milliseconds. */
+  readonly dates: readonly number[];
 }
 
 /**
@@ -32,7 +32,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
   const orphans = new Map<Certificate, Ungrounded>();
   const children = new Map<Certificate, Certificate[]>();
   const roots: Certificate[] = [];
-  let nextChange: number | undefined;
+  const dates: number[] = [];
   for (const certificate of certificates) {
     if (certificate.selfSigned) {
       roots.push(certificate);
@@ -43,11 +43,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
       (candidate) => candidate !== certificate && matchesAuthorityKeyId(certificate, candidate),
     );
     const issuers = candidates.filter((candidate) => signedBy(certificate, candidate));
-    for (const { notBefore, notAfter } of issuers) {
-      for (const at of [notBefore, notAfter]) {
-        if (at > now && (nextChange === undefined || at < nextChange)) nextChange = at;
-      }
-    }
+    for (const issuer of issuers) dates.push(issuer.notBefore, expiresAt(issuer));
     const unusable = unusableReason(certificate, candidates, issuers, now);
     if (issuers.length === 0 || unusable !== undefined) {
       orphans.set(certificate, { unusable });
@@ -70,7 +66,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
       ...orphans,
       ...ringed.map((certificate) => [certificate, { unusable: undefined }] as const),
     ]),
-    nextChange,
+    dates,
   };
 }
 

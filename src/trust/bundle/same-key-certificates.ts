@@ -6,8 +6,8 @@ import { compareText } from '../../text/compare-text.ts';
 export interface SameKeyChoice<T> {
   readonly chosen: readonly T[];
   readonly dropped: readonly { readonly item: T; readonly inFavourOf: Certificate }[];
-  /** Epoch milliseconds of the next date at which the choice may change; `undefined` if it never does. */
-  readonly nextChange: number | undefined;
+  /** The dates on which the choice depends, in epoch milliseconds. */
+  readonly dates: readonly number[];
 }
 
 /**
@@ -23,20 +23,16 @@ export function chooseSameKeyCertificates<T extends { readonly certificate: Cert
   const groups = Map.groupBy(items, ({ certificate }) => nameAndKey(certificate));
   const chosen: T[] = [];
   const dropped: { item: T; inFavourOf: Certificate }[] = [];
-  let nextChange: number | undefined;
+  const dates: number[] = [];
   for (const group of groups.values()) {
     const [best, ...others] = group.toSorted((a, b) => compareSameKey(a.certificate, b.certificate, now));
     if (best === undefined) continue;
     chosen.push(best);
     for (const item of others) dropped.push({ item, inFavourOf: best.certificate });
     if (others.length === 0) continue;
-    for (const { certificate } of group) {
-      for (const at of [certificate.notBefore, expiresAt(certificate)]) {
-        if (at > now && (nextChange === undefined || at < nextChange)) nextChange = at;
-      }
-    }
+    for (const { certificate } of group) dates.push(certificate.notBefore, expiresAt(certificate));
   }
-  return { chosen, dropped, nextChange };
+  return { chosen, dropped, dates };
 }
 
 /** Returns whether Envoy considers a certificate valid at a time (epoch milliseconds). */

@@ -1,6 +1,7 @@
 import type { Finding, Place } from '../findings/finding.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import type { TimeSpan } from './time-span.ts';
 
 /**
  * How an anchor is served. `as-listed`: byte for byte. `re-rooted`: in self-issued form, because no issuer that Envoy
@@ -21,8 +22,11 @@ export interface ServedAnchor {
   readonly place: Place;
 }
 
-/** The trust bundle of one trust domain in one mesh. Its anchors are unique and sorted by fingerprint. */
-export interface TrustBundle {
+/**
+ * The trust bundle of one trust domain in one mesh. Its anchors are unique and sorted by fingerprint. Outside of its
+ * time span it must be rebuilt.
+ */
+export interface TrustBundle extends TimeSpan {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
   /** May be empty: then every client of this trust domain is refused. */
@@ -32,8 +36,6 @@ export interface TrustBundle {
   /** Listed certificates that are not served because they are distrusted. */
   readonly distrusted: readonly Certificate[];
   readonly findings: readonly Finding[];
-  /** Epoch milliseconds at which the bundle must be rebuilt because a date passes; `undefined` if never. */
-  readonly nextChange: number | undefined;
 }
 
 /** The operator's decisions that apply to every bundle. */

@@ -1,6 +1,7 @@
 import { buildBundle } from '../bundle/build-bundle.ts';
 import { joinMesh } from '../bundle/join-mesh.ts';
 import type { MeshBundle } from '../bundle/join-mesh.ts';
+import { isWithin } from '../bundle/time-span.ts';
 import type { BundlePolicy, TrustBundle } from '../bundle/trust-bundle.ts';
 import type { Holdings, Share } from '../ledger/share.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
@@ -49,12 +50,7 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     before: Built | undefined,
     now: number,
   ): Built => {
-    if (
-      before !== undefined &&
-      !stale &&
-      sameShares(before.shares, shares) &&
-      !(Number(before.bundle.nextChange) <= now)
-    )
+    if (before !== undefined && !stale && sameShares(before.shares, shares) && isWithin(before.bundle, now))
       return before;
     const previous = before?.bundle;
     return { shares, bundle: buildBundle({ mesh, trustDomain: name, shares, now, policy, previous }) };
@@ -70,7 +66,8 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     for (const [name, shares] of listed) {
       domains.set(name, buildDomain(mesh, name, shares, before?.domains.get(name), now));
     }
-    if (before !== undefined && sameDomains(before.domains, domains)) return before;
+    if (before !== undefined && sameDomains(before.domains, domains) && isMergedWithin(before, now))
+      return before;
     const restrict = ({ trustDomain }: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
       const shares = restrictShares(listed.get(trustDomain) ?? [], fingerprints);
       const previous = before?.state.bundle.merged.find((bundle) => bundle.trustDomain === trustDomain);
@@ -92,11 +89,11 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     },
     nextChange() {
       let next: number | undefined;
-      for (const { domains } of meshes.values()) {
-        for (const { bundle } of domains.values()) {
-          if (bundle.nextChange !== undefined && (next === undefined || bundle.nextChange < next))
-            next = bundle.nextChange;
-        }
+      for (const { state } of meshes.values()) {
+        const { bundles, merged } = state.bundle;
+        for (const some of bundles === merged ? [bundles] : [bundles, merged])
+          for (const { nextChange } of some)
+            if (nextChange !== undefined && (next === undefined || nextChange < next)) next = nextChange;
       }
       return next;
     },
@@ -118,6 +115,12 @@ function sameDomains(a: BuiltMesh['domains'], b: BuiltMesh['domains']): boolean 
   if (a.size !== b.size) return false;
   for (const [name, built] of b) if (a.get(name)?.bundle !== built.bundle) return false;
   return true;
+}
+
+/** Returns whether the bundles of the merged secret are current. With fewer CAs, they may depend on other dates. */
+function isMergedWithin({ state }: BuiltMesh, now: number): boolean {
+  const { bundles, merged } = state.bundle;
+  return bundles === merged || merged.every((bundle) => isWithin(bundle, now));
 }
 
 function restrictShares(shares: readonly Share[], fingerprints: ReadonlySet<string>): readonly Share[] {

@@ -3,8 +3,10 @@ import { suite, test } from 'node:test';
 import type { Holdings, Share } from '../../../src/trust/ledger/share.ts';
 import { diffMeshes } from '../../../src/trust/snapshot/diff.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import type { MeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
 import { noPolicy, shareOf } from '../../kit/bundles.ts';
 import { longName, makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
 
 const [rootA, rootB] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const a = shareOf('a.test', [rootA]);
@@ -55,6 +57,71 @@ suite('mesh builder', () => {
     assert.equal(change, second + 3_600_000);
     assert.deepEqual(servedAt(change ?? 0), [next.der]);
     assert.equal(builder.nextChange(), second + 2 * 3_600_000);
+  });
+
+  suite('clock was ahead and is set back → the choice by dates is that of a new server', () => {
+    const second = 1_000 * Math.floor(now / 1_000);
+    const dates = (from: number, to: number) => ({
+      notBefore: new Date(second + from * 3_600_000),
+      notAfter: new Date(second + to * 3_600_000),
+    });
+    const key = makeKey();
+    const root = makeCa({ commonName: 'R', ...dates(-1, 100) });
+    const cases: Readonly<Record<string, readonly Certificate[]>> = {
+      'certificates of one key': [
+        makeCa({ commonName: 'T', key, ...dates(-1, 100) }),
+        makeCa({ commonName: 'T', key, ...dates(50, 5_000) }),
+      ],
+      'intermediate of an issuer that expires': [
+        root,
+        makeIntermediate(root, { commonName: 'I', ...dates(-1, 5_000) }),
+      ],
+    };
+    for (const [what, listed] of Object.entries(cases))
+      test(what, () => {
+        const shares = holdings(shareOf('a.test', listed));
+        const stateAt = (builder: MeshBuilder, hours: number) => {
+          const state = builder.build(shares, second + hours * 3_600_000).get('default');
+          return {
+            anchors: state?.bundle.bundles[0]?.anchors,
+            findings: state?.bundle.bundles[0]?.findings,
+            version: state?.secrets.version,
+          };
+        };
+        const builder = createMeshBuilder(noPolicy);
+        const first = stateAt(builder, 0);
+        assert.notEqual(stateAt(builder, 200).version, first.version);
+        // Between the dates: one of them has passed, the other has not.
+        for (const hours of [75, 0])
+          assert.deepEqual(stateAt(builder, hours), stateAt(createMeshBuilder(noPolicy), hours));
+        assert.deepEqual(stateAt(builder, 0), first);
+      });
+  });
+
+  test('date on which only the merged secret depends, since it has fewer CAs → its CAs are rebuilt', () => {
+    const second = 1_000 * Math.floor(now / 1_000);
+    const end = second + 3_600_000;
+    const key = makeKey();
+    const root = makeCa({ commonName: 'R', notAfter: new Date(end) });
+    const cross = makeIntermediate(root, { commonName: 't', key });
+    // To Envoy, its name is that of the cross-signed one. It takes other bytes in a handshake.
+    const self = makeCa({ commonName: 'T', key });
+    const crowd = Array.from({ length: 40 }, (_, index) =>
+      makeCa({ subject: longName(2000, `c${index}`), key }),
+    );
+    const builder = createMeshBuilder(noPolicy);
+    const mergedAt = (time: number, ...shares: readonly Share[]) =>
+      builder
+        .build(holdings(...shares), time)
+        .get('default')
+        ?.bundle.merged.flatMap(({ anchors }) =>
+          anchors.map(({ certificate, rooting }) => `${certificate.subject} ${rooting}`).sort(),
+        );
+    mergedAt(second, shareOf('a.test', [root, cross]));
+    const over = [shareOf('a.test', [root, cross, self]), shareOf('z.test', crowd)];
+    assert.deepEqual(mergedAt(second, ...over), ['CN=R as-listed', 'CN=t as-listed']);
+    assert.equal(builder.nextChange(), end);
+    assert.deepEqual(mergedAt(end, ...over), ['CN=R as-listed', 'CN=t re-rooted']);
   });
 
   test('mesh lost all CAs → it stays and denies all', () => {
