@@ -1,3 +1,4 @@
+import type { Certificate } from '../x509/certificate.ts';
 import type { ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
 /**
@@ -41,6 +42,11 @@ export function removeNames(count: NameCount, anchors: readonly ServedAnchor[]):
     if (uses === 1) count.size -= name.length + 2;
     count.uses.set(name, uses - 1);
   }
+}
+
+/** Returns the subject as it is encoded and the key: certificates that share them take the same bytes in handshakes. */
+export function encodedNameAndKey({ keyHash, subjectDer }: Certificate): string {
+  return `${keyHash} ${nameKey(subjectDer)}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
-import { caNamesLimit, countNames, removeNames } from './ca-names.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { caNamesLimit, countNames, encodedNameAndKey, removeNames } from './ca-names.ts';
 import { findSharedCas } from './shared-cas.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -21,8 +22,8 @@ export interface MeshInput {
   readonly bundles: readonly TrustBundle[];
   /** The mesh as it was last served. */
   readonly previous?: MeshBundle | undefined;
-  /** Rebuilds the bundle of a trust domain from only those listed certificates whose fingerprint is in the set. */
-  readonly restrict: (bundle: TrustBundle, fingerprints: ReadonlySet<string>) => TrustBundle;
+  /** Rebuilds the bundle of a trust domain from only those listed certificates that are admitted. */
+  readonly restrict: (bundle: TrustBundle, isAdmitted: (certificate: Certificate) => boolean) => TrustBundle;
 }
 
 /** The findings about bundles that are left out. A mesh can have thousands, and a change affects few of them. */
@@ -63,13 +64,17 @@ function fitIntoLimit(
   restrict: MeshInput['restrict'],
 ): { readonly merged: readonly TrustBundle[]; readonly how: string } {
   if (previous !== undefined && previous.merged.length > 0) {
+    // A renewed certificate of a served CA adds no byte to the handshake, and must replace the old one when it expires.
     const served = new Set(
-      previous.merged.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.fingerprint)),
+      previous.merged.flatMap(({ anchors }) =>
+        anchors.map(({ certificate }) => encodedNameAndKey(certificate)),
+      ),
     );
+    const isServed = (certificate: Certificate): boolean => served.has(encodedNameAndKey(certificate));
     const before = new Set(previous.merged.map((bundle) => bundle.trustDomain));
     const merged = bundles
       .filter((bundle) => before.has(bundle.trustDomain))
-      .map((bundle) => restrict(bundle, served));
+      .map((bundle) => restrict(bundle, isServed));
     if (countNames(merged).size <= caNamesLimit)
       return { merged, how: 'only the CAs that were served before and are still listed are served' };
   }

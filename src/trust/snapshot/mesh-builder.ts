@@ -1,12 +1,13 @@
 import { buildBundle } from '../bundle/build-bundle.ts';
 import { joinMesh } from '../bundle/join-mesh.ts';
-import type { MeshBundle } from '../bundle/join-mesh.ts';
+import type { MeshBundle, MeshInput } from '../bundle/join-mesh.ts';
 import { isWithin } from '../bundle/time-span.ts';
 import type { BundlePolicy, TrustBundle } from '../bundle/trust-bundle.ts';
 import type { Holdings, Share } from '../ledger/share.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import { meshSecrets } from '../secret/mesh-secrets.ts';
 import type { MeshSecrets, SecretOptions } from '../secret/mesh-secrets.ts';
+import type { Certificate } from '../x509/certificate.ts';
 
 /** The bundles and secrets of one mesh. An unchanged mesh keeps its object. */
 export interface MeshState {
@@ -68,8 +69,8 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     }
     if (before !== undefined && sameDomains(before.domains, domains) && isMergedWithin(before, now))
       return before;
-    const restrict = ({ trustDomain }: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
-      const shares = restrictShares(listed.get(trustDomain) ?? [], fingerprints);
+    const restrict: MeshInput['restrict'] = ({ trustDomain }, isAdmitted) => {
+      const shares = restrictShares(listed.get(trustDomain) ?? [], isAdmitted);
       const previous = before?.state.bundle.merged.find((bundle) => bundle.trustDomain === trustDomain);
       return buildBundle({ mesh, trustDomain, shares, now, policy, previous });
     };
@@ -123,9 +124,12 @@ function isMergedWithin({ state }: BuiltMesh, now: number): boolean {
   return bundles === merged || merged.every((bundle) => isWithin(bundle, now));
 }
 
-function restrictShares(shares: readonly Share[], fingerprints: ReadonlySet<string>): readonly Share[] {
+function restrictShares(
+  shares: readonly Share[],
+  isAdmitted: (certificate: Certificate) => boolean,
+): readonly Share[] {
   return shares.map((share) => ({
     ...share,
-    anchors: share.anchors.filter(({ certificate }) => fingerprints.has(certificate.fingerprint)),
+    anchors: share.anchors.filter(({ certificate }) => isAdmitted(certificate)),
   }));
 }

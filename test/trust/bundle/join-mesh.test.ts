@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { caNamesLimit, countNames } from '../../../src/trust/bundle/ca-names.ts';
 import { joinMesh } from '../../../src/trust/bundle/join-mesh.ts';
-import type { MeshBundle } from '../../../src/trust/bundle/join-mesh.ts';
+import type { MeshBundle, MeshInput } from '../../../src/trust/bundle/join-mesh.ts';
 import type { Share } from '../../../src/trust/ledger/share.ts';
 import type { TrustBundle } from '../../../src/trust/bundle/trust-bundle.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
@@ -15,9 +15,9 @@ const many = (count: number, prefix: string) =>
   Array.from({ length: count }, (_, index) => named(2000, `${prefix}${index}`));
 
 function join(bundles: readonly TrustBundle[], previous?: MeshBundle): MeshBundle {
-  const restrict = (bundle: TrustBundle, allowed: ReadonlySet<string>): TrustBundle => ({
+  const restrict: MeshInput['restrict'] = (bundle, isAdmitted) => ({
     ...bundle,
-    anchors: bundle.anchors.filter(({ certificate }) => allowed.has(certificate.fingerprint)),
+    anchors: bundle.anchors.filter(({ certificate }) => isAdmitted(certificate)),
   });
   return joinMesh({ mesh: 'default', bundles, previous, restrict });
 }

@@ -124,6 +124,66 @@ suite('mesh builder', () => {
     assert.deepEqual(mergedAt(end, ...over), ['CN=R as-listed', 'CN=t re-rooted']);
   });
 
+  suite('CA names of the mesh do not fit, and a served certificate expires', () => {
+    const second = 1_000 * Math.floor(now / 1_000);
+    const hours = (count: number) => new Date(second + count * 3_600_000);
+    const [key, rootKey] = [makeKey(), makeKey()];
+    const old = makeCa({ commonName: 'T', key, notBefore: hours(-1), notAfter: hours(10) });
+    const renewed = makeCa({ commonName: 'T', key, notBefore: hours(5), notAfter: hours(5_000) });
+    const root = makeCa({ commonName: 'R', key: rootKey, notBefore: hours(-1), notAfter: hours(10) });
+    const renewedRoot = makeCa({ commonName: 'R', key: rootKey, notBefore: hours(5), notAfter: hours(50) });
+    const child = makeIntermediate(root, { commonName: 'I', notBefore: hours(-1), notAfter: hours(5_000) });
+    const otherKey = makeCa({ commonName: 'T', notBefore: hours(-1), notAfter: hours(5_000) });
+    const crowd = Array.from({ length: 40 }, (_, index) =>
+      makeCa({ subject: longName(2000, `c${index}`), key }),
+    );
+    interface Case {
+      readonly before: readonly Certificate[];
+      readonly over: readonly Certificate[];
+      readonly merged: readonly (readonly [certificate: Certificate, rooting: string])[];
+    }
+    const cases: Readonly<Record<string, Case>> = {
+      'renewed certificate of its key, listed before the mesh is over the limit → served instead': {
+        before: [old, renewed],
+        over: [old, renewed],
+        merged: [[renewed, 'as-listed']],
+      },
+      'renewed certificate of its key, listed after that → served instead': {
+        before: [old],
+        over: [old, renewed],
+        merged: [[renewed, 'as-listed']],
+      },
+      'renewed issuer of an intermediate → the intermediate stays as listed': {
+        before: [root, child],
+        over: [root, child, renewedRoot],
+        merged: [
+          [renewedRoot, 'as-listed'],
+          [child, 'as-listed'],
+        ],
+      },
+      'certificate of its name with another key → not served': {
+        before: [old],
+        over: [old, otherKey],
+        merged: [[old, 'as-listed']],
+      },
+    };
+    for (const [title, { before, over, merged }] of Object.entries(cases))
+      test(title, () => {
+        const builder = createMeshBuilder(noPolicy);
+        builder.build(holdings(shareOf('a.test', before)), second);
+        const listed = holdings(shareOf('a.test', over), shareOf('z.test', crowd));
+        for (const hour of [1, 6, 11]) builder.build(listed, hours(hour).getTime());
+        const state = builder.build(listed, hours(11).getTime()).get('default');
+        const pem = (der: Uint8Array) => Buffer.from(der).toString('base64');
+        assert.deepEqual(
+          state?.bundle.merged.flatMap(({ anchors }) =>
+            anchors.map(({ certificate, rooting }) => `${pem(certificate.der)} ${rooting}`).sort(),
+          ),
+          merged.map(([{ der }, rooting]) => `${pem(der)} ${rooting}`).sort(),
+        );
+      });
+  });
+
   test('mesh lost all CAs → it stays and denies all', () => {
     const builder = createMeshBuilder(noPolicy);
     builder.build(holdings(a), now);

@@ -171,11 +171,8 @@ function keyOf({ code, mesh, trustDomain, fingerprint }: Finding): string {
   return [code, mesh, trustDomain, fingerprint].join(' ');
 }
 
-function restrict(bundle: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle {
-  return {
-    ...bundle,
-    anchors: bundle.anchors.filter(({ certificate }) => fingerprints.has(certificate.fingerprint)),
-  };
+function restrict(bundle: TrustBundle, isAdmitted: (certificate: Certificate) => boolean): TrustBundle {
+  return { ...bundle, anchors: bundle.anchors.filter(({ certificate }) => isAdmitted(certificate)) };
 }
 
 /** Divides values in two: those that pass a test, and the others. */
