@@ -4,8 +4,8 @@ import type { SourceEvent } from '../trust/source.ts';
 export interface PendingBatch {
   readonly source: string;
   readonly paths: ReadonlySet<string>;
-  /** It removes paths. */
-  readonly removes: boolean;
+  /** It removes paths, or it is parsed and may withdraw something that its paths gave before. */
+  removes: boolean;
   /** It ends the first complete read. */
   readonly isSync: boolean;
 }
@@ -25,7 +25,8 @@ export function pendingBatch(source: string, events: readonly SourceEvent[]): Pe
  * slow to parse does not delay them.
  *
  * The events of one path keep their order. A removal waits for everything before it: where a resource moves to another
- * file, its trust must not be withdrawn before the other file is parsed. The end of the first read waits for the read.
+ * file, its trust must not be withdrawn before the other file is parsed. A text that lacks what its file had is a
+ * removal as well, but that is known only when it is parsed. The end of the first read waits for the read.
  */
 export function mustFollow(batch: PendingBatch, earlier: PendingBatch): boolean {
   if (batch.source !== earlier.source) return false;

@@ -32,6 +32,8 @@ export interface ParseQueueOptions {
     paths: readonly string[],
     startedAt: number,
   ) => void;
+  /** Returns whether parsed events may withdraw something that their paths gave before. */
+  readonly withdraws: (source: string, events: readonly LedgerEvent[]) => boolean;
   /** Called with each text on which the parser throws an error. The finding names only the class of the error. */
   readonly failed?: ((source: string, path: string, error: unknown) => void) | undefined;
 }
@@ -49,7 +51,8 @@ export interface ParseQueue {
 const turnMs = 10;
 
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
-export function createParseQueue({ parse, clock, parsed, failed }: ParseQueueOptions): ParseQueue {
+export function createParseQueue(options: ParseQueueOptions): ParseQueue {
+  const { parse, clock, parsed, withdraws, failed } = options;
   const optionsOf = typeof parse === 'function' ? parse : (): ParseOptions => parse;
   const unsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
   /** In the order in which they were added. */
@@ -112,6 +115,17 @@ export function createParseQueue({ parse, clock, parsed, failed }: ParseQueueOpt
       }
   };
 
+  /** Makes a parsed batch that withdraws something wait for the earlier ones. Returns whether it has to wait. */
+  const mustWait = (batch: Batch): boolean => {
+    const earlier = [...batches].filter(
+      ({ source, order }) => source === batch.source && order < batch.order,
+    );
+    if (earlier.length === 0 || !(batch.removes || withdraws(batch.source, batch.parsed))) return false;
+    batch.removes = true;
+    batch.waitsFor = earlier.length;
+    return true;
+  };
+
   const apply = (batch: Batch): void => {
     remove(batch);
     const { source, events, startedAt } = batch;
@@ -125,7 +139,7 @@ export function createParseQueue({ parse, clock, parsed, failed }: ParseQueueOpt
     const end = clock.monotonic() + turnMs;
     for (let batch = ready.shift(); batch !== undefined; batch = ready.shift()) {
       if (step(batch)) {
-        apply(batch);
+        if (!mustWait(batch)) apply(batch);
         continue;
       }
       ready.push(batch);

@@ -22,6 +22,7 @@ import { createCurrentFindings } from './finding-changes.ts';
 import { createForcedSteps } from './forced-steps.ts';
 import { createParseQueue } from './parse-queue.ts';
 import { createTrustStages } from './trust-stages.ts';
+import { mayWithdraw } from './withdrawals.ts';
 
 /** The events of the pipeline. */
 export type PipelineEvent = StateEvent;
@@ -108,6 +109,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     parse,
     clock,
     failed: options.parseFailed,
+    withdraws: (source, events) =>
+      mayWithdraw(events, queued.get(source) ?? [], (path) => ledger.entryOf(source, path)),
     parsed(source, events, paths, startedAt) {
       const queue = queued.get(source) ?? [];
       queued.set(source, queue);

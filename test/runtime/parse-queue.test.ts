@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createParseQueue } from '../../src/runtime/parse-queue.ts';
-import type { ParseQueue } from '../../src/runtime/parse-queue.ts';
+import type { ParseQueue, ParseQueueOptions } from '../../src/runtime/parse-queue.ts';
 import type { LedgerEvent } from '../../src/trust/ledger/ledger.ts';
 import type { SourceEvent } from '../../src/trust/source.ts';
 import { createAnchorReader } from '../../src/trust/x509/anchor-reader.ts';
@@ -18,7 +18,10 @@ const content = (path: string, documents: number, settled = true): SourceEvent =
 });
 
 /** Creates a queue whose clock advances by the given time at each reading, as if each step took that long. */
-function rig(stepMs: number): {
+function rig(
+  stepMs: number,
+  withdraws: ParseQueueOptions['withdraws'] = () => false,
+): {
   queue: ParseQueue;
   clock: FakeClock;
   parsed: string[];
@@ -38,6 +41,7 @@ function rig(stepMs: number): {
         return clock.after(milliseconds, callback);
       },
     },
+    withdraws,
     parsed: (source, events, paths) =>
       parsed.push(`${source}: ${events.map(({ kind }) => kind).join(' ')} (${paths.join(' ')})`),
   });
@@ -102,6 +106,51 @@ suite('parse queue', () => {
     assert.deepEqual(parsed, ['cluster: gone ()', 'files: version (a)', 'files: gone ()']);
   });
 
+  suite('text that lacks what its file had', () => {
+    const withdraws: ParseQueueOptions['withdraws'] = (_, events) =>
+      events.some((event) => event.kind === 'version' && event.path.startsWith('less'));
+
+    test('earlier texts are not parsed → after all of them, and later ones do not wait for it', () => {
+      const { queue, clock, parsed } = rig(6, withdraws);
+      queue.add('files', [content('long', 40)]);
+      queue.add('files', [content('longer', 80)]);
+      queue.add('cluster', [content('object', 200)]);
+      queue.add('files', [content('less', 1)]);
+      queue.add('files', [content('later', 1)]);
+      queue.add('files', [content('less', 1)]);
+      queue.add('files', [{ kind: 'gone', path: 'late', evidence: 'deletion' }]);
+      while (queue.isBusy) clock.advance(1);
+      assert.deepEqual(parsed, [
+        'files: version (later)',
+        'files: version (long)',
+        'files: version (longer)',
+        'files: version (less)',
+        'files: version (less)',
+        'files: gone ()',
+        'cluster: version (object)',
+      ]);
+    });
+
+    test('two of them wait for one text → in their order', () => {
+      const { queue, clock, parsed } = rig(6, withdraws);
+      queue.add('files', [content('long', 40)]);
+      queue.add('files', [content('less', 20)]);
+      queue.add('files', [content('less-too', 1)]);
+      while (queue.isBusy) clock.advance(1);
+      assert.deepEqual(parsed, [
+        'files: version (long)',
+        'files: version (less)',
+        'files: version (less-too)',
+      ]);
+    });
+
+    test('nothing is before it → at once', () => {
+      const { queue, parsed } = rig(0, withdraws);
+      queue.add('files', [content('less', 1)]);
+      assert.deepEqual(parsed, ['files: version (less)']);
+    });
+  });
+
   test('end of the first read → after everything before it and before everything after it', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10)]);
@@ -136,6 +185,7 @@ suite('parse queue', () => {
         return parse;
       },
       clock: createFakeClock(),
+      withdraws: () => false,
       parsed: (_, batch) => void events.push(...batch),
       failed: (...failure) => void errors.push(failure),
     });

@@ -6,7 +6,7 @@ import { createLedger } from '../../src/trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../../src/trust/snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../../src/trust/source.ts';
 import { noPolicy } from '../kit/bundles.ts';
-import { makeCa, makeKey } from '../kit/certificates.ts';
+import { makeCa, makeCaPems, makeKey } from '../kit/certificates.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
 import type { FakeClock } from '../kit/fake-clock.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
@@ -24,15 +24,17 @@ interface Rig {
   readonly served: () => readonly string[];
 }
 
-function makeRig(): Rig {
+/** @param stepMs The time that each step of parsing seems to take. */
+function makeRig(stepMs = 0): Rig {
   const clock = createFakeClock(Date.now());
+  let extra = 0;
   const events: PipelineEvent[] = [];
   const pipeline = createPipeline({
     ledger: createLedger(['files'], { holdMs }),
     builder: createMeshBuilder(noPolicy),
     parse: { defaultMesh: 'default', reader },
     guardHoldMs: holdMs,
-    clock,
+    clock: { ...clock, monotonic: () => clock.monotonic() + (extra += stepMs) },
   });
   pipeline.subscribe((event) => events.push(event));
   const served = (): readonly string[] =>
@@ -230,6 +232,64 @@ suite('pipeline', () => {
       events.slice(before).map(({ kind }) => kind),
       ['granted'],
     );
+  });
+
+  suite('a long file is parsed, and another file changes', () => {
+    const [a, b, c, x] = makeCaPems('A', 'B', 'C', 'X');
+    const filler = '---\nkind: ConfigMap\n'.repeat(100);
+    const file = (path: string, ...texts: readonly string[]): SourceEvent => ({
+      kind: 'content',
+      path,
+      text: texts.join('---\n'),
+      settled: true,
+    });
+    const trust = (name: string, pems: readonly string[], trustDomain = `${name}.test`): string =>
+      meshTrustYaml({ name, trustDomain, pems });
+    interface Case {
+      readonly before: string;
+      /** In the long file. */
+      readonly added: string;
+      readonly after: string;
+      readonly pushes: readonly string[];
+    }
+    const cases: Readonly<Record<string, Case>> = {
+      'a MeshTrust moves to the long file: is not withdrawn meanwhile': {
+        before: `${trust('a', [a])}---\n${trust('x', [x])}`,
+        added: trust('x', [x]),
+        after: trust('a', [a]),
+        pushes: [],
+      },
+      'a CA moves to another MeshTrust in the long file: is not withdrawn meanwhile': {
+        before: trust('a', [a, x]),
+        added: trust('y', [x], 'a.test'),
+        after: trust('a', [a]),
+        pushes: [],
+      },
+      'a CA is removed: is withdrawn once the long file is parsed': {
+        before: trust('a', [a, x]),
+        added: trust('y', [x]),
+        after: trust('a', [a]),
+        pushes: ['a.test+0-1 y.test+1-0'],
+      },
+      'a CA is added: is pushed before the long file is parsed': {
+        before: trust('a', [a]),
+        added: trust('y', [x]),
+        after: trust('a', [a, x]),
+        pushes: ['a.test+1-0', 'y.test+1-0'],
+      },
+    };
+    for (const [title, { before, added, after, pushes }] of Object.entries(cases))
+      test(title, () => {
+        const { clock, deliver, pipeline, served } = makeRig(6);
+        deliver(file('a.yaml', before), file('b.yaml', trust('b', [b])), file('c.yaml', trust('c', [c])));
+        deliver(synced);
+        clock.advance(1_000);
+        const first = served().length;
+        deliver(file('b.yaml', trust('b', [b]), filler, added));
+        deliver(file('a.yaml', after));
+        while (!pipeline.isCurrent()) clock.advance(1);
+        assert.deepEqual(served().slice(first), pushes);
+      });
   });
 
   test('file is removed before it settled: its text is not kept', () => {

@@ -71,6 +71,8 @@ export interface Ledger {
   held(): GuardResult['held'];
   view(): LedgerView;
   grantsOf(source: string, path: string): readonly Grant[];
+  /** Returns the entry of a file or object; `undefined` if the ledger does not have it. */
+  entryOf(source: string, path: string): Entry | undefined;
 }
 
 interface SourceState {
@@ -154,6 +156,7 @@ export function createLedger(sourceNames: readonly string[], options: LedgerOpti
     held: heldNow,
     view: () => viewOf([...sources.values()]),
     grantsOf: (name, path) => sourceOf(name).entries.get(path)?.grants ?? [],
+    entryOf: (name, path) => sources.get(name)?.entries.get(path),
   };
 }
 
