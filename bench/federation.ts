@@ -100,6 +100,7 @@ async function measure(url: string, document: unknown): Promise<readonly number[
     trusted: () => [der],
     isDistrusted: () => false,
     stored: new Map(),
+    earlier: new Set(),
     save: () => undefined,
     forget: () => undefined,
     sink: () => undefined,

@@ -15,7 +15,11 @@ import { isDistrusted } from '../trust/bundle/trust-bundle.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../trust/x509/read-certificate.ts';
 import { createRelationshipCollector } from '../trust/federation/collect-relationships.ts';
-import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
+import {
+  alsoListedFindings,
+  federationFindings,
+  keptFindings,
+} from '../trust/federation/federation-findings.ts';
 import {
   federationPath,
   federationSource,
@@ -81,11 +85,16 @@ export async function startFederation(
       : await openFederationStore(stateDir, (message, error) =>
           log.error({ event: 'state-dir', err: error }, message),
         );
-  /** The relationships of which an earlier run had a bundle in force. */
+  /** The relationships of which an earlier run had CA certificates in force, until it is known that they are gone. */
   const earlier = new Set(store?.stored.keys());
   /** The sources of trust domains of this server that nothing else waits for, until each is read. */
   const unreadOwn = new Set<string>(own === undefined ? [] : ownSources(input.sources, options));
+  // Relationships come from files and from the watch of the cluster.
+  const origins = new Set<string>(
+    input.sources.filter((name) => name === files || name === federatedTrustDomains),
+  );
   const collector = createRelationshipCollector({
+    origins,
     className: settings.className,
     classless: settings.classless,
     isPublished: (mesh, trustDomain, isListed) =>
@@ -104,6 +113,7 @@ export async function startFederation(
     return [
       ...collected,
       ...federationFindings(statuses, clock.wall(), settings.maxIntervalMs),
+      ...keptFindings(poller.kept(), collector.unread()),
       ...alsoListedFindings(statuses, pipeline.view().ledger.holdings),
     ];
   };
@@ -130,6 +140,7 @@ export async function startFederation(
       return reading.kind === 'ca' && isDistrusted(reading.certificate, policy());
     },
     stored: store?.stored ?? new Map(),
+    earlier,
     save: (bundle) => store?.save(bundle),
     forget(key) {
       earlier.delete(key);
@@ -147,10 +158,6 @@ export async function startFederation(
 
   metrics.federation.follow(() => poller.statuses());
 
-  // Relationships come from files and from the watch of the cluster.
-  const origins = new Set<string>(
-    input.sources.filter((name) => name === files || name === federatedTrustDomains),
-  );
   // Without these, nothing is served at all. Others do not delay the wait for bundles.
   const unread = new Set<string>(input.sources.filter((name) => name === files || name === kubernetes));
   const unsynced = new Set(origins);
@@ -187,7 +194,8 @@ export async function startFederation(
     const hasLearned = unknown.size + unreadOwn.size < wasUnknown;
     if (unknown.size === 0 && (hasChanged || hasLearned)) updateAll();
     if (unread.size === 0) poller.beginWait();
-    if (unsynced.size === 0 && unknown.size === 0) poller.allKnown();
+    // A relationship of an earlier run may be in a file that cannot be read: it is not gone before that is certain.
+    if (unsynced.size === 0 && unknown.size === 0) poller.allRead(collector.unread().length === 0);
   };
   pipeline.observeInput(observe);
   // What a MeshIdentity had stays in force for a while.

@@ -67,6 +67,7 @@ export function makePoller(options: Partial<FederationPollerOptions> = {}) {
     trusted: () => [],
     isDistrusted: () => false,
     stored: new Map(),
+    earlier: new Set(options.stored?.keys()),
     save: (bundle) => void saved.push(bundle),
     forget: (key) => void forgotten.push(key),
     sink: (batch) => void events.push(...batch),

@@ -10,8 +10,10 @@ import type { PollContext } from './poll-context.ts';
 export interface FederationPollerOptions extends Omit<PollContext, 'deliver'> {
   /** The bundles of an earlier run, by the key of their relationship. */
   readonly stored: ReadonlyMap<string, StoredBundle>;
+  /** The keys of all relationships that had CA certificates in an earlier run. `forget` takes a key away. */
+  readonly earlier: ReadonlySet<string>;
   readonly sink: (events: readonly SourceEvent[]) => void;
-  /** Called for each relationship that is gone, and once for stored bundles without a relationship. */
+  /** Called for each relationship that is gone, and for those of an earlier run that turn out to be gone. */
   readonly forget: (key: string) => void;
 }
 
@@ -27,8 +29,13 @@ export interface FederationPoller {
   ): void;
   /** To be called once the server waits for nothing but bundles, which it does for at most ten seconds. */
   beginWait(): void;
-  /** To be called once all relationships are known. */
-  allKnown(): void;
+  /**
+   * To be called once everything that may have relationships was read or could not be read, and again once all of it
+   * was read (`isComplete`): until then, what an earlier run had in force stays without a relationship.
+   */
+  allRead(isComplete: boolean): void;
+  /** Returns the keys of what stays in force since an earlier run, because not all relationships are known yet. */
+  kept(): readonly string[];
   /** Fetches the selected relationships now. Returns their number. */
   refresh(isSelected: (relationship: Relationship) => boolean): number;
   statuses(): readonly RelationshipStatus[];
@@ -43,6 +50,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   /** Each stored bundle is used once: a relationship that is deleted and comes back begins without one. */
   const stored = new Map(options.stored);
   const polls = new Map<string, RelationshipPoll>();
+  let isRead = false;
   let isKnown = false;
   let hasFailed = false;
   let isSynced = false;
@@ -58,14 +66,18 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     },
   };
 
+  /** What an earlier run had of relationships that are not among the current ones. */
+  const withoutRelationship = (): readonly string[] =>
+    isKnown ? [] : [...options.earlier].filter((key) => !polls.has(key));
+
   /** Reports the end of the first read once each relationship has a bundle, or the wait is over. */
   const synchronise = (): void => {
     if (isSynced || cancelWait === undefined) return;
     const waiting = [...polls.values()]
       .map((poll) => poll.status())
       .filter(({ document, withdrawn }) => document === undefined && withdrawn === undefined);
-    if (isKnown ? waiting.length > 0 && !hasWaited : !hasWaited) return;
-    if (!isKnown) {
+    if (isRead ? waiting.length > 0 && !hasWaited : !hasWaited) return;
+    if (!isRead) {
       const reason = 'the relationships of the cluster are not known yet';
       if (!hasFailed) sink([{ kind: 'failed', path: federationSource, reason }]);
       hasFailed = true;
@@ -75,9 +87,9 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     cancelWait();
     sink([
       ...(hasFailed ? [{ kind: 'recovered', path: federationSource } as const] : []),
-      // What an earlier run restored stays: a failed fetch takes nothing away.
-      ...waiting.map(
-        ({ relationship }) => ({ kind: 'kept', path: federationPath(relationship.key) }) as const,
+      // What an earlier run restored stays: a failed fetch takes nothing away, nor does a file that cannot be read.
+      ...[...waiting.map(({ relationship }) => relationship.key), ...withoutRelationship()].map(
+        (key) => ({ kind: 'kept', path: federationPath(key) }) as const,
       ),
       { kind: 'synced' },
     ]);
@@ -88,7 +100,10 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       for (const [key, poll] of polls) {
         if (relationships.has(key)) continue;
         polls.delete(key);
-        poll.remove(evidenceOf(poll.status().relationship.place.file));
+        const evidence = evidenceOf(poll.status().relationship.place.file);
+        // What was restored without a stored bundle was not delivered here.
+        if (!poll.remove(evidence) && options.earlier.has(key))
+          sink([{ kind: 'gone', path: federationPath(key), evidence }]);
         options.forget(key);
       }
       for (const [key, relationship] of relationships) {
@@ -109,13 +124,19 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       });
       synchronise();
     },
-    allKnown() {
-      if (isKnown) return;
-      isKnown = true;
-      for (const key of stored.keys()) options.forget(key);
-      stored.clear();
-      synchronise();
+    allRead(isComplete) {
+      if (isRead && (isKnown || !isComplete)) return;
+      isRead = true;
+      const ended = isComplete ? withoutRelationship() : [];
+      isKnown = isComplete;
+      if (isKnown) stored.clear();
+      // Before `synced`, no event is needed: the ledger then withdraws what was restored and not delivered.
+      if (isSynced && ended.length > 0)
+        sink(ended.map((key) => ({ kind: 'gone', path: federationPath(key), evidence: 'absence' })));
+      for (const key of ended) options.forget(key);
+      context.onChange();
     },
+    kept: () => (isRead ? withoutRelationship() : []),
     refresh(isSelected) {
       const selected = [...polls.values()].filter((poll) => isSelected(poll.status().relationship));
       for (const poll of selected) poll.refresh();

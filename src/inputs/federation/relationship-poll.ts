@@ -41,8 +41,8 @@ export interface RelationshipPoll {
   update(relationship: Relationship): void;
   /** Fetches now. */
   refresh(): void;
-  /** Ends the poll, and withdraws its bundle. */
-  remove(evidence: GoneEvidence): void;
+  /** Ends the poll, and withdraws its bundle. Returns whether it had one in force. */
+  remove(evidence: GoneEvidence): boolean;
   /** Ends the poll. Nothing is delivered after it. */
   close(): void;
 }
@@ -186,7 +186,9 @@ export function createRelationshipPoll(
     refresh: start,
     remove(evidence) {
       close();
-      if (delivered !== undefined) deliver({ kind: 'gone', path, evidence });
+      if (delivered === undefined) return false;
+      deliver({ kind: 'gone', path, evidence });
+      return true;
     },
     close,
   };

@@ -17,6 +17,8 @@ export interface CollectOptions {
   readonly className: string | undefined;
   /** Whether those without a class are read. */
   readonly classless: boolean;
+  /** The sources whose files or objects have ClusterFederatedTrustDomains. */
+  readonly origins: ReadonlySet<string>;
   /** Whether this server publishes the trust domain of a mesh itself. `isListed`: a MeshTrust of this zone lists it. */
   readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: () => boolean) => boolean;
   /** Whether the trust domain may turn out to be one that this server publishes itself. Default: never. */
@@ -47,6 +49,9 @@ interface PathState {
   readonly problem: Finding | undefined;
 }
 
+type Version = Extract<LedgerEvent, { readonly kind: 'version' }>;
+type ParsedDocuments = Extract<ParsedFile, { readonly kind: 'documents' }>;
+
 const emptyPath: PathState = { resources: new Map(), others: [], problem: undefined };
 
 /** Collects the ClusterFederatedTrustDomains of all sources. */
@@ -54,6 +59,11 @@ export interface RelationshipCollector {
   /** Applies events of a source, in their order. Returns whether a relationship may have changed. */
   apply(source: string, events: readonly LedgerEvent[]): boolean;
   view(): Relationships;
+  /**
+   * Returns the files and objects that may have had more relationships in an earlier run than are known now, because no
+   * version of them was read completely since the start. Unsorted.
+   */
+  unread(): readonly string[];
   /** Returns how the file or object of a relationship that is gone was removed. */
   evidenceOf(path: string | undefined): GoneEvidence;
 }
@@ -67,6 +77,33 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
   const absent = new Set<string>();
   /** The trust domains that the MeshTrusts of each file or object list. */
   const listed = new Map<string, ReadonlySet<string>>();
+  /** The files and objects of which a complete version was read. What they have is known from then on. */
+  const read = new Set<string>();
+  /** The other ones, each with its path. */
+  const unread = new Map<string, string>();
+
+  const applyReading = (key: string, event: LedgerEvent): void => {
+    if (!('path' in event)) return;
+    switch (event.kind) {
+      case 'version':
+        if (isComplete(paths.get(key) ?? emptyPath, event)) {
+          read.add(key);
+          unread.delete(key);
+        } else if (!read.has(key)) unread.set(key, event.path);
+        break;
+      case 'unreadable':
+      case 'kept':
+        if (!read.has(key)) unread.set(key, event.path);
+        break;
+      case 'gone':
+        read.delete(key);
+        unread.delete(key);
+        break;
+      case 'failed':
+      case 'recovered':
+      case 'restored':
+    }
+  };
 
   const applyEvent = (key: string, event: LedgerEvent): boolean => {
     switch (event.kind) {
@@ -103,7 +140,11 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
       if (isImportSource(source)) return false;
       let hasChanged = false;
       for (const event of events)
-        if ('path' in event && applyEvent(`${event.path}\0${source}`, event)) hasChanged = true;
+        if ('path' in event) {
+          const key = `${event.path}\0${source}`;
+          if (applyEvent(key, event)) hasChanged = true;
+          if (options.origins.has(source)) applyReading(key, event);
+        }
       return hasChanged;
     },
     view() {
@@ -127,6 +168,7 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
       }
       return { all, findings };
     },
+    unread: () => [...unread.values()],
     evidenceOf: (path) => (path !== undefined && absent.has(path) ? 'absence' : 'deletion'),
   };
 }
@@ -173,10 +215,7 @@ function hasOthers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.symmetricDifference(b).size > 0;
 }
 
-function nextVersion(
-  before: PathState,
-  { path, parsed, settled }: Extract<LedgerEvent, { readonly kind: 'version' }>,
-): PathState {
+function nextVersion(before: PathState, { path, parsed, settled }: Version): PathState {
   if (parsed.kind === 'refused') return before;
   const after = new Map<string, FederatedTrustDomain>();
   for (const item of parsed.federated) {
@@ -188,11 +227,7 @@ function nextVersion(
     if (kept !== undefined) after.set(kept.name, kept);
   }
   const isMissing = before.resources.keys().some((name) => !after.has(name));
-  // A document without a legible name or kind may be any of those that the file had before.
-  const isHidden =
-    parsed.federated.some((item) => item.kind === 'invalid' && item.name === undefined) ||
-    parsed.documents.some(({ kind }) => kind === 'unrecognised') ||
-    parsed.others.some(({ label }) => isUnnamed(label));
+  const isHidden = hidesRelationships(parsed);
   const { documents, identities, federated, others } = parsed;
   const isOneLeft = documents.length + identities.length + federated.length > 0;
   const kinds = isMissing && settled ? replacementOf(before.others, others, isOneLeft) : undefined;
@@ -202,6 +237,23 @@ function nextVersion(
     others: before.others,
     problem: settled ? problemOf(path, kinds) : before.problem,
   };
+}
+
+/** Returns whether a version has a document without a legible name or kind: it may be any that the file had before. */
+function hidesRelationships({ federated, documents, others }: ParsedDocuments): boolean {
+  return (
+    federated.some((item) => item.kind === 'invalid' && item.name === undefined) ||
+    documents.some(({ kind }) => kind === 'unrecognised') ||
+    others.some(({ label }) => isUnnamed(label))
+  );
+}
+
+/** Returns whether a version gives all relationships of its file. `state` is the state after it. */
+function isComplete({ resources }: PathState, { parsed, settled }: Version): boolean {
+  if (!settled || parsed.kind === 'refused' || hidesRelationships(parsed)) return false;
+  return parsed.federated.every(
+    (item) => item.kind === 'federated' || (item.name !== undefined && resources.has(item.name)),
+  );
 }
 
 function problemOf(file: string, kinds: string | undefined): Finding | undefined {

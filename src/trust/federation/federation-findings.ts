@@ -2,7 +2,8 @@ import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Severity } from '../findings/catalogue.ts';
 import type { Holdings } from '../ledger/share.ts';
-import { federationPath } from './relationship.ts';
+import { compareText } from '../../text/compare-text.ts';
+import { federationPath, namesOfKey } from './relationship.ts';
 import type { RelationshipStatus } from './relationship-status.ts';
 
 const hourMs = 3_600_000;
@@ -107,6 +108,21 @@ function documentFindings(status: RelationshipStatus, maxIntervalMs: number): re
       ),
     );
   return findings;
+}
+
+/**
+ * Returns a finding for each relationship of an earlier run whose ClusterFederatedTrustDomain is not among those that
+ * were read, while files or objects (`unread`) may have it.
+ */
+export function keptFindings(keys: readonly string[], unread: readonly string[]): readonly Finding[] {
+  const [first] = unread.toSorted(compareText);
+  if (first === undefined) return [];
+  const more = unread.length === 1 ? '' : ` or ${unread.length - 1} more`;
+  return keys.map((key) => {
+    const { mesh, trustDomain } = namesOfKey(key);
+    const text = `the ClusterFederatedTrustDomain of trust domain ${trustDomain} may be in ${first}${more}, of which no complete version was read since the start; its last bundle stays in force, and is not fetched`;
+    return finding('MT040', text, { file: federationPath(key), mesh, trustDomain });
+  });
 }
 
 /** Returns a finding for each trust domain that has CA certificates from its endpoint and from elsewhere. */

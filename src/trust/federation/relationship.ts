@@ -26,6 +26,12 @@ export function relationshipKey(mesh: string, trustDomain: TrustDomain): string 
   return `${mesh}/${trustDomain}`;
 }
 
+/** Returns the names in the key of a relationship. */
+export function namesOfKey(key: string): Pick<Relationship, 'mesh' | 'trustDomain'> {
+  const slash = key.indexOf('/');
+  return { mesh: key.slice(0, slash), trustDomain: key.slice(slash + 1) as TrustDomain };
+}
+
 /** Returns the path that stands for the bundle of a relationship in events and findings. */
 export function federationPath(key: string): string {
   return `${federationSource}:${key}`;

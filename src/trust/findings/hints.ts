@@ -259,7 +259,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT040: {
     name: 'last-good-kept',
     about:
-      'The newest version of a resource cannot be used, so its last good version stays in force. Another finding says what is wrong with the newest.',
+      'The newest version of a resource cannot be used, so its last good version stays in force. Another finding says what is wrong with the newest. With --state-dir, the finding also stands for a bundle whose ClusterFederatedTrustDomain may be in a file or object that could not be read since the start.',
     served: 'The last good version.',
     remedy:
       'Correct the newest version, or delete the resource. With --state-dir the last good version survives a restart; without it, it does not.',

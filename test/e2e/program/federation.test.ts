@@ -126,6 +126,34 @@ test('restart with everything dead: the same bytes are served, and the API says 
   assert.equal(await versionOf(after), version);
 });
 
+test('restart beside a file that cannot be parsed: its relationships stay in force, and a correction removes them', async () => {
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  const files = watchedDir(dir.path);
+  const bundle = bundleDocument([makeCa({ commonName: 'One' })], { sequence: 1 });
+  const text = federatedText({ trustDomain, url: 'https://127.0.0.1:1/', id, bundle });
+  await files.put('peer.yaml', text);
+  const pems = [makeCa({ commonName: 'Own' }).certPem];
+  const own = meshTrustYaml({ name: 'own', trustDomain: 'own.test', pems });
+  await files.put('trust.yaml', own);
+  const options = { dirs: [dir.path], args: [...args, `--state-dir=${state.path}`, '--guard-hold=0s'] };
+  const before = await startMeshtrust(options);
+  await untilServed(before, ['own.test: Own', 'spire.test: One']);
+  await before.stop();
+
+  await files.put('peer.yaml', `${text}\nbroken: [\n`);
+  await using after = await startMeshtrust(options);
+  const { msg, file } = await after.logged('the finding', ({ code }) => code === 'MT040');
+  assert.equal(file, 'federation:default/spire.test');
+  assert.match(
+    String(msg),
+    /the ClusterFederatedTrustDomain of trust domain spire\.test may be in .*peer\.yaml/,
+  );
+  await untilServed(after, ['own.test: Own', 'spire.test: One']);
+  await files.put('peer.yaml', own.replace('own.test', 'other.test').replace('name: own', 'name: other'));
+  await untilServed(after, ['other.test: Own', 'own.test: Own']);
+});
+
 test('a dead endpoint at the first start: other trust is served after ten seconds', async () => {
   await using dir = await makeTempDir();
   const files = watchedDir(dir.path);

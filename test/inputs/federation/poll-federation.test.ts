@@ -330,7 +330,7 @@ test('restart with a dead endpoint: the stored bundle is served', async () => {
   update(relationship);
   await settle();
   poller.beginWait();
-  poller.allKnown();
+  poller.allRead(true);
   assert.deepEqual(takeEvents(), [`content ${path}: 2`, 'synced']);
   const [status] = poller.statuses();
   assert.equal(status?.origin, 'restored');
@@ -341,7 +341,7 @@ test('first read: ends with the last first fetch', async () => {
   const { update, respond, settle, takeEvents, poller } = makePoller();
   respond(documentResponse(two));
   update(makeRelationship({ profile: { kind: 'https_web' } }));
-  poller.allKnown();
+  poller.allRead(true);
   poller.beginWait();
   assert.deepEqual(takeEvents(), []);
   await settle();
@@ -351,7 +351,7 @@ test('first read: ends with the last first fetch', async () => {
 test('first read with a dead endpoint: ends after ten seconds and keeps what was restored', async () => {
   const { update, pass, takeEvents, poller } = makePoller();
   update(makeRelationship({ profile: { kind: 'https_web' } }));
-  poller.allKnown();
+  poller.allRead(true);
   poller.beginWait();
   await pass(9000);
   assert.deepEqual(takeEvents(), []);
@@ -365,9 +365,44 @@ test('relationships that are not known after ten seconds: the source has failed 
   await pass(10_000);
   assert.deepEqual(takeEvents(), ['failed federation']);
   update();
-  poller.allKnown();
+  poller.allRead(true);
   assert.deepEqual(takeEvents(), ['recovered federation', 'synced']);
   assert.deepEqual(forgotten, ['default/spire.test']);
+});
+
+test('restart beside a file that cannot be read: what an earlier run had in force stays until the file is read', async () => {
+  const other = 'default/other.test';
+  const { update, settle, takeEvents, poller, forgotten } = makePoller({
+    stored: stored(),
+    // The CA certificates of one without a stored bundle are those of its `trustDomainBundle`.
+    earlier: new Set([relationship.key, other]),
+  });
+  update();
+  poller.allRead(false);
+  poller.beginWait();
+  assert.deepEqual(takeEvents(), [`kept ${path}`, `kept federation:${other}`, 'synced']);
+  assert.deepEqual([poller.kept(), forgotten], [[relationship.key, other], []]);
+
+  update(relationship);
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`], 'the stored bundle');
+  assert.deepEqual(poller.kept(), [other]);
+  poller.allRead(true);
+  assert.deepEqual(takeEvents(), [`gone federation:${other} by absence`]);
+  assert.deepEqual([poller.kept(), forgotten], [[], [other]]);
+  poller.allRead(true);
+  assert.deepEqual([takeEvents(), forgotten], [[], [other]]);
+});
+
+test('relationship without a bundle that is gone after a restart: what was restored of it is withdrawn', async () => {
+  const { update, pass, takeEvents, poller } = makePoller({ earlier: new Set([relationship.key]) });
+  update(makeRelationship({ profile: { kind: 'https_web' } }));
+  poller.allRead(true);
+  poller.beginWait();
+  await pass(10_000);
+  assert.deepEqual(takeEvents(), [`kept ${path}`, 'synced']);
+  update();
+  assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
 });
 
 test('--federation-max-age: a restart does not bring a withdrawn bundle back, but the next success does', async () => {

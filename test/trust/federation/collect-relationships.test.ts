@@ -187,6 +187,7 @@ test('relationships: follow from the ClusterFederatedTrustDomains in force', asy
         className: undefined,
         classless: true,
         isPublished: () => false,
+        origins: new Set(['files']),
         ...options,
       });
       for (const event of events) collector.apply('files', [event]);
@@ -208,8 +209,44 @@ test('evidence: is that of the removed file', () => {
     className: undefined,
     classless: true,
     isPublished: () => false,
+    origins: new Set(['files']),
   });
   collector.apply('files', [version('a', peer()), version('b', peer()), gone('a', 'absence'), gone('b')]);
   assert.equal(collector.evidenceOf('a'), 'absence');
   assert.equal(collector.evidenceOf('b'), 'deletion');
+});
+
+const unreadable: LedgerEvent = { kind: 'unreadable', path: 'a', reason: 'x' };
+/** The first events of a server, and the files in which relationships of an earlier run may be. */
+const afterRestart: Readonly<Record<string, readonly [readonly LedgerEvent[], readonly string[]]>> = {
+  'a file that can be read: nothing': [[version('a', peer())], []],
+  'a file that is not YAML': [[version('a', '{')], ['a']],
+  'a file that cannot be read': [[unreadable], ['a']],
+  'a file whose content is not known yet': [[{ kind: 'kept', path: 'a' }], ['a']],
+  'a version that is not settled': [[version('a', other, false)], ['a']],
+  'an invalid resource': [[version('a', invalid)], ['a']],
+  'a resource without a legible name': [[version('a', peer().replace('"name":"peer"', '"name":1'))], ['a']],
+  'a document without a legible kind': [[version('a', '---\nspec: {}\n')], ['a']],
+  'a misspelt kind': [[version('a', trust('a.test').replace('MeshTrust', 'MeshTrsut'))], ['a']],
+  'a file that is not YAML and is corrected: nothing': [[version('a', '{'), version('a', other)], []],
+  'a file that cannot be read and is deleted: nothing': [[unreadable, gone('a')], []],
+  'a file that was read and is not YAML now: nothing': [[version('a', other), version('a', '{')], []],
+  'an invalid resource after a valid one: nothing': [[version('a', peer()), version('a', invalid)], []],
+  'a file that stays broken': [[version('a', '{'), version('a', '{'), unreadable], ['a']],
+};
+
+test('after a restart: relationships of an earlier run may be in files that are not read yet', async (t) => {
+  for (const [name, [events, files]] of Object.entries(afterRestart))
+    await t.test(name, () => {
+      const collector = createRelationshipCollector({
+        className: undefined,
+        classless: true,
+        isPublished: () => false,
+        origins: new Set(['files']),
+      });
+      // A MeshTrust of the API server hides no relationship.
+      collector.apply('kubernetes', [version('kubernetes:a', '{')]);
+      for (const event of events) collector.apply('files', [event]);
+      assert.deepEqual(collector.unread(), files);
+    });
 });
