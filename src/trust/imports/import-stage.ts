@@ -1,3 +1,4 @@
+import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { EventsBySource } from '../identity/identity-stage.ts';
 import type { LocalTrustDomains } from '../identity/local-trust-domains.ts';
@@ -111,7 +112,7 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
     for (const event of events)
       switch (event.kind) {
         case 'version':
-          if (event.parsed.kind === 'refused') vouchers.fail(event.path, event.parsed.findings);
+          if (event.parsed.kind === 'refused') vouchers.fail(event.path, event.parsed.findings, now);
           else vouchers.put(event.path, event.parsed.identities, now);
           break;
         case 'gone':
@@ -122,7 +123,11 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
           synced.add(importIdentities);
           break;
         case 'unreadable':
+          vouchers.fail(event.path, [unreadable(event)], now);
+          break;
         case 'kept':
+          vouchers.fail(event.path, [], now);
+          break;
         case 'failed':
         case 'recovered':
         case 'restored':
@@ -153,7 +158,11 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
         synced.add(importSource);
         return [];
       case 'unreadable':
-      case 'kept':
+      case 'kept': {
+        // The ledger must not take what an earlier run had of the object for gone.
+        const before = objects.get(event.path)?.source;
+        return before === undefined ? [] : [[before, event]];
+      }
       case 'failed':
       case 'recovered':
         return [];
@@ -208,6 +217,10 @@ export function createImportStage(options: ImportStageOptions): ImportStage {
       return [...refused.flatMap((one) => unusedFinding(one, meshes) ?? []), ...vouchers.findings()];
     },
   };
+}
+
+function unreadable({ path, reason }: Extract<LedgerEvent, { readonly kind: 'unreadable' }>): Finding {
+  return finding('MT001', `the object cannot be read: ${reason}`, { file: path });
 }
 
 function newObject(): ObjectState {

@@ -20,6 +20,8 @@ interface Former {
 export interface VoucherRecord extends Vouching {
   /** When it ends, if the Global control plane no longer has it, in epoch milliseconds; `null` for no end. */
   readonly until?: number | null | undefined;
+  /** The object that has it. Records of earlier versions have none. */
+  readonly path?: string | undefined;
 }
 
 export interface VouchersOptions {
@@ -40,30 +42,41 @@ export class Vouchers {
   /** By `vouchingKey`. */
   #former: Map<string, Former>;
   /** MeshIdentities that the Global control plane had in an earlier run, until it is known whether it has them now. */
-  #unconfirmed: readonly Vouching[];
+  #unconfirmed: readonly VoucherRecord[];
+  /** The paths of which a complete version was read since the start. */
+  readonly #read = new Set<string>();
+  /** The other ones: what they had in an earlier run may still be there. */
+  readonly #unread = new Set<string>();
+  #isConfirmed = false;
   /** By mesh and zone; emptied when the MeshIdentities change. */
   readonly #rendered = new Map<string, ReadonlySet<string>>();
 
   constructor(options: VouchersOptions) {
     this.#options = options;
     const { linger } = options;
-    const records = linger.kind === 'fixed' && linger.ms === 0 ? [] : (options.records ?? []);
+    const { records = [] } = options;
     this.#unconfirmed = records.filter(({ until }) => until === undefined);
+    const former = linger.kind === 'fixed' && linger.ms === 0 ? [] : records;
     this.#former = new Map(
-      records.flatMap(({ until, ...resource }) =>
+      former.flatMap(({ until, ...resource }) =>
         until === undefined ? [] : [[vouchingKey(resource), { resource, until: until ?? undefined }]],
       ),
     );
   }
 
   /**
-   * Compares the MeshIdentities of an earlier run with those that were read now. One that was deleted or edited
-   * meanwhile ends from now on.
+   * Compares the MeshIdentities of an earlier run with those that were read now, once all were read. One that was
+   * deleted or edited meanwhile ends from now on. One whose newest version cannot be used may still be there: it
+   * vouches until that is known.
    */
   confirm(now: number): void {
+    this.#isConfirmed = true;
+    this.#compare(now);
+  }
+
+  #compare(now: number): void {
     const earlier = this.#unconfirmed;
     if (earlier.length === 0) return;
-    this.#unconfirmed = [];
     const lifetimes = new Map<string, number>();
     for (const resource of earlier) {
       const key = vouchingKey(resource);
@@ -79,16 +92,30 @@ export class Vouchers {
       }
       this.#current.set(path, confirmed);
     }
-    const ended = earlier.filter((resource) => !current.has(vouchingKey(resource)));
+    const missing = earlier.filter((resource) => !current.has(vouchingKey(resource)));
+    const { left = [], ended = [] } = Object.groupBy(missing, ({ path }) =>
+      (path === undefined ? this.#unread.size > 0 : this.#unread.has(path)) ? 'left' : 'ended',
+    );
+    this.#unconfirmed = left;
     this.#retire(ended, now);
     this.#rendered.clear();
   }
 
+  /** Notes whether a version of a path gives all that the path has. */
+  #note(path: string, isComplete: boolean, now: number): void {
+    if (isComplete) this.#read.add(path);
+    else if (!this.#read.has(path)) this.#unread.add(path);
+    if (isComplete && this.#unread.delete(path) && this.#isConfirmed) this.#compare(now);
+  }
+
   /** Returns what a restart needs: the MeshIdentities of the Global control plane, and the former ones. */
   records(): readonly VoucherRecord[] {
-    const current = [...this.#unconfirmed, ...this.#all().filter(isOfGlobal)];
+    const current = [...this.#current].flatMap(([path, identities]) =>
+      [...identities.values()].filter(isOfGlobal).map((resource) => ({ ...vouchingOf(resource), path })),
+    );
     return [
-      ...current.map((resource) => vouchingOf(resource)),
+      ...this.#unconfirmed,
+      ...current,
       ...[...this.#former.values()].map(({ resource, until = null }) => ({ ...vouchingOf(resource), until })),
     ];
   }
@@ -118,11 +145,16 @@ export class Vouchers {
     });
     this.#retire(ended, now);
     this.#rendered.clear();
+    const isComplete = parsed.every(
+      (item) => item.kind === 'mesh-identity' || (item.identity !== undefined && before.has(item.identity)),
+    );
+    this.#note(path, isComplete, now);
   }
 
   /** Reports a version of a path that cannot be read: the last good one stays. */
-  fail(path: string, findings: readonly Finding[]): void {
+  fail(path: string, findings: readonly Finding[], now: number): void {
     this.#problems.set(path, findings);
+    this.#note(path, false, now);
   }
 
   /** Removes a path. What its MeshIdentities gave to zones stays allowed while their leaves can be valid. */
@@ -131,6 +163,8 @@ export class Vouchers {
     this.#current.delete(path);
     this.#problems.delete(path);
     this.#rendered.clear();
+    this.#note(path, true, now);
+    this.#read.delete(path);
   }
 
   /** Ends the MeshIdentities whose leaves are no longer valid. Returns whether there were any. */
@@ -175,7 +209,8 @@ export class Vouchers {
     const known = this.#rendered.get(key);
     if (known !== undefined) return known;
     const names = new Set<string>();
-    for (const resource of [...this.#all(), ...this.#former.values().map((former) => former.resource)]) {
+    const former = this.#former.values().map(({ resource }) => resource);
+    for (const resource of [...this.#all(), ...this.#unconfirmed, ...former]) {
       if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
       // In Kuma the label wins over the zone in which the template is rendered, so it gives other zones no name of
       // theirs.

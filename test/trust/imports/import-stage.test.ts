@@ -4,11 +4,12 @@ import type { LocalTrustDomains } from '../../../src/trust/identity/local-trust-
 import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
 import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
 import { importSourceOf } from '../../../src/trust/ledger/import-sources.ts';
+import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { readinessOf } from '../../../src/trust/ledger/readiness.ts';
 import { makeCaPems } from '../../kit/certificates.ts';
 import { globalIdentity, importedTrust, makeImportRig } from '../../kit/imports.ts';
 import type { ImportRig } from '../../kit/imports.ts';
-import { hour } from '../../kit/mesh-identities.ts';
+import { hour, parseAll } from '../../kit/mesh-identities.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
 const [a, b, c] = makeCaPems('A', 'B', 'C');
@@ -642,6 +643,95 @@ suite('import stage', () => {
     assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
   });
 
+  const version = (path: string, text: string): LedgerEvent => ({
+    kind: 'version',
+    path,
+    settled: true,
+    parsed: parseAll(path, text),
+  });
+  const broken: Readonly<Record<string, LedgerEvent>> = {
+    'is not YAML': version('identity', '{'),
+    'is not valid': version(
+      'identity',
+      '{"type":"MeshIdentity","name":"identity","mesh":"default","spec":{"spiffeID":1}}',
+    ),
+    'has no legible name': version('identity', '{"type":"MeshIdentity","name":1,"mesh":"default"}'),
+    'cannot be read': { kind: 'unreadable', path: 'identity', reason: 'the parser failed' },
+    'is not known yet': { kind: 'kept', path: 'identity' },
+  };
+  for (const [how, event] of Object.entries(broken))
+    for (const [name, linger] of [
+      ['', { kind: 'leaves' }],
+      [' with --identity-linger 0', { kind: 'fixed', ms: 0 }],
+    ] as const)
+      test(`a restart${name}, and a MeshIdentity ${how}: vouches until it is deleted`, () => {
+        const before = readRig();
+        before.trusts({ t: trust });
+        const rig = restarted(restarted(before, { linger }), { linger });
+        rig.deliver(importIdentities, [event]);
+        readAgain(rig, 0);
+        rig.identities({ other: globalIdentity('{{ .Zone }}.other.test') });
+        rig.tick(1000 * hour);
+        assert.deepEqual([rig.inForce(), rig.stage.nextEnd()], [[`${td('zone-2')}: A`], undefined]);
+        // It is kept for the next restart, too.
+        assert.equal(rig.stage.vouchers().length, 2);
+        rig.identities({ identity: undefined }, 0);
+        rig.tick(24 * hour + 10_000);
+        rig.tick(25 * hour);
+        assert.deepEqual([rig.inForce(), rig.stage.vouchers().length], [[], 1]);
+      });
+
+  test('a restart, and a MeshIdentity that cannot be parsed is corrected: its zones stay trusted without an end', () => {
+    const before = readRig();
+    before.identities({ identity: globalIdentity(template, undefined, '240h') });
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    rig.identities({ identity: '{' });
+    readAgain(rig, 0);
+    rig.identities({ identity: globalIdentity(template, undefined, '1h') });
+    rig.tick(1000 * hour);
+    assert.deepEqual([rig.inForce(), rig.stage.nextEnd()], [[`${td('zone-2')}: A`], undefined]);
+    rig.identities({ identity: undefined }, 0);
+    assert.equal(rig.stage.nextEnd(), 240 * hour + 10_000, 'the longer lifetime of its leaves counts');
+  });
+
+  test('a restart, and a MeshIdentity that cannot be parsed has another template then: the earlier one ends', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    rig.identities({ identity: '{' });
+    readAgain(rig, 0);
+    rig.identities({ identity: globalIdentity('{{ .Zone }}.other.test') }, 1000);
+    assert.equal(rig.stage.nextEnd(), 1000 + 24 * hour + 10_000);
+  });
+
+  test('a restart, and one MeshIdentity is deleted while another cannot be parsed: the deleted one ends', () => {
+    const before = readRig();
+    before.identities({ other: globalIdentity('{{ .Zone }}.other.test') });
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    rig.identities({ other: '{' });
+    readAgain(rig, 0);
+    assert.equal(rig.stage.nextEnd(), 24 * hour + 10_000);
+    // Records of a version without paths: any of them may be the one that cannot be parsed.
+    const records = before.stage.vouchers().map((record) => ({ ...record, path: undefined }));
+    const later = restarted(before, { records });
+    later.identities({ other: '{' });
+    readAgain(later, 0);
+    assert.equal(later.stage.nextEnd(), undefined);
+  });
+
+  test('a restart, and a MeshTrust cannot be read: what an earlier run had of it stays', () => {
+    const before = readRig();
+    before.trusts({ t: trust });
+    const rig = restarted(before);
+    rig.identities({ identity: globalIdentity(template) });
+    rig.deliver('import', [{ kind: 'unreadable', path: 't', reason: 'the parser failed' }]);
+    rig.synced();
+    rig.tick(30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], ['MT001 error', 'MT040 error']]);
+  });
+
   test('a restart: the longest lifetime of leaves still counts, and an unchanged MeshIdentity has no end', () => {
     const before = readRig();
     before.identities({ identity: globalIdentity(template, undefined, '240h') });
@@ -674,6 +764,7 @@ suite('import stage', () => {
         labels: { 'kuma.io/mesh': 'default', 'kuma.io/origin': 'global' },
         trustDomainTemplate: template,
         leafLifetimeMs: 24 * hour,
+        path: 'identity',
       },
     ]);
   });
