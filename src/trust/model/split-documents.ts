@@ -1,4 +1,5 @@
 import { countLineFeeds } from '../pem/decode-pem.ts';
+
 /** A part of a text that can be parsed on its own: one YAML document or several. */
 export interface TextPart {
   readonly text: string;
@@ -15,12 +16,52 @@ export function* splitDocuments(text: string, longest: number): Generator<TextPa
   let line = 1;
   for (let start = 0; start < text.length;) {
     // Directives precede the marker of their document.
-    const from = text.startsWith('%', start) ? nextDocument(text, start, start + longest) : start;
-    const end = nextDocument(text, from, from + longest);
+    const directive = lastDirective(text, start, start + longest);
+    const from = directive === undefined ? start : nextDocument(text, directive, start + longest);
+    const end = beforeDirectives(text, from, nextDocument(text, from, from + longest));
     yield { text: text.slice(start, end), line };
     line += countLineFeeds(text, start, end);
     start = end;
   }
+}
+
+/**
+ * Returns where the last directive begins of those at `start`, with only comments, empty lines and byte order marks
+ * around them (YAML 1.2.2, section 9.1.1); `undefined` without one.
+ */
+function lastDirective(text: string, start: number, limit: number): number | undefined {
+  let last: number | undefined;
+  let end = start;
+  for (let at = start; at < limit; at = end) {
+    if (text.startsWith('\ufeff', at)) at += 1;
+    if (text.startsWith('%', at)) last = at;
+    else if (!isBlankOrComment(text, at)) break;
+    end = text.indexOf('\n', at) + 1;
+    if (end === 0) break;
+  }
+  return last;
+}
+
+function isBlankOrComment(text: string, lineStart: number): boolean {
+  let at = lineStart;
+  while (text[at] === ' ' || text[at] === '\t') at += 1;
+  return text[at] === '#' || text[at] === '\n' || text[at] === '\r';
+}
+
+/**
+ * Returns where a part that begins at `start` ends: at the directives of its next document, which follow the line
+ * `...`, or else at `end`.
+ */
+function beforeDirectives(text: string, start: number, end: number): number {
+  const part = text.slice(start, end);
+  for (let at = part.indexOf('\n...'); at !== -1; at = part.indexOf('\n...', at + 1)) {
+    const after = part.indexOf('\n', at + 1) + 1;
+    if (after === 0) break;
+    // `....` and `...x` are no markers.
+    if (part.charCodeAt(at + 4) > 0x20) continue;
+    if (lastDirective(part, after, part.length) !== undefined) return start + after;
+  }
+  return end;
 }
 
 /** Returns the beginning of the document after the one at `start`, at most just past `limit` or the end of the text. */

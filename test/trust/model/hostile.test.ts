@@ -6,6 +6,7 @@ import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
 import { readYaml } from '../../../src/trust/model/read-yaml.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { makeCa, makeKey } from '../../kit/certificates.ts';
+import { splitDocuments } from '../../../src/trust/model/split-documents.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
 const options = { defaultMesh: 'default', reader: createAnchorReader() };
@@ -175,13 +176,60 @@ suite('large valid file', () => {
     assert.equal(parse('kind: ConfigMap\na: |\n  ---\n  x\n').steps, 1);
   });
 
-  test('directive before the first document → parsed', () => {
-    const { parsed } = parse('%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n');
-    assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), [
-      'ConfigMap',
-      'Secret',
-    ]);
+  const directives: Readonly<Record<string, string>> = {
+    'before the first document': '%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'after a comment': '# Copyright\n%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'after empty lines': '\n \t\n  # c\n%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'after a byte order mark': '\ufeff%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'after a comment and a byte order mark':
+      '# c\n\ufeff%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'with a comment before the marker': '%YAML 1.2\n# c\n\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'of two kinds': '%YAML 1.2\n# c\n%TAG !a! tag:a,2000:\n---\nkind: ConfigMap\n---\nkind: Secret\n',
+    'of the second document': 'kind: ConfigMap\n...\n%YAML 1.2\n---\nkind: Secret\n',
+    'of the second document, after a comment':
+      '---\nkind: ConfigMap\n... # end\n\n# c\n%YAML 1.2\n---\nkind: Secret\n',
+    'of the second document, after a byte order mark':
+      'kind: ConfigMap\n...\n\ufeff%YAML 1.2\n---\nkind: Secret\n',
+    'of both documents': '# c\n%YAML 1.2\n---\nkind: ConfigMap\n...\n...\n%YAML 1.2\n---\nkind: Secret\n',
+    'and a value that looks like one':
+      '# c\n%YAML 1.2\n---\nkind: ConfigMap\na: |\n  ...\n  %YAML 1.2\n  ---\n---\nkind: Secret\n',
+  };
+  for (const [where, text] of Object.entries(directives))
+    for (const [ends, end] of Object.entries({ LF: '\n', CRLF: '\r\n' }))
+      test(`directive ${where}, lines end in ${ends} → parsed as two documents`, () => {
+        const { steps, parsed } = parse(text.replaceAll('\n', end));
+        assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), [
+          'ConfigMap',
+          'Secret',
+        ]);
+        assert.equal(steps, 2);
+      });
+
+  test('directive of the second document → findings of both have their line in the file', () => {
+    const one = meshTrustYaml({ name: 'a', trustDomain: 'A.test', pems: [ca.certPem] });
+    const { parsed } = parse(`# c\n%YAML 1.2\n---\n${one}...\n# c\n%YAML 1.2\n---\n${one}`);
+    assert.ok(parsed.kind === 'documents');
+    const lines = parsed.documents.map((document) =>
+      document.kind === 'invalid' ? document.findings[0]?.line : undefined,
+    );
+    assert.deepEqual(lines, [5 + 3, 5 + 3 + one.split('\n').length - 1 + 4]);
   });
+
+  for (const [what, text] of Object.entries({
+    'ends of documents': '...\n',
+    'ends of documents with comments': '...\n# c\n# c\n',
+    comments: '# c\n',
+    'empty lines': '\n',
+    directives: '%YAML 1.2\n',
+    'directives after ends of documents': '...\n%A\n---\n',
+  }))
+    test(`a mebibyte of ${what} → split in one pass`, () => {
+      const all = `a: 1\n${text.repeat(Math.floor(mebibyte / text.length))}`;
+      const begin = performance.now();
+      for (const whole of [all, `# c\n${text}${all}`])
+        assert.equal([...splitDocuments(whole, mebibyte)].map((part) => part.text).join(''), whole);
+      assert.ok(performance.now() - begin < 2000, `${performance.now() - begin} ms`);
+    });
 });
 
 suite('YAML error › names its cause', () => {
