@@ -78,6 +78,11 @@ export async function followXdsAccess(
               );
             report.set(followedUses.xdsAccess, xdsAccess, reason);
           },
+          unwatched: (error) =>
+            log.error(
+              { event: 'xds-access-unwatched', path: xdsAccess, err: error },
+              `${xdsAccess} cannot be watched, so it is read every 10 seconds`,
+            ),
         });
   stack.defer(() => file?.close());
   const { methods, clientTrust, token } = xdsAuth;

@@ -1,4 +1,5 @@
 import { watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { oneAtATime } from './one-at-a-time.ts';
 import { timerMs } from '../xds/timers/timers.ts';
@@ -15,7 +16,10 @@ export interface FileReader {
   readonly read: () => Promise<number | undefined>;
   /** A reading threw. The file is read again as after any other reading. */
   readonly failed: (error: unknown) => void;
-  /** There are no more notifications, only the interval of ten seconds. */
+  /**
+   * The file cannot be watched, for example because no inotify watch is left (ENOSPC, EMFILE): only the interval of ten
+   * seconds remains, in which a watch is tried again. Called once until the file is watched again.
+   */
   readonly unwatched?: (error: unknown) => void;
 }
 
@@ -38,19 +42,36 @@ export function watchFile(path: string, { read, failed, unwatched }: FileReader)
     }
   });
   const reread = (): void => void readNext();
-  // The directory is watched, because editors and mounted ConfigMaps replace the file.
-  const watcher = watch(dirname(path), (_, name) => {
-    if (name === null || name === basename(path) || name.startsWith('..')) reread();
-  });
-  watcher.on('error', (error) => {
-    watcher.close();
-    unwatched?.(error);
-  });
-  const timer = setInterval(reread, rereadMs);
+  let watcher: FSWatcher | undefined;
+  let isReported = false;
+  const endWatch = (error: unknown): void => {
+    watcher?.close();
+    watcher = undefined;
+    if (!isReported) unwatched?.(error);
+    isReported = true;
+  };
+  const ensureWatch = (): void => {
+    if (watcher !== undefined) return;
+    try {
+      // The directory is watched, because editors and mounted ConfigMaps replace the file.
+      watcher = watch(dirname(path), (_, name) => {
+        if (name === null || name === basename(path) || name.startsWith('..')) reread();
+      });
+      watcher.on('error', endWatch);
+      isReported = false;
+    } catch (error) {
+      endWatch(error);
+    }
+  };
+  ensureWatch();
+  const timer = setInterval(() => {
+    ensureWatch();
+    reread();
+  }, rereadMs);
   return {
     close: () => {
       closed = true;
-      watcher.close();
+      watcher?.close();
       clearInterval(timer);
       clearTimeout(settling);
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { watchFile } from '../../src/net/watch-file.ts';
+import { withoutWatches } from '../kit/no-watches.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
@@ -71,5 +72,40 @@ suite('watched file', () => {
     await writeFile(path, 'y');
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(readings, 1);
+  });
+
+  test('no inotify watch is left: the file is read every ten seconds, and is watched once one is free', async (t) => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await writeFile(path, '');
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const unwatched: unknown[] = [];
+    let read = Promise.withResolvers<void>();
+    const next = async (): Promise<void> => {
+      await read.promise;
+      read = Promise.withResolvers();
+    };
+    using watches = new DisposableStack();
+    watches.use(withoutWatches());
+    const watched = watchFile(path, {
+      read: async () => {
+        read.resolve();
+        return undefined;
+      },
+      failed: (error) => assert.fail(String(error)),
+      unwatched: (error) => unwatched.push(error),
+    });
+    using _closing = { [Symbol.dispose]: () => watched.close() };
+    assert.match(String(unwatched), /^Error: ENOSPC/);
+    for (let readings = 0; readings < 2; readings += 1) {
+      t.mock.timers.tick(10_000);
+      await next();
+    }
+    assert.equal(unwatched.length, 1, 'reported once');
+    watches.dispose();
+    t.mock.timers.tick(10_000);
+    await next();
+    await writeFile(path, 'x');
+    await next();
   });
 });

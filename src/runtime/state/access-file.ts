@@ -18,6 +18,8 @@ export interface AccessFileEvents {
   readonly loaded: (rules: readonly AccessRule[]) => void;
   /** The file cannot be used, for the given reason, or can be used again (`undefined`). The rules stay in force. */
   readonly problem: (reason: string | undefined) => void;
+  /** The file cannot be watched: it is read every ten seconds. */
+  readonly unwatched?: (error: unknown) => void;
 }
 
 /** Time for which a changed file must stay the same. A file in the middle of a write may lack the end of a rule. */
@@ -71,8 +73,8 @@ export async function followAccessFile(path: string, events: AccessFileEvents): 
     return undefined;
   };
 
-  // Without notifications, the interval remains.
-  const watched = watchFile(path, { read, failed: (error) => report(reasonOf(error)) });
+  const { unwatched = () => undefined } = events;
+  const watched = watchFile(path, { read, failed: (error) => report(reasonOf(error)), unwatched });
   return {
     rules: () => rules,
     close: () => {

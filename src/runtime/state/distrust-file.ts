@@ -59,7 +59,10 @@ export async function followDistrustFile(
     read,
     failed: (error) => log.error({ event: 'distrust-failed', err: error }, `${path} could not be applied`),
     unwatched: (error) =>
-      log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
+      log.error(
+        { event: 'distrust-unwatched', path, err: error },
+        `${path} cannot be watched, so it is read every 10 seconds`,
+      ),
   });
   return {
     state: first,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { followAccessFile } from '../../../src/runtime/state/access-file.ts';
+import { withoutWatches } from '../../kit/no-watches.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
@@ -53,6 +54,22 @@ suite('file of access rules', () => {
     await put('access.yaml', rule('one'));
     await poll('the end of the problem', () => problems.length === 2 || undefined);
     assert.equal(problems[1], undefined);
+  });
+
+  test('no inotify watch is left at the start: the rules are in force, and it is reported', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('access.yaml');
+    await writeFile(path, rule('one'));
+    const unwatched: unknown[] = [];
+    using _without = withoutWatches();
+    const file = await followAccessFile(path, {
+      loaded: () => undefined,
+      problem: () => undefined,
+      unwatched: (error) => unwatched.push(error),
+    });
+    file.close();
+    assert.equal(file.rules().length, 1);
+    assert.match(String(unwatched), /ENOSPC/);
   });
 
   test('file that cannot be used at the start: an error that names all violations', async () => {

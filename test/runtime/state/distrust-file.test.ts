@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import type { Logger } from '../../../src/observe/log/log.ts';
 import { followDistrustFile } from '../../../src/runtime/state/distrust-file.ts';
+import { withoutWatches } from '../../kit/no-watches.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
@@ -29,5 +30,22 @@ suite('followed distrust list', () => {
     await put('distrust', `${'a'.repeat(64)}\n`);
     await poll('the list', () => applied.length > 0 || undefined);
     assert.deepEqual([events, applied[0]], [['distrust-failed'], 1]);
+  });
+
+  test('no inotify watch is left at the start: the list is in force, and it is logged', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('distrust');
+    await writeFile(path, `${'a'.repeat(64)}\n`);
+    const events: unknown[] = [];
+    const log = {
+      error: ({ event }: { readonly event: string }, text: string) => events.push([event, text]),
+    } as unknown as Logger;
+    using _without = withoutWatches();
+    const list = await followDistrustFile(path, log, () => undefined);
+    list.close();
+    assert.equal(list.state.hashes.size, 1);
+    assert.deepEqual(events, [
+      ['distrust-unwatched', `${path} cannot be watched, so it is read every 10 seconds`],
+    ]);
   });
 });
