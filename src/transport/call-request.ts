@@ -73,7 +73,10 @@ export class CallRequest implements MessageSink {
   #isPaused = false;
   /** True if the client has sent END_STREAM. */
   isComplete = false;
-  /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
+  /**
+   * Time at which the incomplete message began to arrive, or reading was resumed, in ms; `undefined` between messages,
+   * and while the handler has paused the call: then the client has no window for the rest.
+   */
   messageBegunAt: number | undefined;
   /** Notified when the client has sent END_STREAM. */
   completeFollower: Pick<CallFollower, 'complete'> | undefined;
@@ -113,11 +116,13 @@ export class CallRequest implements MessageSink {
   /** Makes the client stop once the window of the stream is used up. Some messages may still arrive. */
   pauseReading(): void {
     this.#isPaused = true;
+    this.messageBegunAt = undefined;
     this.#stream.pauseReading();
   }
 
   resumeReading(): void {
     this.#isPaused = false;
+    this.#limitMessage();
     this.#stream.resumeReading();
   }
 
@@ -153,7 +158,7 @@ export class CallRequest implements MessageSink {
     if (!this.#stopped) this.#reader.read(source, from, to);
     if (this.#stopped) return;
     const isInside = this.#reader.isInside;
-    this.messageBegunAt = isInside ? (this.messageBegunAt ?? performance.now()) : undefined;
+    this.#limitMessage();
     this.#handler?.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
     this.#dataFollower?.requestData(isInside);
   }
@@ -189,6 +194,12 @@ export class CallRequest implements MessageSink {
     }[reason];
     if (this.#handler?.unreadable === undefined) this.#call.cancel({ code: grpcStatus[code], message });
     else this.#handler.unreadable(code, message);
+  }
+
+  /** Begins the time limit of an incomplete message, or ends it. */
+  #limitMessage(): void {
+    const isAwaited = this.#reader.isInside && !this.#isPaused && !this.#stopped;
+    this.messageBegunAt = isAwaited ? (this.messageBegunAt ?? performance.now()) : undefined;
   }
 
   #halfClosed(): void {

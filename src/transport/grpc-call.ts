@@ -53,6 +53,11 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     return this.#stream.waitingBytes;
   }
 
+  /** True if the client has not taken earlier output: no window is left, or the kernel has not accepted all of it. */
+  get isBackedUp(): boolean {
+    return this.#stream.waitingBytes > 0 || this.#stream.connection.output.unsent > 0;
+  }
+
   /** True if further data has to follow, or if data is dropped because the call is over. */
   get isIncomplete(): boolean {
     return this.#over || this.#request.isIncomplete;
@@ -102,7 +107,8 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
   }
 
   /**
-   * Sends a message with its prefix of gRPC. Notifies `listener` once the kernel has it, unless the call ends before.
+   * Sends a message with its prefix of gRPC. The bytes must never change: calls that send the same object share one
+   * frame. Notifies `listener` once the kernel has it, unless the call ends before.
    */
   send(message: { readonly framed: Uint8Array }, listener?: SentListener): void {
     this.sendData(frameOf(message.framed), listener);

@@ -67,7 +67,8 @@ export class GrpcServer {
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
   #guard: ServerGuard | undefined;
-  #whenEmpty: (() => void) | undefined;
+  /** Called once there is no connection, after `tryShutdown`. */
+  #whenEmpty: (() => void)[] = [];
   #closed = false;
 
   constructor(options: GrpcServerOptions = {}) {
@@ -187,7 +188,7 @@ export class GrpcServer {
     connection.whenGone(() => {
       this.#connections.delete(connection);
       this.#sweep.delete(connection);
-      if (this.#connections.size === 0) this.#whenEmpty?.();
+      if (this.#connections.size === 0) this.#emptied();
     });
   }
 
@@ -197,12 +198,9 @@ export class GrpcServer {
    */
   tryShutdown(callback: () => void): void {
     this.#close();
-    this.#whenEmpty = () => {
-      this.#stopTimers();
-      callback();
-    };
+    this.#whenEmpty.push(callback);
     for (const connection of this.#connections) connection.retire();
-    if (this.#connections.size === 0) this.#whenEmpty();
+    if (this.#connections.size === 0) this.#emptied();
   }
 
   /** Ends all connections at once. */
@@ -218,6 +216,14 @@ export class GrpcServer {
   #close(): void {
     this.#closed = true;
     for (const binding of this.#bindings) binding.stop();
+  }
+
+  #emptied(): void {
+    const callbacks = this.#whenEmpty;
+    if (callbacks.length === 0) return;
+    this.#whenEmpty = [];
+    this.#stopTimers();
+    for (const callback of callbacks) callback();
   }
 
   #stopTimers(): void {

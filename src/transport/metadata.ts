@@ -2,8 +2,12 @@ import type { HeaderField } from '../http2/hpack/header-field.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { Fields } from './status.ts';
 
-/** Header fields of the protocol, which are not metadata. */
-const reserved = /^(?:grpc-.*|content-type|te|content-length|user-agent)$/;
+/** Header fields of a request that belong to the protocol. The others are metadata, such as `grpc-trace-bin`. */
+const ofRequest =
+  /^(?:grpc-(?:timeout|encoding|accept-encoding)|accept-encoding|content-type|te|content-length)$/;
+/** Header fields of a response that belong to the protocol, or to the connection (RFC 9113, section 8.2.2). */
+const ofResponse =
+  /^(?:grpc-(?:status|message|encoding|accept-encoding)|content-type|te|content-length|user-agent|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
 const grpcType = /^application\/grpc(?:$|[+;])/;
 /** Maximum length of a metadata value of a response, in bytes. */
 const maxValueLength = 8192;
@@ -52,7 +56,7 @@ export function isGrpc(head: RequestHead): boolean {
 }
 
 function isMetadata(name: string): boolean {
-  return name === 'user-agent' || !reserved.test(name);
+  return !ofRequest.test(name);
 }
 
 /** Returns the values of a field, `most` at most. A field with bytes may have several, separated by commas. */
@@ -72,7 +76,7 @@ export function fieldsOf(metadata: unknown): Fields {
   const headers: unknown = Reflect.apply(toHttp2Headers, metadata, []);
   if (typeof headers !== 'object' || headers === null) return [];
   return Object.entries(headers).flatMap(([name, value]: [string, unknown]) => {
-    const isName = /^[0-9a-z_.-]+$/.test(name) && !reserved.test(name);
+    const isName = /^[0-9a-z_.-]+$/.test(name) && !ofResponse.test(name);
     return (Array.isArray(value) ? (value as unknown[]) : [value]).flatMap((one) =>
       isName && typeof one === 'string' && isValue(one) ? [[name, one] as const] : [],
     );

@@ -30,8 +30,8 @@ export class MethodTable {
     for (const [name, definition] of Object.entries(service)) {
       const handler: unknown = implementation[name] ?? implementation[definition.originalName ?? ''];
       if (typeof handler !== 'function') throw new Error(`no handler for ${definition.path}`);
-      const bound = (call: unknown, respond?: unknown): void =>
-        void Reflect.apply(handler, implementation, [call, respond]);
+      const bound = (call: unknown, respond?: unknown): unknown =>
+        Reflect.apply(handler, implementation, [call, respond]);
       this.add(definition.path, { kind: 'service', definition, implementation: bound });
     }
   }

@@ -1,10 +1,12 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, on } from 'node:events';
 import type { PeerCertificate } from 'node:tls';
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallHandler } from './call-request.ts';
 import type { GrpcCall } from './grpc-call.ts';
+import { HeldMessages } from './held-messages.ts';
 import { frameMessage } from './message-frames.ts';
 import { metadataOf, fieldsOf } from './metadata.ts';
+import { statusOf } from './service-error.ts';
 import { grpcStatus } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 import { notOneRequest } from './unary-call.ts';
@@ -12,7 +14,7 @@ import { notOneRequest } from './unary-call.ts';
 /** A method of a service definition, with messages of any type. */
 export type AnyMethod = MethodDefinition<unknown, unknown>;
 /** A handler of a method, for any of the four kinds of `@grpc/grpc-js`. */
-export type AnyImplementation = (call: unknown, respond?: unknown) => void;
+export type AnyImplementation = (call: unknown, respond?: unknown) => unknown;
 
 /** Serves a call with a handler that was written for `Server` of `@grpc/grpc-js`. */
 export function serveCall(
@@ -24,22 +26,8 @@ export function serveCall(
   new ServiceCall(call, method, implementation, deadline).start();
 }
 
-/** A status as handlers pass it: an error with a code. */
-interface ServiceError {
-  readonly code?: unknown;
-  readonly details?: unknown;
-  readonly message?: unknown;
-  readonly metadata?: unknown;
-}
-
-/** Memory of a message that waits, besides its bytes: it is decoded, and an empty one is an object, too. */
-const heldOverhead = 256;
-
-/** A message that waits until the handler reads. */
-interface HeldMessage {
-  readonly message: unknown;
-  readonly bytes: number;
-}
+/** Called when a response is sent, or cannot be sent. */
+type WriteCallback = (error?: Error | null) => void;
 
 /**
  * The call object of `@grpc/grpc-js`, with the members that services use: `ServerUnaryCall`, `ServerReadableStream`,
@@ -51,13 +39,13 @@ class ServiceCall extends EventEmitter implements CallHandler {
   readonly #method: AnyMethod;
   readonly #implementation: AnyImplementation;
   readonly #deadline: Date | number;
-  /** The request of a method that takes one request. */
-  #request: HeldMessage | undefined;
-  #flowing = false;
-  readonly #held: HeldMessage[] = [];
+  /** The bytes of the request of a method that takes one request. */
+  #request: Buffer | undefined;
+  /** `undefined` until the handler listens, or pauses or resumes the call. */
+  #flowing: boolean | undefined;
+  readonly #held = new HeldMessages();
   #halfClosed = false;
   #endEmitted = false;
-  unreadBytes = 0;
   request: unknown;
   cancelled = false;
   readonly metadata: unknown;
@@ -70,10 +58,19 @@ class ServiceCall extends EventEmitter implements CallHandler {
     this.#deadline = deadline;
     this.metadata = metadataOf(call.head.fields);
     // If a handler emits an error, the error is the status of the call.
-    this.on('error', (error: ServiceError) => this.#fail(error));
+    this.on('error', (error: unknown) => this.#fail(error));
     this.on('newListener', (event) => {
-      if (event === 'data' && !this.#flowing) queueMicrotask(() => this.resume());
+      if (event !== 'data' || this.#flowing !== undefined) return;
+      queueMicrotask(() => {
+        // A handler that has paused the call meanwhile gets nothing.
+        if (this.#flowing === undefined) this.resume();
+      });
     });
+  }
+
+  /** Bytes of messages that wait for the handler. */
+  get unreadBytes(): number {
+    return this.#held.bytes + (this.#request?.length ?? 0);
   }
 
   start(): void {
@@ -97,7 +94,8 @@ class ServiceCall extends EventEmitter implements CallHandler {
   }
 
   getHost(): string {
-    return this.#call.head.authority;
+    const { head } = this.#call;
+    return head.authority === '' ? (head.get('host') ?? '') : head.authority;
   }
 
   getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
@@ -118,21 +116,38 @@ class ServiceCall extends EventEmitter implements CallHandler {
 
   resume(): this {
     this.#flowing = true;
-    while (this.#flowing && !this.#call.isOver) {
-      const next = this.#held.shift();
+    while (this.#isReading) {
+      const next = this.#held.take();
       if (next === undefined) break;
-      this.unreadBytes -= next.bytes;
-      this.emit('data', next.message);
+      this.#emitMessage(next);
     }
-    if (!this.#flowing || this.#call.isOver) return this;
+    if (!this.#isReading) return this;
     this.#call.resumeReading();
     this.#emitEnd();
     return this;
   }
 
-  /** Sends a response. `callback` is called when the kernel has accepted it. Returns false if it waits for a window. */
-  write(message: unknown, callback?: (error?: Error | null) => void): boolean {
-    if (this.#call.isOver) return false;
+  /** Iterates over the requests. Pauses the call while the handler is busy. Throws if the call is cancelled. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
+    const over = new AbortController();
+    const cancelled = (): void => over.abort(new Error('the call was cancelled'));
+    this.once('cancelled', cancelled);
+    const options = { close: ['end'], highWaterMark: 2, lowWaterMark: 1, signal: over.signal };
+    for await (const [message] of on(this, 'data', options)) yield message;
+    this.off('cancelled', cancelled);
+  }
+
+  /**
+   * Sends a response. The callback is called when the kernel has accepted it, or with an error if the call is over.
+   * Returns false if earlier output waits: for a window, or for the kernel.
+   */
+  write(message: unknown, encoding?: string | WriteCallback, then?: WriteCallback): boolean {
+    const callback = typeof encoding === 'function' ? encoding : then;
+    if (this.#call.isOver) {
+      if (callback !== undefined)
+        process.nextTick(() => this.#protect(() => callback(new Error('the call is over'))));
+      return false;
+    }
     const frame = this.#frameOf(message);
     if (frame === undefined) return false;
     const sent = (): void => {
@@ -140,7 +155,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
       this.emit('drain');
     };
     this.#call.sendData(frame, { sent });
-    return this.#call.unsentBytes === 0;
+    return !this.#call.isBackedUp;
   }
 
   end(metadata?: unknown): this {
@@ -148,52 +163,65 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return this;
   }
 
-  destroy(): this {
-    this.#call.abandon();
+  /** Ends the call: with the status of an error, or else with CANCELLED. */
+  destroy(error?: unknown): this {
+    if (error === undefined || error === null)
+      this.#call.cancel({ code: grpcStatus.CANCELLED, message: 'the handler has ended the call' });
+    else this.#fail(error);
     return this;
   }
 
   // Called by the call
 
   message(bytes: Buffer): void {
-    let message: unknown;
-    try {
-      // Copied, because a handler may keep the message.
-      message = this.#method.requestDeserialize(Buffer.from(bytes));
-    } catch {
-      return this.#endWith({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });
-    }
     if (!this.#method.requestStream) {
-      if (this.#request === undefined) this.#request = this.#hold(message, bytes);
+      // Copied, because the bytes are valid only during the call.
+      if (this.#request === undefined) this.#request = Buffer.from(bytes);
       else this.#endWith(notOneRequest);
-    } else if (this.#flowing) this.emit('data', message);
+    } else if (this.#flowing === true) this.#emitMessage(Buffer.from(bytes));
     else {
-      this.#held.push(this.#hold(message, bytes));
+      this.#held.add(bytes);
       this.#call.pauseReading();
     }
-  }
-
-  #hold(message: unknown, { length }: Buffer): HeldMessage {
-    const bytes = length + heldOverhead;
-    this.unreadBytes += bytes;
-    return { message, bytes };
   }
 
   halfClosed(): void {
     this.#halfClosed = true;
     if (this.#method.requestStream) {
-      if (this.#flowing) this.#emitEnd();
-    } else if (this.#request === undefined) this.#endWith(notOneRequest);
-    else {
-      this.unreadBytes = 0;
-      this.#run(this.#request.message);
+      if (this.#flowing === true) this.#emitEnd();
+      return;
     }
+    const request = this.#request;
+    if (request === undefined) return this.#endWith(notOneRequest);
+    this.#request = undefined;
+    const decoded = this.#decode(request);
+    if (decoded !== undefined) this.#run(decoded.message);
   }
 
   aborted(): void {
     this.cancelled = true;
+    this.#held.clear();
     this.emit('cancelled', 'cancelled');
     this.emit('close');
+  }
+
+  get #isReading(): boolean {
+    return this.#flowing === true && !this.#call.isOver;
+  }
+
+  #emitMessage(bytes: Buffer): void {
+    const decoded = this.#decode(bytes);
+    if (decoded !== undefined) this.emit('data', decoded.message);
+  }
+
+  /** Decodes a message, in an object: it may have any value. If the service cannot, cancels the call. */
+  #decode(bytes: Buffer): { readonly message: unknown } | undefined {
+    try {
+      return { message: this.#method.requestDeserialize(bytes) };
+    } catch {
+      this.#call.cancel({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });
+      return undefined;
+    }
   }
 
   #emitEnd(): void {
@@ -204,10 +232,11 @@ class ServiceCall extends EventEmitter implements CallHandler {
 
   #run(request: unknown): void {
     this.request = request;
-    this.#protect(() => {
-      if (this.#method.responseStream) this.#implementation(this);
-      else this.#implementation(this, this.#respond);
-    });
+    const result = this.#protect(() =>
+      this.#method.responseStream ? this.#implementation(this) : this.#implementation(this, this.#respond),
+    );
+    // An async function. Otherwise, an error in it would end the process.
+    if (result instanceof Promise) result.catch((error: unknown) => this.#threw(error));
   }
 
   /** Emits an event. An error of a listener ends the call, not the connection or the process. */
@@ -220,14 +249,18 @@ class ServiceCall extends EventEmitter implements CallHandler {
     try {
       return run();
     } catch (error) {
-      if (this.#call.isOver) process.emitWarning(`a handler threw an error after its call: ${String(error)}`);
-      else this.#fail(error as ServiceError);
+      this.#threw(error);
       return undefined;
     }
   }
 
-  readonly #respond = (error: ServiceError | null | undefined, value?: unknown, trailer?: unknown): void => {
-    if (error !== null && error !== undefined) return this.#fail(error);
+  #threw(error: unknown): void {
+    if (this.#call.isOver) process.emitWarning(`a handler threw an error after its call: ${String(error)}`);
+    else this.#fail(error);
+  }
+
+  readonly #respond = (error: unknown, value?: unknown, trailer?: unknown): void => {
+    if (error !== null && error !== undefined) return this.#fail(error, trailer);
     const frame = this.#frameOf(value);
     if (frame === undefined) return;
     this.#call.sendData(frame);
@@ -244,11 +277,8 @@ class ServiceCall extends EventEmitter implements CallHandler {
     }
   }
 
-  #fail({ code, details, message, metadata }: ServiceError): void {
-    const text = typeof details === 'string' ? details : typeof message === 'string' ? message : '';
-    const isKnown = typeof code === 'number' && Number.isInteger(code) && code >= 0 && code <= 16;
-    const trailers = fieldsOf(metadata);
-    this.#endWith({ code: isKnown ? code : grpcStatus.UNKNOWN, message: text, trailers });
+  #fail(error: unknown, trailer?: unknown): void {
+    this.#endWith(statusOf(error, trailer));
   }
 
   #endWith(status: GrpcStatus): void {

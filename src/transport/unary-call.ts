@@ -52,10 +52,8 @@ export class UnaryCall implements CallHandler {
       return this.#failed(error);
     }
     if (!(reply instanceof Promise)) return this.#answer(reply);
-    reply.then(
-      (settled) => this.#answer(settled),
-      (error: unknown) => this.#failed(error),
-    );
+    // The answer, too, fails for a value that is no reply.
+    reply.then((settled) => this.#answer(settled)).catch((error: unknown) => this.#failed(error));
   }
 
   #failed(error: unknown): void {
