@@ -6,11 +6,12 @@ import { SharedData } from './shared-data.ts';
 /** Writes the bytes of a connection, to a socket. */
 export interface Wire {
   /**
-   * Writes bytes. The caller does not change them until `unsent` is 0, unless the wire `copies`. `shared` is the data
-   * that they belong to, if other connections may write them, too.
+   * Writes bytes. `shared` is the data that they belong to, if other connections may write them, too. With `isReused`,
+   * they are of the buffer that all connections share: the caller uses it again at once if the wire `copies`, or if
+   * `unsent` is 0 after the write. All other bytes never change.
    */
-  write(bytes: Buffer, shared?: SharedData): void;
-  /** True if `write` copies all bytes that are not of shared data. */
+  write(bytes: Buffer, shared?: SharedData, isReused?: boolean): void;
+  /** True if `write` keeps no bytes of a buffer that is used again, but copies them. */
   readonly copies?: boolean;
   /** Number of written bytes that the kernel has not accepted. */
   readonly unsent: number;
@@ -239,7 +240,7 @@ export class Output implements PooledOutput {
       pool.afterUse?.(bytes);
       return;
     }
-    this.#wire.write(bytes);
+    this.#wire.write(bytes, undefined, true);
     if (this.#wire.unsent > 0 && this.#wire.copies !== true) pool.replace();
     else pool.afterUse?.(bytes);
   }

@@ -81,12 +81,12 @@ export class SocketWire implements Wire {
     return this.unsent + (this.#held.length + this.#queue.length) * holdOverhead;
   }
 
-  write(bytes: Buffer, shared?: SharedData): void {
+  write(bytes: Buffer, shared?: SharedData, isReused = false): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
-    if (this.#isWriting) return this.#enqueue(bytes, shared);
+    if (this.#isWriting) return this.#enqueue(bytes, shared, isReused);
     if (this.#isTls) {
-      this.#enqueue(bytes, shared);
+      this.#enqueue(bytes, shared, isReused);
       return this.#writeQueue();
     }
     const kept = shared === undefined && this.#isTight ? exactCopy(bytes) : bytes;
@@ -105,9 +105,11 @@ export class SocketWire implements Wire {
     return this.#output?.account.isTight === true;
   }
 
-  #enqueue(bytes: Buffer, shared: SharedData | undefined): void {
+  #enqueue(bytes: Buffer, shared: SharedData | undefined, isReused: boolean): void {
+    // A part of a buffer would keep all of it.
     const isPart = shared === undefined && bytes.buffer.byteLength > bytes.length;
-    this.#queue.push(this.#hold(isPart ? exactCopy(bytes) : bytes, shared));
+    // Other clients' bytes will be in a buffer that is used again, also if these bytes are all of it now.
+    this.#queue.push(this.#hold(isReused || isPart ? exactCopy(bytes) : bytes, shared));
     this.#queuedBytes += bytes.length;
   }
 

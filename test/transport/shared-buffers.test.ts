@@ -5,9 +5,14 @@ import type { ClientHttp2Session } from 'node:http2';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { flag, frameType } from '../../src/http2/frame.ts';
+import { bufferLength } from '../../src/http2/output-pool.ts';
 import { GrpcServer } from '../../src/transport/grpc-server.ts';
 import { createTlsAcceptor } from '../../src/transport/tls-acceptor.ts';
+import { frame, postBlock, preface } from '../http2/rig.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poison } from '../kit/poison.ts';
 import { randomNumbers } from '../kit/seed.ts';
@@ -29,12 +34,18 @@ function chat(call: ServerDuplexStream<string, string>): void {
 }
 
 interface EchoServer extends Disposable {
+  readonly port: number;
   open(): ClientHttp2Session;
 }
 
 async function serve(security: 'plaintext' | 'tls'): Promise<EchoServer> {
   const server = new GrpcServer({ afterBufferUse: poison });
   server.addService({ chat: echo.chat }, { chat });
+  // The request is the length of the response.
+  server.addUnary('/test.Raw/Make', (request) => ({
+    kind: 'response',
+    bytes: Buffer.alloc(Number(request.toString()), 'x'),
+  }));
   const acceptor = createTlsAcceptor({
     material: { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined },
     handshakeTimeoutMs: 10_000,
@@ -48,6 +59,7 @@ async function serve(security: 'plaintext' | 'tls'): Promise<EchoServer> {
   const { port } = listener.address() as AddressInfo;
   const sessions: ClientHttp2Session[] = [];
   return {
+    port,
     open() {
       const scheme = security === 'tls' ? 'https' : 'http';
       const session = connect(`${scheme}://localhost:${port}`, { ca: ca.certPem });
@@ -96,7 +108,64 @@ function checkMessages(body: Buffer, letter: string): void {
   assert.equal(count, rounds);
 }
 
+/** A call that is responded to with that many bytes. */
+function makeCall(id: number, length: number): Buffer {
+  const fields = [['content-type', 'application/grpc']] as const;
+  return Buffer.concat([
+    frame(frameType.headers, flag.endHeaders, id, postBlock('/test.Raw/Make', fields)),
+    frame(frameType.data, flag.endStream, id, framed(String(length))),
+  ]);
+}
+
+/** The bytes of a response: DATA frames of 16 KiB, and header blocks that refer to the client's table. */
+const responseLength = (length: number): number => 21 + length + 5 + 9 * Math.ceil((length + 5) / 16_384);
+
+/** Returns the next bytes of a socket, at least that many. */
+async function readBytes(socket: TLSSocket, length: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let left = length; left > 0;) {
+    const part = socket.read() as Buffer | null;
+    if (part === null) await once(socket, 'readable');
+    else {
+      parts.push(part);
+      left -= part.length;
+    }
+  }
+  return Buffer.concat(parts);
+}
+
 suite('buffers that connections share, overwritten after each use', () => {
+  for (const difference of [-1, 0, 1])
+    test(`TLS, output of ${bufferLength + difference} bytes that waits: arrives unchanged`, async () => {
+      using server = await serve('tls');
+      const options = { port: server.port, host: '127.0.0.1', servername: 'localhost', ca: ca.certPem };
+      const client = connectTls({ ...options, ALPNProtocols: ['h2'] });
+      await once(client, 'secureConnect');
+      const largeWindow = Buffer.of(0, 4, 0x7f, 0xff, 0xff, 0xff);
+      client.write(
+        Buffer.concat([
+          preface.subarray(0, 24),
+          frame(frameType.settings, 0, 0, largeWindow),
+          frame(frameType.windowUpdate, 0, 0, Buffer.of(0x7f, 0, 0, 0)),
+        ]),
+      );
+      // Its header blocks fill the client's table.
+      client.write(makeCall(1, 10_000));
+      await readBytes(client, responseLength(10_000));
+      // One TLS record has a call. Its response is being written when the next record is read, whose responses wait.
+      const first = makeCall(3, 20_000);
+      const fill = frame(77, 0, 0, Buffer.alloc(16_384 - first.length - 9));
+      const lengths = [26_170, 26_170, 26_170, 26_170, 26_172 + difference];
+      const waiting = lengths.reduce((sum, length) => sum + responseLength(length), 0);
+      assert.equal(waiting, bufferLength + difference);
+      client.write(
+        Buffer.concat([first, fill, ...lengths.map((length, index) => makeCall(5 + 2 * index, length))]),
+      );
+      const received = await readBytes(client, responseLength(20_000) + waiting);
+      client.destroy();
+      assert.equal(received.indexOf(0xee), -1, 'overwritten bytes arrived');
+    });
+
   for (const security of ['plaintext', 'tls'] as const)
     test(`clients that send and read at random, ${security}: each gets its own bytes only`, async () => {
       using server = await serve(security);

@@ -6,11 +6,12 @@ import { buffer } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import { connect as connectTls, createServer, TLSSocket } from 'node:tls';
 import { Output } from '../../src/http2/output.ts';
-import { OutputPool } from '../../src/http2/output-pool.ts';
+import { bufferLength, OutputPool } from '../../src/http2/output-pool.ts';
 import { SharedData } from '../../src/http2/shared-data.ts';
 import { SocketWire } from '../../src/transport/socket-wire.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import * as fc from '../kit/fast-check.ts';
+import { poison } from '../kit/poison.ts';
 import { randomBytes } from '../kit/seed.ts';
 
 const mebibyte = 2 ** 20;
@@ -60,6 +61,27 @@ class SlowSocket extends Duplex {
 /** A TLS socket whose handshake never ends: it accepts nothing. */
 const stalledTls = (): TLSSocket => new TLSSocket(new SlowSocket(0), { isServer: true });
 
+/** A TLS socket that reads the bytes of a write as late as it may: when it reports that they were written. */
+function lateTls(): { readonly socket: TLSSocket; readonly accepted: Buffer[]; readonly accept: () => void } {
+  const socket = stalledTls();
+  const accepted: Buffer[] = [];
+  const writes: { bytes: Buffer; done: (() => void) | undefined }[] = [];
+  socket.write = ((bytes: Buffer, done?: () => void) => {
+    writes.push({ bytes, done });
+    return true;
+  }) as typeof socket.write;
+  return {
+    socket,
+    accepted,
+    accept() {
+      for (let next = writes.shift(); next !== undefined; next = writes.shift()) {
+        accepted.push(Buffer.from(next.bytes));
+        next.done?.();
+      }
+    },
+  };
+}
+
 interface Connection {
   readonly wire: SocketWire;
   readonly output: Output;
@@ -68,7 +90,7 @@ interface Connection {
 function makeServer(limit: number) {
   const exceeded: unknown[] = [];
   const deferred: (() => void)[] = [];
-  const pool = new OutputPool((work) => void deferred.push(work), undefined, limit);
+  const pool = new OutputPool((work) => void deferred.push(work), poison, limit);
   return {
     pool,
     exceeded,
@@ -242,4 +264,57 @@ suite('output that the kernel does not accept', () => {
       { numRuns: 300 },
     );
   });
+});
+
+suite('shared output buffer, overwritten after each use', () => {
+  const limit = 20 * mebibyte;
+  const first = Buffer.from('first');
+  const states = {
+    'no output waits': { waits: false, others: 0 },
+    'other output waits': { waits: true, others: 0 },
+    'no output waits, but much of other connections': { waits: false, others: 15 * mebibyte },
+    'other output waits, and much of other connections': { waits: true, others: 15 * mebibyte },
+  };
+
+  /** Sends output of that length in one section, as a read does that causes many short responses. */
+  function fill(output: Output, length: number, byte: string): void {
+    output.begin();
+    for (let left = length; left > 0; left -= 32_768) output.send(Buffer.alloc(Math.min(left, 32_768), byte));
+    output.end();
+  }
+
+  for (const [state, { waits, others }] of Object.entries(states))
+    for (const length of [1, bufferLength - 1, bufferLength, bufferLength + 1, 2 * bufferLength]) {
+      const expected = Buffer.concat([waits ? first : Buffer.alloc(0), Buffer.alloc(length, 'a')]);
+
+      for (const room of [0, length - 1])
+        test(`${length} bytes, the kernel accepts ${room} at once, ${state}: arrive unchanged`, async () => {
+          const { pool, connect } = makeServer(limit);
+          pool.budget.open({ outputExceeded: () => undefined }).holdBytes(others);
+          const socket = new SlowSocket(waits ? 0 : room);
+          const { wire, output } = connect(socket);
+          if (waits) wire.write(first);
+          fill(output, length, 'a');
+          fill(connect(new SlowSocket(2 * bufferLength)).output, 2 * bufferLength, 'b');
+          while (wire.unsent > 0) {
+            socket.accept(length + first.length);
+            await turn();
+          }
+          assert.ok(socket.bytes.equals(expected), `begins with ${socket.bytes.toString('hex', 0, 8)}`);
+        });
+
+      test(`${length} bytes, TLS, ${state}: arrive unchanged`, () => {
+        const { pool, connect } = makeServer(limit);
+        pool.budget.open({ outputExceeded: () => undefined }).holdBytes(others);
+        const { socket, accepted, accept } = lateTls();
+        const { wire, output } = connect(socket);
+        if (waits) wire.write(first);
+        fill(output, length, 'a');
+        fill(connect(new SlowSocket(2 * bufferLength)).output, 2 * bufferLength, 'b');
+        accept();
+        socket.destroy();
+        const bytes = Buffer.concat(accepted);
+        assert.ok(bytes.equals(expected), `begins with ${bytes.toString('hex', 0, 8)}`);
+      });
+    }
 });
