@@ -82,6 +82,7 @@ async function acceptorFor(
     failed: (error, socket) => authFailed(handshakeFailureOf(error, socket)),
   });
   acceptors.push(acceptor);
+  stack.defer(() => acceptor.close());
   return (socket) => acceptor.accept(socket);
 }
 

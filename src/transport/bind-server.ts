@@ -18,7 +18,7 @@ export interface Binding {
   readonly port: number;
   /** Uses other TLS files for new connections. Without TLS it has no effect. */
   updateTls(material: AcceptorMaterial): void;
-  /** Accepts no more connections. */
+  /** Accepts no more connections, and closes those whose TLS handshake is not complete. */
   stop(): void;
 }
 
@@ -49,7 +49,10 @@ export async function bindServer(
   return {
     port: address.kind === 'unix' ? 0 : (listener.address() as AddressInfo).port,
     updateTls: (material) => acceptor?.update(material),
-    stop: () => void listener.close(),
+    stop() {
+      listener.close();
+      acceptor?.close();
+    },
   };
 }
 

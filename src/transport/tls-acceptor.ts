@@ -26,7 +26,7 @@ export interface TlsAcceptorOptions {
   readonly handshakeTimeoutMs: number;
   /** Called when a handshake is complete and the client has chosen HTTP/2. */
   readonly secured: (socket: TLSSocket) => void;
-  /** Called when a handshake has failed. */
+  /** Called when a handshake has failed or timed out. The socket is destroyed after that. */
   readonly failed: (error: Error, socket: TLSSocket) => void;
 }
 
@@ -39,6 +39,8 @@ export interface TlsAcceptor {
    * @throws {Error} if the material cannot be used. The previous one stays in use.
    */
   update(material: AcceptorMaterial): void;
+  /** Destroys the sockets whose handshake is not complete, and all that are accepted later. `failed` is not called. */
+  close(): void;
 }
 
 /**
@@ -57,16 +59,58 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
     requestCert: isMutual || optionalCertificates,
     rejectUnauthorized: isMutual && !optionalCertificates,
   });
+  const handshakes = new Handshakes();
   server.on('secureConnection', (socket) => {
+    handshakes.complete(socket);
     socket.on('error', () => undefined);
     if (socket.alpnProtocol === 'h2') secured(socket);
     else socket.destroy();
   });
-  server.on('tlsClientError', failed);
+  server.on('tlsClientError', (error, socket) => {
+    try {
+      if (!handshakes.isClosed) failed(error, socket);
+    } finally {
+      // Node.js keeps the socket open after a time-out.
+      socket.destroy();
+    }
+  });
   return {
-    accept: (socket) => void server.emit('connection', socket),
+    accept(socket) {
+      if (handshakes.add(socket)) server.emit('connection', socket);
+    },
     update: (next) => server.setSecureContext(context(next)),
+    close: () => handshakes.close(),
   };
+}
+
+/** The accepted sockets whose handshake is not complete. */
+class Handshakes {
+  readonly #sockets = new Set<Socket>();
+  isClosed = false;
+
+  /** Adds a socket until it closes. After `close`, destroys it and returns false. */
+  add(socket: Socket): boolean {
+    if (this.isClosed) {
+      socket.destroy();
+      return false;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    return true;
+  }
+
+  /** The handshake of a socket is complete. */
+  complete(socket: TLSSocket): void {
+    // A private member of Node.js: the socket below TLS.
+    const accepted: unknown = Reflect.get(socket, '_parent');
+    // Without that member, sockets within a handshake are not known. They end by the time-out.
+    if (!this.#sockets.delete(accepted as Socket)) this.#sockets.clear();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
 }
 
 function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain: boolean): object {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
@@ -115,6 +117,22 @@ suite('bindAsync', () => {
     await assert.rejects(callEcho(`127.0.0.1:${port}`));
     assert.ok(failures.length > 0);
   });
+
+  for (const shutDown of ['tryShutdown', 'forceShutdown'] as const)
+    test(`${shutDown}: a connection within its TLS handshake is closed at once`, async () => {
+      using server = startServer();
+      const tls = materialOf(makeLeaf(makeCa(), { commonName: 'server', dnsNames: ['localhost'] }));
+      const port = await bind(server, '127.0.0.1:0', tls);
+      const client = connect(port, '127.0.0.1').on('error', nothing);
+      await once(client, 'connect');
+      // Not a complete handshake.
+      client.write(Buffer.of(22, 3, 1));
+      // The server has accepted the connection before a later one.
+      await assert.rejects(callEcho(`localhost:${port}`));
+      const closed = once(client.resume(), 'close', { signal: AbortSignal.timeout(5_000) });
+      server[shutDown](nothing);
+      await closed;
+    });
 
   test('shut down: the port is free again, and nothing can be bound', async () => {
     using server = startServer();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
@@ -27,13 +27,15 @@ interface Rig extends Disposable {
   readonly failures: string[];
   /** Connects. `accepted` is true if the server sent data, false if it closed the connection. */
   connect(options?: ConnectionOptions): Promise<{ readonly accepted: boolean; readonly socket: TLSSocket }>;
+  /** Connects without a handshake. */
+  connectSilently(): Promise<Socket>;
 }
 
-async function start(material: AcceptorMaterial): Promise<Rig> {
+async function start(material: AcceptorMaterial, handshakeTimeoutMs = 10_000): Promise<Rig> {
   const failures: string[] = [];
   const acceptor = createTlsAcceptor({
     material,
-    handshakeTimeoutMs: 10_000,
+    handshakeTimeoutMs,
     secured: (socket) => socket.write('hello'),
     failed: ({ message }) => void failures.push(message),
   });
@@ -41,7 +43,7 @@ async function start(material: AcceptorMaterial): Promise<Rig> {
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;
-  const sockets: TLSSocket[] = [];
+  const sockets: Socket[] = [];
   return {
     acceptor,
     failures,
@@ -61,6 +63,14 @@ async function start(material: AcceptorMaterial): Promise<Rig> {
         socket.once('close', () => resolve(false));
       });
       return { accepted, socket };
+    },
+    async connectSilently() {
+      const socket = connectTcp(port, '127.0.0.1');
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      const [accepted] = await Promise.all([once(listener, 'connection'), once(socket, 'connect')]);
+      assert.ok(accepted.length > 0);
+      return socket.resume();
     },
     [Symbol.dispose]() {
       for (const socket of sockets) socket.destroy();
@@ -98,6 +108,35 @@ suite('TLS acceptor', () => {
     assert.equal((await rig.connect()).accepted, false);
     assert.equal((await rig.connect(identity(newClients))).accepted, false);
     assert.equal(rig.failures.length, 2);
+  });
+
+  test('client that sends nothing: is reported once, and its connection is closed after the time-out', async () => {
+    using rig = await start(materialOf(leaf()), 50);
+    const socket = await rig.connectSilently();
+    await once(socket, 'close', { signal: AbortSignal.timeout(5_000) });
+    assert.deepEqual(rig.failures, ['TLS handshake timeout']);
+  });
+
+  test('client that sends its handshake byte by byte: its connection is closed after the time-out', async () => {
+    using rig = await start(materialOf(leaf()), 100);
+    const socket = await rig.connectSilently();
+    // The beginning of a handshake record of 512 bytes.
+    const bytes = Buffer.of(22, 3, 1, 2, 0, 1, ...Buffer.alloc(100));
+    const writer = setInterval(() => socket.write(bytes.subarray(socket.bytesWritten).subarray(0, 1)), 10);
+    await once(socket, 'close', { signal: AbortSignal.timeout(5_000) });
+    clearInterval(writer);
+    assert.equal(rig.failures.length, 1);
+  });
+
+  test('close: connections within a handshake are closed without a report, and complete ones stay open', async () => {
+    using rig = await start(materialOf(leaf()));
+    const complete = await rig.connect();
+    const closed = once(await rig.connectSilently(), 'close');
+    rig.acceptor.close();
+    await closed;
+    assert.equal((await rig.connect()).accepted, false);
+    assert.deepEqual(rig.failures, []);
+    assert.equal(complete.socket.destroyed, false);
   });
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
