@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 import type { ConnectionHandler, ConnectionShared, ServerConnection } from '../http2/connection.ts';
 import { errorCode } from '../http2/frame.ts';
@@ -276,11 +277,14 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     return this.#socket.isPaused() ? stallMs : 2 * stallMs;
   }
 
-  /** The client has closed its side. The socket closes once the output is sent, which nothing else limits. */
+  /** The client has closed its side. Its calls end, and the socket closes once the output is sent. */
   #clientLeft(): void {
     this.#finReceived = true;
-    // Node.js ends the sockets of TLS itself.
-    if (this.#socket.allowHalfOpen && this.#socket.writableLength === 0) return this.destroy();
+    this.#http2.output.flush();
+    if (this.#http2.output.unsent > 0) return this.close();
+    // TLS answers the client's close_notify.
+    if (!(this.#socket instanceof TLSSocket)) return this.destroy();
+    this.#http2.gone();
     this.#destroyIn(this.#parts.times.lingerMs);
     this.#socket.end();
   }

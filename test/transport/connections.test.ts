@@ -5,8 +5,10 @@ import type { ClientHttp2Session } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { GrpcServer } from '../../src/transport/grpc-server.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poison } from '../kit/poison.ts';
 import { poll } from '../kit/poll.ts';
 import { flag, frameType } from '../../src/http2/frame.ts';
@@ -91,6 +93,52 @@ suite('client that closes its side of the socket', () => {
     assert.ok(Buffer.concat(received).includes('the whole response'));
     await poll('the end of the connection', () => rig.server.connections === 0 || undefined);
   });
+
+  for (const security of ['plaintext', 'TLS'] as const)
+    test(`${security}, output of several writes that waits: all of it is sent, and no call stays open`, async () => {
+      const [written, cancelled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const repeat = (call: ServerWritableStream<string, string>): void => {
+        // Later than the read of the request: a server reads nothing more from a client with much output.
+        setImmediate(() => {
+          for (let count = 0; count < 80; count += 1) call.write('x'.repeat(200_000));
+          written.resolve();
+        });
+        call.on('cancelled', cancelled.resolve);
+      };
+      const server = new GrpcServer({ afterBufferUse: poison });
+      server.addService({ repeat: echo.repeat }, { repeat });
+      const ca = makeCa();
+      const { certPem, keyPem } = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+      const material = { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined };
+      const bound = Promise.withResolvers<number>();
+      server.bindAsync('127.0.0.1:0', security === 'TLS' ? material : undefined, (_, port) =>
+        bound.resolve(port),
+      );
+      const options = { port: await bound.promise, host: '127.0.0.1', allowHalfOpen: true };
+      const tlsOptions = { servername: 'localhost', ca: ca.certPem, ALPNProtocols: ['h2'] };
+      const client = security === 'TLS' ? connectTls({ ...options, ...tlsOptions }) : connect(options);
+      client.pause();
+      client.write(
+        Buffer.concat([
+          preface,
+          frame(frameType.settings, 0, 0, Buffer.of(0, 4, 0x7f, 0xff, 0xff, 0xff)),
+          frame(frameType.windowUpdate, 0, 0, Buffer.of(0x7f, 0, 0, 0)),
+          frame(frameType.headers, flag.endHeaders, 1, postBlock(echo.repeat.path, grpcHeaders)),
+          frame(frameType.data, flag.endStream, 1, framed('go')),
+        ]),
+      );
+      await written.promise;
+      client.end();
+      await cancelled.promise;
+      let received = 0;
+      client.on('data', (chunk: Buffer) => (received += chunk.length));
+      client.resume();
+      await once(client, 'end');
+      assert.ok(received > 16_000_000, `${received} bytes`);
+      await poll('the end of the connection', () => server.connections === 0 || undefined);
+      server.forceShutdown();
+      client.destroy();
+    });
 
   test('no output: the socket is closed at once, and its other side is not ended before', async () => {
     const ended: string[] = [];
