@@ -131,7 +131,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
 
   /**
    * Asks the client to leave: sends GOAWAY and, once the client has seen it, a second one that names the last stream
-   * that is served. The connection closes when its last stream ends.
+   * that is served. The connection closes when its last stream has ended and its output was sent.
    */
   retire(): void {
     if (this.#phase !== 'open' || this.isGone) return;
@@ -229,7 +229,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   idle(): void {
     if (this.#phase !== 'retired') return;
     // Not at once: the last stream has yet to write its last frame.
-    setImmediate(() => this.#http2.streamCount === 0 && this.close());
+    setImmediate(() => this.#closeIfDone());
   }
 
   pong(payload: number): void {
@@ -251,6 +251,13 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   outputTaken(): void {
     this.#http2.output.drained();
     if (this.#socket.isPaused() && !this.#http2.isClosed) this.#socket.resume();
+    this.#closeIfDone();
+  }
+
+  /** Closes a retired connection once its client has taken the last responses, which `stallMs` limits. */
+  #closeIfDone(): void {
+    const isDone = this.#http2.streamCount === 0 && this.#http2.output.unsent === 0;
+    if (this.#phase === 'retired' && isDone) this.close();
   }
 
   #closed(): void {

@@ -183,6 +183,61 @@ suite('checks of a connection on which nothing had a time limit', () => {
     assert.equal(socket.destroyed, true);
   });
 
+  interface Retired extends Idle {
+    /** Makes the kernel accept the output that waits. */
+    accept(): void;
+  }
+
+  /** A connection that was asked to leave, and whose last stream has ended. The kernel accepts none of its output. */
+  async function connectRetired(): Promise<Retired> {
+    const held = Promise.withResolvers<() => void>();
+    let accepts = true;
+    const idle = await connectIdle({}, (socket) => {
+      const write = socket._write.bind(socket);
+      socket._write = (chunk, encoding, callback) => {
+        if (accepts) write(chunk, encoding, callback);
+        else
+          held.resolve(() => {
+            accepts = true;
+            write(chunk, encoding, callback);
+          });
+      };
+    });
+    const call = openCall(idle.session, echo.chat.path);
+    call.write(framed('hello'));
+    await once(call, 'data');
+    call.resume();
+    idle.connection.retire();
+    for (let goAways = 0; goAways < 2; goAways += 1) await once(idle.session, 'goaway');
+    accepts = false;
+    call.end();
+    const accept = await held.promise;
+    await new Promise((resolve) => setImmediate(resolve));
+    return { ...idle, accept, [Symbol.dispose]: () => idle[Symbol.dispose]() };
+  }
+
+  test('asked to leave, its client takes the last response late: the connection closes after that', async () => {
+    using retired = await connectRetired();
+    const { connection, session } = retired;
+    const now = performance.now();
+    connection.sweep(now);
+    connection.sweep(now + lingerMs + 1);
+    assert.equal(connection.socket.destroyed, false);
+    retired.accept();
+    await once(session, 'close');
+    assert.equal(connection.isGone, true);
+    connection.sweep(performance.now() + lingerMs + 1);
+    assert.equal(connection.socket.destroyed, true);
+  });
+
+  test('asked to leave, its client never takes the last response: the connection is closed', async () => {
+    using retired = await connectRetired();
+    const now = performance.now();
+    retired.connection.sweep(now);
+    retired.connection.sweep(now + 2 * stallMs + 1);
+    assert.equal(retired.connection.socket.destroyed, true);
+  });
+
   for (const [what, age, retires] of [
     ['before', 0.8, false],
     ['after', 1.2, true],
