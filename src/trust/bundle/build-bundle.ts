@@ -70,9 +70,12 @@ export function buildBundle(input: BundleInput): TrustBundle {
     choice.chosen.map(({ certificate }) => certificate),
     now,
   );
+  const rootingOf = createRootingOf(input.previous);
   const anchors = choice.chosen.flatMap((item): readonly ServedAnchor[] => {
     const ungrounded = grounding.ungrounded.get(item.certificate);
-    return ungrounded === undefined ? [asListed(item)] : anchorOf(item, ungrounded, input, report);
+    return ungrounded === undefined
+      ? [asListed(item)]
+      : anchorOf(item, ungrounded, policy, rootingOf, report);
   });
   anchors.sort((a, b) => compareText(a.certificate.fingerprint, b.certificate.fingerprint));
   return {
@@ -81,7 +84,10 @@ export function buildBundle(input: BundleInput): TrustBundle {
     anchors,
     caNamesSize: caNamesSize(anchors),
     distrusted,
-    findings: [...findings, ...constraintFindings({ mesh, trustDomain, anchors })],
+    findings: [
+      ...findings,
+      ...constraintFindings({ mesh, trustDomain, anchors, issuers: grounding.issuers }),
+    ],
     ...spanAround(now, [...choice.dates, ...grounding.dates]),
   };
 }
@@ -126,7 +132,8 @@ function asListed({ certificate, places, listedBy }: Listed): ServedAnchor {
 function anchorOf(
   item: Listed,
   { unusable }: Ungrounded,
-  { policy, previous }: BundleInput,
+  policy: BundlePolicy,
+  rootingOf: (certificate: Certificate) => Rooting,
   report: Report,
 ): readonly ServedAnchor[] {
   const { certificate } = item;
@@ -148,7 +155,7 @@ function anchorOf(
     );
     return [];
   }
-  const rooting = rootingOf(certificate, previous);
+  const rooting = rootingOf(certificate);
   report(...describeRooting(rooting, certificate), item);
   return rerooted(rooting);
 }
@@ -185,11 +192,15 @@ function placeKey({ file, resource, path, block }: Place): string {
   return [file, resource, path, block].join('\0');
 }
 
-function rootingOf(certificate: Certificate, previous: TrustBundle | undefined): Rooting {
-  const before = previous?.anchors.find(
-    (anchor) => anchor.certificate.fingerprint === certificate.fingerprint,
+/** Returns how intermediates without a listed issuer are served, given the bundle served before. */
+function createRootingOf(previous: TrustBundle | undefined): (certificate: Certificate) => Rooting {
+  const before = new Map(
+    previous?.anchors.map(({ certificate, rooting }) => [certificate.fingerprint, rooting]),
   );
-  return before === undefined || before.rooting === 're-rooted' ? 're-rooted' : 'promoted';
+  return ({ fingerprint }) => {
+    const rooting = before.get(fingerprint);
+    return rooting === undefined || rooting === 're-rooted' ? 're-rooted' : 'promoted';
+  };
 }
 
 function describeRooting(rooting: Rooting, certificate: Certificate): readonly ['MT020' | 'MT021', string] {

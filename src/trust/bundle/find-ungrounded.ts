@@ -1,10 +1,9 @@
 import { formatDate } from '../findings/finding.ts';
-import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { canonicalNameKey } from '../x509/canonical-name.ts';
-import { signedBy } from '../x509/signed-by.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
+import { findIssuers } from './find-issuers.ts';
+import type { IssuerSearch } from './find-issuers.ts';
 
 /** Why a certificate has no chain to a self-signed one. */
 export interface Ungrounded {
@@ -16,6 +15,8 @@ export interface Ungrounded {
 export interface Grounding {
   /** The certificates that have no chain inside the set to a self-signed certificate. */
   readonly ungrounded: ReadonlyMap<Certificate, Ungrounded>;
+  /** The certificates of the set that are known to have signed each certificate that is not self-signed. */
+  readonly issuers: ReadonlyMap<Certificate, readonly Certificate[]>;
   /** The dates at which issuers become valid and expire, in epoch milliseconds. */
   readonly dates: readonly number[];
 }
@@ -28,23 +29,20 @@ export interface Grounding {
  * the certificates that it signed. In a ring of certificates that signed each other, all are ungrounded.
  */
 export function findUngrounded(certificates: readonly Certificate[], now: number): Grounding {
-  const bySubject = Map.groupBy(certificates, (certificate) => canonicalNameKey(certificate.subjectDer));
+  const searches = findIssuers(certificates);
   const orphans = new Map<Certificate, Ungrounded>();
   const children = new Map<Certificate, Certificate[]>();
   const roots: Certificate[] = [];
   const dates: number[] = [];
   for (const certificate of certificates) {
-    if (certificate.selfSigned) {
+    const search = searches.get(certificate);
+    if (search === undefined) {
       roots.push(certificate);
       continue;
     }
-    const namesakes = bySubject.get(canonicalNameKey(certificate.issuerDer)) ?? [];
-    const candidates = namesakes.filter(
-      (candidate) => candidate !== certificate && matchesAuthorityKeyId(certificate, candidate),
-    );
-    const issuers = candidates.filter((candidate) => signedBy(certificate, candidate));
+    const { issuers = [] } = search;
     for (const issuer of issuers) dates.push(issuer.notBefore, expiresAt(issuer));
-    const unusable = unusableReason(certificate, candidates, issuers, now);
+    const unusable = unusableReason(certificate, search, now);
     if (issuers.length === 0 || unusable !== undefined) {
       orphans.set(certificate, { unusable });
       roots.push(certificate);
@@ -66,23 +64,26 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
       ...orphans,
       ...ringed.map((certificate) => [certificate, { unusable: undefined }] as const),
     ]),
+    issuers: new Map([...searches].map(([certificate, { issuers = [] }]) => [certificate, issuers])),
     dates,
   };
 }
 
 /**
- * Returns why Envoy cannot use the listed issuer, or `undefined` if it can or if no issuer is listed. `candidates`
- * match the issuer by name and key identifier; `issuers` are the candidates that signed the certificate. Envoy picks
- * one candidate, which one depends on its version, and tries no other.
+ * Returns why Envoy cannot use the listed issuer, or `undefined` if it can or if no issuer is listed. Envoy picks one
+ * candidate, which one depends on its version, and tries no other.
  */
 function unusableReason(
   certificate: Certificate,
-  candidates: readonly Certificate[],
-  issuers: readonly Certificate[],
+  { candidates, issuers }: IssuerSearch,
   now: number,
 ): string | undefined {
   if (candidates.length > 0 && !certificate.signatureSupported) {
     return 'the intermediate is signed with an algorithm, or parameters of it, that Envoy does not verify';
+  }
+  // Whether one of them signed it or none, Envoy may pick a wrong one: it is the issuer of at most one of them.
+  if (issuers === undefined) {
+    return 'too many CAs of the trust domain have the name of an issuer, no key identifier tells them apart, and which of them signed the intermediate is not verified';
   }
   if (issuers.length === 0) return undefined;
   if (certificate.demandsPolicy) {

@@ -1,25 +1,19 @@
 import type { Certificate } from '../x509/certificate.ts';
-import { canonicalNameKey } from '../x509/canonical-name.ts';
-import { signedBy } from '../x509/signed-by.ts';
+import { findIssuers } from './find-issuers.ts';
 
 /**
  * Returns the fingerprints of the certificates of a set that have signed each intermediate of it: two CAs can have one
- * name. An intermediate is absent if its signature cannot be verified here, so that its issuer is unknown.
+ * name. An intermediate is absent if its issuer is unknown: its signature cannot be verified here, or too many
+ * certificates may be the issuer.
  */
 export function listedIssuers(
   certificates: readonly Certificate[],
 ): ReadonlyMap<Certificate, readonly string[]> {
-  const intermediates = certificates.filter(
-    ({ selfSigned, signatureSupported }) => !selfSigned && signatureSupported,
-  );
-  if (intermediates.length === 0) return new Map();
-  const bySubject = Map.groupBy(certificates, ({ subjectDer }) => canonicalNameKey(subjectDer));
   return new Map(
-    intermediates.map((child) => [
-      child,
-      (bySubject.get(canonicalNameKey(child.issuerDer)) ?? [])
-        .filter((issuer) => issuer !== child && signedBy(child, issuer))
-        .map(({ fingerprint }) => fingerprint),
-    ]),
+    [...findIssuers(certificates)].flatMap(([child, { issuers }]) =>
+      child.signatureSupported && issuers !== undefined
+        ? [[child, issuers.map(({ fingerprint }) => fingerprint)] as const]
+        : [],
+    ),
   );
 }

@@ -211,7 +211,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT028: {
     name: 'issuer-unusable',
     about:
-      'An intermediate and its issuer are listed for the same trust domain, but Envoy cannot use the issuer: it has expired or is not valid yet, the intermediate is signed with an algorithm that Envoy does not verify (MD5, RSASSA-PSS with SHA-1 or another salt), the intermediate demands a certificate policy of its clients, or another listed CA has the name of the issuer and another key, and no key identifier tells the two apart. As they are listed, Envoy would refuse the clients of the intermediate.',
+      'An intermediate and its issuer are listed for the same trust domain, but Envoy cannot use the issuer: it has expired or is not valid yet, the intermediate is signed with an algorithm that Envoy does not verify (MD5, RSASSA-PSS with SHA-1 or another salt), the intermediate demands a certificate policy of its clients, or another listed CA has the name of the issuer and another key, and no key identifier tells the two apart. As they are listed, Envoy would refuse the clients of the intermediate. If no key identifier tells several CAs with the name of the issuer apart, their keys are tried. In one trust domain, 256 signatures are verified for such intermediates, those with the fewest possible issuers first. For the rest it is unknown which CA signed them, if any: they are treated as if Envoy could not use their issuer, and the sentence says so.',
     served:
       'The intermediate, re-rooted: it is a trust anchor of its own, and the constraints and the revocation of its issuer do not bind it. When the dates of the issuer allow it, it is served as listed again. With --refuse-intermediates it is served as listed, the finding is an error, and Envoy refuses its clients.',
     remedy:
@@ -220,8 +220,9 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT029: {
     name: 'constraints-admit-nobody',
     about:
-      'The name constraints of a CA admit no SPIFFE ID of the trust domain that lists it. They permit another host, exclude this one, or Envoy cannot compare them. Envoy 1.40 reads them more strictly than 1.36: a trust domain with an underscore or with a number as its last label, and a constraint that is a URI (spiffe://…) instead of a host, admit no client in 1.40. A constraint that ends with a dot (a.test.) admits no client in 1.36. An intermediate gets the finding too if the constraints of its listed issuer refuse a name of the intermediate itself: its subject, a DNS name or an e-mail address. It is not re-rooted, because that would free it from the constraints.',
-    served: 'The CA, as listed. Envoy refuses its clients; the sentence says whether 1.36 does too.',
+      'The name constraints of a CA admit no SPIFFE ID of the trust domain that lists it. They permit another host, exclude this one, or Envoy cannot compare them. Envoy 1.40 reads them more strictly than 1.36: a trust domain with an underscore or with a number as its last label, and a constraint that is a URI (spiffe://…) instead of a host, admit no client in 1.40. A constraint that ends with a dot (a.test.) admits no client in 1.36. An intermediate gets the finding too if the constraints of its listed issuer refuse a name of the intermediate itself: its subject, a DNS name or an e-mail address. It is not re-rooted, because that would free it from the constraints. In one trust domain, 2^20 pairs of a name and a constraint are compared, as many as Envoy compares for one certificate. Intermediates with the fewest pairs are first. For the rest, the sentence says that they were not compared.',
+    served:
+      'The CA, as listed. Envoy refuses its clients; the sentence says whether 1.36 does too, or that it is unknown.',
     remedy:
       'Before an upgrade to Envoy 1.40, issue the CA again with the trust domain as the permitted host, or without constraints for URIs.',
   },

@@ -1,4 +1,5 @@
 import { isBelow } from './canonical-name.ts';
+import type { CanonicalName } from './canonical-name.ts';
 import type { NameConstraints, SubjectName, Subtree } from './subject-names.ts';
 
 /** One label of a fully qualified domain name. */
@@ -16,124 +17,203 @@ type Comparison = 'matches' | 'differs' | 'name-unreadable' | 'constraint-unsupp
 /** Returns why name constraints refuse a name in the BoringSSL of an Envoy version (RFC 5280, section 4.2.1.10). */
 export function nameProblem(
   name: SubjectName,
-  { permitted, excluded }: NameConstraints,
+  constraints: NameConstraints,
   edition: EnvoyEdition,
 ): NameProblem | undefined {
-  const hasSameKind = ({ base }: Subtree): boolean => kindOf(base) === kindOf(name);
+  const { permitted, excluded } = basesOf(constraints, edition, kindOf(name));
+  const compareTo = comparisonOf(name, edition, false);
   let status: 'unconstrained' | 'no-match' | 'match' = 'unconstrained';
-  for (const { base, isBounded } of permitted.filter(hasSameKind)) {
-    if (isBounded) return 'constraint-unsupported';
+  for (const base of permitted) {
+    if (base.isBounded) return 'constraint-unsupported';
     if (status === 'match') continue;
     status = 'no-match';
-    const comparison = compare(name, base, edition, false);
+    const comparison = compareTo(base);
     if (comparison === 'matches') status = 'match';
     else if (comparison !== 'differs') return comparison;
   }
   if (status === 'no-match') return 'name-not-permitted';
-  for (const { base, isBounded } of excluded.filter(hasSameKind)) {
-    if (isBounded) return 'constraint-unsupported';
-    const comparison = compare(name, base, edition, true);
+  const compareToExcluded = comparisonOf(name, edition, true);
+  for (const base of excluded) {
+    if (base.isBounded) return 'constraint-unsupported';
+    const comparison = compareToExcluded(base);
     if (comparison === 'matches') return 'name-excluded';
     if (comparison !== 'differs') return comparison;
   }
   return undefined;
 }
 
+/** The base of a constraint. Whatever does not depend on the name is computed once, not in each comparison. */
+interface Base {
+  readonly isBounded: boolean;
+  /** False if an Envoy of the version compares no name with it. */
+  readonly isSupported: boolean;
+  /** Whether names match that end with the text. */
+  readonly isSuffix: boolean;
+  /** The host, in lower case. */
+  readonly text: string;
+  /** The end of DNS names below the host. */
+  readonly below: string;
+  /** The host without its first label. */
+  readonly parent: string | undefined;
+  /** The local part of a mailbox. */
+  readonly local: string | undefined;
+  readonly directory: CanonicalName | undefined;
+}
+
+interface Bases {
+  readonly permitted: readonly Base[];
+  readonly excluded: readonly Base[];
+}
+
+/** The bases of constraints by version and kind, while the constraints live. */
+const prepared = new WeakMap<NameConstraints, Map<string, Bases>>();
+
+function basesOf(constraints: NameConstraints, edition: EnvoyEdition, kind: string): Bases {
+  let known = prepared.get(constraints);
+  if (known === undefined) prepared.set(constraints, (known = new Map<string, Bases>()));
+  const key = `${edition} ${kind}`;
+  let bases = known.get(key);
+  if (bases === undefined) {
+    const ofKind = (subtrees: readonly Subtree[]): readonly Base[] =>
+      subtrees.filter(({ base }) => kindOf(base) === kind).map((subtree) => prepare(subtree, edition));
+    bases = { permitted: ofKind(constraints.permitted), excluded: ofKind(constraints.excluded) };
+    known.set(key, bases);
+  }
+  return bases;
+}
+
 function kindOf(name: SubjectName): string {
   return name.kind === 'other' ? String(name.tag) : name.kind;
 }
 
-function compare(
+const emptyBase = {
+  isSupported: true,
+  isSuffix: false,
+  text: '',
+  below: '',
+  parent: undefined,
+  local: undefined,
+  directory: undefined,
+};
+
+function prepare({ base, isBounded }: Subtree, edition: EnvoyEdition): Base {
+  const isNew = edition === '1.40';
+  switch (base.kind) {
+    case 'directory':
+      return { ...emptyBase, isBounded, directory: base.name };
+    case 'uri': {
+      const text = isNew ? withoutEndDot(lower(base.text)) : lower(base.text);
+      const isSuffix = text.startsWith('.');
+      // In 1.40, host and base must be fully qualified domain names. A dot at their end is ignored.
+      const isSupported = !isNew || isFqdn(isSuffix ? text.slice(1) : text);
+      return { ...emptyBase, isBounded, isSupported, isSuffix, text };
+    }
+    case 'dns': {
+      if (base.text === '') return { ...emptyBase, isBounded };
+      const text = isNew ? withoutEndDot(lower(base.text)) : lower(base.text);
+      const dot = text.indexOf('.');
+      const below = text.startsWith('.') ? text : `.${text}`;
+      return { ...emptyBase, isBounded, text, below, parent: dot === -1 ? undefined : text.slice(dot + 1) };
+    }
+    case 'email':
+      return {
+        ...emptyBase,
+        isBounded,
+        ...(isNew ? prepareEmail140(base.text) : prepareEmail136(base.text)),
+      };
+    case 'other':
+      return { ...emptyBase, isBounded };
+  }
+}
+
+/** Returns the comparison of a name with bases of its kind. */
+function comparisonOf(
   name: SubjectName,
-  base: SubjectName,
   edition: EnvoyEdition,
   isExcluding: boolean,
-): Comparison {
+): (base: Base) => Comparison {
   const isNew = edition === '1.40';
   switch (name.kind) {
     case 'directory':
-      return verdict(base.kind === 'directory' && isBelow(name.name, base.name));
+      return ({ directory }) => verdict(directory !== undefined && isBelow(name.name, directory));
     case 'uri':
-      if (base.kind !== 'uri') return 'differs';
-      return isNew ? compareUri140(name.text, base.text) : compareUri136(name.text, base.text);
+      return compareHost(isNew ? uriHost140(name.text) : uriHost136(name.text));
     case 'dns':
-      if (base.kind !== 'dns') return 'differs';
-      return verdict(
-        isNew
-          ? isDnsBelow140(lower(name.text), lower(base.text), isExcluding)
-          : isDnsBelow136(lower(name.text), lower(base.text)),
-      );
+      return isNew ? compareDns140(lower(name.text), isExcluding) : compareDns136(lower(name.text));
     case 'email':
-      if (base.kind !== 'email') return 'differs';
       return isNew
-        ? compareEmail140(name.text, base.text, isExcluding && 'inSubject' in name)
-        : compareEmail136(name.text, base.text);
+        ? compareEmail140(name.text, isExcluding && 'inSubject' in name)
+        : compareEmail136(name.text);
     case 'other':
-      return 'constraint-unsupported';
+      return () => 'constraint-unsupported';
   }
 }
 
 /** Matches if the host of the URI is the base, or ends with the base if the base begins with a dot. */
-function compareUri136(uri: string, base: string): Comparison {
-  const host = uriHost136(uri);
-  if (host === undefined) return 'name-unreadable';
-  return verdict(base.startsWith('.') ? lower(host).endsWith(lower(base)) : lower(host) === lower(base));
+function compareHost(host: string | undefined): (base: Base) => Comparison {
+  if (host === undefined) return () => 'name-unreadable';
+  const name = lower(host);
+  return ({ isSupported, isSuffix, text }) =>
+    isSupported ? verdict(isSuffix ? name.endsWith(text) : name === text) : 'constraint-unsupported';
 }
 
-/** Like `compareUri136`, but host and base must be fully qualified domain names. A dot at their end is ignored. */
-function compareUri140(uri: string, base: string): Comparison {
-  const host = uriHost140(uri);
-  if (host === undefined) return 'name-unreadable';
-  const relative = withoutEndDot(lower(base));
-  const isSuffix = relative.startsWith('.');
-  if (!isFqdn(isSuffix ? relative.slice(1) : relative)) return 'constraint-unsupported';
-  return verdict(isSuffix ? lower(host).endsWith(relative) : lower(host) === relative);
+function compareDns136(name: string): (base: Base) => Comparison {
+  return ({ text, below }) => verdict(name === text || name.endsWith(below));
 }
 
-function isDnsBelow136(name: string, base: string): boolean {
-  return base === '' || name === base || name.endsWith(base.startsWith('.') ? base : `.${base}`);
-}
-
-/** Like `isDnsBelow136`, but ignores a dot at the end, and a wildcard matches an excluded base one label below it. */
-function isDnsBelow140(absoluteName: string, absoluteBase: string, isExcluding: boolean): boolean {
-  if (absoluteBase === '') return true;
-  const [name, base] = [withoutEndDot(absoluteName), withoutEndDot(absoluteBase)];
-  const dot = base.indexOf('.');
-  if (isExcluding && name.startsWith('*.') && dot !== -1 && name.slice(2) === base.slice(dot + 1))
-    return true;
-  return name === base || name.endsWith(base.startsWith('.') ? base : `.${base}`);
+/** Like `compareDns136`, but ignores a dot at the end, and a wildcard matches an excluded base one label below it. */
+function compareDns140(absoluteName: string, isExcluding: boolean): (base: Base) => Comparison {
+  const name = withoutEndDot(absoluteName);
+  const wildcard = isExcluding && name.startsWith('*.') ? name.slice(2) : undefined;
+  return ({ text, below, parent }) =>
+    verdict(name === text || name.endsWith(below) || (wildcard !== undefined && wildcard === parent));
 }
 
 /** The base is a host, a mailbox or, with a leading dot, the end of a host. The local part is case-sensitive. */
-function compareEmail136(email: string, base: string): Comparison {
+function prepareEmail136(base: string): Pick<Base, 'isSuffix' | 'text' | 'local'> {
+  const at = base.indexOf('@');
+  const text = lower(base.slice(at + 1));
+  return {
+    isSuffix: at === -1 && base.startsWith('.'),
+    text,
+    local: at <= 0 ? undefined : base.slice(0, at),
+  };
+}
+
+function compareEmail136(email: string): (base: Base) => Comparison {
   const at = email.indexOf('@');
-  if (at === -1) return 'name-unreadable';
-  const host = lower(email.slice(at + 1));
-  const baseAt = base.indexOf('@');
-  if (baseAt === -1 && base.startsWith('.')) return verdict(lower(email).endsWith(lower(base)));
-  const isSameMailbox = baseAt <= 0 || base.slice(0, baseAt) === email.slice(0, at);
-  return verdict(isSameMailbox && host === lower(base.slice(baseAt + 1)));
+  if (at === -1) return () => 'name-unreadable';
+  const [mailboxName, whole] = [email.slice(0, at), lower(email)];
+  const host = whole.slice(at + 1);
+  return ({ isSuffix, text, local }) =>
+    verdict(
+      isSuffix ? whole.endsWith(text) : (local === undefined || local === mailboxName) && host === text,
+    );
 }
 
 const mailbox = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 const mailHost = /^[A-Za-z0-9.-]+$/;
 
-/** Like `compareEmail136`, but address and base may have only plain characters. */
-function compareEmail140(email: string, base: string, ignoresCase: boolean): Comparison {
-  const [local = '', host = '', ...rest] = email.split('@');
-  if (rest.length > 0 || !mailbox.test(local) || !mailHost.test(host)) return 'name-unreadable';
+/** Like `prepareEmail136`, but the base may have only plain characters. */
+function prepareEmail140(base: string): Pick<Base, 'isSupported' | 'isSuffix' | 'text' | 'local'> {
   const parts = base.split('@');
-  const [baseLocal, baseHost = ''] = parts.length === 1 ? [undefined, parts[0]] : parts;
-  if (parts.length > 2 || (baseLocal !== undefined && !mailbox.test(baseLocal)) || !mailHost.test(baseHost)) {
-    return 'name-unreadable';
-  }
-  if (baseLocal !== undefined) {
-    const isSameMailbox = ignoresCase ? lower(baseLocal) === lower(local) : baseLocal === local;
-    return verdict(isSameMailbox && lower(baseHost) === lower(host));
-  }
-  return verdict(
-    baseHost.startsWith('.') ? lower(host).endsWith(lower(baseHost)) : lower(host) === lower(baseHost),
-  );
+  const [local, host = ''] = parts.length === 1 ? [undefined, parts[0]] : parts;
+  const isSupported =
+    parts.length <= 2 && (local === undefined || mailbox.test(local)) && mailHost.test(host);
+  return { isSupported, isSuffix: local === undefined && host.startsWith('.'), text: lower(host), local };
+}
+
+function compareEmail140(email: string, ignoresCase: boolean): (base: Base) => Comparison {
+  const [local = '', host = '', ...rest] = email.split('@');
+  if (rest.length > 0 || !mailbox.test(local) || !mailHost.test(host)) return () => 'name-unreadable';
+  const [name, mailboxName] = [lower(host), ignoresCase ? lower(local) : local];
+  return ({ isSupported, isSuffix, text, local: baseLocal }) => {
+    if (!isSupported) return 'name-unreadable';
+    if (isSuffix) return verdict(name.endsWith(text));
+    const isSameMailbox =
+      baseLocal === undefined || mailboxName === (ignoresCase ? lower(baseLocal) : baseLocal);
+    return verdict(isSameMailbox && name === text);
+  };
 }
 
 function withoutEndDot(name: string): string {

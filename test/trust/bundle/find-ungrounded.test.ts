@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 
 import { readSubjectNames } from '../../../src/trust/x509/subject-names.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
-import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
 import {
   contextConstructed,
   contextPrimitive,
@@ -153,6 +153,64 @@ suite('another root with the name of the issuer and another key', () => {
   });
 });
 
+suite('more CAs of one name without key identifiers than signatures are verified for', () => {
+  const plain = { subjectKeyId: false, authorityKeyId: undefined, key: makeKey() } as const;
+  const stranger = makeCa({ commonName: 'Root', subjectKeyId: false });
+  /** As many roots of one name as intermediates below an unlisted root of that name. */
+  const square = (side: number) => [
+    ...Array.from({ length: side }, () => makeCa({ commonName: 'Root', subjectKeyId: false })),
+    ...Array.from({ length: side }, (_, index) =>
+      makeIntermediate(stranger, { ...plain, commonName: `Below ${index}` }),
+    ),
+  ];
+  const count = (bundle: ReturnType<typeof bundleOf>) =>
+    Object.fromEntries(
+      [...Map.groupBy(codes(bundle), (code) => code)].map(([code, { length }]) => [code, length]),
+    );
+  const within = square(16);
+  const beyond = square(17);
+
+  test('as many signatures as are verified → all intermediates are decided', () => {
+    assert.deepEqual(count(bundleOf([shareOf('a.test', within)])), { 'MT020 warning': 16 });
+  });
+
+  test('more → the rest is re-rooted like an intermediate with an unusable issuer, and the finding says why', () => {
+    const bundle = bundleOf([shareOf('a.test', beyond)]);
+    // 15 intermediates with 17 candidates each are decided.
+    assert.deepEqual(count(bundle), { 'MT020 warning': 15, 'MT028 warning': 2 });
+    assert.equal(bundle.anchors.filter(({ rooting }) => rooting === 're-rooted').length, 17);
+    const { message = '' } = bundle.findings.find(({ code }) => code === 'MT028') ?? {};
+    assert.match(message, /too many CAs .* which of them signed the intermediate is not verified/);
+    assert.deepEqual(bundleOf([shareOf('a.test', beyond)], { previous: bundle }).findings, bundle.findings);
+  });
+
+  test('more, with --refuse-intermediates → no CA is withdrawn because of the bound', () => {
+    const policy = { ...noPolicy, refuseIntermediates: true };
+    const bundle = bundleOf([shareOf('a.test', beyond)], { policy });
+    assert.deepEqual(count(bundle), { 'MT017 error': 15, 'MT028 error': 2 });
+    assert.equal(bundle.anchors.length, 17 + 2);
+  });
+
+  test('more → intermediates with fewer candidates are decided as without them', () => {
+    const clear = makeCa({ commonName: 'Clear' });
+    const pair = [1, 2].map(() => makeCa({ commonName: 'Pair', subjectKeyId: false }));
+    const others = [clear, makeIntermediate(clear, { commonName: 'Below clear' }), ...pair];
+    const contested = makeIntermediate(pair[1] ?? assert.fail(), {
+      ...plain,
+      commonName: 'Contested',
+      key: makeKey(),
+    });
+    const bundle = bundleOf([shareOf('a.test', [...beyond, ...others, contested])]);
+    assert.ok(served(bundle).includes('Below clear'));
+    const messages = bundle.findings.map(({ message }) => message);
+    assert.equal(
+      messages.filter((message) => /CN=Contested .* no key identifier tells the two apart/.test(message))
+        .length,
+      1,
+    );
+  });
+});
+
 suite('intermediate with a name that its listed issuer refuses', () => {
   const below = (subject: string, permitted: string) => {
     const directory = contextConstructed(4, nameOf(permitted));
@@ -274,6 +332,24 @@ suite('name constraints that admit no client', () => {
     const [most, above] = [bundle(1024 - others), bundle(1025 - others)];
     assert.deepEqual([most.names, above.names], [1024, 1025]);
     assert.deepEqual([codes(most.bundle), codes(above.bundle)], [[], ['MT029 warning']]);
+  });
+
+  test('intermediates with more names together than are compared → a finding about the largest, decided for the others', () => {
+    const hosts = Array.from({ length: 1024 }, (_, index) => `h${index}.test`);
+    const root = makeCa({ commonName: 'Root', permittedUriHosts: ['a.test', ...hosts.slice(1)] });
+    const child = (commonName: string, uris: number, host = 'a.test') =>
+      makeIntermediate(root, { commonName, uris: Array.from({ length: uris }, () => `spiffe://${host}`) });
+    const children = [child('Large', 700), child('Small', 400), child('Refused', 1, 'b.test')];
+    const bundle = bundleOf([shareOf('a.test', [root, ...children])]);
+    const messages = bundle.findings.map(({ message }) => message).sort();
+    assert.deepEqual(codes(bundle), ['MT029 warning', 'MT029 warning']);
+    assert.match(
+      messages[0] ?? '',
+      /^CA CN=Large was not compared .* CA CN=Root: .* Envoy may refuse its clients$/,
+    );
+    assert.match(messages[1] ?? '', /^CA CN=Refused has a name of its own .* CA CN=Root, refuse/);
+    assert.deepEqual(served(bundle), ['Large', 'Refused', 'Root', 'Small']);
+    assert.deepEqual(bundleOf([shareOf('a.test', [root, ...children])]).findings, bundle.findings);
   });
 
   test('constraint that is a URI instead of a host → a finding', () => {

@@ -60,4 +60,10 @@ suite('listed issuers of an intermediate', () => {
     assert.ok(issuer !== undefined && child !== undefined);
     assert.equal(listedIssuers([issuer, { ...child, signatureSupported: false }]).size, 0);
   });
+
+  test('more CAs of one name without key identifiers than signatures are verified for: no entry', () => {
+    const plain = { subjectKeyId: false, authorityKeyId: undefined };
+    const roots = Array.from({ length: 257 }, () => ({ ...makeCa({ commonName: 'Same', ...plain }) }));
+    assert.equal(issuersOf(...roots, makeIntermediate(two, { commonName: 'Below', ...plain })), undefined);
+  });
 });
