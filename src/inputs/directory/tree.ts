@@ -100,6 +100,8 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   function empty(folder: Folder): void {
     watches.release(folder);
     disown(folder);
+    // Only a listing would end the swap, and this folder is not listed any more.
+    folder.swapped = false;
     for (const child of folder.children.values()) detach(child);
     for (const name of folder.files) files.visit(folder, name);
   }

@@ -86,6 +86,19 @@ test('files that a swap adds or removes: are reported', async (t) => {
   );
 });
 
+test('deleted directory with the links of a ConfigMap: its files are gone', async (t) => {
+  const root = makeFolder(t);
+  const team = join(root, 'team');
+  fs.mkdirSync(team);
+  await publish(team, '1', { 'a.yaml': 'a1', 'sub/b.yaml': 'b1' });
+  const observed = await observeSynced(t, { roots: [root] });
+  await observed.untilSettled(join(team, 'a.yaml'), 'a1');
+  await observed.untilSettled(join(team, 'sub/b.yaml'), 'b1');
+  fs.rmSync(team, { recursive: true });
+  for (const name of ['a.yaml', 'sub/b.yaml'])
+    await observed.until(`${name} gone`, (event) => event.kind === 'gone' && event.path === join(team, name));
+});
+
 test('root that is one file of a ConfigMap: follows the swap', async (t) => {
   const root = makeFolder(t);
   await publish(root, '1', { 'a.yaml': 'a1' });
