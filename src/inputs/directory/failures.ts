@@ -7,7 +7,9 @@ const lastRetryMs = 5_000;
 export interface Failures {
   /** Records a failure. Returns an event if it is new, or if its reason has changed. */
   fail(path: string, reason: string, now: number): readonly SourceEvent[];
-  /** Records a success. Returns an event if there was a failure. */
+  /** Records a failure that may end in a moment. Returns an event if it lasts until the first retry. */
+  doubt(path: string, reason: string, now: number): readonly SourceEvent[];
+  /** Records a success. Returns an event if a failure was reported. */
   succeed(path: string): readonly SourceEvent[];
   /** Removes a directory without an event. */
   forget(path: string): void;
@@ -20,7 +22,9 @@ export interface Failures {
 }
 
 interface Failure {
-  readonly reason: string;
+  /** The reason that was reported. `undefined` for a failure in doubt. */
+  readonly reported: string | undefined;
+  readonly since: number;
   readonly attempts: number;
   readonly retryAt: number;
 }
@@ -28,15 +32,29 @@ interface Failure {
 /** Creates an empty set of failures. The first retry is after 100 ms. The time doubles each time, up to 5 s. */
 export function createFailures(): Failures {
   const failures = new Map<string, Failure>();
+
+  function fail(path: string, reason: string, now: number): readonly SourceEvent[] {
+    const before = failures.get(path);
+    const attempts = (before?.attempts ?? 0) + 1;
+    const retryAt = now + Math.min(firstRetryMs * 2 ** (attempts - 1), lastRetryMs);
+    failures.set(path, { reported: reason, since: before?.since ?? now, attempts, retryAt });
+    return before?.reported === reason ? [] : [{ kind: 'failed', path, reason }];
+  }
+
   return {
-    fail: (path, reason, now) => {
+    fail,
+    doubt: (path, reason, now) => {
       const before = failures.get(path);
-      const attempts = (before?.attempts ?? 0) + 1;
-      const retryAt = now + Math.min(firstRetryMs * 2 ** (attempts - 1), lastRetryMs);
-      failures.set(path, { reason, attempts, retryAt });
-      return before?.reason === reason ? [] : [{ kind: 'failed', path, reason }];
+      if (before === undefined)
+        failures.set(path, { reported: undefined, since: now, attempts: 1, retryAt: now + firstRetryMs });
+      const isCertain = before?.reported !== undefined || now - (before?.since ?? now) >= firstRetryMs;
+      return isCertain ? fail(path, reason, now) : [];
     },
-    succeed: (path) => (failures.delete(path) ? [{ kind: 'recovered', path }] : []),
+    succeed: (path) => {
+      const isReported = failures.get(path)?.reported !== undefined;
+      failures.delete(path);
+      return isReported ? [{ kind: 'recovered', path }] : [];
+    },
     forget: (path) => {
       failures.delete(path);
     },

@@ -7,7 +7,7 @@ import { identityOf, isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from '../../text/system-error.ts';
-import { hasLostBytes, isSwapped, notUtf8 } from './names.ts';
+import { danglingLink, hasLostBytes, isSwapped, notUtf8 } from './names.ts';
 import { readText } from './read-text.ts';
 import type { Targets } from './targets.ts';
 
@@ -164,10 +164,10 @@ export function createFiles(options: FilesOptions): Files {
   async function missing(entry: Entry, error: unknown, attempt: number): Promise<Sighting> {
     const { folder, path, name } = entry;
     if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
-    const found = await io.lstat(path).catch(() => undefined);
-    if (found?.isSymbolicLink() === true)
-      return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
-    if (found !== undefined) {
+    const found = await io.lstat(path).catch((failure: unknown) => failure as Error);
+    if (found instanceof Error && !isMissing(found)) return { kind: 'unreadable', reason: reasonOf(found) };
+    if (!(found instanceof Error)) {
+      if (found.isSymbolicLink()) return { kind: 'unreadable', reason: danglingLink };
       // The file was created again after the attempt to open it.
       entry.mustRead = true;
       return attempt < maxAttempts ? check(entry, attempt + 1) : { kind: 'unknown' };

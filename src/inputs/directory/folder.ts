@@ -27,6 +27,8 @@ export interface Folder {
   swapped: boolean;
   /** True if the folder did not exist at the last attempt to list it, although a listing of its parent contained it. */
   missed: boolean;
+  /** True if the last listing of the parent contained the folder as a symbolic link without a target. */
+  dangling: boolean;
 }
 
 /** A watch, and the identity of its directory, which may have another path now. */
@@ -50,6 +52,7 @@ export function createFolder(path: string, parent?: Folder, only?: string): Fold
     shadowed: false,
     swapped: false,
     missed: false,
+    dangling: false,
   };
 }
 

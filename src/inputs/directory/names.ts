@@ -32,6 +32,9 @@ function isHidden(name: string): boolean {
 /** The reason why an entry of a directory cannot be opened by its name. */
 export const notUtf8 = 'its name is not UTF-8';
 
+/** The reason why a symbolic link without a target cannot be read. */
+export const danglingLink = 'is a dangling symbolic link';
+
 /** Returns true if a name contains U+FFFD. Node.js replaces bytes that are not UTF-8 by it, and real ones are rare. */
 export function hasLostBytes(name: string): boolean {
   return name.includes('\ufffd');

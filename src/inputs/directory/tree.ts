@@ -7,9 +7,9 @@ import type { Files } from './files.ts';
 import { createFolder, identityOf, isLinked, labelOf } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
-import { isDirectory, listFolder } from './listing.ts';
+import { listFolder } from './listing.ts';
 import type { Listing } from './listing.ts';
-import { hasLostBytes, notUtf8 } from './names.ts';
+import { danglingLink, hasLostBytes, notUtf8 } from './names.ts';
 import { isMissing, reasonOf } from '../../text/system-error.ts';
 import type { Watches } from './watches.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -72,19 +72,31 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
 
   async function probe(folder: Folder, name: string): Promise<void> {
     const child = folder.children.get(name);
-    const isFolder = await isDirectory(io, join(folder.path, name));
-    if (isFolder && child !== undefined) dirty.add(child);
-    else if (isFolder) attach(folder, name);
+    const path = join(folder.path, name);
+    const isFolder = await io.stat(path).then(
+      (stat) => stat.isDirectory(),
+      () => undefined,
+    );
+    if (isFolder === true && child !== undefined) dirty.add(child);
+    else if (isFolder === true) attach(folder, name);
     // The listing of the parent decides whether it is gone, because the parent could be unreachable.
-    else if (child !== undefined) dirty.add(folder);
+    else if (child !== undefined || (isFolder === undefined && (await mayExist(path)))) dirty.add(folder);
   }
 
-  function attach(parent: Folder, name: string): void {
+  async function mayExist(path: string): Promise<boolean> {
+    return io.lstat(path).then(
+      () => true,
+      (error: unknown) => !isMissing(error),
+    );
+  }
+
+  function attach(parent: Folder, name: string): Folder {
     const child = createFolder(join(parent.path, name), parent);
     // A root below another root is read as a root.
-    if (roots.includes(child.path)) return;
+    if (roots.includes(child.path)) return child;
     parent.children.set(name, child);
     add(child);
+    return child;
   }
 
   function detach(folder: Folder): void {
@@ -127,8 +139,9 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
 
   async function identify(folder: Folder): Promise<Identity> {
     try {
-      const identity = identityOf(await io.stat(folder.path));
-      return { folder, identity, real: await io.realpath(folder.path) };
+      const stat = await io.stat(folder.path);
+      if (folder.parent !== undefined && !stat.isDirectory()) return { folder, isFile: true };
+      return { folder, identity: identityOf(stat), real: await io.realpath(folder.path) };
     } catch (error) {
       return { folder, error };
     }
@@ -156,12 +169,17 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     const names = new Set(listing.folders);
     for (const [name, child] of folder.children) {
       if (!names.has(name)) detach(child);
-      else if (swapped || child.missed) {
+      else if (swapped || child.missed || listing.broken.has(name)) {
         child.swapped ||= swapped;
         dirty.add(child);
       }
     }
-    for (const name of names) if (!folder.children.has(name)) attach(folder, name);
+    for (const name of names) {
+      const child = folder.children.get(name) ?? attach(folder, name);
+      child.dangling = isMissing(listing.broken.get(name));
+      // This listing already contains the link, so a missing target needs no other one.
+      child.missed ||= child.dangling;
+    }
   }
 
   function fail(folder: Folder, error: unknown): readonly SourceEvent[] {
@@ -177,8 +195,16 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
         folder.missed = true;
         return [];
       }
+      // A swap of links removes a link only after its target.
+      if (folder.dangling) return failures.doubt(labelOf(folder), danglingLink, io.now());
     }
     return failures.fail(labelOf(folder), reasonOf(error), io.now());
+  }
+
+  /** Lets the next listing of the parent decide about a folder that is not a directory any more. */
+  function askParent(folder: Folder): void {
+    folder.missed = true;
+    if (folder.parent !== undefined) dirty.add(folder.parent);
   }
 
   async function scanDirty(): Promise<readonly SourceEvent[]> {
@@ -191,6 +217,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
       const { folder } = found;
       if (!folder.attached) continue;
       if ('error' in found) events.push(...fail(folder, found.error));
+      else if ('isFile' in found) askParent(folder);
       else if (own(folder, found.real)) ready.push({ folder, identity: found.identity });
       else events.push(...failures.succeed(labelOf(folder)));
     }
@@ -240,6 +267,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
 }
 
 type Identity =
+  | { readonly folder: Folder; readonly isFile: true }
   | { readonly folder: Folder; readonly identity: string; readonly real: string }
   | { readonly folder: Folder; readonly error: unknown };
 

@@ -29,6 +29,27 @@ test('retries: after 100 ms, then the time doubles up to 5 s', () => {
   assert.deepEqual(delays, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
 });
 
+test('failure in doubt: is reported once it lasts for 100 ms, and not if it ends before', () => {
+  const failures = createFailures();
+  assert.deepEqual(failures.doubt('d', 'dangling', 0), []);
+  assert.deepEqual(failures.doubt('d', 'dangling', 99), []);
+  assert.deepEqual([failures.has('d'), failures.size, failures.next()], [true, 1, 100]);
+  assert.deepEqual(failures.succeed('d'), []);
+  assert.deepEqual(failures.doubt('d', 'dangling', 200), []);
+  assert.deepEqual(failures.due(300), ['d']);
+  assert.deepEqual(failures.doubt('d', 'dangling', 300), [{ kind: 'failed', path: 'd', reason: 'dangling' }]);
+  assert.deepEqual(failures.doubt('d', 'dangling', 301), []);
+  assert.deepEqual(failures.fail('d', 'EIO', 302), [{ kind: 'failed', path: 'd', reason: 'EIO' }]);
+  assert.deepEqual(failures.doubt('d', 'dangling', 303), [{ kind: 'failed', path: 'd', reason: 'dangling' }]);
+  assert.deepEqual(failures.succeed('d'), [{ kind: 'recovered', path: 'd' }]);
+});
+
+test('failure in doubt, then certain: is reported at once', () => {
+  const failures = createFailures();
+  assert.deepEqual(failures.doubt('d', 'dangling', 0), []);
+  assert.deepEqual(failures.fail('d', 'EIO', 1), [{ kind: 'failed', path: 'd', reason: 'EIO' }]);
+});
+
 test('forgotten path: is not tried again', () => {
   const failures = createFailures();
   failures.fail('d', 'EIO', 0);
