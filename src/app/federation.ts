@@ -82,8 +82,10 @@ export async function startFederation(
   const store =
     stateDir === undefined
       ? undefined
-      : await openFederationStore(stateDir, (message, error) =>
-          log.error({ event: 'state-dir', err: error }, message),
+      : await openFederationStore(
+          stateDir,
+          (message, error) => log.error({ event: 'state-dir', err: error }, message),
+          clock,
         );
   /** The relationships of which an earlier run had CA certificates in force, until it is known that they are gone. */
   const earlier = new Set(store?.stored.keys());

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapBounded } from '../../net/map-bounded.ts';
-import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { relationshipKey } from '../../trust/federation/relationship.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
-import { openStateDirectory } from './state-key.ts';
+import type { Clock } from '../clock.ts';
+import { removeFile, replaceFile } from './state-files.ts';
+import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
 
 /** Keeps fetched bundles over a restart, in one checksummed file for each relationship. */
@@ -16,13 +17,15 @@ export interface FederationStore {
   readonly stored: ReadonlyMap<string, StoredBundle>;
   save(bundle: StoredBundle): void;
   remove(key: string): void;
-  /** Resolves once all changes are on disk. */
+  /** Resolves once all changes are on disk, or could not be written. It tries failed ones again. */
   flush(): Promise<void>;
 }
 
 const suffix = '.json';
 /** Number of files that are written at a time. */
 const concurrentWrites = 8;
+/** Time until a failed write is tried again, in milliseconds. */
+const retryPause = 60_000;
 
 /**
  * Opens the store in `STATE DIRECTORY/federation`.
@@ -31,6 +34,7 @@ const concurrentWrites = 8;
 export async function openFederationStore(
   stateDirectory: string,
   reportError: (message: string, error: unknown) => void,
+  clock: Clock,
 ): Promise<FederationStore> {
   const onError = safeReport(reportError);
   const key = await openStateDirectory(stateDirectory);
@@ -54,38 +58,53 @@ export async function openFederationStore(
   /** The newest state of each file that is not on disk; `undefined` if the file is to be removed. */
   const waiting = new Map<string, StoredBundle | undefined>();
   const enqueue = createWriteQueue();
+  let isQueued = false;
   let writing: Promise<void> = Promise.resolve();
+  let cancelRetry: (() => void) | undefined;
 
   const write = async (file: string, bundle: StoredBundle | undefined): Promise<void> => {
     const path = join(directory, file);
     try {
-      if (bundle === undefined) {
-        await rm(path, { force: true });
-        return;
+      await checkStateDirectory(stateDirectory, key);
+      if (bundle === undefined) await removeFile(path, stateDirectory, key);
+      else {
+        const body = encodeStoredBundle(bundle);
+        await replaceFile(path, `${key.sign(body)}\n${body}\n`);
       }
-      const body = encodeStoredBundle(bundle);
-      await rm(`${path}.new`, { force: true, recursive: true });
-      await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
-      await rename(`${path}.new`, path);
     } catch (error) {
+      if (!waiting.has(file)) waiting.set(file, bundle);
       onError(`the bundle ${path} cannot be kept`, error);
     }
   };
+  const writeAll = async (): Promise<void> => {
+    isQueued = false;
+    const all = [...waiting];
+    waiting.clear();
+    await mapBounded(all, concurrentWrites, ([name, state]) => write(name, state));
+    if (waiting.size > 0) cancelRetry ??= clock.after(retryPause, begin);
+  };
+  const begin = (): void => {
+    cancelRetry?.();
+    cancelRetry = undefined;
+    if (isQueued) return;
+    isQueued = true;
+    writing = enqueue(writeAll);
+  };
   const put = (file: string, bundle: StoredBundle | undefined): void => {
     waiting.set(file, bundle);
-    if (waiting.size > 1) return;
-    writing = enqueue(async () => {
-      const all = [...waiting];
-      waiting.clear();
-      await mapBounded(all, concurrentWrites, ([name, state]) => write(name, state));
-    });
+    begin();
   };
 
   return {
     stored,
     save: (bundle) => put(fileOf(relationshipKey(bundle.mesh, bundle.trustDomain)), bundle),
     remove: (relationship) => put(fileOf(relationship), undefined),
-    flush: () => writing,
+    async flush() {
+      if (waiting.size > 0) begin();
+      await writing;
+      cancelRetry?.();
+      cancelRetry = undefined;
+    },
   };
 }
 

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lossWindow } from '../../trust/ledger/guard.ts';
-import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import type { Clock } from '../clock.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
-import { openStateDirectory } from './state-key.ts';
+import { removeFile, replaceFile } from './state-files.ts';
+import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
@@ -46,6 +46,9 @@ export interface LastGoodStore {
 const writeDelay = lossWindow + 200;
 /** Time between two attempts while nothing may be written, in milliseconds. */
 const retryDelay = 200;
+/** Time until a failed write is tried again, in milliseconds. It doubles with each failure, up to the longest one. */
+const firstPause = 5000;
+const longestPause = 60_000;
 /** Number of files that are written at a time: most of the time is spent waiting for the disk. */
 const concurrentWrites = 8;
 const suffix = '.lastgood';
@@ -65,9 +68,15 @@ export function createLastGoodStore({
   const onWrite = callbacks.onWrite && safeReport(callbacks.onWrite);
   /** Waiting states, in the order in which they are due. */
   const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
+  /** The states whose last write failed and that no newer one has replaced. */
+  const failed = new Map<string, LastGood>();
+  let pause = firstPause;
+  let retryAt = Infinity;
+  /** The reason of the last failure of each file in `behind`: the same reason is reported once. */
+  const reported = new Map<string, string>();
   /** When each file became out of date. A successful write removes its entry. */
   const behind = new Map<string, number>();
-  let cancelTimer: (() => void) | undefined;
+  let timer: { readonly at: number; readonly cancel: () => void } | undefined;
   const enqueue = createWriteQueue();
   let opening: Promise<StateKey> | undefined;
   const keyOf = (): Promise<StateKey> => (opening ??= openStateDirectory(directory));
@@ -75,38 +84,57 @@ export function createLastGoodStore({
   const writeOne = async (file: string, state: LastGood): Promise<void> => {
     const path = join(directory, file);
     try {
-      if (state.grants.length === 0) await rm(path, { force: true });
-      else {
-        const text = encodeLastGood(state, await keyOf());
-        // Left by a crash, or a named pipe or link that another process created, which is not opened.
-        await rm(`${path}.new`, { force: true, recursive: true });
-        await writeNewFile(`${path}.new`, text);
-        await rename(`${path}.new`, path);
-      }
+      const key = await keyOf();
+      await checkStateDirectory(directory, key);
+      if (state.grants.length === 0) await removeFile(path, directory, key);
+      else await replaceFile(path, encodeLastGood(state, key));
+      reported.delete(file);
       if (!waiting.has(file)) behind.delete(file);
       onWrite?.('ok');
     } catch (error) {
+      if (!waiting.has(file)) failed.set(file, state);
+      const reason = reasonWithPlace(error);
       onWrite?.('error');
-      onError(`the last good state of ${state.path} cannot be kept: ${reasonWithPlace(error)}`);
+      if (reported.get(file) !== reason)
+        onError(`the last good state of ${state.path} cannot be kept: ${reason}`);
+      reported.set(file, reason);
     }
   };
   const writeDue = async (until: number): Promise<void> => {
-    cancelTimer?.();
-    cancelTimer = undefined;
+    disarm();
     try {
-      const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
+      if (!mayWrite()) return;
+      const due = [...waiting].filter(([, item]) => item.due <= until);
+      const all = due.map(([file, { state }]) => [file, state] as const);
+      if (until >= retryAt) {
+        all.push(...failed);
+        failed.clear();
+      }
       for (const [file] of due) waiting.delete(file);
-      await mapBounded(due, concurrentWrites, ([file, { state }]) => writeOne(file, state));
+      await mapBounded(all, concurrentWrites, ([file, state]) => writeOne(file, state));
+      if (failed.size === 0) {
+        retryAt = Infinity;
+        pause = firstPause;
+      } else if (until >= retryAt || retryAt === Infinity) {
+        retryAt = clock.monotonic() + pause;
+        pause = Math.min(pause * 2, longestPause);
+      }
     } finally {
       arm();
     }
   };
   const write = (until: number): Promise<void> => enqueue(() => writeDue(until));
+  const disarm = (): void => {
+    timer?.cancel();
+    timer = undefined;
+  };
   const arm = (): void => {
     const [next] = waiting.values();
-    if (next === undefined) return;
-    const wait = Math.max(next.due - clock.monotonic(), retryDelay);
-    cancelTimer ??= clock.after(wait, () => void write(clock.monotonic()));
+    const at = Math.min(next?.due ?? Infinity, retryAt);
+    if (at === Infinity || (timer !== undefined && timer.at <= at)) return;
+    disarm();
+    const wait = Math.max(at - clock.monotonic(), retryDelay);
+    timer = { at, cancel: clock.after(wait, () => void write(clock.monotonic())) };
   };
 
   return {
@@ -128,14 +156,14 @@ export function createLastGoodStore({
     save(state) {
       const file = fileOf(state);
       waiting.delete(file);
+      failed.delete(file);
       waiting.set(file, { state, due: clock.monotonic() + writeDelay });
       if (!behind.has(file)) behind.set(file, clock.monotonic());
       arm();
     },
     async flush() {
       await write(Infinity);
-      cancelTimer?.();
-      cancelTimer = undefined;
+      disarm();
     },
     behindMs() {
       // In the order in which they became out of date.

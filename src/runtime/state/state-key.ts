@@ -54,6 +54,16 @@ export async function openStateDirectory(directory: string): Promise<StateKey> {
   return stateKeyOf(bytes);
 }
 
+/**
+ * Checks that a directory is still the one that was opened. A mount point without its volume is an empty directory.
+ * @throws {Error} if the key is absent, or is another one: the files of this key are elsewhere.
+ */
+export async function checkStateDirectory(directory: string, key: StateKey): Promise<void> {
+  const path = join(directory, keyName);
+  if (stateKeyOf(await readRegularFile(path)).sign('') !== key.sign(''))
+    throw new Error(`${path} is not the key of the start: another directory is in its place`);
+}
+
 /** A user and its group. */
 export interface Ids {
   readonly uid: number | undefined;

@@ -1,9 +1,8 @@
-import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
-import { openStateDirectory } from './state-key.ts';
+import { replaceFile } from './state-files.ts';
+import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
 
@@ -45,9 +44,8 @@ export async function openVoucherFile(
     const body = JSON.stringify({ format, records: JSON.parse(waiting) as unknown });
     waiting = undefined;
     try {
-      await rm(`${path}.new`, { force: true, recursive: true });
-      await writeNewFile(`${path}.new`, `${key.sign(body)}\n${body}\n`);
-      await rename(`${path}.new`, path);
+      await checkStateDirectory(directory, key);
+      await replaceFile(path, `${key.sign(body)}\n${body}\n`);
     } catch (error) {
       // The next confirmation of the MeshIdentities writes them again.
       last = undefined;

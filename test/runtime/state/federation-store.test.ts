@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openFederationStore } from '../../../src/runtime/state/federation-store.ts';
@@ -7,6 +7,7 @@ import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.t
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
 import { bundleDocument } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { createFakeClock } from '../../kit/fake-clock.ts';
 import { readDocument } from '../../kit/federation.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
@@ -26,8 +27,9 @@ function bundleOf(mesh: string, trustDomain: string, sequence = 1): StoredBundle
 
 async function open(path: string) {
   const errors: string[] = [];
-  const store = await openFederationStore(path, (message) => errors.push(message));
-  return { store, errors };
+  const clock = createFakeClock();
+  const store = await openFederationStore(path, (message) => errors.push(message), clock);
+  return { store, errors, clock };
 }
 
 test('bundles: are read back after a restart, the newest of each relationship', async () => {
@@ -48,9 +50,10 @@ test('bundles: are read back after a restart, the newest of each relationship', 
 
 test('callback for errors that throws an error: the other bundles are written, and so are later ones', async () => {
   await using dir = await makeTempDir();
-  const store = await openFederationStore(dir.path, () => {
+  const throws = (): never => {
     throw new Error('a defect');
-  });
+  };
+  const store = await openFederationStore(dir.path, throws, createFakeClock());
   // A directory in place of the file.
   const path = dir.join('federation/default--a.test.json');
   await mkdir(join(path, 'x'), { recursive: true });
@@ -65,6 +68,25 @@ test('callback for errors that throws an error: the other bundles are written, a
     [...(await open(dir.path)).store.stored.keys()],
     ['default/a.test', 'default/b.test', 'default/c.test'],
   );
+});
+
+test('the directory is missing for a moment: bundles and removals are written once it is back', async () => {
+  await using dir = await makeTempDir();
+  const path = dir.join('state');
+  const { store, errors, clock } = await open(path);
+  for (const name of ['a', 'b']) store.save(bundleOf('default', `${name}.test`));
+  await store.flush();
+  await rename(path, `${path}.away`);
+  store.save(bundleOf('default', 'a.test', 2));
+  store.remove('default/b.test');
+  while (errors.length < 2 || clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve));
+  await rename(`${path}.away`, path);
+  clock.advance(60_000);
+  await store.flush();
+  assert.equal(errors.length, 2);
+  assert.equal(clock.pending(), 0);
+  const { store: again } = await open(path);
+  assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 2)]]);
 });
 
 test('names that would be one file name: are kept apart', async () => {

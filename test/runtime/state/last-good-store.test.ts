@@ -8,6 +8,7 @@ import {
   mkdir,
   readFile,
   readdir,
+  rename,
   rm,
   stat,
   symlink,
@@ -55,6 +56,11 @@ function storeIn(
   const onError = (message: string) => errors.push(message);
   const options = { directory, reader, clock, mayWrite, onError, onWrite };
   return { store: createLastGoodStore(options), errors, clock };
+}
+
+/** Resolves once the condition is true, after any number of turns of the event loop. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Returns the state files of a directory, without its key. */
@@ -166,12 +172,12 @@ suite('last good store', () => {
     await store.flush();
     assert.equal(store.behindMs(), 0);
 
-    await rm(dir.path, { recursive: true });
+    await rename(dir.path, `${dir.path}.away`);
     store.save(state);
     await store.flush();
     clock.advance(300);
     assert.equal(store.behindMs(), 300, 'what could not be written is not kept');
-    await mkdir(dir.path);
+    await rename(`${dir.path}.away`, dir.path);
     store.save(state);
     await store.flush();
     assert.equal(store.behindMs(), 0);
@@ -237,6 +243,60 @@ suite('last good store', () => {
       errors.join(),
       /^the last good state of x\.yaml cannot be kept: \/\S+: no such file or directory$/,
     );
+  });
+
+  const withoutB = { 'a CA is removed': [a], 'the resource is removed': [] };
+  const outages: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+    'is missing': () => Promise.resolve(),
+    'is an empty one, as a mount point without its volume': (path) => mkdir(path),
+    'is another state directory': (path) => openStateDirectory(path),
+  };
+  for (const [removal, pems] of Object.entries(withoutB))
+    for (const [outage, replace] of Object.entries(outages))
+      test(`${removal} while the directory ${outage}: is written once the directory is back`, async () => {
+        await using dir = await makeTempDir();
+        const path = dir.join('state');
+        const results: string[] = [];
+        const { store, clock, errors } = storeIn(path, undefined, (result) => results.push(result));
+        await store.load();
+        const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a, b])) };
+        store.save(state);
+        await store.flush();
+        results.length = 0;
+        await rename(path, `${path}.away`);
+        await replace(path);
+        store.save({ ...state, grants: pems.length === 0 ? [] : grantsOf(text(pems)) });
+        for (let attempt = 0; attempt < 5; attempt += 1) {
+          clock.advance(60_000);
+          await until(() => clock.pending() > 0);
+        }
+        assert.equal(results.length, 5);
+        assert.ok(results.every((result) => result === 'error'));
+        assert.equal(errors.length, 1, 'the same reason is reported once');
+        assert.equal(store.behindMs(), 300_000);
+        await rm(path, { recursive: true, force: true });
+        await rename(`${path}.away`, path);
+        clock.advance(60_000);
+        await until(() => store.behindMs() === 0);
+        assert.equal(results.at(-1), 'ok');
+        const [restored] = await storeIn(path).store.load();
+        const anchors = restored?.grants.flatMap(({ shares }) => shares.flatMap((share) => share.anchors));
+        assert.equal(anchors?.length ?? 0, pems.length);
+      });
+
+  test('a write fails, and the path has a newer state before the next attempt: the newer state is written', async () => {
+    await using dir = await makeTempDir();
+    const { store, clock } = storeIn(dir.path);
+    await store.load();
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    await rename(dir.path, `${dir.path}.away`);
+    store.save(state);
+    await store.flush();
+    store.save({ ...state, grants: [] });
+    await rename(`${dir.path}.away`, dir.path);
+    clock.advance(60_000);
+    await until(() => store.behindMs() === 0);
+    assert.deepEqual(await storeIn(dir.path).store.load(), []);
   });
 
   test('callbacks that throw an error → the other states are written, and so are later ones', async () => {
