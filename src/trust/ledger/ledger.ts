@@ -134,7 +134,7 @@ export function createLedger(sourceNames: readonly string[], options: LedgerOpti
       const source = sourceOf(name);
       const removals = new Map<string, GoneEvidence[]>();
       const changed = events.flatMap((event) => applyEvent(source, event, removals));
-      source.collected = collectShares(source.entries);
+      source.collected = collectShares(source.entries, source.unconfirmed);
       applyGuard(source, removals, now);
       if (name !== yielding?.source) applyYield(now);
       return changed;

@@ -272,6 +272,65 @@ suite('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: C']);
   });
 
+  suite('a file of an earlier run that is not confirmed, and another definition of its resource', () => {
+    /** Restores definitions of one resource by path, and reads others beside a directory that cannot be listed. */
+    const restart = (
+      restored: Readonly<Record<string, string>>,
+      read: readonly LedgerEvent[],
+    ): ReturnType<typeof makeLedger> => {
+      const ledger = makeLedger(0);
+      for (const [path, pem] of Object.entries(restored)) {
+        const earlier = makeLedger();
+        earlier.apply('files', [version(path, trust('a.test', [pem]))], 0);
+        const grants = earlier.grantsOf('files', path);
+        ledger.apply('files', [{ kind: 'restored', path, grants }], 0);
+      }
+      ledger.apply('files', [{ kind: 'failed', path: 'other', reason: 'EACCES' }, ...read], 1);
+      return ledger;
+    };
+    const cases: Readonly<
+      Record<
+        string,
+        { readonly ledger: ReturnType<typeof restart>; readonly before: string; readonly after: string }
+      >
+    > = {
+      'was read: both are in force until the first complete read, then the one that was read': {
+        ledger: restart({ 'a.yaml': a }, [version('b.yaml', trust('a.test', [b]))]),
+        before: 'A B',
+        after: 'B',
+      },
+      'was read and is not settled: both are in force': {
+        ledger: restart({ 'a.yaml': a }, [version('b.yaml', trust('a.test', [b]), false)]),
+        before: 'A B',
+        after: 'B',
+      },
+      'was read and is first by path: it alone is in force': {
+        ledger: restart({ 'b.yaml': b }, [version('a.yaml', trust('a.test', [a]))]),
+        before: 'A',
+        after: 'A',
+      },
+      'is of the earlier run, too: only the first by path is in force, as then': {
+        ledger: restart({ 'a.yaml': a, 'b.yaml': b }, [version('c.yaml', trust('a.test', [c]))]),
+        before: 'A C',
+        after: 'C',
+      },
+    };
+    for (const [name, { ledger, before, after }] of Object.entries(cases))
+      test(name, () => {
+        assert.deepEqual(inForce(ledger), [`default/a.test: ${before}`]);
+        assert.deepEqual(codes(ledger), ['MT001']);
+        ledger.apply('files', [{ kind: 'synced' }], 2);
+        assert.deepEqual(inForce(ledger), [`default/a.test: ${after}`]);
+      });
+
+    test('was read, and then the file is read: the first by path is in force, and the other is reported', () => {
+      const ledger = restart({ 'a.yaml': a }, [version('b.yaml', trust('a.test', [b]))]);
+      ledger.apply('files', [version('a.yaml', trust('a.test', [a]))], 2);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A']);
+      assert.deepEqual(codes(ledger), ['MT001', 'MT004']);
+    });
+  });
+
   test('apply → returns the paths whose grants changed', () => {
     const ledger = makeLedger();
     assert.deepEqual(ledger.apply('files', [version('1.yaml', trust('a.test', [a]))], 0), ['1.yaml']);
