@@ -1,3 +1,4 @@
+import { invalidName } from '../model/resource-name.ts';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 
@@ -13,10 +14,12 @@ export interface PublicationRule {
 
 /** Parses `MESH/TRUST-DOMAIN` or `MESH/*`. Returns the rule, or a sentence that says what is wrong. */
 export function parsePublicationRule(text: string): PublicationRule | string {
-  // A trust domain has no slash.
+  // Neither a mesh nor a trust domain has a slash.
   const slash = text.lastIndexOf('/');
   const [mesh, name] = [text.slice(0, slash), text.slice(slash + 1)];
   if (slash < 1) return `${text} does not have the form MESH/TRUST-DOMAIN or MESH/*.`;
+  const reason = invalidName(mesh);
+  if (reason !== undefined) return `The mesh of ${text} ${reason}.`;
   if (name === '*') return { mesh, trustDomain: '*' };
   const parsed = parseTrustDomain(name);
   return parsed.kind === 'invalid'

@@ -2,6 +2,7 @@ import type { MeshTrust } from './mesh-trust.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 import { meshLabel } from './known-fields.ts';
+import { invalidName } from './resource-name.ts';
 import { requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 import { isMapping } from '../../text/json.ts';
@@ -12,8 +13,6 @@ export interface Header {
   readonly namespace: string;
   readonly name: string;
 }
-
-const namePattern = /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/;
 
 /** Reads the mesh, the namespace and the name, and reports all violations in them. */
 export function readHeader(
@@ -81,11 +80,6 @@ function textOf(value: unknown): string | undefined {
 export function readName(value: unknown, path: Path, report: Report): string | undefined {
   if (value == null) return report(path, 'is required');
   if (typeof value !== 'string') return report(path, 'must be a string');
-  if (!namePattern.test(value)) {
-    return report(
-      path,
-      "must be at most 253 lower case letters, digits, '-', '_' or '.', and begin and end with a letter or digit",
-    );
-  }
-  return value;
+  const reason = invalidName(value);
+  return reason === undefined ? value : report(path, reason);
 }

@@ -450,6 +450,9 @@ suite('publication rule', () => {
       'default/',
       'default/A.test',
       'default/deny-all.invalid',
+      'default/a.test:default/b.test',
+      'Default/a.test',
+      'default/eu/*',
     ])
       assert.equal(typeof parsePublicationRule(text), 'string', text);
   });
