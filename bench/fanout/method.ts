@@ -36,7 +36,7 @@ export const methodOf = (warmUp: number, security: Security): readonly string[] 
   'memory is the growth of the server, divided by their number.',
   'Memory per stream is the resident memory with all proxies connected minus that with none. "The end of all',
   'connections" lasts until the server is idle again, and "reconnect" is of all proxies at once after that.',
-  'Times are from the change to the receipt of the whole response. meshtrust waits some milliseconds before it',
-  'sends, to read the file and to join changes.',
+  'Times are from the change to the receipt of the whole response. meshtrust needs some milliseconds before it',
+  'sends, to notice, read and check the file.',
   ...transportSecurity[security],
 ];

@@ -78,7 +78,7 @@ export const commandTable: readonly CommandDefinition[] = [
   define({
     name: 'validate',
     group: 'Examine trust',
-    summary: 'check MeshTrusts in files offline; exit with 1 on an error, or if there is no MeshTrust',
+    summary: 'check MeshTrusts in files offline; exit with 1 on an error, or if there is nothing to check',
     operands: [{ name: '<path...>', description: files }],
     flags: ['strict', 'output', 'distrust', 'refuseIntermediates', ...readingFlags],
     wide: false,

@@ -184,7 +184,7 @@ export const flagsWithVariable = {
   tlsKey: ['--tls-key <file>', 'private key of the xDS listener (PEM)'],
   tlsClientCa: [
     '--tls-client-ca <file>',
-    'CA certificates (PEM); proxies must have a certificate from one of them',
+    'CA certificates (PEM) that verify the client certificates of proxies',
   ],
   tlsClientTrust: [
     '--tls-client-trust <mesh>',

@@ -162,7 +162,7 @@ export function flag(name: FlagName): Option {
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
   if (name === 'bundleServe') option.argParser(appendRules);
-  // In an environment variable, the items of a list are joined as in PATH.
+  // In MESHTRUST_DIR, paths are joined as in PATH. The items of all other lists are separated by commas.
   if (name === 'dir')
     option.argParser((text: string, before: string[] | undefined) => [
       ...(before ?? []),
