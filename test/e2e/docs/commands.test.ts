@@ -64,7 +64,8 @@ runPage({
     'source <(meshtrust completion bash)': completion,
     'meshtrust completion zsh > "${fpath[1]}/_meshtrust"': completion,
     'meshtrust completion fish > ~/.config/fish/completions/meshtrust.fish': completion,
-    'tar -xzf meshtrust-0.1.0-linux-x64.tar.gz -C ~/.local/lib': executable,
+    'mkdir -p ~/.local/lib ~/.local/bin': executable,
+    'tar -xzf out/meshtrust-0.1.0-linux-x64.tar.gz -C ~/.local/lib': executable,
     'ln -s ~/.local/lib/meshtrust/bin/* ~/.local/bin/': executable,
     'kubectl meshtrust --namespace meshtrust-system check': {
       notRun: 'it needs a cluster',

@@ -35,6 +35,10 @@ runPage({
       notRun: 'it needs Docker',
       coveredBy: 'test/e2e/packaging/dockerfile.test.ts',
     },
+    'docker push registry.example/meshtrust:0.1.0': {
+      notRun: 'it needs a registry',
+      coveredBy: 'test/e2e/packaging/dockerfile.test.ts',
+    },
     'kubectl create namespace kuma-system': {
       notRun: 'it needs a cluster',
       coveredBy: 'test/e2e/cluster/chart.test.ts',
