@@ -135,7 +135,7 @@ function warnOfLongStreams(
   const cause =
     ages.length === 0
       ? 'a proxy keeps its stream after its token has expired'
-      : 'streams are judged again less often than once an hour, the usual life of a token';
+      : 'streams are checked again less often than once an hour, the usual life of a token';
   log.warn({ event: 'token-age' }, `${cause}: set --xds-max-stream-age to at most the life of the tokens`);
 }
 

@@ -39,5 +39,5 @@ function problemOf({
   if (ages.length === 0) return 'a proxy keeps its stream after its token has expired or its pod was deleted';
   const age = Math.min(...ages);
   if (tokenLifeSeconds === undefined || age <= tokenLifeSeconds) return undefined;
-  return `a proxy is judged again after ${age} s, but tokens are valid for ${tokenLifeSeconds} s: it keeps its stream after its token has expired`;
+  return `a proxy is checked again after ${age} s, but tokens are valid for ${tokenLifeSeconds} s: it keeps its stream after its token has expired`;
 }

@@ -264,7 +264,7 @@ export const flagsWithVariable = {
   ],
   xdsMaxStreamAge: [
     '--xds-max-stream-age <duration>',
-    'age (plus or minus a tenth) at which the client of an open stream is judged again by its credentials and the rules, 0 for never',
+    'age (plus or minus a tenth) at which the client of an open stream is checked again by its credentials and the rules, 0 for never',
     '0',
   ],
   workers: ['--workers <number>', 'number of processes that serve proxies on the same port, at most 64', '1'],

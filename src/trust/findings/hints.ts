@@ -27,7 +27,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     name: 'syntax',
     about: 'A file is not YAML or JSON, or a document in it is not a mapping.',
     served:
-      'The last readable version of the whole file. One bad line keeps all documents of its file, because it is unknown which of them it cuts.',
+      'The last readable version of the whole file. One bad line keeps all documents of its file, because it may have cut off any of them.',
     remedy:
       'Correct the line that the finding names. A PEM file is not a MeshTrust: step 2 of Get started makes one of it. Check a file with meshtrust validate FILE before you put it in place. Write it under another name and rename it, so that half a file is never read.',
   },

@@ -360,7 +360,7 @@ suite('the checks of a server', () => {
       { detail: { ...well.detail, xdsAuthentication: { ...tokens, ...ages, tokenLifeSeconds: 3_600 } } },
       'proxies-judged',
       'warning',
-      /^a proxy is judged again after 7200 s, but tokens are valid for 3600 s: /,
+      /^a proxy is checked again after 7200 s, but tokens are valid for 3600 s: /,
     ]),
   ];
   test('proxies of the same host, without credentials, or of an older server: node ids are not checked', () => {
