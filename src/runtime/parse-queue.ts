@@ -50,6 +50,9 @@ export interface ParseQueue {
 /** Milliseconds of parsing after which other work has its turn. A document is not interrupted. */
 const turnMs = 10;
 
+/** Versions of a file that wait to be parsed, above which only the newest is kept. */
+const mostVersions = 3;
+
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
 export function createParseQueue(options: ParseQueueOptions): ParseQueue {
   const { parse, clock, parsed, withdraws, failed } = options;
@@ -126,6 +129,10 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
     return true;
   };
 
+  /** Returns whether a removal waits for a batch: what was removed may have moved to the file of the batch. */
+  const hasRemovalAfter = ({ source, order }: Batch): boolean =>
+    [...batches].some((later) => later.source === source && later.removes && later.order > order);
+
   const apply = (batch: Batch): void => {
     remove(batch);
     const { source, events, startedAt } = batch;
@@ -154,8 +161,11 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
       const pending = pendingBatch(source, events);
       let waitsFor = 0;
       // A file that is written faster than it is parsed would fill the memory with its versions.
-      for (const earlier of batches)
-        if (earlier.waitsFor > 0 && supersedes(events, earlier.events)) remove(earlier);
+      const superseded = [...batches].filter(
+        (earlier) => earlier.waitsFor > 0 && earlier.source === source && supersedes(events, earlier.events),
+      );
+      for (const earlier of superseded)
+        if (superseded.length >= mostVersions || !hasRemovalAfter(earlier)) remove(earlier);
       for (const earlier of batches) if (mustFollow(pending, earlier)) waitsFor += 1;
       const batch = { ...pending, events, parsed: [], startedAt: clock.monotonic(), waitsFor, order };
       order += 1;
@@ -174,9 +184,13 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
   };
 }
 
-/** Returns whether a batch is a newer version of the one path of an earlier batch. */
+/**
+ * Returns whether a batch is a newer version of the one path of an earlier batch, and has the same effect without it. A
+ * text that may be incomplete withdraws nothing, so the last complete one still has to be applied.
+ */
 function supersedes(events: readonly SourceEvent[], earlier: readonly SourceEvent[]): boolean {
   if (events.length > 1 || earlier.length > 1) return false;
   const [[newer], [older]] = [events, earlier];
-  return newer?.kind === 'content' && older?.kind === 'content' && newer.path === older.path;
+  if (newer?.kind !== 'content' || older?.kind !== 'content' || newer.path !== older.path) return false;
+  return newer.settled || !older.settled;
 }

@@ -174,6 +174,43 @@ suite('parse queue', () => {
     assert.deepEqual(parsed, ['files: version (a)', 'files: version (a)', 'files: gone ()']);
   });
 
+  test('newer version of a file for which a removal waits → the version before the removal stays, too', () => {
+    const { queue, clock, parsed } = rig(6);
+    queue.add('files', [content('a', 10)]);
+    queue.add('files', [content('a', 11)]);
+    queue.add('files', [{ kind: 'gone', path: 'b', evidence: 'deletion' }]);
+    queue.add('files', [content('a', 12)]);
+    queue.add('files', [content('a', 13)]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, [
+      'files: version (a)',
+      'files: version (a)',
+      'files: gone ()',
+      'files: version (a)',
+    ]);
+  });
+
+  test('file that changes faster than it is parsed, with removals between → a few versions are kept', () => {
+    const { queue, clock, parsed } = rig(6);
+    for (let version = 1; version <= 50; version += 1) {
+      queue.add('files', [content('a', 10 + version)]);
+      queue.add('files', [{ kind: 'gone', path: `b${version}`, evidence: 'deletion' }]);
+    }
+    while (queue.isBusy) clock.advance(1);
+    const versions = parsed.filter((line) => line === 'files: version (a)');
+    assert.ok(versions.length <= 5, `${versions.length} versions`);
+    assert.equal(parsed.length - versions.length, 50);
+  });
+
+  test('version that is not settled, after a settled one that waits → both are parsed', () => {
+    const { queue, clock, parsed } = rig(6);
+    queue.add('files', [content('a', 10)]);
+    queue.add('files', [content('a', 11)]);
+    for (let version = 12; version <= 20; version += 1) queue.add('files', [content('a', version, false)]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, ['files: version (a)', 'files: version (a)', 'files: version (a)']);
+  });
+
   test('text on which the parser throws an error → counts as unreadable, and holds nothing back', () => {
     const events: LedgerEvent[] = [];
     const errors: unknown[] = [];
