@@ -347,7 +347,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT072: {
     name: 'identity-template',
     about:
-      'The template of the trust domain of a MeshIdentity has an action that is not understood here, or a label that the resource does not have.',
+      'The template of the trust domain of a MeshIdentity has an action that is not understood here, or a label that the resource does not have. Or the template, or the text that it gives, has more than 4,096 characters.',
     served: 'What the MeshIdentity gave before. The trust domain is never guessed.',
     remedy:
       'Use only {{ .Mesh }}, {{ .Zone }} and {{ label "key" }}, or list the trust domain in a MeshTrust.',

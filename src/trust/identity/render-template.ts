@@ -15,27 +15,50 @@ export type Rendering =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
+ * The limit on the characters of a template, and of its text. A trust domain has at most 253. A label can be as long as
+ * a document and be used thousands of times, so a text without a limit would not fit into the memory.
+ */
+const longest = 4096;
+
+/**
  * Renders a trust domain template of a MeshIdentity: the part of Go's text/template that trust domains need, which is
  * text, `{{ .Mesh }}`, `{{ .Zone }}`, `{{ label "key" }}`, comments and trim markers. Any other action fails: a guess
- * would be another trust domain.
+ * would be another trust domain. So does a template that is too long.
  */
 export function renderTemplate(template: string, values: TemplateValues): Rendering {
-  const parts: string[] = [];
+  if (template.length > longest) return tooLong('it');
+  let rendered = '';
   let text = template;
   for (;;) {
     const begin = text.indexOf('{{');
-    if (begin === -1) return { kind: 'text', text: parts.join('') + text };
+    if (begin === -1) return withinLimit(rendered + text);
     const end = endOfAction(text, begin);
     if (end === undefined) return { kind: 'failed', reason: 'an action is not closed' };
     const { body, trimsBefore, trimsAfter } = readAction(text.slice(begin + 2, end));
     const before = text.slice(0, begin);
-    parts.push(trimsBefore ? before.replace(/[ \t\r\n]+$/, '') : before);
+    rendered += trimsBefore ? withoutBlankEnd(before) : before;
     const value = evaluate(body, values);
     if (value.kind !== 'text') return value;
-    parts.push(value.text);
+    rendered += value.text;
+    if (rendered.length > longest) return tooLong('its text');
     const after = text.slice(end + 2);
     text = trimsAfter ? after.replace(/^[ \t\r\n]+/, '') : after;
   }
+}
+
+function withinLimit(text: string): Rendering {
+  return text.length > longest ? tooLong('its text') : { kind: 'text', text };
+}
+
+function tooLong(what: string): Rendering {
+  return { kind: 'failed', reason: `${what} has more than ${longest} characters` };
+}
+
+/** Removes white space from the end. A loop, since `/[ \t\r\n]+$/` is quadratic in blanks before other characters. */
+function withoutBlankEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && ' \t\r\n'.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 /** Returns the offset of the `}}` of the action at `begin`: not one inside of a quoted text or a comment. */

@@ -5,7 +5,15 @@ import { renderTemplate } from '../../../src/trust/identity/render-template.ts';
 const values = {
   mesh: 'default',
   zone: 'zone-1',
-  labels: { 'kuma.io/mesh': 'default', 'kuma.io/zone': 'zone-1', team: 'Pay', empty: '', odd: '}}' },
+  labels: {
+    'kuma.io/mesh': 'default',
+    'kuma.io/zone': 'zone-1',
+    team: 'Pay',
+    empty: '',
+    odd: '}}',
+    long: 'x'.repeat(1000),
+    longest: 'x'.repeat(3_000_000),
+  },
 };
 
 const notUnderstood = 'an action is not understood: only .Mesh, .Zone and label "key" are';
@@ -29,6 +37,7 @@ const texts: readonly (readonly [template: string, text: string])[] = [
   ['', ''],
   ['{{ .Mesh }}\n', 'default\n'],
   ['a \n{{- .Mesh -}}\t b', 'adefaultb'],
+  [`${' '.repeat(4000)}x {{- .Mesh }}`, `${' '.repeat(4000)}xdefault`],
 ];
 
 const failures: readonly (readonly [template: string, reason: string])[] = [
@@ -49,16 +58,21 @@ const failures: readonly (readonly [template: string, reason: string])[] = [
   ['{{-.Mesh}}', notUnderstood],
   ['{{ label "a" "b" }}', notUnderstood],
   ['{{ label "a\\x62" }}', notUnderstood],
+  ['x'.repeat(4097), 'it has more than 4096 characters'],
+  [`${' '.repeat(4090)}{{- .Mesh }}`, 'it has more than 4096 characters'],
+  [`{{ label "long" }}${'x'.repeat(3500)}`, 'its text has more than 4096 characters'],
+  ['{{ label "long" }}'.repeat(5), 'its text has more than 4096 characters'],
+  ['{{ label "longest" }}'.repeat(190), 'its text has more than 4096 characters'],
 ];
 
 suite('trust domain template', () => {
   for (const [template, text] of texts)
-    test(`${JSON.stringify(template)} → ${JSON.stringify(text)}`, () => {
+    test(`${JSON.stringify(template).slice(0, 80)} → ${JSON.stringify(text)}`, () => {
       assert.deepEqual(renderTemplate(template, values), { kind: 'text', text });
     });
 
   for (const [template, reason] of failures)
-    test(`${JSON.stringify(template)} → fails`, () => {
+    test(`${JSON.stringify(template).slice(0, 80)} → fails`, () => {
       assert.deepEqual(renderTemplate(template, values), { kind: 'failed', reason });
     });
 
