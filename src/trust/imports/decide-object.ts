@@ -3,7 +3,7 @@ import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
-import type { MeshStates } from '../snapshot/mesh-builder.ts';
+import type { MeshState, MeshStates } from '../snapshot/mesh-builder.ts';
 import { decideImport, decideVoucher } from './decide-import.ts';
 import type { ImportContext, ImportDecision, Voucher } from './decide-import.ts';
 
@@ -84,6 +84,32 @@ export function decideObject(
   return { documents, vouchers, refused };
 }
 
+type Bundle = MeshState['bundle']['bundles'][number];
+
+/** The fingerprints of the anchors of each bundle, while it lives: many objects can be about one trust domain. */
+const fingerprints = new WeakMap<Bundle, ReadonlySet<string>>();
+
+function fingerprintsOf(bundle: Bundle): ReadonlySet<string> {
+  let known = fingerprints.get(bundle);
+  if (known === undefined) {
+    known = new Set(bundle.anchors.map(({ certificate }) => certificate.fingerprint));
+    fingerprints.set(bundle, known);
+  }
+  return known;
+}
+
+/** Finds a trust domain in bundles that are sorted by name. Both objects and trust domains can be thousands. */
+function findBundle(bundles: readonly Bundle[], trustDomain: string): Bundle | undefined {
+  let [low, high] = [0, bundles.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((bundles[middle]?.trustDomain ?? '') < trustDomain) low = middle + 1;
+    else high = middle;
+  }
+  const found = bundles[low];
+  return found?.trustDomain === trustDomain ? found : undefined;
+}
+
 /**
  * Returns the finding about a MeshTrust that is not used, if there is anything to report. A copy of CA certificates
  * that are served for their owner is only a note if it is refused: operators of zones keep such copies by hand. Kuma
@@ -91,10 +117,10 @@ export function decideObject(
  */
 export function unusedFinding({ resource, kind, reason }: Refused, meshes: MeshStates): Finding | undefined {
   const { mesh, trustDomain, blocks, place } = resource;
-  const domain = meshes.get(mesh)?.bundle.bundles.find((bundle) => bundle.trustDomain === trustDomain);
-  const served = new Set(domain?.anchors.map(({ certificate }) => certificate.fingerprint));
+  const bundle = findBundle(meshes.get(mesh)?.bundle.bundles ?? [], trustDomain);
+  const served = bundle && fingerprintsOf(bundle);
   const isCopy = blocks.every(
-    (block) => block.kind === 'refused' || served.has(block.certificate.fingerprint),
+    (block) => block.kind === 'refused' || served?.has(block.certificate.fingerprint) === true,
   );
   if (kind !== 'refused' && isCopy) return undefined;
   const message = `the MeshTrust of the Global control plane is not used: ${reason}`;

@@ -205,9 +205,8 @@ function holdLost(mesh: MeshGuard, { now, holdMs }: GuardInput): MeshGuard {
   const held = new Map(mesh.held);
   for (const name of lostOf(mesh)) {
     const kept = held.get(name) ?? [];
-    const more = (mesh.losses.get(name) ?? []).filter(
-      ({ share }) => !kept.some((hold) => hold.share === share),
-    );
+    const known = new Set(kept.map(({ share }) => share));
+    const more = (mesh.losses.get(name) ?? []).filter(({ share }) => !known.has(share));
     held.set(name, [...kept, ...more.map(({ share }) => ({ until: now + holdMs, share }))]);
   }
   return { ...mesh, held, massLoss: { at: now, outcome: 'held' } };

@@ -69,9 +69,10 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     }
     if (before !== undefined && sameDomains(before.domains, domains) && isMergedWithin(before, now))
       return before;
+    const merged = new Map(before?.state.bundle.merged.map((bundle) => [bundle.trustDomain, bundle]));
     const restrict: MeshInput['restrict'] = ({ trustDomain }, isAdmitted) => {
       const shares = restrictShares(listed.get(trustDomain) ?? [], isAdmitted);
-      const previous = before?.state.bundle.merged.find((bundle) => bundle.trustDomain === trustDomain);
+      const previous = merged.get(trustDomain);
       return buildBundle({ mesh, trustDomain, shares, now, policy, previous });
     };
     const bundles = [...domains.values()].map((built) => built.bundle);
