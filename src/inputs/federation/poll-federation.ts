@@ -56,6 +56,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   let isSynced = false;
   let hasWaited = false;
   let cancelWait: (() => void) | undefined;
+  let cancelAge: (() => void) | undefined;
 
   const context: PollContext = {
     ...options,
@@ -69,6 +70,44 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   /** What an earlier run had of relationships that are not among the current ones. */
   const withoutRelationship = (): readonly string[] =>
     isKnown ? [] : [...options.earlier].filter((key) => !polls.has(key));
+
+  /** Those of them that are in force. The others were withdrawn in the earlier run. */
+  const kept = (): readonly string[] =>
+    isRead
+      ? withoutRelationship().filter((key) => {
+          const bundle = stored.get(key);
+          return (
+            bundle === undefined || (bundle.isTooOld !== true && bundle.document.certificates.length > 0)
+          );
+        })
+      : [];
+
+  /** Withdraws what is kept without a relationship once its last success is too long ago. Nothing fetches it. */
+  const endAged = (): void => {
+    cancelAge?.();
+    if (options.maxAgeMs === 0) return;
+    const now = clock.wall();
+    let next = Number.POSITIVE_INFINITY;
+    for (const key of kept()) {
+      const bundle = stored.get(key);
+      if (bundle === undefined) continue;
+      // A clock that was ahead at the last success does not keep it.
+      const fetchedAt = Math.min(bundle.fetchedAt, now);
+      const left = fetchedAt + options.maxAgeMs - now;
+      const aged: StoredBundle = { ...bundle, fetchedAt, ...(left <= 0 && { isTooOld: true }) };
+      stored.set(key, aged);
+      if (left > 0) next = Math.min(next, left);
+      else {
+        sink([{ kind: 'gone', path: federationPath(key), evidence: 'absence' }]);
+        options.save(aged);
+      }
+    }
+    if (Number.isFinite(next))
+      cancelAge = clock.after(next, () => {
+        endAged();
+        options.onChange();
+      });
+  };
 
   /** Reports the end of the first read once each relationship has a bundle, or the wait is over. */
   const synchronise = (): void => {
@@ -134,9 +173,10 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       if (isSynced && ended.length > 0)
         sink(ended.map((key) => ({ kind: 'gone', path: federationPath(key), evidence: 'absence' })));
       for (const key of ended) options.forget(key);
+      endAged();
       context.onChange();
     },
-    kept: () => (isRead ? withoutRelationship() : []),
+    kept,
     refresh(isSelected) {
       const selected = [...polls.values()].filter((poll) => isSelected(poll.status().relationship));
       for (const poll of selected) poll.refresh();
@@ -145,6 +185,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     statuses: () => [...polls.values()].map((poll) => poll.status()),
     close() {
       cancelWait?.();
+      cancelAge?.();
       for (const poll of polls.values()) poll.close();
     },
   };

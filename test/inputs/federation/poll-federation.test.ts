@@ -394,6 +394,38 @@ test('restart beside a file that cannot be read: what an earlier run had in forc
   assert.deepEqual([takeEvents(), forgotten], [[], [other]]);
 });
 
+test('restart beside a file that cannot be read: a bundle that was withdrawn before is not named as kept', () => {
+  for (const more of [{ isTooOld: true }, { document: readDocument(bundleDocument([])) }]) {
+    const { poller, forgotten } = makePoller({ stored: stored(more) });
+    poller.allRead(false);
+    assert.deepEqual(poller.kept(), []);
+    poller.allRead(true);
+    assert.deepEqual(forgotten, [relationship.key]);
+  }
+});
+
+test('--federation-max-age beside a file that cannot be read: ends what stays without a relationship', async () => {
+  const options = {
+    maxAgeMs: 10 * minute,
+    stored: stored(),
+    earlier: new Set([relationship.key, 'default/b']),
+  };
+  const { update, settle, pass, takeEvents, poller, saved, clock } = makePoller(options);
+  const fetchedAt = stored().get(relationship.key)?.fetchedAt ?? 0;
+  clock.setWall(fetchedAt + 8 * minute);
+  poller.allRead(false);
+  poller.beginWait();
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`kept ${path}`, 'kept federation:default/b', 'synced']);
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`gone ${path} by absence`]);
+  assert.deepEqual(poller.kept(), ['default/b'], 'its last success is not known');
+  assert.equal(saved.at(-1)?.isTooOld, true);
+  update(relationship);
+  await settle();
+  assert.deepEqual(takeEvents(), [], 'the bundle does not come back');
+});
+
 test('relationship without a bundle that is gone after a restart: what was restored of it is withdrawn', async () => {
   const { update, pass, takeEvents, poller } = makePoller({ earlier: new Set([relationship.key]) });
   update(makeRelationship({ profile: { kind: 'https_web' } }));
