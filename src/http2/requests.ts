@@ -17,8 +17,8 @@ export interface RequestHandler {
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined;
 }
 
-/** Maximum number of remembered streams that the server ended before the client. */
-const maxEndedEarly = 32;
+/** The number of remembered streams that the server ended before the client, if fewer may be open. */
+const leastEndedEarly = 32;
 
 /** The requests of a connection: decodes their header blocks and keeps the open streams. */
 export class Requests {
@@ -34,8 +34,8 @@ export class Requests {
   lastStreamId = 0;
   /** The last stream that is processed. It is set when the final GOAWAY is sent; later streams are ignored. */
   #acceptUpTo = largestWindow;
-  /** Streams that the server ended before the client, the latest first. */
-  #endedEarly: readonly number[] = [];
+  /** Streams that the server ended before the client, the latest last. Most connections have none. */
+  #endedEarly: Set<number> | undefined;
 
   constructor(
     connection: ServerConnection,
@@ -56,12 +56,19 @@ export class Requests {
 
   /** True if frames of the stream are ignored: it came after the final GOAWAY, or the server has just ended it. */
   isIgnored(streamId: number): boolean {
-    return streamId > this.#acceptUpTo || this.#endedEarly.includes(streamId);
+    return streamId > this.#acceptUpTo || this.#endedEarly?.has(streamId) === true;
   }
 
-  /** Ignores later frames of a stream that the server ended before the client (section 5.1). */
+  /**
+   * Ignores later frames of a stream that the server ended before the client (section 5.1). Many clients reset each of
+   * these streams. So as many are remembered as may be open: all may end at once.
+   */
   ignoreLateFrames(streamId: number): void {
-    this.#endedEarly = [streamId, ...this.#endedEarly.slice(0, maxEndedEarly - 1)];
+    const ended = (this.#endedEarly ??= new Set());
+    ended.add(streamId);
+    if (ended.size <= Math.max(leastEndedEarly, this.#limits.concurrentStreams)) return;
+    const [earliest] = ended;
+    if (earliest !== undefined) ended.delete(earliest);
   }
 
   /**
@@ -110,9 +117,7 @@ export class Requests {
 
   /** Forgets a stream that the server ended before the client. Returns false if it is not remembered. */
   #forget(streamId: number): boolean {
-    if (!this.#endedEarly.includes(streamId)) return false;
-    this.#endedEarly = this.#endedEarly.filter((id) => id !== streamId);
-    return true;
+    return this.#endedEarly?.delete(streamId) === true;
   }
 
   /** Checks a PRIORITY frame. Priorities have no effect (section 5.3.2). */

@@ -228,3 +228,33 @@ suite('HTTP/2 floods: windows and resets', () => {
     assert.equal(failureOf(rig), tooMany);
   });
 });
+
+suite('HTTP/2: RST_STREAM of streams that the server ended first', () => {
+  /** Opens streams, and ends them all before the client resets each. */
+  function endFirst(rig: ConnectionRig, from: number, count: number): void {
+    const ids = Array.from({ length: count }, (_, index) => from + 2 * index);
+    rig.feed(Buffer.concat(ids.map((id) => request(id))));
+    for (const stream of rig.streams.slice(-count)) stream.end(() => response);
+    rig.tick();
+    rig.feed(Buffer.concat(ids.map((id) => frame(rstStream, 0, id, uint32(8)))));
+  }
+
+  for (const concurrentStreams of [1, 100])
+    test(`bursts of ${concurrentStreams} streams, as many as may be open: no RST_STREAM counts`, () => {
+      const rig = makeConnection({ concurrentStreams, resets: { burst: 0, perSecond: 0 } });
+      rig.feed(preface);
+      for (let round = 0; round < 20; round += 1)
+        endFirst(rig, 1 + 2 * concurrentStreams * round, concurrentStreams);
+      assert.equal(failureOf(rig), undefined);
+    });
+
+  test('a second RST_STREAM of the same stream: counts', () => {
+    const rig = makeConnection({ resets: { burst: 1, perSecond: 0 } });
+    rig.feed(preface);
+    endFirst(rig, 1, 1);
+    rig.feed(frame(rstStream, 0, 1, uint32(8)));
+    assert.equal(failureOf(rig), undefined);
+    rig.feed(frame(rstStream, 0, 1, uint32(8)));
+    assert.equal(failureOf(rig), `failed ${errorCode.enhanceYourCalm} too many streams were reset`);
+  });
+});
