@@ -12,7 +12,6 @@ import type { LimitedCall } from './deadlines.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
 import { isGrpc } from './metadata.ts';
-import { plainResponse } from './response-blocks.ts';
 import { StalledResponse } from './stalled-response.ts';
 import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
@@ -228,7 +227,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     if (isGrpc(this.head)) return this.end({ code, message });
     this.#responded = true;
     this.#finish();
-    this.#stream.end(() => plainResponse(this.head.method === 'POST' ? 415 : 405));
+    this.#stream.end(() => this.session.blocks.plain(this.head.method === 'POST' ? 415 : 405));
   }
 
   /** Called to end a call that has its response. It has no effect here. */

@@ -63,6 +63,11 @@ export class ResponseBlocks {
     return join(this.#tableUpdate(), Buffer.concat([plainHeaders, statusBlock(status)]), fields);
   }
 
+  /** Returns the header block of a plain HTTP response, for clients that do not speak gRPC. */
+  plain(status: number): Uint8Array {
+    return join(this.#tableUpdate(), encodeLiteral(':status', String(status), 'none'));
+  }
+
   get #mayIndex(): boolean {
     return this.#connection.settings.headerTableSize >= enoughTable && this.#shrunk === 0;
   }
@@ -76,11 +81,6 @@ export class ResponseBlocks {
     this.#shrunk = this.#connection.settings.tableShrunk;
     return emptyTable;
   }
-}
-
-/** Returns the header block of a plain HTTP response, for clients that do not speak gRPC. */
-export function plainResponse(status: number): Uint8Array {
-  return encodeLiteral(':status', String(status), 'none');
 }
 
 function statusBlock({ code, message }: GrpcStatus): Uint8Array {

@@ -234,6 +234,20 @@ suite('rejected requests', () => {
     assert.equal((await headersOf(stream))['grpc-status'], String(status.INTERNAL));
   });
 
+  test('wrong content type, the client has made its HPACK table smaller: status 415, and later calls are served', async () => {
+    const unary: Unary = (call, respond) => respond(null, call.request);
+    using rig = await startRig({ unary });
+    const session = rig.session();
+    await once(session, 'connect');
+    // The next header block has to begin with a size update (RFC 7541, section 4.2).
+    await new Promise((resolve) => session.settings({ headerTableSize: 0 }, resolve));
+    const json = openCall(session, echo.unary.path, { 'content-type': 'application/json' });
+    assert.equal((await headersOf(json))[':status'], 415);
+    const call = openCall(session, echo.unary.path);
+    call.end(framed('x'));
+    assert.equal((await headersOf(call))[':status'], 200);
+  });
+
   test('wrong content type or HTTP method: status 415 or 405', async () => {
     using rig = await startRig({});
     const session = rig.session();
