@@ -49,8 +49,8 @@ export class IncomingData {
 
   /** Reads a whole frame with padding. */
   padded(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
-    const padding = to > from ? byteAt(source, from) : to - from;
-    const end = to - padding;
+    if (from === to) throw new ConnectionError(errorCode.frameSizeError, 'DATA has no padding length');
+    const end = to - byteAt(source, from);
     const stream = this.#accept(streamId, to - from);
     if (end < from + 1)
       throw new ConnectionError(errorCode.protocolError, 'DATA has more padding than payload');

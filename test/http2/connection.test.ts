@@ -397,6 +397,12 @@ suite('HTTP/2 connection: limits', () => {
       Buffer.concat([request(1), frame(data, flag.padded, 1, Buffer.of(1))]),
       errorCode.protocolError,
     ],
+    // A frame that lacks a part that its flags announce has a wrong size (section 4.2).
+    'DATA without the length of its padding': [
+      Buffer.concat([request(1), frame(data, flag.padded, 1)]),
+      errorCode.frameSizeError,
+    ],
+    'HEADERS without the length of its padding': [frame(headers, flag.padded, 1), errorCode.frameSizeError],
     'frames of unknown types above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(77, 0, 0))),
       errorCode.enhanceYourCalm,
