@@ -36,6 +36,7 @@ export class IncomingData {
     this.#endsStream = (flags & flag.endStream) !== 0;
     this.#length = length;
     this.#stream = this.#accept(streamId, length);
+    if (this.#endsStream && this.#stream !== undefined) this.#stream.endsRemotely = true;
   }
 
   /** Reads a part of the payload of that frame. */
@@ -54,8 +55,10 @@ export class IncomingData {
     const stream = this.#accept(streamId, to - from);
     if (end < from + 1)
       throw new ConnectionError(errorCode.protocolError, 'DATA has more padding than payload');
+    const endsStream = (flags & flag.endStream) !== 0;
+    if (endsStream && stream !== undefined) stream.endsRemotely = true;
     stream?.receive(source, from + 1, end);
-    this.#complete(stream, end - from - 1, (flags & flag.endStream) !== 0);
+    this.#complete(stream, end - from - 1, endsStream);
   }
 
   /** Forgets a stream. Must be called when it has closed. */

@@ -100,6 +100,7 @@ export class Requests {
       return this.refuse(streamId, errorCode.refusedStream);
     const { initialWindow } = this.#connection.settings;
     const stream = new ServerStream(this.#connection, streamId, initialWindow, head.contentLength);
+    stream.endsRemotely = endsStream;
     this.#connection.add(stream);
     this.#connection.counts.streamOpened();
     stream.handler = this.#handler.request(stream, head);

@@ -50,6 +50,8 @@ export class ServerStream {
   /** The value of `content-length`. */
   readonly announced: number | undefined;
   halfClosedRemote = false;
+  /** True from the frame with END_STREAM on. It is handled after the rest of its frame, which may end the response. */
+  endsRemotely = false;
   #reading = true;
   #halfClosedLocal = false;
   #closed = false;
@@ -210,9 +212,10 @@ export class ServerStream {
     this.#trailers = undefined;
     this.#halfClosedLocal = true;
     this.#sendBlock(encode(), true);
-    if (this.halfClosedRemote) return this.#close();
-    // The rest of the request is not needed (RFC 9113, section 8.1).
     this.#close();
+    // On a closed stream, RST_STREAM is not allowed (RFC 9113, section 5.1).
+    if (this.halfClosedRemote || this.endsRemotely) return;
+    // The rest of the request is not needed (section 8.1).
     this.connection.requests.ignoreLateFrames(this.id);
     this.connection.sendReset(this.id, errorCode.noError);
   }

@@ -169,3 +169,59 @@ suite('HTTP/2: data that waits for a window', () => {
     );
   });
 });
+
+suite('HTTP/2: response that ends while the frame with END_STREAM is read', () => {
+  const response = encodeLiteral(':status', '200', 'none');
+  const body = Buffer.from('abc');
+  const end = flag.endStream;
+  const frames: Readonly<Record<string, readonly Buffer[]>> = {
+    'HEADERS, the handler ends it at the request': [frame(headers, endBoth, 1, postBlock())],
+    'DATA, the handler ends it at the data': [request(1), frame(data, end, 1, body)],
+    'DATA with padding, the handler ends it at the data': [
+      request(1),
+      frame(data, end | flag.padded, 1, Buffer.of(1, 0x61, 0)),
+    ],
+    'trailers, the handler ends it at the end': [
+      request(1),
+      frame(headers, endBoth, 1, encodeLiteral('x-trailer', '1', 'none')),
+    ],
+  };
+  for (const [what, bytes] of Object.entries(frames))
+    for (const chunk of [1, 1_000])
+      test(`${what}, read in parts of ${chunk} bytes: no RST_STREAM (RFC 9113, section 5.1)`, () => {
+        const rig = makeConnection();
+        rig.feed(preface);
+        rig.sent();
+        rig.onRequest = (stream) => {
+          if (what.endsWith('request')) stream.end(() => response);
+        };
+        for (const part of bytes) {
+          rig.feed(part, chunk);
+          const handler = rig.streams[0]?.handler;
+          const [stream] = rig.streams;
+          if (handler !== undefined && what.endsWith('data'))
+            handler.data = () => stream?.end(() => response);
+          if (handler !== undefined && what.endsWith('end'))
+            handler.ended = () => stream?.end(() => response);
+        }
+        rig.tick();
+        assert.deepEqual(
+          rig.sent().map(({ type }) => type),
+          ['headers'],
+        );
+        assert.equal(rig.connection.streamCount, 0);
+      });
+
+  test('DATA without END_STREAM: RST_STREAM with NO_ERROR (section 8.1)', () => {
+    const rig = makeConnection();
+    rig.feed(Buffer.concat([preface, request(1)]));
+    rig.sent();
+    const [stream] = rig.streams;
+    if (stream?.handler !== undefined) stream.handler.data = () => stream.end(() => response);
+    rig.feed(frame(data, 0, 1, body));
+    assert.deepEqual(
+      rig.sent().map(({ type }) => type),
+      ['headers', 'rstStream'],
+    );
+  });
+});
