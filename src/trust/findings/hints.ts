@@ -42,7 +42,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     name: 'identity-conflict',
     about: 'Two documents of one source have the same mesh, namespace and name.',
     served:
-      'The first one by path, and within a file the first one from the top. The order of reading does not matter.',
+      'The first one by path, and within a file the first one from the top. The order of reading does not matter. A file that --state-dir has, and that was not found yet since the start, may have been renamed: until the first complete read, the definition after it is served as well.',
     remedy:
       'Remove or rename one of them. A file and a Kubernetes object with the same name do not conflict: their certificates are combined.',
   },
@@ -206,7 +206,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'Two CA certificates of a trust domain have the same subject and the same key, as after a renewal that kept the key. Which of them Envoy uses depends on its version and on their order, and it refuses good leaves if that one is expired.',
     served:
-      'One of them: the one that is valid now, then the self-signed one, then the one that expires last. The choice is made again when one of them becomes valid or expires. Both have the same key, so no client is lost.',
+      'One of them: the one that is valid now, then the self-signed one, then the one that expires last. The choice is made again when one of them becomes valid or expires, and when the clock of the server is set back. Both have the same key, so no client is lost.',
     remedy: 'Nothing. Remove the old one when convenient.',
   },
   MT028: {
@@ -240,7 +240,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'The names of all CAs of a mesh take more than 60,000 bytes. Envoy sends them in each TLS handshake, and above about 65,000 it acknowledges the secret and then fails every handshake.',
     served:
-      'In the secret of all trust domains: the set that was served last, without CAs that are no longer listed. If there is no such set: as many trust domains as fit, without the largest. The secrets of single trust domains are not affected.',
+      'In the secret of all trust domains: the set that was served last, without CAs that are no longer listed. A renewed certificate with the subject and key of a served one takes its place. If there is no such set: as many trust domains as fit, without the largest. The secrets of single trust domains are not affected.',
     remedy: 'Remove trust domains or CAs from the mesh, split the mesh, or issue CAs under shorter names.',
   },
   MT032: {
