@@ -14,6 +14,8 @@ export interface ConnectionTimes {
    * order.
    */
   readonly lingerMs: number;
+  /** For the client to answer that it has seen that it is asked to leave. Then the server takes no more streams of it. */
+  readonly warningMs: number;
   /** Age at which the client is asked to leave; `undefined` for no maximum age. */
   readonly maxAgeMs: number | undefined;
   /** For the streams of the connection to end, after its maximum age. */
@@ -26,6 +28,7 @@ export const defaultTimes: ConnectionTimes = {
   messageMs: 30_000,
   stallMs: 60_000,
   lingerMs: 10_000,
+  warningMs: 5_000,
   maxAgeMs: undefined,
   graceMs: 10_000,
 };
@@ -46,7 +49,7 @@ export function ageOf({ maxAgeMs }: ConnectionTimes): number {
  * Connections that have begun and are not closing are part of each fourth check (`Sweep`).
  */
 export function sweepEvery(times: ConnectionTimes): number {
-  const { prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs = graceMs } = times;
-  const shortest = Math.min(prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs);
+  const { prefaceMs, messageMs, stallMs, lingerMs, warningMs, graceMs, maxAgeMs = graceMs } = times;
+  const shortest = Math.min(prefaceMs, messageMs, stallMs, lingerMs, warningMs, graceMs, maxAgeMs);
   return Math.max(shortestSweepMs, Math.min(longestSweepMs, shortest / 10));
 }

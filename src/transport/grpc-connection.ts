@@ -60,6 +60,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   readonly #openedAt = performance.now();
   readonly #retireAt: number;
   #phase: 'open' | 'warned' | 'retired' = 'open';
+  /** Time at which a client that was warned counts as one that has seen it. */
+  #warnedUntil = Number.POSITIVE_INFINITY;
   /** Time at which the socket is destroyed, after the connection was closed. */
   #destroyAt = Number.POSITIVE_INFINITY;
   /** True if the client has closed its side of the socket. */
@@ -130,8 +132,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   /**
-   * Asks the client to leave: sends GOAWAY and, once the client has seen it, a second one that names the last stream
-   * that is served. The connection closes when its last stream has ended and its output was sent.
+   * Asks the client to leave: sends GOAWAY and, once the client has seen it or `warningMs` later, a second one that names
+   * the last stream that is served. The connection closes when its last stream has ended and its output was sent.
    */
   retire(): void {
     if (this.#phase !== 'open' || this.isGone) return;
@@ -140,6 +142,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     if (!this.#http2.begun) return this.destroy();
     this.#http2.retire(false);
     this.#http2.ping(pings.retire);
+    this.#warnedUntil = performance.now() + this.#parts.times.warningMs;
+    this.#hasTimeLimits = true;
   }
 
   /** Sends GOAWAY, and ends all streams and the connection. */
@@ -197,9 +201,10 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     } else if (now > this.#retireAt + graceMs) this.close();
     else {
       if (now > this.#retireAt) this.retire();
+      if (now > this.#warnedUntil) this.#retireFinally();
       const hasTimedCalls = sweepCalls(this.#http2.requests.streams.all(), this.#parts.times, now);
       const hasOutput = this.#sweepOutput(now);
-      this.#hasTimeLimits = hasTimedCalls || hasOutput || this.isUrgent;
+      this.#hasTimeLimits = hasTimedCalls || hasOutput || this.isUrgent || this.#phase === 'warned';
     }
   }
 
@@ -237,11 +242,14 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
       const answered = this.#probed;
       this.#probed = undefined;
       answered?.(true);
-    } else if (payload === pings.retire && this.#phase === 'warned') {
-      this.#phase = 'retired';
-      this.#http2.retire(true);
-      if (this.#http2.streamCount === 0) this.idle();
-    }
+    } else if (payload === pings.retire) this.#retireFinally();
+  }
+
+  #retireFinally(): void {
+    if (this.#phase !== 'warned') return;
+    this.#phase = 'retired';
+    this.#http2.retire(true);
+    if (this.#http2.streamCount === 0) this.idle();
   }
 
   outputWaits(): void {

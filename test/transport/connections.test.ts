@@ -184,6 +184,16 @@ suite('connection shutdown', () => {
     assert.equal(rig.server.connections, 0);
   });
 
+  test('shutdown, and a client that answers no PING: its connection closes all the same', async () => {
+    using rig = await startRig({}, { times: { warningMs: 50 } });
+    const client = connect(rig.port, '127.0.0.1');
+    client.write(preface);
+    await once(client, 'data');
+    client.resume();
+    await new Promise<void>((resolve) => rig.server.tryShutdown(resolve));
+    client.destroy();
+  });
+
   test('maximum age: the client gets GOAWAY, and the connection is closed after the grace time', async () => {
     using rig = await startRig({ chat }, { times: { maxAgeMs: 50, graceMs: 50 } });
     const session = rig.session();
