@@ -15,6 +15,8 @@ export class ClientSettings {
   readonly #maxEntries: number;
   /** True if the first SETTINGS frame has arrived. */
   seen = false;
+  /** True if the client has acknowledged the SETTINGS of the server, which are sent once. */
+  acknowledged = false;
   /** The client's window for new streams. */
   initialWindow: number = defaultWindow;
   /** The largest frame that the client accepts. */
@@ -36,6 +38,7 @@ export class ClientSettings {
       if (length !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS with ACK is not empty');
       if (!this.seen)
         throw new ConnectionError(errorCode.protocolError, 'SETTINGS with ACK precedes SETTINGS');
+      this.acknowledged = true;
       return false;
     }
     if (length % 6 !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS is truncated');

@@ -1,6 +1,6 @@
 import { ConnectionError } from './connection-error.ts';
 import type { ServerConnection } from './connection.ts';
-import { byteAt, errorCode, flag } from './frame.ts';
+import { byteAt, defaultWindow, errorCode, flag } from './frame.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { Requests } from './requests.ts';
 import type { ServerStream } from './stream.ts';
@@ -15,7 +15,8 @@ const shortData = 64;
 export class IncomingData {
   readonly #connection: ServerConnection;
   readonly #requests: Requests;
-  readonly #limits: ConnectionLimits;
+  readonly #connectionWindow: number;
+  readonly #streamWindow: number;
   /** The open stream of the last DATA frame. Most connections have one stream, so the next frame needs no search. */
   #last: ServerStream | undefined;
   /** The stream of the DATA frame that is being read. */
@@ -28,7 +29,9 @@ export class IncomingData {
   constructor(connection: ServerConnection, requests: Requests, limits: ConnectionLimits) {
     this.#connection = connection;
     this.#requests = requests;
-    this.#limits = limits;
+    // The client's windows begin with the default. WINDOW_UPDATE only makes that of the connection larger.
+    this.#connectionWindow = Math.max(limits.connectionWindow, defaultWindow);
+    this.#streamWindow = limits.streamWindow;
   }
 
   /** Begins a frame without padding. Its payload follows in parts. */
@@ -77,17 +80,12 @@ export class IncomingData {
   /** Counts a frame against the windows. Returns the stream that receives the payload; `undefined` if it is dropped. */
   #accept(streamId: number, length: number): ServerStream | undefined {
     const connection = this.#connection;
-    const { connectionWindow, streamWindow } = this.#limits;
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'DATA is on stream 0');
     const stream = this.#last?.id === streamId ? this.#last : this.#requests.openOrClosed(streamId, 'DATA');
     this.#last = stream;
     this.#unread += length;
-    if (this.#unread > connectionWindow)
-      throw new ConnectionError(
-        errorCode.flowControlError,
-        'the client exceeded the window of the connection',
-      );
-    if (this.#unread * 2 >= connectionWindow) {
+    // A client cannot exceed the window: it is renewed here, and half of it is longer than a frame.
+    if (this.#unread * 2 >= this.#connectionWindow) {
       connection.sendWindowUpdate(0, this.#unread);
       this.#unread = 0;
     }
@@ -99,12 +97,19 @@ export class IncomingData {
       return undefined;
     }
     stream.unread += length;
-    if (stream.unread > streamWindow) {
+    // An empty frame needs no window, which may be negative after the acknowledgement (section 6.9.2).
+    if (length > 0 && stream.unread > this.#allowedOnStream) {
       connection.counts.reset();
       stream.abort(errorCode.flowControlError);
       return undefined;
     }
     stream.updateWindow();
     return stream;
+  }
+
+  /** Until the client has acknowledged a smaller window, it may use the default one (section 6.5.3). */
+  get #allowedOnStream(): number {
+    const window = this.#streamWindow;
+    return window >= defaultWindow || this.#connection.settings.acknowledged ? window : defaultWindow;
   }
 }

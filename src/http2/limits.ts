@@ -10,9 +10,12 @@ export interface ConnectionLimits {
   readonly headerList: number;
   /** Maximum number of entries of one SETTINGS frame. */
   readonly settingsEntries: number;
-  /** Flow-control window of a stream (SETTINGS_INITIAL_WINDOW_SIZE). */
+  /**
+   * Flow-control window of a stream (SETTINGS_INITIAL_WINDOW_SIZE). It is at least 65,535 until the client has
+   * acknowledged the setting.
+   */
   readonly streamWindow: number;
-  /** Flow-control window of the connection. */
+  /** Flow-control window of the connection: at least 65,535, because no setting makes it smaller. */
   readonly connectionWindow: number;
   /**
    * Streams that end early: the client reset them, the server refused them, or the server reset them because the client

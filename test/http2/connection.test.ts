@@ -436,14 +436,6 @@ suite('HTTP/2 connection: limits', () => {
       errorCode.protocolError,
     ],
     'frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
-    'DATA above the window of the connection': [
-      Buffer.concat([
-        request(1),
-        request(3),
-        ...Array.from({ length: 6 }, (_, index) => frame(data, 0, 1 + 2 * (index % 2), Buffer.alloc(16_000))),
-      ]),
-      errorCode.flowControlError,
-    ],
   };
   test('DATA frames with content above the burst of control frames: are read', () => {
     const rig = begun({ controlFrames: { burst: 10, perSecond: 1 } });
@@ -456,9 +448,7 @@ suite('HTTP/2 connection: limits', () => {
   for (const [what, [bytes, code]] of Object.entries(table)) {
     test(`${what}: GOAWAY`, () => {
       const small = { burst: 10, perSecond: 1 };
-      // WINDOW_UPDATE is sent when half of a window is used, so data can only exceed a window shorter than a read.
-      const window = what.includes('window') ? { connectionWindow: 15_000 } : {};
-      const rig = begun({ concurrentStreams: 3, resets: small, controlFrames: small, ...window });
+      const rig = begun({ concurrentStreams: 3, resets: small, controlFrames: small });
       rig.feed(bytes);
       assert.equal(goAwayOf(rig), code);
       assert.equal(rig.connection.isClosed, true);
@@ -567,5 +557,55 @@ suite('HTTP/2 connection: shutdown', () => {
     assert.equal(sent?.type, 'ping');
     rig.feed(frame(ping, flag.ack, 0, sent.payload));
     assert.deepEqual(rig.events, ['pong 7']);
+  });
+});
+
+suite('HTTP/2 connection: windows below the default of 65,535 bytes', () => {
+  /** Opens a stream that gets no WINDOW_UPDATE, and sends data on it. Returns the types of the frames that are sent. */
+  function sendPaused(rig: ConnectionRig, ...lengths: readonly number[]): readonly string[] {
+    rig.feed(request(1));
+    rig.streams[0]?.pauseReading();
+    rig.sent();
+    rig.feed(Buffer.concat(lengths.map((length) => frame(data, 0, 1, Buffer.alloc(length)))));
+    return rig
+      .sent()
+      .filter(({ streamId }) => streamId === 1)
+      .map(({ type, payload }) => `${type} ${payload.readUInt32BE()}`);
+  }
+  const whole = [16_384, 16_384, 16_384, 16_383];
+  const exceeded = [`rstStream ${errorCode.flowControlError}`];
+
+  test('stream, before the client acknowledges it: the default applies (RFC 9113, section 6.5.3)', () => {
+    assert.deepEqual(sendPaused(begun({ streamWindow: 20_000 }), ...whole), []);
+    assert.deepEqual(sendPaused(begun({ streamWindow: 20_000 }), ...whole, 1), exceeded);
+  });
+
+  test('stream, after the client has acknowledged it: it applies, and an empty frame needs no window', () => {
+    const acknowledged = frame(settings, flag.ack, 0);
+    for (const [lengths, sent] of [
+      [[10_000, 10_000, 0], []],
+      [[10_000, 10_000, 1], exceeded],
+    ] as const) {
+      const rig = begun({ streamWindow: 20_000 });
+      rig.feed(acknowledged);
+      assert.deepEqual(sendPaused(rig, ...lengths), sent);
+    }
+    // Data that was sent before may exceed it: the window is negative then (section 6.9.2).
+    const rig = begun({ streamWindow: 20_000 });
+    assert.deepEqual(sendPaused(rig, ...whole), []);
+    rig.feed(Buffer.concat([acknowledged, frame(data, 0, 1)]));
+    assert.deepEqual(rig.sent(), []);
+    rig.streams[0]?.resumeReading();
+    rig.tick();
+    assert.deepEqual(
+      rig.sent().map(({ type, payload }) => `${type} ${payload.readUInt32BE()}`),
+      ['windowUpdate 65535'],
+    );
+  });
+
+  test('connection: the default applies, because it cannot be announced', () => {
+    const rig = begun({ connectionWindow: 15_000 });
+    assert.deepEqual(sendPaused(rig, ...whole), []);
+    assert.equal(rig.connection.isClosed, false);
   });
 });

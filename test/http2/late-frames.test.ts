@@ -47,7 +47,7 @@ suite(
           streamWindow: 1_500,
           resets: { burst: 2, perSecond: 0 },
         });
-        rig.feed(Buffer.concat([preface, request(1)]));
+        rig.feed(Buffer.concat([preface, frame(settings, flag.ack, 0), request(1)]));
         rig.streams[0]?.pauseReading();
         rig.sent();
         // A stream that is paused gets no WINDOW_UPDATE.
