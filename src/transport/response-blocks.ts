@@ -16,6 +16,15 @@ const trailersAfterTwo = encodeIndexed(newest);
 
 const noFields: Fields = [];
 
+/** Fields that HTTP/2 does not allow: a client resets the stream then (RFC 9113, section 8.2.2). */
+const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 /** A table size that both entries fit into, with a margin. */
 const enoughTable = 4096;
 /** Maximum length of a status message, in characters: it is for people. */
@@ -89,9 +98,12 @@ function statusBlock({ code, message }: GrpcStatus): Uint8Array {
   return Buffer.concat([status, encodeLiteral('grpc-message', percentEncoded(message), 'none')]);
 }
 
+/** Joins the parts of a block. Omits fields that are about a connection of HTTP/1.1. */
 function join(prefix: Uint8Array | undefined, block: Uint8Array, fields: Fields = noFields): Uint8Array {
   if (prefix === undefined && fields.length === 0) return block;
-  const more = fields.map(([name, value]) => encodeLiteral(name, value, 'none'));
+  const more = fields
+    .filter(([name]) => !connectionSpecific.has(name))
+    .map(([name, value]) => encodeLiteral(name, value, 'none'));
   return Buffer.concat([...(prefix === undefined ? [] : [prefix]), block, ...more]);
 }
 

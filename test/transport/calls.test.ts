@@ -212,6 +212,35 @@ suite('calls with grpc-js handlers', () => {
   });
 });
 
+test('metadata that is about a connection of HTTP/1.1: is omitted (RFC 9113, section 8.2.2), the rest arrives', async () => {
+  const names = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
+  const withAll = (last: string): Metadata => {
+    const metadata = new Metadata();
+    for (const name of [...names, last]) metadata.set(name, 'x');
+    return metadata;
+  };
+  const unary: Unary = (call, respond) => {
+    if (call.request === 'refused') return respond({ code: status.ABORTED, metadata: withAll('in-status') });
+    call.sendMetadata(withAll('in-headers'));
+    respond(null, 'done', withAll('in-trailers'));
+  };
+  using rig = await startRig({ unary });
+  const session = rig.session();
+  const call = openCall(session, echo.unary.path);
+  call.end(framed('x'));
+  call.resume();
+  const ended = once(call, 'trailers') as Promise<[IncomingHttpHeaders]>;
+  const headers = await headersOf(call);
+  const [trailers] = await ended;
+  const refused = openCall(session, echo.unary.path);
+  refused.end(framed('refused'));
+  const sent = [headers, trailers, await headersOf(refused)];
+  assert.deepEqual(
+    sent.map((fields) => Object.keys(fields).filter((name) => fields[name] === 'x')),
+    [['in-headers'], ['in-trailers'], ['in-status']],
+  );
+});
+
 suite('rejected requests', () => {
   test('unknown method: UNIMPLEMENTED', async () => {
     using rig = await startRig({});
