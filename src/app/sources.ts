@@ -94,8 +94,13 @@ export async function planSources(
 function startFiles(roots: readonly string[], log: Logger): StartSource {
   const onPolling = (path: string, reason: string): void =>
     log.warn({ event: 'polling', path }, `${path} is polled: ${reason}`);
-  return ({ deliver }) =>
-    watchDirectory({ roots, name: files, onPolling }, (events) => deliver(files, events));
+  return ({ deliver, hadTrust: had }) => {
+    // The ClusterFederatedTrustDomains of files have their trust in another source.
+    const confirmsAbsence = had(files) || had(federationSource);
+    return watchDirectory({ roots, name: files, onPolling, confirmsAbsence }, (events) =>
+      deliver(files, events),
+    );
+  };
 }
 
 async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {

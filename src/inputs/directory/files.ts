@@ -35,6 +35,8 @@ export interface Files {
   round(): Promise<readonly SourceEvent[]>;
   /** True if a round has files to check. */
   readonly waiting: boolean;
+  /** True if a round has files to check of which nothing is known yet. */
+  readonly hasUnread: boolean;
   /** Returns the time of the next check that is due without a notice, in monotonic milliseconds. */
   next(): number | undefined;
 }
@@ -232,6 +234,9 @@ export function createFiles(options: FilesOptions): Files {
     round,
     get waiting() {
       return dirty.size > 0;
+    },
+    get hasUnread() {
+      return dirty.values().some(({ state }) => state.kind === 'unseen');
     },
     next: () => (due.size === 0 ? undefined : due.values().reduce((a, b) => Math.min(a, b))),
   };

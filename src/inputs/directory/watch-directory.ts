@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import { createFailures } from './failures.ts';
 import { createFiles } from './files.ts';
+import { FirstRead } from './first-read.ts';
 import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
@@ -22,6 +23,11 @@ export interface WatchDirectoryOptions {
   readonly settleMs?: number | undefined;
   /** Time between two listings of everything, in case a notice was lost. Default: 60,000. */
   readonly rescanMs?: number | undefined;
+  /**
+   * True if an earlier run had trust in force because of the files. Then what the first read does not find must also be
+   * absent `settleMs` later, as after a deletion. Default: false.
+   */
+  readonly confirmsAbsence?: boolean | undefined;
   /** Maximum size of a file. Larger files are unreadable. Default: 16 MiB. */
   readonly maxFileBytes?: number | undefined;
   /** Aborting it closes the source. */
@@ -42,6 +48,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     name = 'directory',
     settleMs = 100,
     rescanMs = 60_000,
+    confirmsAbsence = false,
     maxFileBytes = 16 * 2 ** 20,
   } = options;
   const { signal, onPolling = () => {}, io = systemIo } = options;
@@ -60,7 +67,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const tree = createTree({ io, roots, files, failures, watches });
   const listings = new ListingTimes(io.now(), rescanMs, () => io.random());
   let isClosed = false;
-  let isSynced = false;
+  const firstRead = new FirstRead(confirmsAbsence ? settleMs : 0);
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
@@ -134,17 +141,15 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     deliver(listed);
     const events = [...(await files.round())];
     if (isClosed) return;
-    if (!isSynced && failures.size === 0 && !tree.waiting) {
-      isSynced = true;
-      events.push({ kind: 'synced' });
-    }
+    const rest = tree.waiting || files.hasUnread ? 'unread' : 'read';
+    if (firstRead.round(failures.size > 0 ? 'failed' : rest, io.now())) events.push({ kind: 'synced' });
     deliver(events);
   }
 
   function schedule(): void {
     if (isClosed) return;
     cancelTimer();
-    const times = [files.next(), failures.next(), listings.next(watches.polled.size > 0)];
+    const times = [files.next(), failures.next(), firstRead.next(), listings.next(watches.polled.size > 0)];
     const at = Math.min(...times.filter((time) => time !== undefined));
     cancelTimer = io.after(Math.max(0, Math.ceil(at - io.now())), onTimer);
   }
@@ -154,7 +159,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     files.wake(now);
     tree.retry(failures.due(now));
     const { all, polled } = listings.due(now);
-    if (all) tree.markAll();
+    if (firstRead.due(now) || all) tree.markAll();
     for (const folder of polled ? watches.polled : []) tree.markFolder(folder);
     wake();
   }

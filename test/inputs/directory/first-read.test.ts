@@ -3,6 +3,8 @@ import fs from 'node:fs';
 import { join, relative as relativePath } from 'node:path';
 import { test } from 'node:test';
 
+import { systemIo } from '../../../src/inputs/directory/io.ts';
+import type { DirectoryIo, WatchListener } from '../../../src/inputs/directory/io.ts';
 import { makeFolder, observe, observeSynced, writeFiles } from './observe.ts';
 
 test('first read: reports every file of the tree, and then `synced` once', async (t) => {
@@ -154,6 +156,52 @@ test('missing root: `synced` waits until it exists', async (t) => {
   assert.ok(kinds.indexOf('recovered') < kinds.indexOf('synced'));
   assert.equal(kinds.filter((kind) => kind === 'synced').length, 1);
   assert.equal(observed.contents(join(root, 'a.yaml'))[0]?.text, 'a');
+});
+
+test('file created again while the files of the first listing are read: is read before `synced`', async (t) => {
+  const root = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(root, { 'b.yaml': 'b' });
+  const listeners: WatchListener[] = [];
+  let rounds = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    watch: (name, listener) => {
+      if (name === root) listeners.push(listener);
+      return { close: () => {} };
+    },
+    async noticesDelivered() {
+      rounds += 1;
+      // The first one is before the round, and the second one is after the files were read.
+      if (rounds !== 2) return;
+      fs.writeFileSync(path, 'a');
+      for (const listener of listeners) listener('rename', 'a.yaml');
+    },
+  };
+  const { events } = await observeSynced(t, { roots: [root], io });
+  const isRead = events().findIndex((event) => event.kind === 'content' && event.path === path);
+  const isSynced = events().findIndex(({ kind }) => kind === 'synced');
+  assert.ok(isRead >= 0 && isRead < isSynced);
+});
+
+test('file of an earlier run, absent at the first listing: `synced` waits until it could be created', async (t) => {
+  const root = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(root, { 'b.yaml': 'b' });
+  let timers = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    // No notice says that it is created.
+    watch: () => ({ close: () => {} }),
+    after: (ms, callback) => {
+      timers += 1;
+      if (timers === 1) fs.writeFileSync(path, 'a');
+      return systemIo.after(ms, callback);
+    },
+  };
+  const { events } = await observeSynced(t, { roots: [root], io, confirmsAbsence: true });
+  assert.ok(events().some((event) => event.kind === 'content' && event.path === path));
+  assert.equal(events().filter(({ kind }) => kind === 'synced').length, 1);
 });
 
 test('thousand files: are one batch', async (t) => {
