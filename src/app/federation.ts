@@ -186,11 +186,13 @@ export async function startFederation(
     derived = own?.derived() ?? derived;
     const hasChanged = collector.apply(source, events) || derived.symmetricDifference(derivedBefore).size > 0;
     const wasUnknown = unknown.size + unreadOwn.size;
-    for (const { kind } of events) {
+    for (const event of events) {
+      const { kind } = event;
+      const isRestored = event.kind === 'restored' && event.isPartial !== true;
       if (kind === 'synced') unreadOwn.delete(source);
       // A source that fails is not waited for: only trust domains that it may have wait, see `isUndecided`.
-      if (kind === 'synced' || kind === 'restored' || kind === 'failed') unknown.delete(source);
-      if (kind === 'synced' || kind === 'restored') unread.delete(source);
+      if (kind === 'synced' || isRestored || kind === 'failed') unknown.delete(source);
+      if (kind === 'synced' || isRestored) unread.delete(source);
       if (kind === 'synced') unsynced.delete(source);
     }
     const hasLearned = unknown.size + unreadOwn.size < wasUnknown;

@@ -6,6 +6,7 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { AnchorReader } from '../trust/x509/anchor-reader.ts';
+import { isImportSource } from '../trust/ledger/import-sources.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
 
 interface LastGoodInput {
@@ -26,6 +27,12 @@ export function openLastGood(
     reader,
     clock: systemClock,
     mayWrite: () => pipeline.held().length === 0,
+    isRead: (source) =>
+      pipeline
+        .view()
+        .ledger.sources.some(
+          ({ name, synced, restored: isRestored }) => name === source && (synced || isRestored),
+        ),
     onError: (message) => log.error({ event: 'state-dir' }, message),
     onWrite: metrics.stateWrite,
   });
@@ -55,21 +62,30 @@ export async function restore(
   isSource: (name: string) => boolean,
   log: Logger,
 ): Promise<ReadonlySet<string>> {
-  const restored = new Set<string>();
   const states = await store?.load().catch((error: unknown) => {
     throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
   });
+  const kept = store?.sources() ?? new Map<string, boolean>();
+  const sources = new Set([...kept.keys(), ...(states ?? []).map(({ source }) => source)]);
+  // What the Global control plane gives is read as one, and kept by zone.
+  const areImportsWhole = [...sources].filter(isImportSource).every((source) => kept.get(source) === true);
+  const isWhole = (source: string): boolean =>
+    isImportSource(source) ? areImportsWhole : kept.get(source) === true;
   for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
     if (!isSource(source)) {
       const text = `what was kept of ${source} is left out: it is no longer among the sources`;
       log.warn({ event: 'state-dir', source, paths: group.length }, text);
       continue;
     }
+    const isPartial = !isWhole(source);
+    if (isPartial) {
+      const text = `a part of what was kept of ${source} may be missing: it does not replace the first complete read of ${source}`;
+      log.warn({ event: 'state-dir', source, paths: group.length }, text);
+    }
     pipeline.restore(
       source,
-      group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
+      group.map(({ path, grants }) => ({ kind: 'restored', path, grants, isPartial })),
     );
-    restored.add(source);
   }
-  return restored;
+  return new Set([...sources].filter(isSource));
 }

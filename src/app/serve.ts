@@ -115,6 +115,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     if (event.kind === 'served') front.publish(event.states, event.since);
     else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
+    // After the first complete read of a source, its state can be complete without a change.
+    if (event.kind !== 'granted') lastGood?.recheck();
     record.state(event, { startedAt, endedAt: systemClock.monotonic() });
     eventLog.state(event);
     findingTimes.state(event);

@@ -5,6 +5,7 @@ import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../../trust/
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import type { StateKey } from './state-key.ts';
 
 /** The grants of one path of a source in its last good state. */
@@ -12,6 +13,14 @@ export interface LastGood {
   readonly source: string;
   readonly path: string;
   readonly grants: readonly Grant[];
+}
+
+/** A last good state as it was read from disk. */
+export interface RestoredState extends LastGood {
+  /** What this version of the program no longer accepts, with the reasons. It is left out of `grants`. */
+  readonly refusals: readonly string[];
+  /** False if a resource was left out. The source would not give a certificate that is not accepted either. */
+  readonly isWhole: boolean;
 }
 
 /** A place in the file, for findings. Earlier versions of the program wrote none. */
@@ -53,18 +62,33 @@ export function encodeLastGood({ source, path, grants }: LastGood, key: StateKey
   return `${key.sign(text)}\n${text}\n`;
 }
 
+/** Returns the checksum of a text that `encodeLastGood` wrote. */
+export function checksumOf(text: string): string {
+  return text.slice(0, text.indexOf('\n'));
+}
+
 /**
- * Parses the text that `encodeLastGood` wrote.
+ * Parses the text that `encodeLastGood` wrote. Leaves out single certificates and resources that this version of the
+ * program does not accept.
  * @throws {Error} if the text is not whole, not of this format, or was not written with this key.
  */
-export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey): LastGood {
+export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey): RestoredState {
   const [checksum = '', body = ''] = text.split('\n');
   if (!key.verify(body, checksum))
     throw new Error('its checksum does not match: it is damaged, or was not written here by this version');
   const stored = JSON.parse(body) as StoredBody;
   if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
   const { source, path, grants } = stored;
-  return { source, path, grants: grants.map((grant) => restoreGrant(grant, path, reader)) };
+  const refusals: string[] = [];
+  const restored = grants.flatMap((grant) => {
+    try {
+      return [restoreGrant(grant, path, reader, refusals)];
+    } catch (error) {
+      refusals.push(`${grant.resource.identity}: ${reasonOf(error)}`);
+      return [];
+    }
+  });
+  return { source, path, grants: restored, refusals, isWhole: restored.length === grants.length };
 }
 
 function storeGrant({ resource, shares, clean }: Grant): StoredGrant {
@@ -89,9 +113,14 @@ function storePlace({ line, path, block }: Place): StoredPlace {
   return { line, path, block };
 }
 
-function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, reader: AnchorReader): Grant {
+function restoreGrant(
+  { resource, shares, clean }: StoredGrant,
+  file: string,
+  reader: AnchorReader,
+  refusals: string[],
+): Grant {
   const { identity } = resource;
-  const restored = shares.map((share) => restoreShare(share, identity, file, reader));
+  const restored = shares.map((share) => restoreShare(share, identity, file, reader, refusals));
   const [current] = restored;
   if (current === undefined) throw new Error('a resource gives nothing');
   const whole: MeshTrust = {
@@ -104,7 +133,8 @@ function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, re
   return {
     resource: whole,
     settled: true,
-    clean: clean && restoreShare(clean, identity, file, reader),
+    // Its refusals are those of the shares.
+    clean: clean && restoreShare(clean, identity, file, reader, []),
     shares: restored,
   };
 }
@@ -114,14 +144,14 @@ function restoreShare(
   identity: Identity,
   file: string,
   reader: AnchorReader,
+  refusals: string[],
 ): Share {
-  const anchors = reader.read(pem).map((block, index): TrustAnchor => {
-    if (block.kind === 'refused') throw new Error(`a certificate is no longer accepted: ${block.reason}`);
-    return {
-      kind: 'anchor',
-      certificate: block.certificate,
-      place: { block: block.index, ...places[index], file, resource: identity },
-    };
+  const anchors = reader.read(pem).flatMap((block, index): TrustAnchor[] => {
+    const place = { block: block.index, ...places[index], file, resource: identity };
+    if (block.kind === 'anchor') return [{ kind: 'anchor', certificate: block.certificate, place }];
+    const where = place.path === undefined ? '' : `${place.path}, `;
+    refusals.push(`${identity}: ${where}block ${place.block} is no longer accepted: ${block.reason}`);
+    return [];
   });
   return { mesh, trustDomain: trustDomainOf(trustDomain), identity, anchors };
 }

@@ -5,7 +5,8 @@ import { lossWindow } from '../../trust/ledger/guard.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import type { Clock } from '../clock.ts';
-import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
+import { CompleteRecord, recordName } from './complete-record.ts';
+import { checksumOf, decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
 import { removeFile, replaceFile } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
@@ -20,6 +21,8 @@ export interface LastGoodOptions {
   readonly clock: Clock;
   /** While it returns false nothing is written: a held mass loss must not reach the disk either. */
   readonly mayWrite: () => boolean;
+  /** Returns whether a source was read completely, or its whole state restored: then all of its state was saved. */
+  readonly isRead: (source: string) => boolean;
   readonly onError: (message: string) => void;
   /** Called for each file that was written or removed, or could not be. */
   readonly onWrite?: ((result: 'ok' | 'error') => void) | undefined;
@@ -27,12 +30,20 @@ export interface LastGoodOptions {
 
 export interface LastGoodStore {
   /**
-   * Returns all readable states. Unreadable ones are passed to `onError` and left out.
+   * Returns all readable states. Unreadable ones, and parts that are not accepted, are reported by `onError` and left
+   * out.
    * @throws {Error} if the directory cannot be used, or other users may write to it.
    */
   load(): Promise<readonly LastGood[]>;
+  /**
+   * Returns the sources of which an earlier run kept something, after `load`: true if `load` returned the whole state
+   * of the source; false if a part may be missing, also if an earlier version of the program wrote it.
+   */
+  sources(): ReadonlyMap<string, boolean>;
   /** Keeps the state, after the time in which it can be part of a mass loss. Without grants it removes the path. */
   save(state: LastGood): void;
+  /** Records soon which states are complete, if sources were read since. */
+  recheck(): void;
   /** Writes all waiting states now, if they may be written. */
   flush(): Promise<void>;
   /** Milliseconds since the oldest change that is not on disk; 0 if all are. */
@@ -62,6 +73,7 @@ export function createLastGoodStore({
   reader,
   clock,
   mayWrite,
+  isRead,
   ...callbacks
 }: LastGoodOptions): LastGoodStore {
   const onError = safeReport(callbacks.onError);
@@ -72,6 +84,8 @@ export function createLastGoodStore({
   const failed = new Map<string, LastGood>();
   let pause = firstPause;
   let retryAt = Infinity;
+  const complete = new CompleteRecord();
+  let recheckAt = Infinity;
   /** The reason of the last failure of each file in `behind`: the same reason is reported once. */
   const reported = new Map<string, string>();
   /** When each file became out of date. A successful write removes its entry. */
@@ -81,23 +95,56 @@ export function createLastGoodStore({
   let opening: Promise<StateKey> | undefined;
   const keyOf = (): Promise<StateKey> => (opening ??= openStateDirectory(directory));
 
+  const succeeded = (file: string): void => {
+    reported.delete(file);
+    if (!waiting.has(file)) behind.delete(file);
+  };
+  const reportFailure = (file: string, what: string, error: unknown): void => {
+    if (!behind.has(file)) behind.set(file, clock.monotonic());
+    onWrite?.('error');
+    const reason = reasonWithPlace(error);
+    if (reported.get(file) !== reason) onError(`${what} cannot be kept: ${reason}`);
+    reported.set(file, reason);
+  };
   const writeOne = async (file: string, state: LastGood): Promise<void> => {
     const path = join(directory, file);
     try {
       const key = await keyOf();
       await checkStateDirectory(directory, key);
-      if (state.grants.length === 0) await removeFile(path, directory, key);
-      else await replaceFile(path, encodeLastGood(state, key));
-      reported.delete(file);
-      if (!waiting.has(file)) behind.delete(file);
+      if (state.grants.length === 0) {
+        await removeFile(path, directory, key);
+        complete.put(state.source, file, undefined);
+      } else {
+        const text = encodeLastGood(state, key);
+        await replaceFile(path, text);
+        complete.put(state.source, file, checksumOf(text));
+      }
+      succeeded(file);
       onWrite?.('ok');
     } catch (error) {
       if (!waiting.has(file)) failed.set(file, state);
-      const reason = reasonWithPlace(error);
-      onWrite?.('error');
-      if (reported.get(file) !== reason)
-        onError(`the last good state of ${state.path} cannot be kept: ${reason}`);
-      reported.set(file, reason);
+      reportFailure(file, `the last good state of ${state.path}`, error);
+    }
+  };
+  /** Records the sources whose state is complete on disk. Returns whether that succeeded. */
+  const writeRecord = async (): Promise<boolean> => {
+    recheckAt = Infinity;
+    const pending = new Set(
+      [...[...waiting.values()].map(({ state }) => state), ...failed.values()].map(({ source }) => source),
+    );
+    try {
+      const key = await keyOf();
+      const next = complete.next((source) => !pending.has(source) && isRead(source), key);
+      if (next !== undefined) {
+        await checkStateDirectory(directory, key);
+        await replaceFile(join(directory, recordName), next.text);
+        next.written();
+      }
+      succeeded(recordName);
+      return true;
+    } catch (error) {
+      reportFailure(recordName, 'the record of complete states', error);
+      return false;
     }
   };
   const writeDue = async (until: number): Promise<void> => {
@@ -112,7 +159,8 @@ export function createLastGoodStore({
       }
       for (const [file] of due) waiting.delete(file);
       await mapBounded(all, concurrentWrites, ([file, state]) => writeOne(file, state));
-      if (failed.size === 0) {
+      const isRecorded = await writeRecord();
+      if (failed.size === 0 && isRecorded) {
         retryAt = Infinity;
         pause = firstPause;
       } else if (until >= retryAt || retryAt === Infinity) {
@@ -130,13 +178,14 @@ export function createLastGoodStore({
   };
   const arm = (): void => {
     const [next] = waiting.values();
-    const at = Math.min(next?.due ?? Infinity, retryAt);
+    const at = Math.min(next?.due ?? Infinity, retryAt, recheckAt);
     if (at === Infinity || (timer !== undefined && timer.at <= at)) return;
     disarm();
     const wait = Math.max(at - clock.monotonic(), retryDelay);
     timer = { at, cancel: clock.after(wait, () => void write(clock.monotonic())) };
   };
 
+  let restored: ReadonlyMap<string, boolean> = new Map();
   return {
     async load() {
       const key = await keyOf();
@@ -144,14 +193,32 @@ export function createLastGoodStore({
       for (const file of (await readdir(directory)).sort()) {
         if (!file.endsWith(suffix)) continue;
         try {
-          states.push(
-            decodeLastGood((await readRegularFile(join(directory, file))).toString('utf8'), reader, key),
-          );
+          const text = (await readRegularFile(join(directory, file))).toString('utf8');
+          const state = decodeLastGood(text, reader, key);
+          for (const refusal of state.refusals)
+            onError(`a part of the last good state of ${state.path} is left out: ${refusal}`);
+          states.push(state);
+          if (state.isWhole) complete.put(state.source, file, checksumOf(text));
         } catch (error) {
           onError(`${join(directory, file)} cannot be read back: ${reasonOf(error)}`);
         }
       }
+      const record = join(directory, recordName);
+      try {
+        complete.read((await readRegularFile(record)).toString('utf8'), key);
+      } catch (error) {
+        // Earlier versions wrote none.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+          onError(`${record} cannot be read back: ${reasonOf(error)}`);
+      }
+      restored = complete.sources();
       return states;
+    },
+    sources: () => restored,
+    recheck() {
+      if (!complete.isStale) return;
+      recheckAt = Math.min(recheckAt, clock.monotonic() + writeDelay);
+      arm();
     },
     save(state) {
       const file = fileOf(state);

@@ -32,7 +32,13 @@ export type LedgerEvent =
   /** The first complete read is done: restored entries that it did not find are gone. */
   | { readonly kind: 'synced' }
   /** Last good resources of an earlier run; delivered before the source itself is read. */
-  | { readonly kind: 'restored'; readonly path: string; readonly grants: readonly Grant[] };
+  | {
+      readonly kind: 'restored';
+      readonly path: string;
+      readonly grants: readonly Grant[];
+      /** True if other resources of the source may be missing: then its first complete read is waited for. */
+      readonly isPartial?: boolean | undefined;
+    };
 
 /** The trust in force, with the findings, holds and sources behind it. */
 export interface LedgerView {
@@ -192,7 +198,7 @@ function applyEvent(
       return [...source.unconfirmed].flatMap((path) => remove(source, path, 'absence', removals));
     }
     case 'restored':
-      source.restored = true;
+      if (event.isPartial !== true) source.restored = true;
       source.unconfirmed.add(event.path);
       return put(source, event.path, { ...emptyEntry, grants: event.grants });
   }

@@ -5,7 +5,10 @@ import type { Entry } from './entry.ts';
 export interface SourceStatus {
   readonly name: string;
   readonly synced: boolean;
-  /** Whether it was restored from an earlier run: its earlier trust is served until its first complete read. */
+  /**
+   * Whether its whole trust was restored from an earlier run, and is served until its first complete read. False if a
+   * part of it may be missing.
+   */
   readonly restored: boolean;
   readonly accepted: number;
   /** The number of files or objects whose newest version is not served. */

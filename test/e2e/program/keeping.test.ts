@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import { encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
@@ -37,16 +38,18 @@ async function fingerprintOf(
 const fingerprintOfPem = (pem: string): string =>
   new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 
+/** Waits until this number of state files is on disk, and recorded as complete. */
 async function untilKept(state: string, files: number): Promise<void> {
   await poll('the state to be kept', async () => {
-    const kept = (await readdir(state).catch(() => [])).filter((name) => name.endsWith('.lastgood'));
-    return kept.length === files ? true : undefined;
+    const kept = await keptFiles(state).catch(() => []);
+    const record = await readFile(join(state, 'complete.json'), 'utf8').catch(() => '');
+    return kept.length === files && record.includes(`"files":${files},`) ? true : undefined;
   });
 }
 
-/** Returns the state files of a directory, without its key. */
+/** Returns the state files of a directory, without its key and its record. */
 async function keptFiles(path: string): Promise<readonly string[]> {
-  return (await readdir(path)).filter((name) => name !== 'key');
+  return (await readdir(path)).filter((name) => name !== 'key' && name !== 'complete.json');
 }
 
 suite('--state-dir', { concurrency: 2 }, () => {
@@ -109,6 +112,40 @@ suite('--state-dir', { concurrency: 2 }, () => {
     await untilServed(second, ['a.test: A']);
     assert.equal((await keptFiles(state.path)).length, 1);
   });
+
+  const losses: Readonly<Record<string, (state: string, file: string) => Promise<void>>> = {
+    'a damaged file': (state, file) => writeFile(join(state, file), 'damaged'),
+    'a missing file': (state, file) => rm(join(state, file)),
+    'a state of an earlier version, without a record': (state) => rm(join(state, 'complete.json')),
+  };
+  for (const [what, lose] of Object.entries(losses))
+    test(`restart without the directory beside ${what}: waits, and serves everything once it is read`, async () => {
+      await using dir = await makeTempDir();
+      await using state = await makeTempDir();
+      const args = [`--state-dir=${state.path}`];
+      const trusted = dir.join('trust');
+      const files = watchedDir(trusted);
+      for (const name of names) await files.put(`${name}.yaml`, trust(name));
+      {
+        await using first = await startMeshtrust({ dirs: [trusted], args });
+        await untilKept(state.path, names.length);
+        await first.stop('SIGTERM');
+      }
+      const [file = ''] = (await keptFiles(state.path)).toSorted();
+      await lose(state.path, file);
+      await rename(trusted, `${trusted}.away`);
+      await using second = await startMeshtrust({ dirs: [trusted], args, waitUntilReady: false });
+      await second.logged(
+        'the doubt about the state',
+        ({ event, source }) => event === 'state-dir' && source === 'files',
+      );
+      await second.logged('the directory that is gone', ({ code }) => code === 'MT001');
+      assert.equal((await second.admin('/readyz')).status, 503);
+      assert.equal(await served(second), undefined);
+      await rename(`${trusted}.away`, trusted);
+      await untilServed(second, all);
+      await untilKept(state.path, names.length);
+    });
 
   test('saved state of a source that is no longer watched: is reported and not served', async () => {
     await using dir = await makeTempDir();

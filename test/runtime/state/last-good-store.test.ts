@@ -32,6 +32,7 @@ import { createFakeClock } from '../../kit/fake-clock.ts';
 import type { FakeClock } from '../../kit/fake-clock.ts';
 import { inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import type { AnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { reader } from '../../kit/resources.ts';
 import { randomBytes } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -50,11 +51,12 @@ function storeIn(
   directory: string,
   mayWrite = (): boolean => true,
   onWrite?: (result: string) => void,
+  isRead = (): boolean => true,
 ): { readonly store: LastGoodStore; readonly errors: string[]; readonly clock: FakeClock } {
   const errors: string[] = [];
   const clock = createFakeClock();
   const onError = (message: string) => errors.push(message);
-  const options = { directory, reader, clock, mayWrite, onError, onWrite };
+  const options = { directory, reader, clock, mayWrite, isRead, onError, onWrite };
   return { store: createLastGoodStore(options), errors, clock };
 }
 
@@ -63,9 +65,9 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Returns the state files of a directory, without its key. */
+/** Returns the state files of a directory, without its key and its record. */
 async function keptFiles(path: string): Promise<readonly string[]> {
-  return (await readdir(path)).filter((name) => name !== 'key');
+  return (await readdir(path)).filter((name) => name !== 'key' && name !== 'complete.json');
 }
 
 suite('last good store', () => {
@@ -310,6 +312,7 @@ suite('last good store', () => {
       reader,
       clock,
       mayWrite: () => true,
+      isRead: () => true,
       onError: throws,
       onWrite: throws,
     });
@@ -437,6 +440,272 @@ suite('last good store', () => {
     await store.flush();
     const { mode } = await import('node:fs').then(({ promises }) => promises.stat(join(dir.path, 'state')));
     assert.equal(mode & 0o077, 0);
+  });
+});
+
+suite('whether the state of a source is complete', () => {
+  const paths = ['a.yaml', 'b.yaml'];
+  const fileOf = (path: string): string =>
+    `${createHash('sha256').update(`files\0${path}`).digest('hex')}.lastgood`;
+  const saveAll = (store: LastGoodStore, pem = a): void => {
+    for (const path of paths) store.save({ source: 'files', path, grants: grantsOf(text([pem])) });
+  };
+  /** Keeps two paths, as a server that has read its source. */
+  const keepAll = async (path: string): Promise<void> => {
+    const { store } = storeIn(path);
+    await store.load();
+    saveAll(store);
+    await store.flush();
+  };
+  const sourcesOf = async (path: string): Promise<ReadonlyMap<string, boolean>> => {
+    const { store } = storeIn(path);
+    await store.load();
+    return store.sources();
+  };
+
+  /** What happens to a complete state, and whether the next start may take it for complete. */
+  const cases: Readonly<Record<string, readonly [(dir: TempDir) => Promise<unknown>, boolean | undefined]>> =
+    {
+      'nothing happens: it is complete': [() => Promise.resolve(), true],
+      'a file is damaged: not complete': [(dir) => writeFile(dir.join(fileOf('a.yaml')), 'x'), false],
+      'a file is missing: not complete': [(dir) => rm(dir.join(fileOf('a.yaml'))), false],
+      'all files are missing: not complete': [
+        (dir) => Promise.all(paths.map((path) => rm(dir.join(fileOf(path))))),
+        false,
+      ],
+      'the record is missing, as in a state of an earlier version: not complete': [
+        (dir) => rm(dir.join('complete.json')),
+        false,
+      ],
+      'the record is damaged: not complete': [
+        (dir) => writeFile(dir.join('complete.json'), 'x\n{}\n'),
+        false,
+      ],
+      'the record is that of another directory: not complete': [
+        async (dir) => {
+          await using other = await makeTempDir();
+          await keepAll(other.path);
+          await copyFile(other.join('complete.json'), dir.join('complete.json'));
+        },
+        false,
+      ],
+      'another version changes a file and leaves the record: not complete': [
+        async (dir) => {
+          const record = await readFile(dir.join('complete.json'));
+          const { store } = storeIn(dir.path);
+          await store.load();
+          saveAll(store, b);
+          await store.flush();
+          await writeFile(dir.join('complete.json'), record);
+        },
+        false,
+      ],
+      'a resource is added, changed and removed again: complete': [
+        async (dir) => {
+          const { store } = storeIn(dir.path);
+          await store.load();
+          const state = { source: 'files', path: 'c.yaml' };
+          for (const pems of [[a], [b], []]) {
+            store.save({ ...state, grants: pems.length === 0 ? [] : grantsOf(text(pems)) });
+            await store.flush();
+          }
+        },
+        true,
+      ],
+      'all resources are removed: nothing is kept of the source': [
+        async (dir) => {
+          const { store } = storeIn(dir.path);
+          await store.load();
+          for (const path of paths) store.save({ source: 'files', path, grants: [] });
+          await store.flush();
+        },
+        undefined,
+      ],
+      'a changed state cannot be written, and another one is: not complete': [
+        async (dir) => {
+          const { store } = storeIn(dir.path);
+          await store.load();
+          await rm(dir.join(fileOf('a.yaml')));
+          await mkdir(dir.join(fileOf('a.yaml'), 'x'), { recursive: true });
+          saveAll(store, b);
+          await store.flush();
+        },
+        false,
+      ],
+      'a state is written while a newer one of another path waits: not complete': [
+        async (dir) => {
+          const { store, clock } = storeIn(dir.path);
+          await store.load();
+          store.save({ source: 'files', path: 'a.yaml', grants: grantsOf(text([b])) });
+          clock.advance(lossWindow);
+          store.save({ source: 'files', path: 'b.yaml', grants: grantsOf(text([b])) });
+          clock.advance(300);
+          await until(() => clock.pending() > 0);
+        },
+        false,
+      ],
+    };
+  for (const [name, [happens, expected]] of Object.entries(cases))
+    test(name, async () => {
+      await using dir = await makeTempDir();
+      await keepAll(dir.path);
+      await happens(dir);
+      assert.equal((await sourcesOf(dir.path)).get('files'), expected);
+    });
+
+  test('files are written before the source was read completely: not complete until it is read', async () => {
+    await using dir = await makeTempDir();
+    let isRead = false;
+    const { store, clock } = storeIn(dir.path, undefined, undefined, () => isRead);
+    await store.load();
+    saveAll(store);
+    await store.flush();
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', false]]));
+    isRead = true;
+    store.recheck();
+    clock.advance(lossWindow + 200);
+    // Waits for the write in progress.
+    await store.flush();
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', true]]));
+    store.recheck();
+    assert.equal(clock.pending(), 0, 'the record is current');
+  });
+
+  test('state of an earlier version, and the source is read without a change: is recorded as complete', async () => {
+    await using dir = await makeTempDir();
+    await keepAll(dir.path);
+    await rm(dir.join('complete.json'));
+    const { store, clock, errors } = storeIn(dir.path);
+    assert.equal((await store.load()).length, 2);
+    assert.deepEqual(store.sources(), new Map([['files', false]]));
+    store.recheck();
+    clock.advance(lossWindow + 200);
+    await store.flush();
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', true]]));
+    assert.deepEqual(errors, []);
+  });
+
+  test('a mass loss is held: nothing is recorded', async () => {
+    await using dir = await makeTempDir();
+    await keepAll(dir.path);
+    await rm(dir.join('complete.json'));
+    const { store } = storeIn(dir.path, () => false);
+    await store.load();
+    store.recheck();
+    await store.flush();
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', false]]));
+  });
+
+  test('the record cannot be written: is reported and tried again', async () => {
+    await using dir = await makeTempDir();
+    const record = dir.join('complete.json');
+    await mkdir(join(record, 'x'), { recursive: true });
+    const { store, clock, errors } = storeIn(dir.path);
+    await store.load();
+    errors.length = 0;
+    saveAll(store);
+    clock.advance(lossWindow + 200);
+    await until(() => errors.length > 0 && clock.pending() > 0);
+    assert.match(errors.join(), /^the record of complete states cannot be kept: /);
+    clock.advance(1000);
+    assert.equal(store.behindMs(), 1000);
+    await rm(record, { recursive: true });
+    clock.advance(60_000);
+    await until(() => store.behindMs() === 0);
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', true]]));
+  });
+
+  test('the record cannot be written, and the state returns to the recorded one: nothing is behind', async () => {
+    await using dir = await makeTempDir();
+    await keepAll(dir.path);
+    const { store, errors } = storeIn(dir.path);
+    await store.load();
+    await mkdir(dir.join('away'));
+    await rename(dir.join('complete.json'), dir.join('away/complete.json'));
+    await mkdir(dir.join('complete.json/x'), { recursive: true });
+    saveAll(store, b);
+    await store.flush();
+    assert.match(errors.join(), /record of complete states/);
+    await rm(dir.join('complete.json'), { recursive: true });
+    await rename(dir.join('away/complete.json'), dir.join('complete.json'));
+    saveAll(store);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+    assert.deepEqual(await sourcesOf(dir.path), new Map([['files', true]]));
+  });
+
+  test('sources: each has its own record', async () => {
+    await using dir = await makeTempDir();
+    await keepAll(dir.path);
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'kubernetes', path: 'x', grants: grantsOf(text([a])) });
+    await store.flush();
+    await rm(dir.join(fileOf('a.yaml')));
+    assert.deepEqual(
+      await sourcesOf(dir.path),
+      new Map([
+        ['files', false],
+        ['kubernetes', true],
+      ]),
+    );
+  });
+});
+
+suite('state that this version accepts only in part', () => {
+  const stateKey = stateKeyOf(randomBytes(32));
+  const refusing = (subject: string): AnchorReader => ({
+    ...reader,
+    read: (pem) =>
+      reader.read(pem).map((block) =>
+        block.kind === 'anchor' && block.certificate.subject === subject
+          ? {
+              kind: 'refused',
+              index: block.index,
+              line: block.line,
+              code: 'MT014',
+              reason: 'it is no CA',
+              malformed: false,
+            }
+          : block,
+      ),
+  });
+  const two = `${text([a, b])}---\n${meshTrustYaml({ name: 'y', trustDomain: 'y.test', pems: [c] })}`;
+
+  test('a certificate is no longer accepted: is left out and reported, and everything else is restored', () => {
+    const stored = encodeLastGood({ source: 'files', path: 'x.yaml', grants: grantsOf(two) }, stateKey);
+    const state = decodeLastGood(stored, refusing('CN=A'), stateKey);
+    const ledger = makeLedger();
+    ledger.apply('files', [{ kind: 'restored', path: 'x.yaml', grants: state.grants }], 0);
+    assert.deepEqual(inForce(ledger), ['default/a.test: B', 'default/y.test: C']);
+    assert.equal(state.isWhole, true, 'it would not be served from its source either');
+    assert.deepEqual(state.refusals, [
+      'default//x: spec.caBundles[0].pem.value, block 1 is no longer accepted: it is no CA',
+    ]);
+    const places = state.grants[0]?.shares[0]?.anchors.map(({ place }) => place.path);
+    assert.deepEqual(places, ['spec.caBundles[1].pem.value'], 'the other certificate keeps its place');
+  });
+
+  test('the trust domain of a resource is no longer accepted: the other resources are restored, not complete', async () => {
+    await using dir = await makeTempDir();
+    const directoryKey = await openStateDirectory(dir.path);
+    const [, body = ''] = encodeLastGood(
+      { source: 'files', path: 'x.yaml', grants: grantsOf(two) },
+      directoryKey,
+    ).split('\n');
+    const changed = body.replaceAll('"a.test"', '"A B"');
+    await writeFile(dir.join('x.lastgood'), `${directoryKey.sign(changed)}\n${changed}\n`);
+    const { store, errors } = storeIn(dir.path);
+    const [state] = await store.load();
+    assert.deepEqual(
+      state?.grants.map(({ resource }) => resource.name),
+      ['y'],
+    );
+    assert.match(
+      errors.join(),
+      /^a part of the last good state of x\.yaml is left out: default\/\/x: trust domain/,
+    );
+    assert.notEqual(store.sources().get('files'), true);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
+import { ReadinessState } from '../../../src/trust/ledger/readiness.ts';
 import { makeCaPems } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -253,6 +254,26 @@ suite('ledger', () => {
     assert.deepEqual(ledger.apply('files', events, 1), []);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
     assert.deepEqual(ledger.held(), []);
+  });
+
+  test('a part of the state of an earlier run → stays in force, and the source counts as restored only with all of it', () => {
+    const earlier = makeLedger();
+    earlier.apply('files', [version('t.yaml', both)], 0);
+    const grants = earlier.grantsOf('files', 't.yaml');
+    for (const isPartial of [false, true]) {
+      const ledger = makeLedger();
+      ledger.apply('files', [{ kind: 'restored', path: 't.yaml', grants, isPartial }], 0);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+      const readiness = new ReadinessState({ holdMs: 0 });
+      const kindAt = (now: number): string => {
+        readiness.update(ledger.view().sources, now);
+        return readiness.current.kind;
+      };
+      assert.equal(kindAt(1), isPartial ? 'waiting' : 'ready');
+      ledger.apply('files', [version('t.yaml', 'a: ['), { kind: 'synced' }], 2);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+      assert.equal(kindAt(3), 'ready');
+    }
   });
 
   test('restored resource missing from the first complete read → removed then, not earlier', () => {
