@@ -2,8 +2,8 @@ import { formatDate } from '../findings/finding.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
-import { findIssuers } from './find-issuers.ts';
-import type { IssuerSearch } from './find-issuers.ts';
+import { findIssuers } from '../x509/find-issuers.ts';
+import type { IssuerSearch } from '../x509/find-issuers.ts';
 
 /** Why a certificate has no chain to a self-signed one. */
 export interface Ungrounded {

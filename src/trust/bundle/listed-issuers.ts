@@ -1,5 +1,5 @@
 import type { Certificate } from '../x509/certificate.ts';
-import { findIssuers } from './find-issuers.ts';
+import { findIssuers } from '../x509/find-issuers.ts';
 
 /**
  * Returns the fingerprints of the certificates of a set that have signed each intermediate of it: two CAs can have one

@@ -12,7 +12,7 @@ import type { ParsedDocument } from './parse-mesh-trust.ts';
 import { readCaSecret } from './ca-secret.ts';
 import type { CaSecret, ParsedIdentity } from './mesh-identity.ts';
 import { parseMeshIdentity } from './parse-mesh-identity.ts';
-import { readSpec } from './read-spec.ts';
+import { readAhead } from './read-ahead.ts';
 import { readYaml } from './read-yaml.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
 import type { TextPart } from './split-documents.ts';
@@ -167,7 +167,7 @@ function* collectItems(
     items += 1;
     if (items % itemsPerStep === 0) yield;
     if (one.kind === 'kubernetes' || one.kind === 'universal')
-      yield* readLongTexts(one.value, options.reader);
+      yield* readAhead(one.value, options.reader, options.limits ?? defaultLimits);
     const form = options.identities === true ? identityFormOf(one.value) : undefined;
     if (form !== undefined)
       into.identities.push(parseMeshIdentity(form, one.value as Record<string, unknown>, one.path, context));
@@ -209,8 +209,6 @@ function maxMarks({ documentLength }: Limits): number {
 const minimumMarks = 8192;
 /** Items of a list that are read in one step. */
 const itemsPerStep = 50;
-/** The length of a text that may have too many certificates for one step. */
-const longText = 16_384;
 /** The limit on marks in one file, in documents with the maximum number of marks: 32 of them take half a second. */
 const mostFullDocuments = 32;
 /** The limit on documents in one file: more than any repository has in one. */
@@ -246,14 +244,6 @@ function* classify(value: unknown, path: Path, depth: number): Generator<Classif
   if (tooDeep !== undefined) return;
   for (const [index, item] of found.items.entries())
     yield* classify(item, [...path, 'items', index], depth + 1);
-}
-
-/**
- * Parses the long PEM texts of a resource in steps. Reading the resource then finds them in the cache of the reader.
- */
-function* readLongTexts(value: unknown, reader: AnchorReader): Generator<undefined, undefined> {
-  const spec = isMapping(value) ? readSpec(value, () => undefined) : undefined;
-  for (const { text } of spec?.pems ?? []) if (text.length > longText) yield* reader.readSteps(text);
 }
 
 function readClassified(

@@ -5,7 +5,7 @@ import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
 import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
 import { readYaml } from '../../../src/trust/model/read-yaml.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
-import { makeCa, makeKey } from '../../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
 import { splitDocuments } from '../../../src/trust/model/split-documents.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
@@ -162,6 +162,21 @@ suite('large valid file', () => {
     assert.ok(parsed.kind === 'documents');
     const [document] = parsed.documents;
     assert.equal(document?.kind === 'mesh-trust' && document.resource.blocks.length, 100);
+  });
+
+  test('document of 100 certificates in texts of their own → parsed in steps', () => {
+    const key = makeKey();
+    const pems = Array.from({ length: 100 }, (_, index) => makeCa({ commonName: `B ${index}`, key }).certPem);
+    assert.equal(parse(meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems })).steps, 5);
+  });
+
+  test('document of a CA and 100 intermediates below it → their signatures are verified in further steps', () => {
+    const [root, key] = [makeCa({ commonName: 'Root' }), makeKey()];
+    const below = Array.from({ length: 100 }, (_, index) =>
+      makeIntermediate(root, { commonName: `Below ${index}`, key }),
+    );
+    const pem = [root, ...below].map(({ certPem }) => certPem).join('');
+    assert.equal(parse(meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [pem] })).steps, 5 + 10);
   });
 
   test('list of 120 items → parsed in steps', () => {

@@ -1,7 +1,7 @@
-import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
-import { canonicalNameKey } from '../x509/canonical-name.ts';
-import type { Certificate } from '../x509/certificate.ts';
-import { signedBy } from '../x509/signed-by.ts';
+import { matchesAuthorityKeyId } from './authority-key-id.ts';
+import { canonicalNameKey } from './canonical-name.ts';
+import type { Certificate } from './certificate.ts';
+import { signedBy } from './signed-by.ts';
 
 /** The possible issuers of one certificate in a set. */
 export interface IssuerSearch {
@@ -21,24 +21,50 @@ const ambiguousVerifications = 256;
 /** The pairs of certificates of one set whose identifiers are compared: those of 1,000 intermediates and 1,000 CAs. */
 const identifierComparisons = 2 ** 20;
 
+/** Signatures that are verified in one step: they take up to ten milliseconds. */
+const verificationsPerStep = 10;
+
 /**
  * Finds the issuers of all certificates of a set that are not self-signed. If a bound is reached, the certificates with
  * the fewest candidates have been decided, so that a few odd certificates do not affect the others of their trust
  * domain. The result depends on the certificates and their order only, not on what was verified before.
  */
 export function findIssuers(certificates: readonly Certificate[]): ReadonlyMap<Certificate, IssuerSearch> {
+  const steps = findIssuersSteps(certificates);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/**
+ * Finds like `findIssuers`, but yields after some verifications so that other work can run before the next. What it
+ * verifies needs no verification later, while the certificates live.
+ */
+export function* findIssuersSteps(
+  certificates: readonly Certificate[],
+): Generator<undefined, ReadonlyMap<Certificate, IssuerSearch>> {
+  if (certificates.every(({ selfSigned }) => selfSigned)) return new Map();
   const candidates = findCandidates(certificates);
   const issuers = new Map<Certificate, readonly Certificate[] | undefined>();
   let left = ambiguousVerifications;
+  let verified = 0;
   for (const [certificate, found] of byCount(candidates, (list) => list?.length ?? Number.MAX_SAFE_INTEGER)) {
     const cost =
       found === undefined || found.length <= 1 || !certificate.signatureSupported ? 0 : found.length;
     left -= cost;
     const isDecided = found !== undefined && (cost === 0 || left >= 0);
-    issuers.set(
-      certificate,
-      isDecided ? found.filter((candidate) => signedBy(certificate, candidate)) : undefined,
-    );
+    if (!isDecided) {
+      issuers.set(certificate, undefined);
+      continue;
+    }
+    const signers: Certificate[] = [];
+    for (const candidate of found) {
+      if (signedBy(certificate, candidate)) signers.push(candidate);
+      verified += 1;
+      if (verified % verificationsPerStep === 0) yield;
+    }
+    issuers.set(certificate, signers);
   }
   return new Map(
     [...candidates].map(([certificate, found = []]) => [
