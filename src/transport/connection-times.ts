@@ -14,7 +14,9 @@ export interface ConnectionTimes {
    * order.
    */
   readonly lingerMs: number;
-  /** For the client to answer that it has seen that it is asked to leave. Then the server takes no more streams of it. */
+  /**
+   * For the client to answer that it has seen that it is asked to leave. Then the server takes no more streams of it.
+   */
   readonly warningMs: number;
   /** Age at which the client is asked to leave; `undefined` for no maximum age. */
   readonly maxAgeMs: number | undefined;

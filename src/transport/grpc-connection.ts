@@ -132,8 +132,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   /**
-   * Asks the client to leave: sends GOAWAY and, once the client has seen it or `warningMs` later, a second one that names
-   * the last stream that is served. The connection closes when its last stream has ended and its output was sent.
+   * Asks the client to leave: sends GOAWAY and, once the client has seen it or `warningMs` later, a second one that
+   * names the last stream that is served. The connection closes when its last stream has ended and its output was sent.
    */
   retire(): void {
     if (this.#phase !== 'open' || this.isGone) return;
