@@ -6,6 +6,7 @@ import type { WebhookMetrics } from '../observe/metrics/kubernetes-metrics.ts';
 import { certificateFiles } from '../kubernetes/webhook/certificate-files.ts';
 import type { CertificateSource } from '../kubernetes/webhook/certificate-source.ts';
 import { answerReview } from '../kubernetes/webhook/core/answer-review.ts';
+import { readReviewAhead } from '../kubernetes/webhook/core/read-review-ahead.ts';
 import { requestLimits } from '../kubernetes/webhook/core/request-limits.ts';
 import { runWebhook } from '../kubernetes/webhook/run-webhook.ts';
 import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
@@ -60,6 +61,7 @@ export async function startAdmissionWebhook(
       const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
       return answerReview(review, { parse, policy: policy(), inForce, federation, now: Date.now() });
     },
+    prepare: (review) => readReviewAhead(review, parse),
     events: webhookEvents(log, metrics, (reason) => {
       // With a Secret there is no file: the replicas make the certificate themselves.
       if (options.certificate.kind === 'files')

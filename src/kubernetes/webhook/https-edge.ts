@@ -29,6 +29,8 @@ export interface WebhookEdge {
 export interface WebhookEdgeOptions {
   readonly tls: TlsMaterial;
   readonly answer: (review: unknown) => ReviewAnswer;
+  /** What can be done of a review before it is answered, in steps between which other work runs. */
+  readonly prepare?: ((review: unknown) => Iterable<undefined>) | undefined;
   /** Called with the result of each request, and with a reason if the response contains no review. */
   readonly onRequest: (result: RequestResult, reason?: Error | string) => void;
   /** Default: the limits that fit the default limits of resources. */
@@ -81,6 +83,7 @@ const defaultHandshakeTimeoutMs = 5_000;
 export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const {
     answer,
+    prepare = () => [],
     onRequest,
     limits: { bodyBytes, json } = requestLimits(defaultLimits),
     budget = defaultBudget,
@@ -170,12 +173,20 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     writeText(response, 503, reason);
   }
 
-  function review(bytes: Buffer, response: ServerResponse): void {
+  function* review(bytes: Buffer, response: ServerResponse): Generator<undefined, undefined> {
     try {
       const exceeded = exceededLimit(bytes, json);
-      if (exceeded !== undefined) return refuse(response, 413, limitMessages[exceeded]);
-      const answered = answer(parseJson(bytes.toString('utf8')));
-      if (answered.kind === 'malformed') return refuse(response, 400, answered.reason);
+      if (exceeded !== undefined) {
+        refuse(response, 413, limitMessages[exceeded]);
+        return;
+      }
+      const value = parseJson(bytes.toString('utf8'));
+      yield* prepare(value);
+      const answered = answer(value);
+      if (answered.kind === 'malformed') {
+        refuse(response, 400, answered.reason);
+        return;
+      }
       onRequest(answered.result);
       write(response, 200, 'application/json', JSON.stringify(answered.body));
     } catch (error) {

@@ -2,6 +2,7 @@ import { createTimeBudget } from './core/time-budget.ts';
 import type { BudgetOptions, TimeBudget } from './core/time-budget.ts';
 import { createTurnQueue } from './turn-queue.ts';
 import type { TurnQueue, WaitingClient } from './turn-queue.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 /** The reviews of one size class. They share a number of slots and a time budget. */
@@ -12,8 +13,11 @@ export interface ReviewLane {
    */
   enter(client: WaitingClient): Promise<boolean>;
   leave(): void;
-  /** Runs a job at its client's turn. Returns false if the turn did not come in time. */
-  run(client: WaitingClient, job: () => void): Promise<boolean>;
+  /**
+   * Runs a job at its client's turn. If the job has steps, other work runs between them, but no other job. Returns
+   * false if the turn did not come in time.
+   */
+  run(client: WaitingClient, job: () => Iterable<undefined> | undefined): Promise<boolean>;
 }
 
 export interface LaneOptions {
@@ -21,6 +25,9 @@ export interface LaneOptions {
   readonly slots: number;
   readonly budget: BudgetOptions;
 }
+
+/** Milliseconds of steps after which other work has its turn. */
+const turnMs = 10;
 
 /** A value for small reviews and one for large reviews. */
 export interface BySize<T> {
@@ -68,13 +75,22 @@ export function createReviewLanes(options: BySize<LaneOptions>, maxWaitMs: numbe
       const turn = lane.turns.wait(client);
       runNext();
       if (!(await turn)) return false;
-      const start = performance.now();
-      try {
-        job();
-        return true;
-      } finally {
+      let start = performance.now();
+      const spend = (): void => {
         const end = performance.now();
         lane.budget.spend(end - start, end);
+        start = end;
+      };
+      try {
+        for (const _ of job() ?? []) {
+          if (performance.now() - start < turnMs) continue;
+          spend();
+          await nextTurn();
+          start = performance.now();
+        }
+        return true;
+      } finally {
+        spend();
         setImmediate(() => {
           isRunning = false;
           runNext();

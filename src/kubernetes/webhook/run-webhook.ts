@@ -21,6 +21,8 @@ export interface WebhookOptions {
   readonly listen: string;
   readonly certificate: CertificateSource;
   readonly answer: (review: unknown) => ReviewAnswer;
+  /** What can be done of a review before it is answered, in steps between which other work runs. */
+  readonly prepare?: ((review: unknown) => Iterable<undefined>) | undefined;
   readonly events: WebhookEvents;
   readonly limits?: RequestLimits | undefined;
   /** Time between two attempts to listen, in milliseconds. */
@@ -38,6 +40,7 @@ export function runWebhook({
   listen,
   certificate,
   answer,
+  prepare,
   events,
   limits,
   retryMs = 5_000,
@@ -65,7 +68,7 @@ export function runWebhook({
     if (signal.aborted) return;
     events.loaded(material, isFirst);
     if (edge === undefined) {
-      edge = createWebhookEdge({ tls: material, answer, limits, onRequest: events.request });
+      edge = createWebhookEdge({ tls: material, answer, prepare, limits, onRequest: events.request });
       starting = start(edge);
     } else edge.renew(material);
   };

@@ -21,7 +21,9 @@ export function* readAhead(
   limits: Limits,
 ): Generator<undefined, undefined> {
   const pems = (isMapping(value) ? readSpec(value, () => undefined)?.pems : undefined) ?? [];
-  if (pems.reduce((sum, { text }) => sum + text.length, 0) <= longTexts) return;
+  const length = pems.reduce((sum, { text }) => sum + text.length, 0);
+  // A longer resource is refused.
+  if (length <= longTexts || length > limits.documentLength) return;
   const certificates: Certificate[] = [];
   let blocks = 0;
   let sinceStep = 0;
@@ -35,6 +37,6 @@ export function* readAhead(
     sinceStep = 0;
     yield;
   }
-  // A resource with more is refused.
+  // So is one with more certificates.
   if (blocks <= limits.certificatesPerResource) yield* findIssuersSteps(certificates);
 }

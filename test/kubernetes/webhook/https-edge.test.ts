@@ -173,6 +173,25 @@ suite('HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['error', 'refused']);
   });
 
+  test('`prepare`: gets the review before `answer` does', async (t) => {
+    const calls: unknown[] = [];
+    const { port } = await serve(t, {
+      *prepare(review) {
+        yield undefined;
+        calls.push(['prepare', review]);
+      },
+      answer: (review) => {
+        calls.push(['answer', review]);
+        return { kind: 'review', result: 'allowed', body: {} };
+      },
+    });
+    assert.equal((await ask(port, { body: '[1]' })).status, 200);
+    assert.deepEqual(calls, [
+      ['prepare', [1]],
+      ['answer', [1]],
+    ]);
+  });
+
   test('used up time budget: 503 after the maximum wait, and a review later', async (t) => {
     const { port, results } = await serve(t, {
       budget: { burstMs: 1, share: 0.1 },

@@ -10,7 +10,7 @@ const lanesOf = (maxWaitMs = minute, small = budget) =>
   createReviewLanes({ small: { slots: Infinity, budget: small }, large: { slots: 1, budget } }, maxWaitMs);
 
 /** Blocks the event loop for a time, as a review does. */
-function spend(milliseconds: number): void {
+function spend(milliseconds: number): undefined {
   const end = performance.now() + milliseconds;
   while (performance.now() < end);
 }
@@ -26,6 +26,34 @@ suite('review lanes', () => {
     const second = small.run(client, () => void order.push('second'));
     assert.deepEqual(await Promise.all([first, second]), [true, true]);
     assert.deepEqual(order, ['first', 'other work', 'second']);
+  });
+
+  test('job of long steps: other work runs between them, and the next job after the last', async () => {
+    const { small } = lanesOf();
+    const order: string[] = [];
+    const first = small.run(client, function* () {
+      for (const step of [1, 2]) {
+        order.push(`step ${step}`);
+        setImmediate(() => order.push('other work'));
+        spend(15);
+        yield undefined;
+      }
+    });
+    const second = small.run(client, () => void order.push('second'));
+    assert.deepEqual(await Promise.all([first, second]), [true, true]);
+    assert.deepEqual(order, ['step 1', 'other work', 'step 2', 'other work', 'second']);
+  });
+
+  test('step that throws: its error reaches the caller, and the next job runs', async () => {
+    const { small } = lanesOf();
+    const failing = small.run(client, function* () {
+      spend(15);
+      yield undefined;
+      throw new Error('defect');
+    });
+    const next = small.run(client, () => undefined);
+    await assert.rejects(failing, /defect/);
+    assert.equal(await next, true);
   });
 
   test('waiting small and large jobs: the small ones run first', async () => {
