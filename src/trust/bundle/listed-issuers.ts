@@ -9,9 +9,13 @@ import { findIssuers } from '../x509/find-issuers.ts';
 export function listedIssuers(
   certificates: readonly Certificate[],
 ): ReadonlyMap<Certificate, readonly string[]> {
+  const isVerifiable = ({ selfSigned, signatureSupported }: Certificate): boolean =>
+    !selfSigned && signatureSupported;
+  // Most trust domains have only roots.
+  if (!certificates.some(isVerifiable)) return new Map();
   return new Map(
     [...findIssuers(certificates)].flatMap(([child, { issuers }]) =>
-      child.signatureSupported && issuers !== undefined
+      isVerifiable(child) && issuers !== undefined
         ? [[child, issuers.map(({ fingerprint }) => fingerprint)] as const]
         : [],
     ),
