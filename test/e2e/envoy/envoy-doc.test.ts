@@ -42,7 +42,7 @@ async function writeBootstrap(dir: TempDir): Promise<string> {
     name: 'upstream',
     type: 'STATIC',
     load_assignment: { cluster_name: 'upstream' },
-    ...(read('Judge servers: a cluster') as object),
+    ...(read('Verify servers: a cluster') as object),
   };
   const tcp = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
   const filter = {
@@ -52,7 +52,7 @@ async function writeBootstrap(dir: TempDir): Promise<string> {
   const listener = {
     name: 'inbound',
     address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-    filter_chains: [{ ...(read('Judge clients: a listener') as object), filters: [filter] }],
+    filter_chains: [{ ...(read('Verify clients: a listener') as object), filters: [filter] }],
   };
   const bootstrap = {
     node: { id: 'a', cluster: 'b' },
@@ -65,7 +65,7 @@ async function writeBootstrap(dir: TempDir): Promise<string> {
 test('docs/envoy.md: the test knows every YAML block', () => {
   assert.deepEqual(
     [...blocks.keys()],
-    ['The control plane as a cluster', 'Judge clients: a listener', 'Judge servers: a cluster'],
+    ['The control plane as a cluster', 'Verify clients: a listener', 'Verify servers: a cluster'],
   );
 });
 
