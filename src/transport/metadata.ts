@@ -5,9 +5,9 @@ import type { Fields } from './status.ts';
 /** Header fields of a request that belong to the protocol. The others are metadata, such as `grpc-trace-bin`. */
 const ofRequest =
   /^(?:grpc-(?:timeout|encoding|accept-encoding)|accept-encoding|content-type|te|content-length)$/;
-/** Header fields of a response that belong to the protocol, or to the connection (RFC 9113, section 8.2.2). */
+/** Header fields of a response that belong to the protocol. */
 const ofResponse =
-  /^(?:grpc-(?:status|message|encoding|accept-encoding)|content-type|te|content-length|user-agent|connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/;
+  /^(?:grpc-(?:status|message|encoding|accept-encoding)|content-type|te|content-length|user-agent)$/;
 const grpcType = /^application\/grpc(?:$|[+;])/;
 /** Maximum length of a metadata value of a response, in bytes. */
 const maxValueLength = 8192;

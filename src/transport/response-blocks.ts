@@ -1,5 +1,6 @@
 import type { ServerConnection } from '../http2/connection.ts';
 import { emptyTable, encodeIndexed, encodeLiteral } from '../http2/hpack/encode-field.ts';
+import { connectionSpecific } from '../http2/hpack/header-field.ts';
 import type { Fields, GrpcStatus } from './status.ts';
 
 const statusOk = encodeIndexed(8);
@@ -15,15 +16,6 @@ const headersAfterTwo = Buffer.concat([statusOk, encodeIndexed(newest + 1)]);
 const trailersAfterTwo = encodeIndexed(newest);
 
 const noFields: Fields = [];
-
-/** Fields that HTTP/2 does not allow: a client resets the stream then (RFC 9113, section 8.2.2). */
-const connectionSpecific: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** A table size that both entries fit into, with a margin. */
 const enoughTable = 4096;

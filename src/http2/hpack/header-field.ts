@@ -2,7 +2,7 @@
 const fieldOverhead = 32;
 
 /** Connection-specific fields, which HTTP/2 does not allow (RFC 9113, section 8.2.2). */
-const connectionSpecific: ReadonlySet<string> = new Set([
+export const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
