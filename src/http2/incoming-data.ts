@@ -10,6 +10,8 @@ import type { ServerStream } from './stream.ts';
  * header before it; all other frames are as long as the window or the frame size allows.
  */
 const shortData = 64;
+/** Length of the header of a gRPC message. A frame with nothing else is of use if it begins a message. */
+const messageHeader = 5;
 
 /** Reads DATA frames and updates the windows of the server (RFC 9113, sections 5.2 and 6.1). */
 export class IncomingData {
@@ -23,6 +25,8 @@ export class IncomingData {
   #stream: ServerStream | undefined;
   #endsStream = false;
   #length = 0;
+  /** True if the frame is the header of a message and begins it: the rest may follow in a frame of its own. */
+  #beginsMessage = false;
   /** Bytes of the connection's window that the client has used since the last WINDOW_UPDATE. */
   #unread = 0;
 
@@ -39,6 +43,7 @@ export class IncomingData {
     this.#endsStream = (flags & flag.endStream) !== 0;
     this.#length = length;
     this.#stream = this.#accept(streamId, length);
+    this.#beginsMessage = length === messageHeader && this.#stream?.isIncomplete === false;
     if (this.#endsStream && this.#stream !== undefined) this.#stream.endsRemotely = true;
   }
 
@@ -56,6 +61,7 @@ export class IncomingData {
     if (from === to) throw new ConnectionError(errorCode.frameSizeError, 'DATA has no padding length');
     const end = to - byteAt(source, from);
     const stream = this.#accept(streamId, to - from);
+    this.#beginsMessage = false;
     if (end < from + 1)
       throw new ConnectionError(errorCode.protocolError, 'DATA has more padding than payload');
     const endsStream = (flags & flag.endStream) !== 0;
@@ -72,7 +78,8 @@ export class IncomingData {
   /** Handles the end of a frame, and counts a frame that was of no use: one byte of data costs as much as 16,000. */
   #complete(stream: ServerStream | undefined, length: number, endsStream: boolean): void {
     const isUseful =
-      length >= shortData || (stream !== undefined && (endsStream || (length > 0 && !stream.isIncomplete)));
+      length >= shortData ||
+      (stream !== undefined && (endsStream || this.#beginsMessage || (length > 0 && !stream.isIncomplete)));
     if (!isUseful) this.#connection.counts.controlFrame();
     if (endsStream) stream?.receiveEnd();
   }

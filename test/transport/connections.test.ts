@@ -205,6 +205,23 @@ suite('connection shutdown', () => {
     assert.deepEqual(received[0], { code: 0, lastStreamId: 2 ** 31 - 1, debugData: '' });
   });
 
+  test('messages whose prefix has a DATA frame of its own: are no flood', async () => {
+    using rig = await startRig({ chat }, { limits: { controlFrames: { burst: 10, perSecond: 1 } } });
+    const client = connect(rig.port, '127.0.0.1');
+    const head = postBlock(echo.chat.path, grpcHeaders);
+    client.write(Buffer.concat([preface, frame(frameType.headers, flag.endHeaders, 1, head)]));
+    const message = framed('message');
+    for (let count = 0; count < 50; count += 1) {
+      client.write(frame(frameType.data, 0, 1, message.subarray(0, 5)));
+      client.write(frame(frameType.data, 0, 1, message.subarray(5)));
+    }
+    client.write(frame(frameType.data, flag.endStream, 1));
+    let received = '';
+    client.on('data', (bytes: Buffer) => (received += bytes.toString('latin1')));
+    await poll('all responses', () => (received.split('message').length > 50 ? true : undefined));
+    client.destroy();
+  });
+
   test('too many PINGs: GOAWAY with ENHANCE_YOUR_CALM and too_many_pings', async () => {
     using rig = await startRig({}, { limits: { controlFrames: { burst: 50, perSecond: 1 } } });
     const session = rig.session();
