@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { signedText, verifiedBody } from './signed-text.ts';
 import type { StateKey } from './state-key.ts';
 
 /** All state files of a source, as a digest of their names and checksums. */
@@ -34,10 +35,7 @@ export class CompleteRecord {
    * @throws {Error} if it is not whole, not of this format, or was not written with this key.
    */
   read(text: string, key: StateKey): void {
-    const [checksum = '', body = ''] = text.split('\n');
-    if (!key.verify(body, checksum))
-      throw new Error('its checksum does not match: it is damaged, or was not written here');
-    const stored = JSON.parse(body) as StoredBody;
+    const stored = JSON.parse(verifiedBody(text, key)) as StoredBody;
     if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
     this.#recorded = new Map(Object.entries(stored.sources));
     for (const source of this.#all()) {
@@ -96,7 +94,7 @@ export class CompleteRecord {
       this.#recorded = recorded;
       done();
     };
-    return { text: `${key.sign(body)}\n${body}\n`, written };
+    return { text: signedText(body, key), written };
   }
 
   #all(): ReadonlySet<string> {

@@ -7,6 +7,7 @@ import { relationshipKey } from '../../trust/federation/relationship.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { Clock } from '../clock.ts';
+import { signedText, verifiedBody } from './signed-text.ts';
 import { removeFile, replaceFile } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
@@ -45,9 +46,7 @@ export async function openFederationStore(
     if (!file.endsWith(suffix)) continue;
     try {
       const text = (await readRegularFile(join(directory, file))).toString('utf8');
-      const [checksum = '', body = ''] = text.split('\n');
-      if (!key.verify(body, checksum))
-        throw new Error('its checksum does not match: it is damaged, or was not written here');
+      const body = verifiedBody(text, key);
       const bundle = decodeStoredBundle(body);
       stored.set(relationshipKey(bundle.mesh, bundle.trustDomain), bundle);
     } catch (error) {
@@ -69,7 +68,7 @@ export async function openFederationStore(
       if (bundle === undefined) await removeFile(path, stateDirectory, key);
       else {
         const body = encodeStoredBundle(bundle);
-        await replaceFile(path, `${key.sign(body)}\n${body}\n`);
+        await replaceFile(path, signedText(body, key));
       }
     } catch (error) {
       if (!waiting.has(file)) waiting.set(file, bundle);

@@ -6,6 +6,7 @@ import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { reasonOf } from '../../text/system-error.ts';
+import { signedText } from './signed-text.ts';
 import type { StateKey } from './state-key.ts';
 
 /** The grants of one path of a source in its last good state. */
@@ -58,8 +59,7 @@ const format = 3;
 /** Renders a last good state as text with a keyed checksum over its body. */
 export function encodeLastGood({ source, path, grants }: LastGood, key: StateKey): string {
   const body: StoredBody = { format, source, path, grants: grants.map(storeGrant) };
-  const text = JSON.stringify(body);
-  return `${key.sign(text)}\n${text}\n`;
+  return signedText(JSON.stringify(body), key);
 }
 
 /** Returns the checksum of a text that `encodeLastGood` wrote. */

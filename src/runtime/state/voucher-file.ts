@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
+import { signedText, verifiedBody } from './signed-text.ts';
 import { replaceFile } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
@@ -45,7 +46,7 @@ export async function openVoucherFile(
     waiting = undefined;
     try {
       await checkStateDirectory(directory, key);
-      await replaceFile(path, `${key.sign(body)}\n${body}\n`);
+      await replaceFile(path, signedText(body, key));
     } catch (error) {
       // The next confirmation of the MeshIdentities writes them again.
       last = undefined;
@@ -72,9 +73,7 @@ async function load(
   onError: (message: string, error: unknown) => void,
 ): Promise<readonly VoucherRecord[]> {
   try {
-    const [checksum = '', body = ''] = (await readRegularFile(path)).toString('utf8').split('\n');
-    if (!key.verify(body, checksum))
-      throw new Error('its checksum does not match: it is damaged, or was not written here');
+    const body = verifiedBody((await readRegularFile(path)).toString('utf8'), key);
     const stored = JSON.parse(body) as { readonly format: number; readonly records: VoucherRecord[] };
     if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
     return stored.records;
