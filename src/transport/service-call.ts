@@ -131,10 +131,11 @@ class ServiceCall extends EventEmitter implements CallHandler {
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
     const over = new AbortController();
     const cancelled = (): void => over.abort(new Error('the call was cancelled'));
+    // No event follows for a call that was cancelled before.
+    if (this.cancelled) cancelled();
     this.once('cancelled', cancelled);
     const options = { close: ['end'], highWaterMark: 2, lowWaterMark: 1, signal: over.signal };
     for await (const [message] of on(this, 'data', options)) yield message;
-    this.off('cancelled', cancelled);
   }
 
   /**

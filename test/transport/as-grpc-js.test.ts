@@ -392,6 +392,27 @@ suite('services on the server of the own transport only', () => {
     assert.ok((await failed.promise) instanceof Error);
   });
 
+  test('call that was cancelled before its handler iterates: the iteration fails', async () => {
+    const failed = Promise.withResolvers<unknown>();
+    const iterate = async (call: Chat): Promise<void> => {
+      try {
+        for await (const part of call) assert.fail(String(part));
+      } catch (error) {
+        failed.resolve(error);
+      }
+    };
+    const chat = (call: Chat): void => {
+      call.on('cancelled', () => setImmediate(() => void iterate(call)));
+      call.write('x');
+    };
+    using rig = await startRig({ chat });
+    const session = rig.session();
+    const stream = openCall(session, echo.chat.path);
+    await once(stream, 'data');
+    session.destroy();
+    assert.equal(((await failed.promise) as Error).name, 'AbortError');
+  });
+
   test('method of bytes whose promise has no reply: UNKNOWN', async () => {
     using rig = await startRig({});
     rig.server.addUnary('/test.Bytes/Nothing', () => Promise.resolve(undefined as never));
