@@ -25,7 +25,7 @@ export class HeldMessages {
     this.#to += length;
   }
 
-  /** Removes the first message and returns a copy of it; `undefined` if there is none. */
+  /** Removes the first message and returns a copy; `undefined` if no message waits. */
   take(): Buffer | undefined {
     if (this.bytes === 0) return undefined;
     const begin = this.#from + prefixLength;

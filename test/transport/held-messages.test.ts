@@ -4,7 +4,7 @@ import { HeldMessages } from '../../src/transport/held-messages.ts';
 import * as fc from '../kit/fast-check.ts';
 
 suite('messages that wait for a handler', () => {
-  test('no message: there is none to take', () => {
+  test('no message: take returns undefined', () => {
     const held = new HeldMessages();
     assert.equal(held.take(), undefined);
     assert.equal(held.bytes, 0);

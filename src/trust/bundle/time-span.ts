@@ -2,7 +2,7 @@
 export interface TimeSpan {
   /** The last date that has passed; `undefined` if none has. */
   readonly validFrom: number | undefined;
-  /** The next date; `undefined` if there is none. */
+  /** The next date; `undefined` if all have passed. */
   readonly nextChange: number | undefined;
 }
 

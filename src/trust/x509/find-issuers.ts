@@ -12,7 +12,7 @@ export interface IssuerSearch {
 }
 
 /**
- * The signatures that are verified for all certificates of one set that have several candidates. Whoever writes a set
+ * The number of signatures of one set that are verified to choose between several candidates. The writer of a set
  * decides how many there could be: 500 roots of one name and 500 intermediates without key identifiers have 250,000.
  * With keys of P-521 each takes a millisecond. A certificate with one candidate is always verified.
  */
