@@ -30,7 +30,10 @@ export interface WatchKubernetesOptions {
   readonly confirmsAbsence?: boolean | undefined;
   /** The API server ends a watch after one to two times this time. Default: 240,000. */
   readonly watchMs?: number | undefined;
-  /** A watch without data for this time is given up. Default: 180,000. The API server sends a bookmark each minute. */
+  /**
+   * A watch without data for this time is given up, and everything is listed again. Default: 180,000. The API server
+   * sends a bookmark each minute.
+   */
   readonly silenceMs?: number | undefined;
   /**
    * A single deletion is reported after this time. Default: 100. Several deletions wait longer and are reported

@@ -73,6 +73,7 @@ export async function* watchOnce(
     // of a watch: if the API server has a problem, the next request fails and reports it.
     if (error instanceof RangeError) yield unreadable(error.message);
     else if (openedAt === undefined) yield unreachable(error);
+    else if (ended.signal.aborted) yield { kind: 'silent' };
     else yield { kind: 'closed', livedMs: performance.now() - openedAt };
   } finally {
     silence.clear();

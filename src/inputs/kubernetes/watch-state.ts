@@ -76,6 +76,10 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
       return stepSettled(state);
     case 'closed':
       return retry(state, state.next, input.livedMs >= longEnoughMs ? 0 : state.attempts + 1);
+    case 'silent':
+      // The known version may be from a store that was replaced by an older one. A watch from a version that the store
+      // does not have yet is accepted, and sends nothing, not even bookmarks.
+      return retry(state, { kind: 'list' }, 0);
     case 'expired':
       return retry(state, { kind: 'list' });
     case 'failed': {

@@ -53,8 +53,10 @@ function refusal(
         isAbsent: true,
       });
     default:
+      // An outage (5xx) can end with another store, in which the known version is in the future or invalid. A busy API
+      // server (429) still has its store, and a list would cost it more than a watch.
       return failure(`the API server responds with status ${status}${detail}`, {
-        relist: false,
+        relist: status !== 429,
         retryAfterMs,
       });
   }

@@ -10,6 +10,8 @@ export type WatchInput =
   | { readonly kind: 'changed'; readonly changes: readonly WatchChange[] }
   /** The watch ended, or its connection broke, after the given time. */
   | { readonly kind: 'closed'; readonly livedMs: number }
+  /** The watch was given up, because the API server sent neither a change nor a bookmark for too long. */
+  | { readonly kind: 'silent' }
   /** The API server no longer has the changes since the known resource version (410 Gone). */
   | { readonly kind: 'expired' }
   /** The pending deletions have waited long enough and must be reported now. */

@@ -335,7 +335,7 @@ for (const [status, reason] of refusals) {
     (await server.asked()).refuse(status);
     await observed.until(failedWith(reason));
     const next = await server.asked();
-    assert.equal(next.kind, status === 404 ? 'list' : 'watch');
+    assert.equal(next.kind, status === 404 || status >= 500 ? 'list' : 'watch');
     if (next.kind === 'list') next.list([apiObject('a', 1)], '20');
     else next.open();
     await observed.until(({ kind }) => kind === 'recovered');
@@ -417,13 +417,19 @@ test('unreachable API server: is reported, and used when it is reachable', async
   assert.equal(loads, 3);
 });
 
-test('silent watch: is given up', async (t) => {
+test('silent watch: is given up, and everything is listed again', async (t) => {
   const server = await startFakeApiServer(t);
-  observe(t, server, { silenceMs: 30 });
-  (await server.asked()).list([], '10');
+  const observed = observe(t, server, { silenceMs: 30 });
+  (await server.asked()).list([apiObject('a', 900)], '1000');
   const watch = (await server.asked()).open();
   await watch.closed;
-  assert.equal((await server.asked()).query.get('resourceVersion'), '10');
+  const again = await server.asked();
+  assert.equal(again.kind, 'list');
+  // The store was restored from a backup: the object is not in it, and its version is lower than the known one.
+  again.list([], '500');
+  await observed.until(gone);
+  assert.deepEqual(observed.detailsOf('gone'), ['kubernetes:kuma-system/a']);
+  assert.deepEqual(observed.detailsOf('failed'), []);
 });
 
 test('close: the connection ends, and there are no more events and requests', async (t) => {

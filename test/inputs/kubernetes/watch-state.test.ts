@@ -197,6 +197,12 @@ const cases: readonly {
     next: { kind: 'list' },
   },
   {
+    name: 'silent watch: withdraws nothing, and everything is listed again',
+    inputs: [listed(['a']), { kind: 'silent' }, settled],
+    events: ['put a', 'synced'],
+    next: { kind: 'list' },
+  },
+  {
     name: 'expired version: withdraws nothing',
     inputs: [listed(['a']), { kind: 'expired' }, settled],
     events: ['put a', 'synced'],
@@ -220,6 +226,7 @@ suite('state of a watch', () => {
     assert.equal(attempts(failed('away'), bookmark('11')), 0);
     assert.equal(attempts({ kind: 'closed', livedMs: 10 }, { kind: 'closed', livedMs: 10 }), 2);
     assert.equal(attempts({ kind: 'closed', livedMs: 10 }, { kind: 'closed', livedMs: 60_000 }), 0);
+    assert.equal(attempts({ kind: 'silent' }), 0);
     assert.equal(attempts({ kind: 'expired' }), 1);
   });
 });
