@@ -68,6 +68,12 @@ interface StatusWriterOptions {
   readonly signal: AbortSignal;
 }
 
+/** A status to be written, and the object that it was compared for. */
+interface StatusJob {
+  readonly uid: string;
+  readonly status: ObjectStatus;
+}
+
 /** Creates a writer that has not asked about the status subresource yet. */
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { client, objects, isLeading, outcomes, onDropped, onStale, pace, signal } = options;
@@ -76,28 +82,31 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   let discoveredAt = -Infinity;
   let retryAt = Infinity;
 
-  const queue = createWorkQueue<ObjectStatus>({
+  const queue = createWorkQueue<StatusJob>({
     perSecond: 50,
     burst: 100,
     parallel: 4,
     maxWaiting: Infinity,
     onDropped,
-    run: async (path, status) => {
+    run: async (path, { uid, status }) => {
       const object = objects.get(path);
-      if (object === undefined || !isLeading()) return;
+      // Another object of this name has another status, which is not compared yet.
+      if (object?.head.uid !== uid || !isLeading()) return;
       // While a write was in progress, another comparison may have queued the same write.
       if (isSameStatus(object.observed, status)) return;
       const result = await writeStatus(client, object.head, status, signal);
       if (signal.aborted) return;
       outcomes('status', result.kind === 'failed' ? result.reason : undefined);
       // The watch may have reported the object again during the write.
-      const current = objects.get(path) ?? object;
+      const latest = objects.get(path);
+      const current = latest?.head.uid === uid ? latest : object;
       const isCount = isProgress(object.observed, status);
       const progressWrites = isCount ? (object.lastWrite?.progressWrites ?? 0) + 1 : 0;
       current.lastWrite = { status, at: now(), progressWrites };
       switch (result.kind) {
         case 'written':
-          current.observed = result.status;
+          // What the watch reported meanwhile is the result of this write, or is followed by it, or is later than it.
+          if (current === object) object.observed = result.status;
           return;
         case 'pruned':
           subresource = 'absent';
@@ -134,11 +143,11 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     },
     write(object, status) {
       if (subresource !== 'present') return;
-      const { path } = object.head;
+      const { path, uid } = object.head;
       if (isSameStatus(object.observed, status)) return queue.remove(path);
       const writableAt = earliestWrite(object, status, pace);
       if (now() < writableAt) retryAt = Math.min(retryAt, writableAt);
-      else queue.put(path, status);
+      else queue.put(path, { uid, status });
     },
     remove: (path) => queue.remove(path),
     clear: () => queue.clear(),

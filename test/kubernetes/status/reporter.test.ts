@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { createLedger } from '../../../src/trust/ledger/ledger.ts';
 import { allFindings } from '../../../src/trust/snapshot/all-findings.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import type { ObjectHead } from '../../../src/kubernetes/client/api-object.ts';
 import type { ProxyCounts } from '../../../src/kubernetes/status/core/status.ts';
 import { createReporter } from '../../../src/kubernetes/status/reporter.ts';
 import { noPolicy } from '../../kit/bundles.ts';
@@ -41,6 +42,8 @@ interface Scene {
   /** Adds an object, or a new generation of it, as the watch does. */
   readonly put: (name: string, pem?: string, status?: Record<string, unknown>) => void;
   readonly remove: (name: string) => void;
+  /** Reports an object with another uid or status, as the watch does. */
+  readonly report: (name: string, head: Partial<Pick<ObjectHead, 'uid' | 'status'>>) => void;
   readonly lead: () => void;
   /** Resolves when the reporter has asked again whether it is the leader. */
   readonly compared: () => Promise<unknown>;
@@ -131,6 +134,11 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
       build();
       reporter.heads({ put: [], gone: [`kubernetes:ns/${name}`] });
     },
+    report: (name, changed) => {
+      const generation = generations.get(name) ?? 0;
+      const head = { path: `kubernetes:ns/${name}`, namespace: 'ns', name, uid: `uid-${name}`, generation };
+      reporter.heads({ put: [{ status: undefined, ...head, ...changed }], gone: [] });
+    },
     lead: () => {
       isLeading = true;
       reporter.changed();
@@ -184,6 +192,38 @@ test('write in progress: the same status is not written a second time', async (t
   scene.put('c');
   await scene.cluster.until(1, (request) => isStatus(request) && request.path.includes('/c/'));
   assert.equal(scene.statuses('a').length, 1);
+});
+
+test('status removed by another client before the write is confirmed: is written again', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const scene = await start(t, (request) =>
+    isStatus(request) ? { ...keeping(request), after: held.promise } : keeping(request),
+  );
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  // The API server has made both changes. The watch is faster than the response to the first.
+  scene.report('a', { status: undefined });
+  held.resolve();
+  await scene.cluster.until(2, isStatus);
+  assert.equal(scene.statuses('a').length, 2);
+});
+
+test('object replaced before its status is written: is not given the status of the earlier one', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const first = ['a', 'b', 'c', 'd'];
+  const scene = await start(t, (request) =>
+    isStatus(request) ? { ...keeping(request), after: held.promise } : keeping(request),
+  );
+  // As many writes as run at once. The fifth waits.
+  for (const name of first) scene.put(name);
+  await scene.cluster.until(first.length, isStatus);
+  scene.put('e', pemOf('e') + damaged);
+  await scene.cluster.until(1, (request) => isEvent(request) && request.body['reason'] === 'PartlyRefused');
+  scene.put('e');
+  scene.report('e', { uid: 'another' });
+  held.resolve();
+  await scene.cluster.until(1, (request) => isStatus(request) && request.path.includes('/e/'));
+  assert.equal(reasons(scene.statuses('e')[0])?.[0], 'Accepted');
 });
 
 test('object that already has its status: is not written, and no Event is sent', async (t) => {
