@@ -52,7 +52,7 @@ export function createEventQueue(options: EventQueueOptions): WorkQueue<EventJob
       if (failure === undefined) return;
       if (job.attempt >= maxAttempts) return onDropped();
       await delay(timerMs(1000 * job.attempt), undefined, { signal }).catch(() => undefined);
-      queue.put(key, { ...job, attempt: job.attempt + 1 });
+      queue.putAgain(key, { ...job, attempt: job.attempt + 1 });
     },
   });
 

@@ -18,6 +18,8 @@ export interface WorkQueueOptions<Job> extends Rate {
 /** A queue of jobs with keys. A new job replaces the waiting job of its key. */
 export interface WorkQueue<Job> {
   put(key: string, job: Job): void;
+  /** Puts a job that failed, unless a newer job of its key waits. */
+  putAgain(key: string, job: Job): void;
   remove(key: string): void;
   clear(): void;
   /** Drops all waiting jobs, and resolves when no job runs. */
@@ -63,11 +65,16 @@ export function createWorkQueue<Job>(options: WorkQueueOptions<Job>): WorkQueue<
     workers.add(worker);
   };
 
+  const put = (key: string, job: Job): void => {
+    if (!waiting.has(key) && waiting.size >= maxWaiting) return onDropped();
+    waiting.set(key, job);
+    start();
+  };
+
   return {
-    put(key, job) {
-      if (!waiting.has(key) && waiting.size >= maxWaiting) return onDropped();
-      waiting.set(key, job);
-      start();
+    put,
+    putAgain: (key, job) => {
+      if (!waiting.has(key)) put(key, job);
     },
     remove: (key) => void waiting.delete(key),
     clear: () => waiting.clear(),

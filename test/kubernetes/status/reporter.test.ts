@@ -352,6 +352,26 @@ test('schema without conditions: no status is written again', async (t) => {
   assert.deepEqual([scene.statuses('a').length, scene.statuses('b').length], [1, 0]);
 });
 
+test('Event that fails while a newer one of its reason waits: the newer one is sent', async (t) => {
+  const held = Promise.withResolvers<void>();
+  let attempts = 0;
+  const scene = await start(t, (request) => {
+    if (!isEvent(request) || request.body['reason'] !== 'PartlyRefused') return keeping(request);
+    attempts += 1;
+    return attempts === 1 ? { status: 500, object: {}, after: held.promise } : { status: 201 };
+  });
+  const refused = (request: Request): boolean =>
+    isEvent(request) && request.body['reason'] === 'PartlyRefused';
+  scene.put('a', pemOf('a') + damaged);
+  const [old] = await scene.cluster.until(1, refused);
+  scene.put('a', pemOf('a') + damaged + damaged);
+  await scene.cluster.until(2, (request) => isStatus(request) && request.path.includes('/a/'));
+  held.resolve();
+  const [, next] = await scene.cluster.until(2, refused);
+  assert.notEqual(next?.body['note'], old?.body['note']);
+  assert.match(String(next?.body['note']), /block 3/);
+});
+
 test('deleted object: is not written', async (t) => {
   const scene = await start(t, keeping, false);
   scene.put('a');
