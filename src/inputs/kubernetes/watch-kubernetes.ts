@@ -32,7 +32,7 @@ export interface WatchKubernetesOptions {
   readonly watchMs?: number | undefined;
   /**
    * A watch without data for this time is given up, and everything is listed again. Default: 180,000. The API server
-   * sends a bookmark each minute.
+   * sends a bookmark each minute, if its etcd notifies it of progress or objects change.
    */
   readonly silenceMs?: number | undefined;
   /**
