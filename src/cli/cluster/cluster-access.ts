@@ -36,8 +36,10 @@ export interface ClusterAccess extends Disposable {
   readonly list: (kind: ObjectKind, namespace?: string) => Promise<readonly unknown[]>;
 }
 
-/** The number of objects in a page: a response is at most 4 MiB. */
+/** The number of objects in a page. */
 const pageSize = 50;
+/** The limit for a page, in characters: a page of objects of the maximum size (1.5 MiB each) fits. */
+const maxPageLength = 128 * 2 ** 20;
 /** Milliseconds for a request. */
 const patience = 30_000;
 
@@ -47,7 +49,8 @@ export function openClusterAccess(
   { env, cluster, signal }: Pick<CommandIo, 'env' | 'cluster' | 'signal'>,
 ): ClusterAccess {
   const client = clientOf(kubeconfig ?? cluster?.kubeconfig, cluster?.context, env);
-  const tryCall: ClusterAccess['tryCall'] = (request) => callApi(client, request, signal, patience);
+  const tryCall: ClusterAccess['tryCall'] = (request) =>
+    callApi(client, request, signal, patience, maxPageLength);
   const call: ClusterAccess['call'] = async (request) => {
     const reply = await tryCall(request);
     if (reply.kind === 'unreachable')

@@ -17,14 +17,19 @@ export type ApiReply =
   | { readonly kind: 'unreachable'; readonly reason: string; readonly wasSent: boolean };
 
 const defaultMs = 5_000;
-const maxResponseLength = 4 * 2 ** 20;
+/** The limit for one object: etcd accepts 1.5 MiB, and escapes make JSON longer. */
+const defaultLength = 4 * 2 ** 20;
 
-/** Reads one object (`string`: the path of a GET), or changes one. Never throws. Gives up after `withinMs`. */
+/**
+ * Reads one object (`string`: the path of a GET), or changes one. Never throws. Gives up after `withinMs`, and if the
+ * response has more than `maxLength` characters.
+ */
 export async function callApi(
   client: ApiClient,
   request: string | ApiRequest,
   signal: AbortSignal,
   withinMs: number = defaultMs,
+  maxLength: number = defaultLength,
 ): Promise<ApiReply> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(timerMs(Math.ceil(withinMs)))]);
   let wasSent = false;
@@ -33,7 +38,7 @@ export async function callApi(
       ? client.get(request, limited)
       : client.send(request, limited, () => (wasSent = true)));
     if (answer.status === 401) client.forget();
-    return await replyOf(answer);
+    return await replyOf(answer, maxLength);
   } catch (error) {
     // The credentials and the address in the kubeconfig may have changed.
     client.forget();
@@ -48,7 +53,9 @@ export function refusalOf(reply: ApiReply): string {
   return `${reply.status}${typeof message === 'string' ? `: ${message.slice(0, 300)}` : ''}`;
 }
 
-async function replyOf({ status, retryAfterMs, body }: ApiAnswer): Promise<ApiReply> {
-  const text = await readText(body, maxResponseLength);
+async function replyOf({ status, retryAfterMs, body }: ApiAnswer, maxLength: number): Promise<ApiReply> {
+  const text = await readText(body, maxLength);
+  // The beginning of a JSON text is not JSON, and would count as an object without fields.
+  if (text.length > maxLength) throw new Error(`its response is longer than ${maxLength} characters`);
   return { kind: 'answered', status, retryAfterMs, object: asMapping(parseJson(text)) ?? {} };
 }

@@ -120,6 +120,24 @@ suite('meshtrust derive --kubernetes', () => {
     ]);
   });
 
+  test('page of large objects: all MeshIdentities', async (t) => {
+    // As kubectl apply leaves behind: the whole object, again.
+    const large = {
+      annotations: { 'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(1_400_000) },
+    };
+    const enlarge = (one: object): object => ({
+      ...one,
+      metadata: { ...(one as { readonly metadata: object }).metadata, ...large },
+    });
+    const names = ['first', 'second', 'third', 'fourth'];
+    const { code, stderr } = await derive(
+      t,
+      ['--zone=east'],
+      cluster({ meshidentities: names.map((name) => enlarge(identity(name, inline(a.certPem)))) }),
+    );
+    assert.deepEqual([code, stderr.split('\n').at(-2)], [0, '4 MeshTrusts of 4 MeshIdentities']);
+  });
+
   test('--kube-all-namespaces: the objects of all namespaces', async (t) => {
     const { requests } = await derive(t, ['--kube-all-namespaces', '--zone=east'], cluster({}));
     assert.deepEqual(

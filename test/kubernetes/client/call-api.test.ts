@@ -53,6 +53,17 @@ test('change: is sent as JSON of its media type, with credentials', async (t) =>
   assert.equal((await reply).kind, 'answered');
 });
 
+test('response longer than the limit: is no object without fields', async (t) => {
+  const { server, client } = await setUp(t);
+  const read = callApi(client, path, signal, 5_000, 20);
+  (await server.asked()).answer(200, { kind: 'Lease', name: 'a-long-name' });
+  assert.deepEqual(await read, {
+    kind: 'unreachable',
+    reason: 'its response is longer than 20 characters',
+    wasSent: false,
+  });
+});
+
 test('rejected request: is described by the message of the API server', async (t) => {
   const { server, client } = await setUp(t);
   const reply = callApi(client, path, signal);
