@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { delimiter, dirname, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { load as parseYaml, YAMLException } from 'js-yaml';
@@ -28,8 +28,12 @@ export function loadKubeConfig(
     config.mergeConfig(readKubeConfig(file));
   } else if (fromEnv === undefined && isInCluster) {
     config.loadFromCluster();
-  } else if (fromEnv !== undefined || existsSync(atHome)) {
-    for (const path of fromEnv ?? [atHome]) config.mergeConfig(readKubeConfig(path));
+  } else if (fromEnv !== undefined) {
+    // As in kubectl, files of the list that do not exist are skipped.
+    const present = fromEnv.filter(mayExist);
+    for (const path of present.length === 0 ? fromEnv : present) addKubeConfig(config, readKubeConfig(path));
+  } else if (existsSync(atHome)) {
+    config.mergeConfig(readKubeConfig(atHome));
   } else {
     throw new Error(
       'there is no kubeconfig: neither --kubeconfig, KUBECONFIG, a service account, nor ~/.kube/config',
@@ -44,6 +48,37 @@ export function loadKubeConfig(
     throw new Error(`the kubeconfig has no cluster for its current context '${config.getCurrentContext()}'`);
   }
   return config;
+}
+
+/**
+ * Adds a kubeconfig to those before it, as kubectl does: the first file that has a cluster, a user, a context or the
+ * current context decides. With `mergeConfig` of client-node, the current context of the last file counts, so kubectl
+ * and this program would use different clusters.
+ */
+function addKubeConfig(config: KubeConfig, { clusters, users, contexts, currentContext }: KubeConfig): void {
+  config.clusters = firstByName(config.clusters, clusters);
+  config.users = firstByName(config.users, users);
+  config.contexts = firstByName(config.contexts, contexts);
+  if (!isSet(config.currentContext)) config.currentContext = currentContext;
+}
+
+/** Returns both lists, without the later entries of names that an earlier entry has. */
+function firstByName<Entry extends { readonly name: string }>(
+  before: readonly Entry[] = [],
+  after: readonly Entry[] = [],
+): Entry[] {
+  const names = new Set(before.map(({ name }) => name));
+  return [...before, ...after.filter(({ name }) => !names.has(name))];
+}
+
+/** False if there is certainly no such file. */
+function mayExist(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // Reading the file reports the reason.
+    return true;
+  }
 }
 
 /** Loads a kubeconfig file. client-node would read it, and its token files, with calls that block at a named pipe. */

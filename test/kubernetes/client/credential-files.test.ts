@@ -181,4 +181,61 @@ suite('loading a kubeconfig', () => {
     assert.equal(config.getCurrentCluster()?.server, 'https://a');
     assert.equal(config.getCurrentUser()?.token, 't');
   });
+
+  const cluster = (name: string, server: string): string =>
+    `clusters: [{name: ${name}, cluster: {server: "${server}"}}]\n`;
+  const context = (name: string, of: string): string =>
+    `contexts: [{name: ${name}, context: {cluster: ${of}, user: u}}]\n`;
+  const lists: readonly {
+    readonly title: string;
+    readonly files: readonly (string | undefined)[];
+    readonly server: string;
+  }[] = [
+    {
+      title: 'a current context in each: that of the first counts',
+      files: [
+        `${cluster('a', 'https://a')}${context('x', 'a')}current-context: x\n`,
+        `${cluster('b', 'https://b')}${context('y', 'b')}current-context: y\n`,
+      ],
+      server: 'https://a',
+    },
+    {
+      title: 'an empty current context in the first: that of the second counts',
+      files: [
+        `${cluster('a', 'https://a')}${context('x', 'a')}current-context: ""\n`,
+        `${cluster('b', 'https://b')}${context('y', 'b')}current-context: y\n`,
+      ],
+      server: 'https://b',
+    },
+    {
+      title: 'two clusters and contexts of one name: those of the first count',
+      files: [
+        `${cluster('c', 'https://a')}${context('x', 'c')}current-context: x\n`,
+        `${cluster('c', 'https://b')}${context('x', 'other')}users: [{name: u, user: {}}]\n`,
+      ],
+      server: 'https://a',
+    },
+    {
+      title: 'a file that does not exist: is skipped',
+      files: [undefined, `${cluster('a', 'https://a')}${context('x', 'a')}current-context: x\n`],
+      server: 'https://a',
+    },
+  ];
+  for (const { title, files, server } of lists)
+    test(`files in KUBECONFIG, ${title}, as in kubectl`, async () => {
+      await using dir = await makeTempDir();
+      const paths = files.map((_, index) => dir.join(String(index)));
+      for (const [index, text] of files.entries())
+        if (text !== undefined) await writeFile(dir.join(String(index)), text);
+      const config = loadKubeConfig(undefined, { KUBECONFIG: paths.join(':') });
+      assert.equal(config.getCurrentCluster()?.server, server);
+    });
+
+  test('files in KUBECONFIG, none of which exists: the error names the first', async () => {
+    await using dir = await makeTempDir();
+    const paths = [dir.join('a'), dir.join('b')];
+    assert.throws(() => loadKubeConfig(undefined, { KUBECONFIG: paths.join(':') }), {
+      message: new RegExp(`the kubeconfig cannot be read: .*${dir.join('a')}`),
+    });
+  });
 });
