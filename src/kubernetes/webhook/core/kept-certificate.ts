@@ -32,7 +32,8 @@ export function planCertificate(object: unknown, names: readonly string[], now: 
   const data = asMapping(anyData);
   const [certificate, key] = [decode(data?.['tls.crt']), decode(data?.['tls.key'])];
   const authorities = currentAuthorities(decode(data?.['ca.crt']), now);
-  const reason = reissueReason({ certificate, key, authorities }, names, now);
+  const moment = { now, written: lastWritten(object) };
+  const reason = reissueReason({ certificate, key, authorities }, names, moment);
   return reason === undefined
     ? { kind: 'use', kept: { certificate, key, authorities } }
     : { kind: 'issue', reason, authorities: authorities.slice(0, maxAuthorities - 1) };
@@ -47,17 +48,26 @@ export function secretData({ certificate, key, authorities }: KeptCertificate): 
   };
 }
 
+/** The time by the clock of this machine, and the last write by that of the API server. In epoch milliseconds. */
+interface Moment {
+  readonly now: number;
+  readonly written: number;
+}
+
 /** Returns the reason why a certificate must be replaced, if any. */
 function reissueReason(
   { certificate, key, authorities }: KeptCertificate,
   names: readonly string[],
-  now: number,
+  { now, written }: Moment,
 ): string | undefined {
   if (certificate === '' || key === '') return 'the Secret has no certificate and key yet';
   const own = readCertificate(certificate);
   if (own === undefined) return 'the certificate cannot be parsed';
   if (!isKeyOf(key, own)) return 'the private key does not match, or cannot be parsed';
   const [from, to] = [own.validFromDate.getTime(), own.validToDate.getTime()];
+  // A replica whose clock is ahead has issued it. It is not this clock that is behind: the certificate was not valid
+  // yet when the API server stored it.
+  if (from > Math.max(now, written)) return 'the certificate is not valid yet';
   if (now >= to) return 'the certificate has expired';
   if (now >= to - (to - from) / 3) return 'the certificate expires soon';
   const other = names.find((name) => !isFor(own, name));
@@ -67,6 +77,17 @@ function reissueReason(
     return authority !== undefined && own.checkIssued(authority) && own.verify(authority.publicKey);
   });
   return isIssued ? undefined : 'no CA in the Secret has issued the certificate';
+}
+
+/** Returns the time of the last write of an object, which the API server sets; 0 if it is unknown. */
+function lastWritten(object: unknown): number {
+  const metadata = asMapping(asMapping(object)?.['metadata']);
+  const writes = metadata?.['managedFields'];
+  const times = [
+    metadata?.['creationTimestamp'],
+    ...(Array.isArray(writes) ? writes.map((write) => asMapping(write)?.['time']) : []),
+  ].map((time) => (typeof time === 'string' ? Date.parse(time) : NaN));
+  return Math.max(0, ...times.filter((time) => !Number.isNaN(time)));
 }
 
 /** Returns the CA certificates that have not expired, without duplicates. */

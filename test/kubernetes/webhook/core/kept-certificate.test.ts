@@ -106,6 +106,29 @@ suite('certificate in a Secret', () => {
     });
   }
 
+  /** The Secret, as an API server returns it that stored it at a time. */
+  const writtenAt = (time: number): object => ({
+    ...secret({}),
+    metadata: {
+      creationTimestamp: new Date(now - 100 * day).toISOString(),
+      managedFields: [{ time: new Date(time).toISOString() }, {}],
+    },
+  });
+  const clocks: readonly (readonly [what: string, object: object, at: number, reason: string | undefined])[] =
+    [
+      ['stored before it is valid', writtenAt(now - 2 * day), now - day, 'the certificate is not valid yet'],
+      ['not valid yet, and no time of a write', secret({}), now - day, 'the certificate is not valid yet'],
+      // Otherwise this replica would replace it by one of the past, and the others that one.
+      ['stored while it was valid, and a clock that is behind', writtenAt(now + day), now - day, undefined],
+      ['stored before it was valid, and valid now', writtenAt(now - 2 * day), now, undefined],
+    ];
+  for (const [what, object, at, reason] of clocks) {
+    test(`certificate ${what}: is ${reason === undefined ? 'used' : 'replaced'}`, () => {
+      const plan = planCertificate(object, [name], at);
+      assert.equal(plan.kind === 'issue' ? plan.reason : undefined, reason);
+    });
+  }
+
   test('expired certificate: is replaced', () =>
     assert.equal(planCertificate(secret({}), [name], now + 91 * day).kind, 'issue'));
 
