@@ -117,6 +117,23 @@ export function parseFormat(text: string, formats: readonly OutputFormat[]): Out
   return format;
 }
 
+/**
+ * Parses the name of a namespace (RFC 1123 label). An empty name must not reach the API server: it reads
+ * `/namespaces//meshtrusts` as those of all namespaces.
+ */
+export function parseNamespace(text: string): string {
+  if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Give the name of a namespace, such as kuma-system.');
+}
+
+/** Parses the name of an object of the cluster (RFC 1123 subdomain). */
+export function parseObjectName(text: string): string {
+  const label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?';
+  // 253 characters, less the suffix of the second Lease.
+  if (text.length <= 244 && new RegExp(`^${label}(?:\\.${label})*$`).test(text)) return text;
+  throw new InvalidArgumentError('Give the name of an object, such as meshtrust.');
+}
+
 /** Parses `namespace/name` pairs, separated by commas, and adds them to those of an earlier flag. */
 export function parseNames(text: string, before?: unknown): readonly NamespacedName[] {
   const names = text.split(',').map((pair) => {

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { flagsPage } from '../../../scripts/flag-table.ts';
 import { describeFlags } from '../../../src/cli/flags/flags.ts';
-import { parseDuration } from '../../../src/cli/flags/parse-values.ts';
+import { run } from '../run.ts';
+import { parseDuration, parseNamespace, parseObjectName } from '../../../src/cli/flags/parse-values.ts';
 
 suite('the flags', () => {
   test('docs/flags.md: has the flags of the program', async () => {
@@ -32,4 +33,23 @@ suite('the flags', () => {
     test(`duration ${JSON.stringify(text)}: is refused`, () =>
       assert.throws(() => parseDuration(text), /Give a duration/));
   }
+
+  for (const text of ['a', 'kuma-system', '1', 'x'.repeat(63)])
+    test(`namespace ${text}: is read`, () => assert.equal(parseNamespace(text), text));
+  for (const text of ['', ' ', 'a/b', 'A', 'a.b', '-a', 'a-', '..', 'x'.repeat(64)])
+    test(`namespace ${JSON.stringify(text)}: is refused`, () =>
+      assert.throws(() => parseNamespace(text), /Give the name of a namespace/));
+
+  for (const text of ['a', 'meshtrust', 'meshtrust.kuma-system', 'x'.repeat(244)])
+    test(`object ${text}: is read`, () => assert.equal(parseObjectName(text), text));
+  for (const text of ['', 'a/b', 'A', 'a..b', '.a', 'a-.b', 'x'.repeat(245), `${'a-'.repeat(120)}!`])
+    test(`object ${JSON.stringify(text)}: is refused`, () =>
+      assert.throws(() => parseObjectName(text), /Give the name of an object/));
+
+  for (const name of ['--kube-namespace', '--kube-lease-namespace', '--import-namespace', '--kube-lease'])
+    test(`${name} without a value, as from an unset variable of a shell: usage error`, async () => {
+      const { code, stderr } = await run(['serve', '--kubernetes', '--xds-listen=127.0.0.1:0', `${name}=`]);
+      assert.equal(code, 2);
+      assert.match(stderr, /Give the name of/);
+    });
 });
