@@ -31,6 +31,7 @@ if (args.includes('get')) {
     process.stderr.write('noise\\nerror: unable to forward port because pod is not running\\n');
     process.exit(1);
   }
+  appendFileSync(${JSON.stringify(dir.join('pids'))}, process.pid + '\\n');
   process.on('SIGTERM', () => { write('ended ' + pod.name); process.exit(143); });
   const server = createServer((socket) => {
     const there = connect(pod.port, '127.0.0.1');
@@ -46,6 +47,15 @@ if (args.includes('get')) {
     env: { PATH: dir.path },
     calls: async (): Promise<readonly string[]> =>
       (await readFile(dir.join('calls'), 'utf8').catch(() => '')).split('\n').filter(Boolean),
+    /** Ends the processes that still forward a port. */
+    endOrphans: async (): Promise<void> => {
+      for (const pid of (await readFile(dir.join('pids'), 'utf8')).split('\n').filter(Boolean))
+        try {
+          process.kill(Number(pid), 'SIGKILL');
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+        }
+    },
     [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
   };
 }

@@ -88,6 +88,19 @@ suite('kubectl meshtrust', () => {
     assert.equal((await kubectl.calls()).filter((call) => call === 'ended m').length, 2);
   });
 
+  test('kubectl is a script that starts another process: the command ends', async () => {
+    await using server = await wholeServer([resource], version);
+    await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
+    await using dir = await makeTempDir();
+    // The shell does not end its child when it is ended.
+    await writeFile(dir.join('kubectl'), `#!/bin/sh\n${kubectl.env.PATH}/kubectl "$@"\nexit $?\n`, {
+      mode: 0o755,
+    });
+    const { code } = await plugin(['check'], { PATH: `${dir.path}:${process.env['PATH']}` });
+    assert.equal(code, 0);
+    await kubectl.endOrphans();
+  });
+
   test('--server, or a command without a server: does not call kubectl', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([]);

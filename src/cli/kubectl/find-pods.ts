@@ -118,11 +118,18 @@ function unreachable(message: string): CommandError {
   return new CommandError(exitCode.unreachable, `kubectl: ${line}`);
 }
 
+/**
+ * Ends a child and closes its pipes. Does not wait for `close`: kubectl may be a script that started another process,
+ * which then keeps the pipes open.
+ */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('close', resolve));
-  child.kill();
-  const killer = setTimeout(() => child.kill('SIGKILL'), 2_000);
-  await gone;
-  clearTimeout(killer);
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill();
+    const killer = setTimeout(() => child.kill('SIGKILL'), 2_000);
+    await gone;
+    clearTimeout(killer);
+  }
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
