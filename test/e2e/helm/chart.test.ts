@@ -446,6 +446,37 @@ suite('chart', { skip }, () => {
     });
   }
 
+  test('names of digits only, and such as true: are texts in all objects', async () => {
+    const helm = runHelm(found);
+    const values = {
+      fullnameOverride: 'true',
+      nameOverride: '0x1',
+      priorityClassName: '1e3',
+      serviceAccount: { name: '12' },
+      kubernetes: { namespace: '1e3' },
+      identities: { enabled: true, secrets: ['34'] },
+      xds: { auth: 'token', tls: { secretName: '56' } },
+      admin: { enabled: true, tls: { secretName: '78' }, tokenSecretName: '90' },
+      webhook: { enabled: true },
+      federation: { enabled: true, webCaConfigMap: '1.0' },
+      bundleEndpoint: { enabled: true, tls: { secretName: '2.0' }, serve: ['default/*'] },
+      imports: { kubeconfigSecretName: '3.0' },
+      trust: { distrust: ['0'.repeat(64)] },
+    };
+    const zone = { identities: { ...values.identities, zone: 'zone-1' } };
+    const args = ['template', '2026', chart, '--namespace', '1000'];
+    const { stdout } = await helm(args, withImage({ ...values, ...zone }));
+    const wrong: string[] = [];
+    const look = (value: unknown, path: string): void => {
+      if (typeof value === 'object' && value !== null)
+        for (const [key, inner] of Object.entries(value)) look(inner, `${path}.${key}`);
+      else if (/(?:name|namespace|instance|\.resourceNames\.\d+)$/i.test(path) && typeof value !== 'string')
+        wrong.push(`${path}: ${String(value)}`);
+    };
+    for (const object of readManifests(stdout)) look(object, object.kind);
+    assert.deepEqual(wrong, []);
+  });
+
   test('values.yaml: documents each value', async () => {
     const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
     const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {

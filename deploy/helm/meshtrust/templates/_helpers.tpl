@@ -12,8 +12,8 @@
 
 {{/* The selector of the pods of this release. It can never change. */}}
 {{- define "meshtrust.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: "{{ default .Chart.Name .Values.nameOverride }}"
+app.kubernetes.io/instance: "{{ .Release.Name }}"
 {{- end }}
 
 {{- define "meshtrust.labels" -}}
