@@ -58,7 +58,10 @@ export async function startAdmissionWebhook(
     certificate: await sourceOf(options.certificate, kubeconfig, log),
     answer: (review) => {
       const { readiness, ledger, meshes } = pipeline.view();
-      const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
+      // Readiness does not wait for some sources, such as MeshIdentities that the server may not read.
+      const isPartial = ledger.sources.some(({ synced, restored }) => !synced && !restored);
+      const inForce =
+        readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes, isPartial } : undefined;
       return answerReview(review, { parse, policy: policy(), inForce, federation, now: Date.now() });
     },
     prepare: (review) => readReviewAhead(review, parse),

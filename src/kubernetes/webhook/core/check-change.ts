@@ -55,7 +55,7 @@ type Reading =
 const maxMessageLength = 4096;
 const maxCauses = 50;
 const nothingInForce: InForce = { holdings: new Map(), meshes: new Map() };
-/** Findings that depend on the other certificates of the trust domain. */
+/** Findings that depend on the other certificates of the trust domain, which must all be known. */
 const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021', 'MT028']);
 
 /**
@@ -173,10 +173,16 @@ function effectsOf(
       policy,
       now,
     });
-    return { domains: [], findings: effects.findings.filter(({ code }) => !aboutOthers.has(code)) };
+    return { domains: [], findings: withoutOthers(effects.findings) };
   }
   const previous = before === undefined ? [] : sharesBefore(readObject(before, parse), path, inForce);
-  return trustEffects({ change: { path, before: previous, after }, inForce, policy, now });
+  const effects = trustEffects({ change: { path, before: previous, after }, inForce, policy, now });
+  return inForce.isPartial === true ? { ...effects, findings: withoutOthers(effects.findings) } : effects;
+}
+
+/** Returns the findings that hold whatever other certificates there are. */
+function withoutOthers(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(({ code }) => !aboutOthers.has(code));
 }
 
 /** Returns the shares of the old object. If a part of it is refused, an earlier version may still be in force. */

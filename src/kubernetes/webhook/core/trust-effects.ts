@@ -14,6 +14,8 @@ import { canonicalNameKey } from '../../../trust/x509/canonical-name.ts';
 export interface InForce {
   readonly holdings: Holdings;
   readonly meshes: MeshStates;
+  /** True if a source could not be read completely yet. The CAs that it lists are not in force. */
+  readonly isPartial?: boolean | undefined;
 }
 
 /** The shares of one object before and after a change. */

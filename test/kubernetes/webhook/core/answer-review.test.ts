@@ -5,6 +5,7 @@ import { load } from 'js-yaml';
 
 import { blockFinding } from '../../../../src/trust/model/read-blocks.ts';
 import { answerReview } from '../../../../src/kubernetes/webhook/core/answer-review.ts';
+import type { BundlePolicy } from '../../../../src/trust/bundle/trust-bundle.ts';
 import type { CheckContext } from '../../../../src/kubernetes/webhook/core/check-change.ts';
 import { longName, makeCa, makeIntermediate, makeSelfSignedLeaf } from '../../../kit/certificates.ts';
 import { noPolicy } from '../../../kit/bundles.ts';
@@ -196,6 +197,19 @@ suite('review of a new object', () => {
     assert.equal(create([damaged], starting).allowed, false);
     const policy = { ...noPolicy, refuseIntermediates: true };
     assert.equal(create([intermediate.certPem], { ...starting, policy }).allowed, true);
+  });
+
+  test('server that serves without a source that it cannot read: nothing is said about CAs that it may list', () => {
+    const policy = { ...noPolicy, refuseIntermediates: true };
+    const partly = (one: BundlePolicy): CheckContext => {
+      const context = servingAll([], one);
+      assert.ok(context.inForce);
+      return { ...context, inForce: { ...context.inForce, isPartial: true } };
+    };
+    assert.equal(create([intermediate.certPem], servingAll([], policy)).allowed, false);
+    assert.deepEqual(create([intermediate.certPem], partly(policy)).allowed, true);
+    assert.deepEqual(codesOf(create([intermediate.certPem, soon.certPem], partly(noPolicy))), ['MT023']);
+    assert.equal(create([damaged], partly(policy)).allowed, false);
   });
 });
 
