@@ -97,7 +97,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   'kubernetes/tokens': ['access', 'kubernetes/client', 'text', 'xds/rate', 'xds/timers'],
   'inputs/directory': ['net', 'text', 'trust', 'xds/timers'],
-  'inputs/federation': ['text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
+  'inputs/federation': ['net', 'text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
   'inputs/identity-files': ['net', 'text', 'trust', 'trust/identity', 'xds/timers'],
   'inputs/universal': ['net', 'text', 'trust', 'xds/timers'],
   'inputs/kubernetes': ['kubernetes/client', 'text', 'trust', 'xds/timers'],

@@ -8,6 +8,7 @@ import type { ServerAccess } from './server-options.ts';
 import { parseJson } from '../../text/json.ts';
 import { reasonOf } from '../../text/system-error.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
+import { responseOf } from '../../net/response-of.ts';
 
 /** Maximum number of concurrent requests to one server. A server accepts 256 connections in total. */
 const atOnce = 8;
@@ -79,7 +80,6 @@ function respondedTo(
   { target, token, tls }: ServerAccess,
   { onSent, ...options }: Sending,
 ): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     // A name that the server accepts as its own.
@@ -92,8 +92,10 @@ function respondedTo(
       : target.url.protocol === 'https:'
         ? requestTls(target.url, { ...all, ...tls })
         : requestPlain(target.url, all);
-  request.on('finish', onSent).on('response', resolve).on('error', reject).end();
-  return promise;
+  request.on('finish', onSent);
+  const responded = responseOf(request);
+  request.end();
+  return responded;
 }
 
 function causeOf(error: unknown): string {

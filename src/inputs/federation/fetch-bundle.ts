@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { checkServerIdentity, createSecureContext, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
+import { responseOf } from '../../net/response-of.ts';
 import { endpointProblem } from '../../trust/federation/endpoint-cas.ts';
 import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
 import { endpointUrlProblem } from '../../trust/model/parse-federated-trust-domain.ts';
@@ -90,8 +91,7 @@ function redirectTarget(location: string | undefined, from: URL): URL {
 
 type Answer = BundleResponse | { readonly kind: 'redirect'; readonly location: string | undefined };
 
-function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+async function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promise<Answer> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (input.denyPrivate && isIP(host) !== 0 && isPrivateAddress(host))
     throw new FetchError('connect', 'its address is not public (--federation-deny-private)');
@@ -112,14 +112,13 @@ function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promi
     lookup: lookupOf(input, signal),
     ...tlsOptions(host, input.check),
   });
-  sent.on('error', reject);
-  sent.on('response', (response) => {
-    readAnswer(response, input)
-      .then(resolve, reject)
-      .finally(() => sent.destroy());
-  });
+  const responded = responseOf(sent);
   sent.end();
-  return promise;
+  try {
+    return await readAnswer(await responded, input);
+  } finally {
+    sent.destroy();
+  }
 }
 
 /** By the list of CA certificates. To read the roots of Node.js takes some tens of milliseconds. */

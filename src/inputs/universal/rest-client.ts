@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { responseOf } from '../../net/response-of.ts';
 import { parseJson } from '../../text/json.ts';
 
 /** How the REST API is reached. The files are read for each request, so that they can be replaced. */
@@ -61,12 +62,9 @@ export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient
 async function answerOf(
   request: http.ClientRequest,
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  // This listener stays after the response: a later abort emits an error again.
-  request.on('error', reject);
-  request.on('response', resolve);
+  const responded = responseOf(request);
   request.end();
-  const response = await promise;
+  const response = await responded;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -3,6 +3,7 @@ import https from 'node:https';
 
 import type { KubeConfig } from '@kubernetes/client-node';
 
+import { responseOf } from '../../net/response-of.ts';
 import { useCredentialFiles } from './credential-files.ts';
 
 /** A response whose body has not been read yet. */
@@ -142,17 +143,13 @@ async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promi
   }
 }
 
-function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promise<ApiAnswer> {
-  return new Promise((resolve, reject) => {
-    // This listener stays after the response: a later abort emits an error on the body, and again on the request.
-    request.on('error', reject);
-    request.on('socket', (socket) => socket.setKeepAlive(true, keepAliveMs));
-    request.on('response', (body) => {
-      const retryAfterMs = readRetryAfter(body.headers['retry-after']);
-      resolve({ status: body.statusCode ?? 0, retryAfterMs, body });
-    });
-    request.end(sent);
-  });
+async function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promise<ApiAnswer> {
+  request.on('socket', (socket) => socket.setKeepAlive(true, keepAliveMs));
+  const responded = responseOf(request);
+  request.end(sent);
+  const body = await responded;
+  const retryAfterMs = readRetryAfter(body.headers['retry-after']);
+  return { status: body.statusCode ?? 0, retryAfterMs, body };
 }
 
 /** Parses a number of seconds. The API server sends no dates. */

@@ -180,6 +180,11 @@ const lies: Readonly<
     respond: (_request, { socket }) => void socket?.end('220 mail.test ESMTP\r\n'),
     result: 'document: the response is not HTTP',
   },
+  'switch to another protocol': {
+    respond: (_request, { socket }) =>
+      void socket?.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    result: 'connect: the server ended the connection without a response',
+  },
   'endless headers': {
     respond: (_request, { socket }) => {
       socket?.write('HTTP/1.1 200 OK\r\n');
