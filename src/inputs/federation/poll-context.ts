@@ -26,6 +26,8 @@ export interface PollContext extends PollTimes {
   readonly isDistrusted: (der: Uint8Array) => boolean;
   readonly deliver: (event: SourceEvent) => void;
   readonly save: (bundle: StoredBundle) => void;
+  /** Called for each relationship that is gone, and for those of an earlier run that turn out to be gone. */
+  readonly forget: (key: string) => void;
   readonly onFetch: (fetched: FetchReport) => void;
   /** Called after each change of a status that findings or readiness depend on. */
   readonly onChange: () => void;

@@ -13,8 +13,6 @@ export interface FederationPollerOptions extends Omit<PollContext, 'deliver'> {
   /** The keys of all relationships that had CA certificates in an earlier run. `forget` takes a key away. */
   readonly earlier: ReadonlySet<string>;
   readonly sink: (events: readonly SourceEvent[]) => void;
-  /** Called for each relationship that is gone, and for those of an earlier run that turn out to be gone. */
-  readonly forget: (key: string) => void;
 }
 
 /**
@@ -147,8 +145,10 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       }
       for (const [key, relationship] of relationships) {
         const poll = polls.get(key);
-        if (poll !== undefined) poll.update(relationship);
-        else {
+        if (poll !== undefined) {
+          const { file } = poll.status().relationship.place;
+          poll.update(relationship, isKnown ? evidenceOf(file) : undefined);
+        } else {
           polls.set(key, createRelationshipPoll(relationship, stored.get(key), context));
           stored.delete(key);
         }
@@ -173,6 +173,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       if (isSynced && ended.length > 0)
         sink(ended.map((key) => ({ kind: 'gone', path: federationPath(key), evidence: 'absence' })));
       for (const key of ended) options.forget(key);
+      if (isKnown) for (const poll of polls.values()) poll.endGone('absence');
       endAged();
       context.onChange();
     },

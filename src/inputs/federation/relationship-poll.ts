@@ -10,6 +10,7 @@ import {
   firstPollState,
   isBootstrapNew,
   isNewResult,
+  isOfGoneResource,
   nextPollMs,
   pollStatus,
   withoutSequence,
@@ -37,8 +38,13 @@ import type { PollContext } from './poll-context.ts';
 /** Fetches the bundle of one relationship again and again. */
 export interface RelationshipPoll {
   status(): RelationshipStatus;
-  /** Replaces the relationship, which has the same key. It is fetched at once if the endpoint or its CAs changed. */
-  update(relationship: Relationship): void;
+  /**
+   * Replaces the relationship, which has the same key. It is fetched at once if the endpoint or its CAs changed.
+   * `evidence`: as for `endGone`; `undefined` while others may exist that are not known.
+   */
+  update(relationship: Relationship, evidence: GoneEvidence | undefined): void;
+  /** Withdraws the bundle of another ClusterFederatedTrustDomain that is gone, and begins without it. */
+  endGone(evidence: GoneEvidence): void;
   /** Fetches now. */
   refresh(): void;
   /** Ends the poll, and withdraws its bundle. Returns whether it had one in force. */
@@ -165,6 +171,14 @@ export function createRelationshipPoll(
     void lane.run(() => attempt(controller));
   };
 
+  const endGone = (evidence: GoneEvidence): void => {
+    if (!isOfGoneResource(state)) return;
+    state = firstPollState(state.relationship, undefined);
+    deliverCurrent(evidence);
+    context.forget(first.key);
+    start();
+  };
+
   const close = (): void => {
     isClosed = true;
     cancelTimer?.();
@@ -176,13 +190,15 @@ export function createRelationshipPoll(
 
   return {
     status: () => pollStatus(state, context.limits, datesOf(bundleInForce(state))),
-    update(next) {
+    update(next, evidence) {
       const { state: updated, change } = withRelationship(state, next);
       state = updated;
+      if (evidence !== undefined && isOfGoneResource(state)) return endGone(evidence);
       if (change === 'none') return;
       deliverCurrent('deletion');
       if (change === 'endpoint') start();
     },
+    endGone,
     refresh: start,
     remove(evidence) {
       close();

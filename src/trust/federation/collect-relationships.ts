@@ -197,6 +197,7 @@ function addRelationship(
   } else if (other !== undefined) {
     const text = `mesh ${mesh} already takes trust domain ${trustDomain} from ${other.name} in ${other.place.file ?? ''}, which is first by path; that definition is used`;
     findings.push(finding('MT004', text, at));
+    all.set(key, { ...other, others: [...(other.others ?? []), name] });
   } else all.set(key, { key, mesh, trustDomain, name, url, profile, bootstrap, place });
 }
 

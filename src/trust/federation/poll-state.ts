@@ -14,6 +14,8 @@ export interface PollState {
   readonly memory: BundleMemory;
   /** The last undamaged bundle in force, while the fetched one has damaged keys. */
   readonly retained: BundleDocument | undefined;
+  /** The ClusterFederatedTrustDomain that gave the fetched bundle, as it is now; `undefined` if it is not known. */
+  readonly from: Pick<Relationship, 'name' | 'url'> | undefined;
   /** The origin of the fetched bundle. */
   readonly origin: Exclude<BundleOrigin, 'bootstrap'>;
   readonly etag: string | undefined;
@@ -51,6 +53,7 @@ export function firstPollState(relationship: Relationship, restored: StoredBundl
     relationship,
     memory: { ...emptyMemory, applied: stored?.document },
     retained: stored?.retained,
+    from: stored?.name === undefined ? undefined : { name: stored.name, url: stored.url },
     origin: stored === undefined ? 'none' : 'restored',
     etag: stored?.url === relationship.url ? stored.etag : undefined,
     lastSuccessAt: stored?.fetchedAt,
@@ -84,13 +87,27 @@ export function withRelationship(
   state: PollState,
   next: Relationship,
 ): { readonly state: PollState; readonly change: 'none' | 'resource' | 'endpoint' } {
-  const { relationship: before, etag } = state;
-  const changed = { ...state, relationship: next };
+  const { relationship: before, etag, from } = state;
+  const isOfNext = from !== undefined && (from.name === next.name || from.url === next.url);
+  const changed = { ...state, relationship: next, from: isOfNext ? sourceOf(next) : from };
   if (isSameResource(before, next)) return { state: changed, change: 'none' };
   const moved = { ...changed, etag: before.url === next.url ? etag : undefined };
   return isSameEndpoint(before, next)
     ? { state: moved, change: 'resource' }
     : { state: { ...moved, failures: 0 }, change: 'endpoint' };
+}
+
+/**
+ * Returns whether the fetched bundle is that of another ClusterFederatedTrustDomain, which is gone. `relationship` must
+ * be the newest one, and all of them must be known. A resource that was renamed, or that has another URL, is the same.
+ */
+export function isOfGoneResource({ from, relationship }: PollState): boolean {
+  return (
+    from !== undefined &&
+    from.name !== relationship.name &&
+    from.url !== relationship.url &&
+    relationship.others?.includes(from.name) !== true
+  );
 }
 
 /** Lets the sequence of the peer begin again: a person vouched for its new CAs. */
@@ -150,6 +167,7 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
     ...reached,
     isTooOld: false,
     retained: retainedBundle(state, memory.applied),
+    from: sourceOf(state.relationship),
     origin: 'fetched',
     etag: fetched === undefined ? state.etag : fetched.etag,
     bootstrapAtSuccess: bootstrapDigest(state.relationship),
@@ -169,11 +187,13 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
 export function bundleToStore(state: PollState): StoredBundle | undefined {
   const { relationship, memory, etag, lastSuccessAt, bootstrapAtSuccess, retained, isTooOld } = state;
   if (memory.applied === undefined || lastSuccessAt === undefined) return undefined;
-  const { mesh, trustDomain, url } = relationship;
+  const { mesh, trustDomain } = relationship;
+  const { name, url } = state.from ?? { name: undefined, url: relationship.url };
   return {
     mesh,
     trustDomain,
     url,
+    ...(name !== undefined && { name }),
     etag,
     fetchedAt: lastSuccessAt,
     bootstrapDigest: bootstrapAtSuccess,
@@ -264,6 +284,10 @@ export function pollStatus(
 
 function pollIntervalMs({ memory }: PollState, limits: PollLimits): number {
   return intervalMs(memory.applied?.refreshHintSeconds, limits);
+}
+
+function sourceOf({ name, url }: Relationship): PollState['from'] {
+  return { name, url };
 }
 
 function bootstrapDigest({ bootstrap }: Relationship): string | undefined {

@@ -16,6 +16,8 @@ export interface Relationship {
   readonly profile: EndpointProfile;
   readonly bootstrap: BundleDocument | undefined;
   readonly place: Place;
+  /** The names of other ClusterFederatedTrustDomains of the same mesh and trust domain, which are not used. */
+  readonly others?: readonly string[] | undefined;
 }
 
 /** The name of the source whose texts are fetched bundles. */

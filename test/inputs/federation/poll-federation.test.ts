@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
@@ -323,6 +323,85 @@ test('relationship that is deleted and comes back: begins without the earlier bu
   update();
   update(bare);
   assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+});
+
+suite('another ClusterFederatedTrustDomain takes the place of one', () => {
+  const earlier = makeRelationship({ name: 'earlier', url: 'https://earlier.test/' });
+  const next = makeRelationship({ bootstrap });
+  const fetchEarlier = async (options: Parameters<typeof makePoller>[0] = {}) => {
+    const made = makePoller(options);
+    made.respond(documentResponse(bundleDocument([b])));
+    made.update({ ...earlier, bootstrap: readDocument(bundleDocument([b])) });
+    await made.settle();
+    made.respond(failure('connect'));
+    made.takeEvents();
+    return made;
+  };
+
+  test('the earlier one is gone: its bundle is withdrawn and forgotten, whatever the new endpoint does', async () => {
+    const { update, settle, takeEvents, poller, forgotten } = await fetchEarlier();
+    poller.allRead(true);
+    update(next);
+    await settle();
+    assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+    assert.equal(poller.statuses()[0]?.origin, 'bootstrap');
+    assert.deepEqual(forgotten, [earlier.key]);
+    update(makeRelationship());
+    assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+  });
+
+  test('the earlier one is only behind it by path: its bundle stays until it is gone', async () => {
+    const { update, settle, takeEvents, poller, forgotten } = await fetchEarlier();
+    poller.allRead(true);
+    update({ ...next, others: ['earlier'] });
+    await settle();
+    assert.equal(poller.statuses()[0]?.origin, 'fetched');
+    assert.deepEqual(forgotten, []);
+    takeEvents();
+    update(next);
+    assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+    assert.equal(poller.statuses()[0]?.origin, 'bootstrap');
+  });
+
+  test('the new one was fetched meanwhile: its bundle stays', async () => {
+    const { update, settle, respond, takeEvents, poller, forgotten } = await fetchEarlier();
+    poller.allRead(true);
+    respond(documentResponse(two));
+    update({ ...next, others: ['earlier'] });
+    await settle();
+    takeEvents();
+    update(next);
+    assert.deepEqual(takeEvents(), []);
+    assert.deepEqual(forgotten, []);
+  });
+
+  test('renamed with the same URL, or edited: the bundle stays', async () => {
+    const { update, settle, poller, forgotten } = await fetchEarlier();
+    poller.allRead(true);
+    update({ ...earlier, name: 'renamed' });
+    update({ ...earlier, name: 'renamed', url: 'https://moved.test/' });
+    await settle();
+    update({ ...earlier, name: 'again', url: 'https://moved.test/' });
+    assert.equal(poller.statuses()[0]?.origin, 'fetched');
+    assert.deepEqual(forgotten, []);
+  });
+
+  test('during a restart: its bundle ends once each file and object was read', async () => {
+    const { saved } = await fetchEarlier();
+    const [kept] = saved;
+    assert.ok(kept !== undefined);
+    const bundle = decodeStoredBundle(encodeStoredBundle(kept));
+    const { update, settle, takeEvents, poller, forgotten } = makePoller({
+      stored: new Map([[earlier.key, bundle]]),
+    });
+    update(makeRelationship());
+    poller.allRead(false);
+    await settle();
+    assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+    poller.allRead(true);
+    assert.deepEqual(takeEvents(), [`gone ${path} by absence`]);
+    assert.deepEqual(forgotten, [earlier.key]);
+  });
 });
 
 test('restart with a dead endpoint: the stored bundle is served', async () => {

@@ -250,3 +250,16 @@ test('after a restart: relationships of an earlier run may be in files that are 
       assert.deepEqual(collector.unread(), files);
     });
 });
+
+test('two resources of a mesh and trust domain: the used one names the other one', () => {
+  const collector = createRelationshipCollector({
+    origins: new Set(['files']),
+    className: undefined,
+    classless: true,
+    isPublished: () => false,
+  });
+  collector.apply('files', [version('a', peer()), version('b', peer({ name: 'second' }))]);
+  assert.deepEqual(collector.view().all.get('default/spire.test')?.others, ['second']);
+  collector.apply('files', [gone('b')]);
+  assert.equal(collector.view().all.get('default/spire.test')?.others, undefined);
+});
