@@ -102,7 +102,7 @@ export function createRelationshipPoll(
   };
 
   const succeed = (fetched: FetchedBundle | undefined): DocumentEffect => {
-    const success = afterSuccess(state, fetched, clock.wall());
+    const success = afterSuccess(state, fetched, clock.wall(), context.maxAgeMs);
     state = success.state;
     if (success.effect !== 'hold') deliverCurrent('deletion');
     if (success.toStore !== undefined) context.save(success.toStore);

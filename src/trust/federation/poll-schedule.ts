@@ -13,6 +13,11 @@ const firstRetriesMs = [5000, 10_000, 20_000, 40_000, 60_000] as const;
 /** The part of an interval by which the fetches of several servers and relationships are spread. */
 const spread = 0.1;
 
+/** Without a change, the time of the last success is stored again after this time, in milliseconds. */
+const longestStoreMs = 3_600_000;
+/** The same as a part of the greatest age of a bundle. */
+const storePart = 0.1;
+
 /** Returns the interval between two fetches, before it is spread. */
 export function intervalMs(refreshHintSeconds: number | undefined, limits: PollLimits): number {
   const wanted = refreshHintSeconds === undefined ? defaultIntervalMs : refreshHintSeconds * 1000;
@@ -31,4 +36,13 @@ export function nextFetchMs(interval: number, who: string): number {
 /** Returns the time until the next attempt to fetch a bundle that was never fetched, in milliseconds. */
 export function firstRetryMs(failures: number): number {
   return firstRetriesMs[Math.min(failures, firstRetriesMs.length) - 1] ?? firstRetriesMs[0];
+}
+
+/**
+ * Returns the time after which the time of the last success is stored again, in milliseconds. `maxAgeMs` is the
+ * greatest age of a bundle, or 0 for none. After a restart, the age counts from the stored time, and a single failed
+ * fetch must not withdraw a bundle that was fetched just before the restart.
+ */
+export function storeAgainMs(maxAgeMs: number): number {
+  return maxAgeMs === 0 ? longestStoreMs : Math.min(longestStoreMs, maxAgeMs * storePart);
 }

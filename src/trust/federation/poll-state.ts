@@ -1,7 +1,7 @@
 import type { BundleDocument } from '../model/bundle-document.ts';
 import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-document.ts';
 import type { BundleMemory, DocumentEffect } from './accept-document.ts';
-import { firstRetryMs, intervalMs, nextFetchMs } from './poll-schedule.ts';
+import { firstRetryMs, intervalMs, nextFetchMs, storeAgainMs } from './poll-schedule.ts';
 import type { PollLimits } from './poll-schedule.ts';
 import { isSameEndpoint, isSameResource } from './relationship.ts';
 import type { Relationship } from './relationship.ts';
@@ -42,9 +42,6 @@ export interface PollTimes {
   /** The name of this server, by which the fetches of several servers are spread. */
   readonly instance: string;
 }
-
-/** Without a change, the time of the last success is stored again after this time, in milliseconds. */
-const storeAgainMs = 3_600_000;
 
 /** Returns the state before the first fetch. `restored` is the bundle of an earlier run. */
 export function firstPollState(relationship: Relationship, restored: StoredBundle | undefined): PollState {
@@ -148,7 +145,12 @@ interface PollSuccess {
 }
 
 /** Applies a successful fetch. `fetched` is undefined if the endpoint still has the document of the ETag. */
-export function afterSuccess(state: PollState, fetched: FetchedBundle | undefined, now: number): PollSuccess {
+export function afterSuccess(
+  state: PollState,
+  fetched: FetchedBundle | undefined,
+  now: number,
+  maxAgeMs: PollTimes['maxAgeMs'] = 0,
+): PollSuccess {
   const { memory: before } = state;
   const { memory, effect } =
     fetched === undefined
@@ -177,7 +179,7 @@ export function afterSuccess(state: PollState, fetched: FetchedBundle | undefine
     state.isTooOld ||
     isBootstrapNew(state) ||
     before.applied?.sequence !== memory.applied?.sequence;
-  if (!isChanged && now - state.storedAt < storeAgainMs)
+  if (!isChanged && now - state.storedAt < storeAgainMs(maxAgeMs))
     return { state: applied, effect, toStore: undefined };
   const toStore = bundleToStore(applied);
   return { state: toStore === undefined ? applied : { ...applied, storedAt: now }, effect, toStore };

@@ -598,6 +598,23 @@ test('stored bundles: are written for a change, and each hour without one', asyn
   assert.equal(saved.length, 3);
 });
 
+test('--federation-max-age: a failed fetch after a restart does not withdraw a bundle that was fetched before it', async () => {
+  const { update, respond, settle, pass, saved, clock } = makePoller({ maxAgeMs: 30 * minute });
+  respond(documentResponse(one(1)));
+  update(relationship);
+  await settle();
+  await pass(59 * minute);
+  const kept = saved.at(-1);
+  assert.ok(kept !== undefined);
+  const restarted = makePoller({ maxAgeMs: 30 * minute, stored: new Map([[relationship.key, kept]]) });
+  restarted.clock.setWall(clock.wall());
+  restarted.update(relationship);
+  await restarted.settle();
+  assert.deepEqual(restarted.takeEvents(), [`content ${path}: 1`]);
+  await restarted.pass(30 * minute);
+  assert.deepEqual(restarted.takeEvents(), [`gone ${path} by absence`]);
+});
+
 test('refresh: fetches the selected relationships now', async () => {
   const { update, respond, settle, requests, poller } = makePoller();
   respond(documentResponse(two));

@@ -162,7 +162,16 @@ suite('success', () => {
   });
 
   const stores: Readonly<
-    Record<string, readonly [PollState, Parameters<typeof afterSuccess>[1], at: number, isStored: boolean]>
+    Record<
+      string,
+      readonly [
+        PollState,
+        Parameters<typeof afterSuccess>[1],
+        at: number,
+        isStored: boolean,
+        maxAgeMs?: number,
+      ]
+    >
   > = {
     'first document': [first, { document: one, etag: undefined }, now, true],
     'first response without a document': [first, undefined, now, false],
@@ -176,6 +185,15 @@ suite('success', () => {
     ],
     'no change for almost an hour': [fetched, undefined, now + hour - 1, false],
     'no change for an hour': [fetched, undefined, now + hour, true],
+    'no change for almost a tenth of the greatest age': [
+      fetched,
+      undefined,
+      now + 3 * minute - 1,
+      false,
+      30 * minute,
+    ],
+    'no change for a tenth of the greatest age': [fetched, undefined, now + 3 * minute, true, 30 * minute],
+    'no change for an hour, with a great age': [fetched, undefined, now + hour, true, 72 * hour],
     'no change, edited bootstrap bundle': [
       withRelationship(fetched, { ...relationship, bootstrap: two }).state,
       undefined,
@@ -184,9 +202,9 @@ suite('success', () => {
     ],
     'held document after an hour': [fetched, { document: lower, etag: undefined }, now + hour, false],
   };
-  for (const [name, [state, bundle, at, isStored]] of Object.entries(stores))
+  for (const [name, [state, bundle, at, isStored, maxAgeMs = 0]] of Object.entries(stores))
     test(`${name}: ${isStored ? 'is' : 'is not'} stored`, () => {
-      const success = afterSuccess(state, bundle, at);
+      const success = afterSuccess(state, bundle, at, maxAgeMs);
       assert.equal(success.toStore?.fetchedAt, isStored ? at : undefined);
       assert.equal(success.state.storedAt, isStored ? at : state.storedAt);
       if (success.toStore !== undefined) {
