@@ -70,15 +70,11 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     isKnown ? [] : [...options.earlier].filter((key) => !polls.has(key));
 
   /** Those of them that are in force. The others were withdrawn in the earlier run. */
-  const kept = (): readonly string[] =>
-    isRead
-      ? withoutRelationship().filter((key) => {
-          const bundle = stored.get(key);
-          return (
-            bundle === undefined || (bundle.isTooOld !== true && bundle.document.certificates.length > 0)
-          );
-        })
-      : [];
+  const inForce = (): readonly string[] =>
+    withoutRelationship().filter((key) => {
+      const bundle = stored.get(key);
+      return bundle === undefined || (bundle.isTooOld !== true && bundle.document.certificates.length > 0);
+    });
 
   /** Withdraws what is kept without a relationship once its last success is too long ago. Nothing fetches it. */
   const endAged = (): void => {
@@ -86,7 +82,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     if (options.maxAgeMs === 0) return;
     const now = clock.wall();
     let next = Number.POSITIVE_INFINITY;
-    for (const key of kept()) {
+    for (const key of inForce()) {
       const bundle = stored.get(key);
       if (bundle === undefined) continue;
       // A clock that was ahead at the last success does not keep it.
@@ -159,7 +155,10 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       if (cancelWait !== undefined) return;
       cancelWait = clock.after(longestWaitMs, () => {
         hasWaited = true;
+        // The relationships may stay unknown, for example while the API server cannot be reached.
+        endAged();
         synchronise();
+        options.onChange();
       });
       synchronise();
     },
@@ -177,7 +176,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       endAged();
       context.onChange();
     },
-    kept,
+    kept: () => (isRead ? inForce() : []),
     refresh(isSelected) {
       const selected = [...polls.values()].filter((poll) => isSelected(poll.status().relationship));
       for (const poll of selected) poll.refresh();

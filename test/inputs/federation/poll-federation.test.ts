@@ -505,6 +505,43 @@ test('--federation-max-age beside a file that cannot be read: ends what stays wi
   assert.deepEqual(takeEvents(), [], 'the bundle does not come back');
 });
 
+test('--federation-max-age while the relationships of the cluster are not known: ends what an earlier run kept', async () => {
+  const { update, pass, settle, takeEvents, poller, saved, clock } = makePoller({
+    maxAgeMs: 10 * minute,
+    stored: stored(),
+  });
+  clock.setWall((stored().get(relationship.key)?.fetchedAt ?? 0) + 8 * minute);
+  poller.beginWait();
+  await pass(minute);
+  assert.deepEqual(takeEvents(), ['failed federation']);
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`gone ${path} by absence`]);
+  assert.equal(saved.at(-1)?.isTooOld, true);
+  update(relationship);
+  poller.allRead(true);
+  await settle();
+  assert.deepEqual(
+    takeEvents().filter((event) => event.startsWith('content')),
+    [],
+    'the bundle does not come back',
+  );
+});
+
+test('--federation-max-age at a restart after a long time: relationships that are known soon are fetched first', async () => {
+  const { update, pass, respond, takeEvents, poller, clock } = makePoller({
+    maxAgeMs: 10 * minute,
+    stored: stored(),
+  });
+  clock.setWall((stored().get(relationship.key)?.fetchedAt ?? 0) + 60 * minute);
+  respond(documentResponse(two));
+  poller.beginWait();
+  await pass(9000);
+  update(relationship);
+  poller.allRead(true);
+  await pass(9000);
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`, 'synced']);
+});
+
 test('relationship without a bundle that is gone after a restart: what was restored of it is withdrawn', async () => {
   const { update, pass, takeEvents, poller } = makePoller({ earlier: new Set([relationship.key]) });
   update(makeRelationship({ profile: { kind: 'https_web' } }));
