@@ -141,7 +141,8 @@ export function createRelationshipPoll(
     const { response, isBootstrapped } = await fetchOnce(state, context, signal);
     const read = await readResponse(response);
     if (signal.aborted) return;
-    if (isBootstrapped) state = withoutSequence(state);
+    // A failed fetch may be the work of anyone on the way: nobody showed the CAs that a person vouched for.
+    if (isBootstrapped && read.kind === 'bundle') state = withoutSequence(state);
     const before = state;
     const result = applyResponse(read);
     const { relationship, error } = state;

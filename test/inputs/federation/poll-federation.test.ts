@@ -238,6 +238,29 @@ test('lower sequence of a peer that was bootstrapped again: applies at once', as
   assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
 });
 
+for (const [name, response] of Object.entries({
+  'connection that breaks': failure('connect'),
+  'error of the server': failure('status'),
+  'response that is no bundle': documentResponse({ keys: 'none' }),
+}))
+  test(`edited bootstrap bundle, ${name}: an old copy of the last peer still does not apply at once`, async () => {
+    const { update, respond, settle, pass, takeEvents, poller } = makePoller();
+    respond(documentResponse(bundleDocument([a, b], { sequence: 9, refreshHint: 60 })));
+    update(relationship);
+    await settle();
+    const fresh = makeCa({ commonName: 'Fresh' });
+    respond(({ check }) =>
+      check.kind === 'spiffe' && check.cas.includes(fresh.certPem) ? response : failure('identity'),
+    );
+    update(makeRelationship({ bootstrap: readDocument(bundleDocument([fresh])) }));
+    await settle();
+    respond(documentResponse(bundleDocument([a], { sequence: 3, refreshHint: 60 })));
+    takeEvents();
+    await pass(minute);
+    assert.deepEqual(takeEvents(), []);
+    assert.equal(poller.statuses()[0]?.held?.kind, 'lower-sequence');
+  });
+
 test('lower sequence of a peer that withdrew all of its CAs and was bootstrapped again: applies at once', async () => {
   const { update, respond, settle, pass, takeEvents } = makePoller();
   respond(signedBy(a, () => bundleDocument([], { sequence: 9 })));
