@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeNewFile } from '../net/open-new-file.ts';
 import { readRegularFile } from '../net/read-regular-file.ts';
+import { after } from '../xds/timers/timers.ts';
 import { decodeRecords, encodeRecords } from './core/sequence-record.ts';
 import type { SequenceRecord } from './core/sequence-record.ts';
 
@@ -9,13 +10,18 @@ import type { SequenceRecord } from './core/sequence-record.ts';
 export interface SequenceFile {
   /** The records of an earlier run. */
   readonly records: readonly SequenceRecord[];
-  /** Writes records. While a write is in progress, the newest records wait for the next one. */
+  /**
+   * Writes records. While a write is in progress, the newest records wait for the next one. A write that failed is
+   * tried again after a minute.
+   */
   save(records: readonly SequenceRecord[]): void;
-  /** Resolves once all records are on disk, or could not be written. */
+  /** Resolves once all records are on disk, or could not be written. It tries failed ones again. */
   flush(): Promise<void>;
 }
 
 const fileName = 'bundle-sequences.json';
+/** Time until a failed write is tried again, in milliseconds. */
+const retryPause = 60_000;
 
 /**
  * Opens the records in a state directory, which exists. Records that cannot be read are reported and left out:
@@ -24,33 +30,55 @@ const fileName = 'bundle-sequences.json';
 export async function openSequenceFile(
   directory: string,
   onError: (message: string, error: unknown) => void,
+  schedule: typeof after = after,
 ): Promise<SequenceFile> {
   const path = join(directory, fileName);
+  /** The newest records that are not on disk. */
   let waiting: readonly SequenceRecord[] | undefined;
   let writing: Promise<void> | undefined;
+  let cancelRetry: (() => void) | undefined;
 
-  const write = async (): Promise<void> => {
+  const writeOnce = async (records: readonly SequenceRecord[]): Promise<boolean> => {
+    try {
+      await rm(`${path}.new`, { force: true, recursive: true });
+      await writeNewFile(`${path}.new`, encodeRecords(records));
+      await rename(`${path}.new`, path);
+      return true;
+    } catch (error) {
+      onError('the sequences of the published bundles cannot be kept', error);
+      return false;
+    }
+  };
+  const writeAll = async (): Promise<void> => {
     while (waiting !== undefined) {
-      const text = encodeRecords(waiting);
+      const records = waiting;
       waiting = undefined;
-      try {
-        await rm(`${path}.new`, { force: true, recursive: true });
-        await writeNewFile(`${path}.new`, text);
-        await rename(`${path}.new`, path);
-      } catch (error) {
-        onError('the sequences of the published bundles cannot be kept', error);
-      }
+      if (await writeOnce(records)) continue;
+      // A restart must not begin with an older sequence than the one that was published.
+      waiting ??= records;
+      cancelRetry = schedule(retryPause, begin);
+      break;
     }
     writing = undefined;
+  };
+  const begin = (): void => {
+    cancelRetry?.();
+    cancelRetry = undefined;
+    writing ??= writeAll();
   };
 
   return {
     records: await load(path, onError),
     save(records) {
       waiting = records;
-      writing ??= write();
+      begin();
     },
-    flush: () => writing ?? Promise.resolve(),
+    async flush() {
+      if (waiting !== undefined) begin();
+      await writing;
+      cancelRetry?.();
+      cancelRetry = undefined;
+    },
   };
 }
 
