@@ -1,4 +1,4 @@
-import { clientNetwork } from './fair-rate.ts';
+import { clientNetwork } from './core/client-network.ts';
 
 /** A response that its client has not read yet. */
 interface UnreadResponse {

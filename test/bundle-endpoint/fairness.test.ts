@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { clientNetwork, createFairRate } from '../../src/bundle-endpoint/fair-rate.ts';
+import { clientNetwork } from '../../src/bundle-endpoint/core/client-network.ts';
+import { createFairRate } from '../../src/bundle-endpoint/fair-rate.ts';
 import { createUnreadResponses } from '../../src/bundle-endpoint/unread-responses.ts';
 
 test('network of a client: its IPv4 address, or 64 bits of its IPv6 address', () => {

@@ -1,3 +1,4 @@
+import { clientNetwork } from './client-network.ts';
 import { nextConsumer } from './follow-consumer.ts';
 import type { ConsumerFetch } from './observe-fetch.ts';
 
@@ -32,21 +33,22 @@ export interface ConsumerList {
 
 /**
  * Creates a list of at most `limit` consumers. Beyond it, the least recent consumer of the address with the most
- * entries is dropped: one client with many names must not displace the others.
+ * entries (of IPv6: of the network of 64 bits) is dropped: one client with many names or addresses must not displace
+ * the others.
  */
 export function createConsumerList(limit = 1000): ConsumerList {
   const consumers = new Map<string, Consumer>();
-  const byAddress = new Map<string, Set<string>>();
+  const byNetwork = new Map<string, Set<string>>();
   let forgotten = 0;
 
   const drop = (): void => {
-    const largest = [...byAddress.values()].reduce((a, b) => (b.size > a.size ? b : a));
+    const largest = [...byNetwork.values()].reduce((a, b) => (b.size > a.size ? b : a));
     const [key] = largest;
     const consumer = key === undefined ? undefined : consumers.get(key);
     if (key === undefined || consumer === undefined) return;
     consumers.delete(key);
     largest.delete(key);
-    if (largest.size === 0) byAddress.delete(consumer.address);
+    if (largest.size === 0) byNetwork.delete(clientNetwork(consumer.address));
     forgotten += 1;
   };
 
@@ -54,8 +56,9 @@ export function createConsumerList(limit = 1000): ConsumerList {
     saw(seen) {
       const { mesh, trustDomain, address, userAgent } = seen;
       const key = [mesh, trustDomain, address, userAgent].join('\0');
-      const keys = byAddress.get(address) ?? new Set();
-      byAddress.set(address, keys);
+      const network = clientNetwork(address);
+      const keys = byNetwork.get(network) ?? new Set();
+      byNetwork.set(network, keys);
       const consumer = nextConsumer(consumers.get(key), seen);
       // Deleted first, so that the most recent is the last.
       consumers.delete(key);

@@ -188,6 +188,21 @@ suite('consumers', () => {
     );
   });
 
+  test('limit: one IPv6 network with many addresses displaces none of the others', () => {
+    const list = createConsumerList(10);
+    for (const address of ['10.0.0.2', '10.0.0.3', '2001:db8::2']) list.saw(fetchOf({ address }));
+    for (let at = 1; at <= 100; at += 1)
+      list.saw(fetchOf({ address: `2001:db8:1:2:${at.toString(16)}::${at.toString(16)}` }));
+    assert.deepEqual(
+      list
+        .all()
+        .slice(0, 3)
+        .map(({ address }) => address),
+      ['10.0.0.2', '10.0.0.3', '2001:db8::2'],
+    );
+    assert.equal(list.forgotten, 93);
+  });
+
   test('limit: one address with many names displaces none of the others', () => {
     const list = createConsumerList(10);
     for (const address of ['10.0.0.2', '10.0.0.3', '10.0.0.4']) list.saw(fetchOf({ address }));
