@@ -112,11 +112,12 @@ export async function startFederation(
   let relationships: ReadonlyMap<string, Relationship> = new Map();
   const findings = (): readonly Finding[] => {
     const statuses = poller.statuses();
+    const { holdings } = pipeline.view().ledger;
     return [
       ...collected,
-      ...federationFindings(statuses, clock.wall(), settings.maxIntervalMs),
+      ...federationFindings(statuses, clock.wall(), settings.maxIntervalMs, holdings),
       ...keptFindings(poller.kept(), collector.unread()),
-      ...alsoListedFindings(statuses, pipeline.view().ledger.holdings),
+      ...alsoListedFindings(statuses, holdings),
     ];
   };
   const lookupHost = createHostLookup();

@@ -4,6 +4,7 @@ import type { Severity } from '../findings/catalogue.ts';
 import type { Holdings } from '../ledger/share.ts';
 import { compareText } from '../../text/compare-text.ts';
 import { federationPath, namesOfKey } from './relationship.ts';
+import type { Relationship } from './relationship.ts';
 import type { RelationshipStatus } from './relationship-status.ts';
 
 const hourMs = 3_600_000;
@@ -16,14 +17,18 @@ const warningIntervals = 3;
 /** Findings about the keys of one bundle. */
 const maxKeyFindings = 20;
 
-/** Returns the findings about the relationships. Their texts have no times, so that a finding stays the same. */
+/**
+ * Returns the findings about the relationships. Their texts have no times, so that a finding stays the same. `holdings`
+ * is the trust in force, of all sources.
+ */
 export function federationFindings(
   all: Iterable<RelationshipStatus>,
   now: number,
   maxIntervalMs: number,
+  holdings: Holdings,
 ): readonly Finding[] {
   return [...all].flatMap((status) => [
-    ...failureFinding(status, now),
+    ...failureFinding(status, now, holdings),
     ...documentFindings(status, maxIntervalMs),
   ]);
 }
@@ -35,19 +40,19 @@ function failureSeverity(
 ): Severity {
   const age = lastSuccessAt === undefined ? undefined : now - lastSuccessAt;
   const isNearEnd = dates !== undefined && dates.firstEnd - now < nearEndMs;
-  // Without any bundle, the clients of the trust domain are refused.
+  // Without any bundle, the clients of the trust domain are refused unless a MeshTrust lists it as well.
   if (document === undefined || isNearEnd || (age !== undefined && age > errorAgeMs)) return 'error';
   return age !== undefined && age <= warningIntervals * intervalMs ? 'info' : 'warning';
 }
 
-function failureFinding(status: RelationshipStatus, now: number): readonly Finding[] {
+function failureFinding(status: RelationshipStatus, now: number, holdings: Holdings): readonly Finding[] {
   const { relationship, error, document, lastSuccessAt, withdrawn } = status;
   if (error === undefined) return [];
   const effect =
     withdrawn === 'too-old'
       ? 'the last bundle is too old and withdrawn'
       : document === undefined
-        ? 'its clients are refused'
+        ? effectWithoutBundle(relationship, holdings)
         : 'the last bundle stays in force';
   const remedy =
     error.reason === 'identity' && lastSuccessAt !== undefined
@@ -55,6 +60,14 @@ function failureFinding(status: RelationshipStatus, now: number): readonly Findi
       : '';
   const text = `the bundle of trust domain ${relationship.trustDomain} cannot be fetched (${error.reason}): ${error.message}; ${effect}${remedy}`;
   return [finding('MT083', text, placeOf(status), failureSeverity(status, now))];
+}
+
+/** Says what is in force without a bundle: a MeshTrust may list the trust domain, or an earlier run have kept it. */
+function effectWithoutBundle({ mesh, trustDomain }: Relationship, holdings: Holdings): string {
+  const shares = holdings.get(mesh)?.get(trustDomain) ?? [];
+  return shares.some(({ anchors }) => anchors.length > 0)
+    ? 'its other CA certificates stay in force'
+    : 'its clients are refused';
 }
 
 function documentFindings(status: RelationshipStatus, maxIntervalMs: number): readonly Finding[] {

@@ -83,7 +83,7 @@ const cases: Readonly<Record<string, readonly [status: RelationshipStatus, found
 test('relationship: its findings and their severity', async (t) => {
   for (const [name, [status, found]] of Object.entries(cases))
     await t.test(name, () => {
-      const findings = federationFindings([status], now, maxIntervalMs);
+      const findings = federationFindings([status], now, maxIntervalMs, new Map());
       assert.deepEqual(
         findings.map(({ code, severity }) => `${code} ${severity}`),
         found,
@@ -93,11 +93,12 @@ test('relationship: its findings and their severity', async (t) => {
 
 test('failure of the identity after a success: the finding says what to do', () => {
   const identity = { reason: 'identity', message: 'unknown' } as const;
-  const [after] = federationFindings([statusOf({ error: identity })], now, maxIntervalMs);
+  const [after] = federationFindings([statusOf({ error: identity })], now, maxIntervalMs, new Map());
   const [before] = federationFindings(
     [statusOf({ error: identity, lastSuccessAt: undefined })],
     now,
     maxIntervalMs,
+    new Map(),
   );
   assert.match(after?.message ?? '', /set spec\.trustDomainBundle to its new bundle$/);
   assert.doesNotMatch(before?.message ?? '', /spec\.trustDomainBundle/);
@@ -106,19 +107,30 @@ test('failure of the identity after a success: the finding says what to do', () 
 test('text of a finding: does not change with time', () => {
   const status = statusOf({ error });
   const texts = [now, now + hour, now + 2 * day].map(
-    (at) => federationFindings([status], at, maxIntervalMs)[0]?.message,
+    (at) => federationFindings([status], at, maxIntervalMs, new Map())[0]?.message,
   );
   assert.equal(new Set(texts).size, 1);
 });
 
-test('trust domain that a file lists as well: is a finding', () => {
-  const shareOf = (path: string): Share => {
-    const text = meshTrustYaml({ name: 'listed', trustDomain: peerDomain, pems: [makeCa().certPem] });
-    const parsed = parseFile(path, text, { defaultMesh: 'default', reader: createAnchorReader() });
-    const [document] = parsed.kind === 'documents' ? parsed.documents : [];
-    assert.ok(document?.kind === 'mesh-trust');
-    return currentShare(document.resource);
+function shareOf(path: string): Share {
+  const text = meshTrustYaml({ name: 'listed', trustDomain: peerDomain, pems: [makeCa().certPem] });
+  const parsed = parseFile(path, text, { defaultMesh: 'default', reader: createAnchorReader() });
+  const [document] = parsed.kind === 'documents' ? parsed.documents : [];
+  assert.ok(document?.kind === 'mesh-trust');
+  return currentShare(document.resource);
+}
+
+test('failure without a bundle: the finding says that clients are refused only if no CA certificate is in force', () => {
+  const status = statusOf({ ...nothing, error, lastSuccessAt: undefined });
+  const textWith = (shares: readonly Share[]): string | undefined => {
+    const holdings = new Map([['default', new Map([[peerDomain, shares]])]]);
+    return federationFindings([status], now, maxIntervalMs, holdings)[0]?.message;
   };
+  assert.match(textWith([]) ?? '', /; its clients are refused$/);
+  assert.match(textWith([shareOf('a.yaml')]) ?? '', /; its other CA certificates stay in force$/);
+});
+
+test('trust domain that a file lists as well: is a finding', () => {
   const fetched = shareOf('federation:default/spire.test');
   const codes = (shares: readonly Share[], status = statusOf()): readonly string[] =>
     alsoListedFindings([status], new Map([['default', new Map([[peerDomain, shares]])]])).map(
