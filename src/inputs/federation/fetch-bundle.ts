@@ -62,9 +62,10 @@ export async function fetchBundle(input: BundleRequest): Promise<BundleResponse>
   const signal =
     input.signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, input.signal]);
   try {
-    let url = new URL(input.url);
+    const first = new URL(input.url);
+    let url = first;
     for (let hops = 0; ; hops += 1) {
-      const answer = await requestOnce(url, input, signal);
+      const answer = await requestOnce(url, input, { signal, isForeign: url.hostname !== first.hostname });
       if (answer.kind !== 'redirect') return answer;
       if (hops === maxRedirects)
         throw new FetchError('status', `it redirects more than ${maxRedirects} times`);
@@ -91,7 +92,13 @@ function redirectTarget(location: string | undefined, from: URL): URL {
 
 type Answer = BundleResponse | { readonly kind: 'redirect'; readonly location: string | undefined };
 
-async function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promise<Answer> {
+/** The conditions of one request. `isForeign`: no resource names its host. */
+interface Hop {
+  readonly signal: AbortSignal;
+  readonly isForeign: boolean;
+}
+
+async function requestOnce(url: URL, input: BundleRequest, hop: Hop): Promise<Answer> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (input.denyPrivate && isIP(host) !== 0 && isPrivateAddress(host))
     throw new FetchError('connect', 'its address is not public (--federation-deny-private)');
@@ -99,7 +106,7 @@ async function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal):
     method: 'GET',
     // A new connection each time: a resumed TLS session would not be checked again.
     agent: false,
-    signal,
+    signal: hop.signal,
     minVersion,
     // NODE_TLS_REJECT_UNAUTHORIZED must not let anyone give CA certificates to a trust domain.
     rejectUnauthorized: true,
@@ -109,7 +116,7 @@ async function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal):
       'user-agent': input.userAgent,
       ...(input.etag === undefined ? {} : { 'if-none-match': input.etag }),
     },
-    lookup: lookupOf(input, signal),
+    lookup: lookupOf(input, hop),
     ...tlsOptions(host, input.check),
   });
   const responded = responseOf(sent);
@@ -177,10 +184,10 @@ async function readAnswer(response: IncomingMessage, { etag, maxBytes }: BundleR
 /** Returns the lookup of a request, which finds no private addresses if these are denied. */
 function lookupOf(
   { denyPrivate, lookupHost = resolveBySystem }: BundleRequest,
-  signal: AbortSignal,
+  { signal, isForeign }: Hop,
 ): LookupFunction {
   const addressesOf = async (host: string): Promise<readonly LookupAddress[]> => {
-    const addresses = await lookupHost(host, signal);
+    const addresses = await lookupHost(host, signal, isForeign);
     if (denyPrivate && addresses.some(({ address }) => isPrivateAddress(address)))
       throw new FetchError('connect', 'its address is not public (--federation-deny-private)');
     return addresses;

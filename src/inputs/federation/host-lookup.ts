@@ -3,8 +3,15 @@ import type { LookupAddress } from 'node:dns';
 import { Resolver, lookup } from 'node:dns/promises';
 import { createLane } from './poll-lanes.ts';
 
-/** Returns the addresses of a host. An abort ends the wait. */
-export type HostLookup = (host: string, signal: AbortSignal) => Promise<readonly LookupAddress[]>;
+/**
+ * Returns the addresses of a host. An abort ends the wait. `isForeign`: a peer named the host in a redirect, and no
+ * resource does.
+ */
+export type HostLookup = (
+  host: string,
+  signal: AbortSignal,
+  isForeign?: boolean,
+) => Promise<readonly LookupAddress[]>;
 
 export interface HostLookupOptions {
   /** Asks the operating system. Default: getaddrinfo. */
@@ -18,8 +25,8 @@ export interface HostLookupOptions {
 const slowMs = 1_000;
 /** How long a server of the DNS may take for a probe, in milliseconds. */
 const probeMs = 1_000;
-/** The number of hosts whose last lookup was quick that are remembered. */
-const maxQuick = 10_000;
+/** The number of hosts that are remembered whose last lookup was quick; the same of slow ones. */
+const maxHosts = 10_000;
 
 /** A lookup that waits or runs. Requests for one host share it. */
 interface SharedLookup {
@@ -34,7 +41,8 @@ interface SharedLookup {
  * bundles of all other peers, and the lookups of the API server, waiting for ever.
  *
  * So one call runs at a time for hosts that are known to be quick, and one for the rest. Before the first call for a
- * host, the DNS is asked without a thread whether it answers at all.
+ * host, the DNS is asked without a thread whether it answers at all. A DNS can answer that and not the call: so a host
+ * whose last call was slow, and a new one that a peer names, are among the rest until a call for them was quick.
  */
 export function createHostLookup({
   resolve = resolveBySystem,
@@ -45,12 +53,29 @@ export function createHostLookup({
   const shared = new Map<string, SharedLookup>();
   /** The hosts whose last lookup was quick. */
   const quick = new Set<string>();
+  /** The hosts whose last lookup was slow. */
+  const slow = new Set<string>();
+  const remember = (host: string, isQuick: boolean): void => {
+    const [set, other] = isQuick ? [quick, slow] : [slow, quick];
+    other.delete(host);
+    set.delete(host);
+    set.add(host);
+    const [oldest] = set;
+    if (set.size > maxHosts && oldest !== undefined) set.delete(oldest);
+  };
 
-  const run = async (host: string, isWanted: () => boolean): Promise<readonly LookupAddress[]> => {
-    const lane = quick.has(host) || (await probe(host)) ? quickLane : slowLane;
+  const run = async (
+    host: string,
+    isForeign: boolean,
+    isWanted: () => boolean,
+  ): Promise<readonly LookupAddress[]> => {
+    const isKnown = quick.has(host);
+    const hasAnswered = isKnown || (await probe(host));
+    const isRest = !hasAnswered || (!isKnown && (isForeign || slow.has(host)));
     const { promise, resolve: settle, reject } = Promise.withResolvers<readonly LookupAddress[]>();
-    void lane.run(async () => {
-      if (!isWanted()) {
+    void (isRest ? slowLane : quickLane).run(async () => {
+      // A host whose DNS answers is asked for all the same: only a quick call brings it out of the slow lane.
+      if (!isWanted() && !(isRest && hasAnswered)) {
         // Its DNS may have failed with that of the host before it: the next lookup begins with a probe.
         quick.delete(host);
         settle([]);
@@ -58,28 +83,27 @@ export function createHostLookup({
       }
       const begin = monotonic();
       await resolve(host).then(settle, reject);
-      if (monotonic() - begin <= slowMs && quick.size < maxQuick) quick.add(host);
-      else quick.delete(host);
+      remember(host, monotonic() - begin <= slowMs);
     });
     return promise;
   };
 
-  const join = (host: string, signal: AbortSignal): SharedLookup => {
+  const join = (host: string, signal: AbortSignal, isForeign: boolean): SharedLookup => {
     const known = shared.get(host);
     if (known !== undefined) {
       known.requests.add(signal);
       return known;
     }
     const requests = new Set([signal]);
-    const addresses = run(host, () => requests.size > 0).finally(() => shared.delete(host));
+    const addresses = run(host, isForeign, () => requests.size > 0).finally(() => shared.delete(host));
     const added = { addresses, requests };
     shared.set(host, added);
     return added;
   };
 
-  return async (host, signal) => {
+  return async (host, signal, isForeign = false) => {
     signal.throwIfAborted();
-    const { addresses, requests } = join(host, signal);
+    const { addresses, requests } = join(host, signal, isForeign);
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => aborted.reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -376,6 +376,25 @@ test('lookup of a host that is given: its addresses are used, and are checked to
   );
 });
 
+test('lookup of a host: says which hosts only a redirect names', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  const asked: string[] = [];
+  endpoint.respond(({ url }, response) => {
+    const location = url === '/' ? '/same' : `https://other.test:${endpoint.port}/`;
+    response.writeHead(307, { location }).end();
+  });
+  await fetchBundle(
+    requestOf(endpoint.url, spiffe(ca), {
+      async lookupHost(host, _signal, isForeign) {
+        asked.push(`${host} ${isForeign}`);
+        if (host !== 'localhost') throw new Error('no such host');
+        return [{ address: '127.0.0.1', family: 4 }];
+      },
+    }),
+  );
+  assert.deepEqual(asked, ['localhost false', 'localhost false', 'other.test true']);
+});
+
 test('fetch that is over after the rest of its time: the failure has whole seconds, so that a finding stays the same', () => {
   const context = { timedOut: true, timeoutMs: 9999.982783, check: spiffe(ca) };
   assert.equal(

@@ -13,12 +13,14 @@ function makeRig() {
   const probes: string[] = [];
   /** The hosts whose DNS answers nothing. */
   const dead = new Set<string>();
+  /** The hosts whose DNS answers the probe only. */
+  const hanging = new Set<string>();
   const running = new Map<string, PromiseWithResolvers<readonly LookupAddress[]>>();
   const lookupHost = createHostLookup({
     resolve(host) {
       calls.push(host);
       const call = Promise.withResolvers<readonly LookupAddress[]>();
-      if (dead.has(host)) running.set(host, call);
+      if (dead.has(host) || hanging.has(host)) running.set(host, call);
       else call.resolve([addressOf(host)]);
       return call.promise;
     },
@@ -35,10 +37,11 @@ function makeRig() {
     calls,
     probes,
     dead,
+    hanging,
     settle,
-    ask: async (host: string, signal: AbortSignal = never): Promise<string> => {
+    ask: async (host: string, signal: AbortSignal = never, isForeign = false): Promise<string> => {
       try {
-        const [first] = await lookupHost(host, signal);
+        const [first] = await lookupHost(host, signal, isForeign);
         return first?.address ?? 'none';
       } catch (error) {
         return (error as Error).message;
@@ -115,6 +118,65 @@ suite('lookup of hosts', () => {
     await rig.settle();
     assert.equal(await rig.ask('b.test'), 'address of b.test');
     assert.deepEqual(rig.probes, ['a.test', 'b.test', 'a.test']);
+  });
+
+  test('a host whose DNS answers the probe only: delays the others once', async () => {
+    const rig = makeRig();
+    rig.hanging.add('evil.test');
+    void rig.ask('evil.test');
+    await rig.settle();
+    const delayed = rig.ask('a.test');
+    await rig.settle();
+    assert.deepEqual(rig.calls, ['evil.test']);
+    await rig.giveUp('evil.test');
+    assert.equal(await delayed, 'address of a.test');
+    void rig.ask('evil.test');
+    await rig.settle();
+    assert.equal(await rig.ask('a.test'), 'address of a.test');
+    assert.equal(await rig.ask('b.test'), 'address of b.test');
+    assert.deepEqual(rig.calls, ['evil.test', 'a.test', 'evil.test', 'a.test', 'b.test']);
+  });
+
+  test('hosts that a peer names in redirects, always others: do not delay those of resources', async () => {
+    const rig = makeRig();
+    for (const host of ['evil-1.test', 'evil-2.test']) {
+      rig.hanging.add(host);
+      void rig.ask(host, never, true);
+      await rig.settle();
+      assert.equal(await rig.ask('a.test'), 'address of a.test');
+    }
+    assert.deepEqual(rig.calls, ['evil-1.test', 'a.test', 'a.test']);
+  });
+
+  test('a host of a redirect behind one that hangs: is one of the quick ones after its first turn', async () => {
+    const rig = makeRig();
+    rig.hanging.add('evil.test');
+    void rig.ask('evil.test', never, true);
+    await rig.settle();
+    const over = new AbortController();
+    const first = rig.ask('good.test', over.signal, true);
+    await rig.settle();
+    over.abort(new Error('timed out'));
+    assert.equal(await first, 'timed out');
+    await rig.giveUp('evil.test');
+    void rig.ask('evil.test', never, true);
+    await rig.settle();
+    assert.equal(await rig.ask('good.test', never, true), 'address of good.test');
+  });
+
+  test('a host that was slow once: is one of the quick ones after a quick call', async () => {
+    const rig = makeRig();
+    rig.hanging.add('a.test');
+    void rig.ask('a.test');
+    await rig.settle();
+    await rig.giveUp('a.test');
+    rig.hanging.delete('a.test');
+    assert.equal(await rig.ask('a.test'), 'address of a.test');
+    rig.dead.add('dead.test');
+    void rig.ask('dead.test');
+    await rig.settle();
+    assert.equal(await rig.ask('a.test'), 'address of a.test');
+    assert.deepEqual(rig.probes, ['a.test', 'a.test', 'dead.test']);
   });
 
   test('a request that is over before its turn: is not asked for', async () => {
