@@ -2,6 +2,7 @@ import { DerError, contents, context, createCursor, inside, tag } from './der-re
 import type { Cursor, Element } from './der-reader.ts';
 import { takeInteger, takeList, takeOid, unsignedValue } from './der-values.ts';
 import { takeExtension } from './walk-extensions.ts';
+import { checkValue } from './walk-name.ts';
 
 /** The encoded policy extensions of a certificate; `twice` if an extension occurs twice. */
 export interface PolicyExtensions {
@@ -83,10 +84,37 @@ function takeQualifiers(fields: Cursor): void {
     const one = inside(list.der, list.take(tag.sequence, what));
     const id = takeOid(one, what);
     if (id === cps) one.take(tag.ia5String, what);
-    else if (id === userNotice) one.take(tag.sequence, what);
-    else if (one.peek() !== undefined) one.any(what);
+    else if (id === userNotice) takeUserNotice(one, what);
+    else checkValue(one.der, one.any(what), what);
     one.done(what);
   }
+}
+
+/** Reads a UserNotice (RFC 5280, section 4.2.1.4): an optional reference, and an optional text. */
+function takeUserNotice(one: Cursor, what: string): void {
+  const notice = inside(one.der, one.take(tag.sequence, what));
+  if (notice.peek() === tag.sequence) {
+    const reference = inside(one.der, notice.any(what));
+    takeDisplayText(reference, what);
+    const numbers = inside(one.der, reference.take(tag.sequence, what));
+    while (numbers.peek() !== undefined) takeInteger(numbers, what);
+    reference.done(what);
+  }
+  if (notice.peek() !== undefined) takeDisplayText(notice, what);
+  notice.done(what);
+}
+
+const displayTexts: ReadonlySet<number> = new Set([
+  tag.ia5String,
+  tag.visibleString,
+  tag.bmpString,
+  tag.utf8String,
+]);
+
+function takeDisplayText(cursor: Cursor, what: string): void {
+  const element = cursor.any(what);
+  if (!displayTexts.has(element.tag)) throw new DerError(`${what} have a text of the wrong ASN.1 type`);
+  checkValue(cursor.der, element, what);
 }
 
 /** Returns the policy mappings as pairs of source and target. Throws `DerError`. */

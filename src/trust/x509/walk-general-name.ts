@@ -1,8 +1,8 @@
-import { DerError, context, contextConstructed, inside } from './der-reader.ts';
+import { DerError, context, contextConstructed, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeList, takeOid } from './der-values.ts';
 import type { ReportDeviation } from './der-values.ts';
-import { takeName } from './walk-name.ts';
+import { checkValue, takeName } from './walk-name.ts';
 
 /** The use of a name: addresses in name constraints include a mask. */
 export type GeneralNameUse = 'name' | 'constraint';
@@ -62,9 +62,12 @@ export function takeGeneralName(
     case context(8):
       takeOid(cursor, name, context(8));
       return undefined;
-    case contextConstructed(3): // x400Address
-    case contextConstructed(5): // ediPartyName
+    case contextConstructed(3): // x400Address, which BoringSSL does not parse
       cursor.any(name);
+      reportDeviation(`${name} is an X.400 or EDI name`);
+      return undefined;
+    case contextConstructed(5):
+      takeEdiPartyName(cursor, name);
       reportDeviation(`${name} is an X.400 or EDI name`);
       return undefined;
     case undefined:
@@ -77,7 +80,31 @@ function takeOtherName(cursor: Cursor, what: string): void {
   const fields = inside(cursor.der, cursor.any(what));
   takeOid(fields, `the type of ${what}`);
   const value = inside(cursor.der, fields.take(contextConstructed(0), `the value of ${what}`));
-  value.any(`the value of ${what}`);
+  checkValue(cursor.der, value.any(`the value of ${what}`), `the value of ${what}`);
   value.done(`the value of ${what}`);
   fields.done(what);
+}
+
+/** Reads an EDIPartyName: an optional assigner and a party, each a DirectoryString in an EXPLICIT tag. */
+function takeEdiPartyName(cursor: Cursor, what: string): void {
+  const fields = inside(cursor.der, cursor.any(what));
+  if (fields.peek() === contextConstructed(0)) takeDirectoryString(fields, contextConstructed(0), what);
+  takeDirectoryString(fields, contextConstructed(1), what);
+  fields.done(what);
+}
+
+const directoryStrings: ReadonlySet<number> = new Set([
+  tag.utf8String,
+  tag.printableString,
+  tag.teletexString,
+  tag.universalString,
+  tag.bmpString,
+]);
+
+function takeDirectoryString(cursor: Cursor, tagByte: number, what: string): void {
+  const wrapper = inside(cursor.der, cursor.take(tagByte, what));
+  const element = wrapper.any(what);
+  if (!directoryStrings.has(element.tag)) throw new DerError(`${what} has the wrong ASN.1 type`);
+  checkValue(cursor.der, element, what);
+  wrapper.done(what);
 }

@@ -42,6 +42,11 @@ export function takeAttribute(cursor: Cursor, what: string): NameAttribute {
   return { type, value: text ?? `#${exact ?? ''}`, tag: element.tag, exact };
 }
 
+/** Checks a value of any type (ASN.1 ANY) like BoringSSL. Throws if BoringSSL would not parse what contains it. */
+export function checkValue(der: Uint8Array, element: Element, what: string): void {
+  readText(der, element, what);
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Returns the text of a value, or `undefined` if its type is not text. */

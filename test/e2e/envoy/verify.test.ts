@@ -57,7 +57,9 @@ const reasons: Readonly<Record<Exclude<AdmissionCode, 'admitted'>, RegExp>> = {
   'name-unreadable': /unsupported or invalid name syntax/,
   'constraint-unsupported':
     /(?:unsupported name constraint type|unsupported or invalid name constraint syntax)/,
-  'invalid-extension': /invalid or inconsistent certificate extension/,
+  // Envoy reads alternative names for the trust domain before it builds a path.
+  'invalid-extension':
+    /invalid or inconsistent certificate extension|NESTED_ASN1_ERROR.*no trust bundle store/,
   'too-many-names': /unspecified certificate verification error|unknown certificate verification error/,
   'invalid-policy': /invalid or inconsistent certificate policy extension/,
   'no-explicit-policy': /no explicit policy/,

@@ -1,6 +1,16 @@
 import { makeCa, makeIntermediate, makeKey, makeLeaf, makeSelfSignedLeaf } from '../../kit/certificates.ts';
 import type { Certificate, CertificateOptions, LeafOptions } from '../../kit/certificates.ts';
-import { contextConstructed, contextPrimitive, integer, nullValue, oid, sequence } from '../../kit/der.ts';
+import {
+  contextConstructed,
+  contextPrimitive,
+  integer,
+  nullValue,
+  oid,
+  printableString,
+  sequence,
+  tlv,
+  utf8String,
+} from '../../kit/der.ts';
 import { encodeName, keyIdentifier } from '../../kit/issue-certificate.ts';
 import type { ExtensionSpec, Name } from '../../kit/issue-certificate.ts';
 import type { RefusalCode } from '../../../src/trust/verify/verdict.ts';
@@ -201,6 +211,61 @@ add(
     dnsNames: Array.from({ length: 1025 }, () => 'h1.test'),
   }),
 );
+
+// Values inside of names and policies.
+const otherName = (value: Buffer): Buffer =>
+  contextConstructed(0, oid('1.2.3.4'), contextConstructed(0, value));
+const ediName = (...fields: readonly Buffer[]): Buffer => contextConstructed(5, ...fields);
+const padded = tlv(2, Buffer.from([0, 1]));
+const badUtf8 = tlv(12, Buffer.from([0xff]));
+for (const [title, expected, name] of [
+  ['an other name', 'admitted', otherName(utf8String('x'))],
+  ['an other name with a padded number', 'invalid-extension', otherName(padded)],
+  ['an other name with bad UTF-8', 'invalid-extension', otherName(badUtf8)],
+  ['an EDI name', 'admitted', ediName(contextConstructed(1, utf8String('x')))],
+  [
+    'an EDI name with an assigner',
+    'admitted',
+    ediName(contextConstructed(0, utf8String('a')), contextConstructed(1, utf8String('x'))),
+  ],
+  ['an EDI name without a party', 'invalid-extension', ediName(contextConstructed(0, utf8String('a')))],
+  ['an empty EDI name', 'invalid-extension', ediName()],
+  [
+    'an EDI name of another string type',
+    'invalid-extension',
+    ediName(contextConstructed(1, tlv(22, Buffer.from('x')))),
+  ],
+] as const) {
+  add(`a leaf with ${title}`, expected, (id) => below({}, { uris: [id], otherNames: [name] })(id));
+}
+add('an intermediate with an other name whose value has bad UTF-8', 'no-path', (id) =>
+  through(extra('2.5.29.17', sequence(otherName(badUtf8))))(id),
+);
+const qualified = (...fields: readonly Buffer[]) =>
+  below({}, extra('2.5.29.32', sequence(sequence(oid('1.2.3.1'), sequence(sequence(...fields))))));
+const userNotice = (...fields: readonly Buffer[]) => qualified(oid('1.3.6.1.5.5.7.2.2'), sequence(...fields));
+for (const [title, expected, scene] of [
+  ['an empty user notice', 'admitted', userNotice()],
+  [
+    'a user notice',
+    'admitted',
+    userNotice(sequence(utf8String('x'), sequence(integer(1n))), utf8String('x')),
+  ],
+  ['a user notice without numbers', 'invalid-policy', userNotice(sequence(utf8String('x')))],
+  [
+    'a user notice with a padded number',
+    'invalid-policy',
+    userNotice(sequence(utf8String('x'), sequence(padded))),
+  ],
+  ['a user notice with bad UTF-8', 'invalid-policy', userNotice(badUtf8)],
+  ['a user notice in a PrintableString', 'invalid-policy', userNotice(printableString('x'))],
+  ['a user notice with two texts', 'invalid-policy', userNotice(utf8String('x'), utf8String('x'))],
+  ['an unknown qualifier', 'admitted', qualified(oid('1.2.3.9'), utf8String('x'))],
+  ['an unknown qualifier without a value', 'invalid-policy', qualified(oid('1.2.3.9'))],
+  ['an unknown qualifier with bad UTF-8', 'invalid-policy', qualified(oid('1.2.3.9'), badUtf8)],
+] as const) {
+  add(`a leaf whose policy has ${title}`, expected, scene);
+}
 
 // The names of the leaf.
 add('no subject alternative name', 'no-spiffe-id', below({}, { uris: [] }));

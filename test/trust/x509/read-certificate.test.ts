@@ -405,6 +405,24 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     'MT014 a name in the subject alternative name is of an unknown kind',
   ],
   [
+    'an other name with a padded number',
+    withExtension(
+      '2.5.29.17',
+      sequence(contextConstructed(0, oid('1.2.3.4'), contextConstructed(0, tlv(2, hex('0001'))))),
+    ),
+    'MT014 the value of a name in the subject alternative name is an INTEGER that is not minimal',
+  ],
+  [
+    'an empty EDI name',
+    withExtension('2.5.29.17', sequence(contextConstructed(5))),
+    'MT014 a name in the subject alternative name is missing',
+  ],
+  [
+    'an EDI name',
+    withExtension('2.5.29.17', sequence(contextConstructed(5, contextConstructed(1, printableString('x'))))),
+    'MT014 a name in the subject alternative name is an X.400 or EDI name; this is a rule of meshtrust, not of Envoy',
+  ],
+  [
     'an address of five bytes',
     withExtension('2.5.29.17', sequence(contextPrimitive(7, Buffer.alloc(5)))),
     'MT014 a name in the subject alternative name is not an IP address; this is a rule of meshtrust, not of Envoy',
