@@ -33,14 +33,23 @@ export const verify: Action<VerifyOptions> = async ({ operands: paths, options, 
   writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
     renderVerdict(verdict, style),
   );
-  for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
-  if (verdict.other !== undefined) say(io, plainText(describeOther(verdict.other), lineLength));
-  return verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative;
+  for (const subject of verdict.contested) say(io, plainText(describeContest(subject, verdict), lineLength));
+  if (verdict.other !== undefined && verdict.uncertain !== true)
+    say(io, plainText(describeOther(verdict.other), lineLength));
+  return decisionOf(verdict) === 'admitted' ? exitCode.ok : exitCode.negative;
 };
+
+function decisionOf({ kind, uncertain }: Verdict): Verdict['kind'] | 'unknown' {
+  return uncertain === true ? 'unknown' : kind;
+}
 
 function presentVerdict(mesh: string, version: string, verdict: Verdict): object {
   const { path, kind, ...rest } = verdict;
-  return { mesh, version, verdict: kind, ...rest, path: path.map(presentStep) };
+  const steps = path.map(presentStep);
+  if (verdict.uncertain !== true) return { mesh, version, verdict: kind, ...rest, path: steps };
+  // The other fields are about one of the anchors, which Envoy may not use: they would look like a decision.
+  const { spiffeId, trustDomain, contested } = verdict;
+  return { mesh, version, verdict: decisionOf(verdict), spiffeId, trustDomain, contested, path: steps };
 }
 
 function presentStep({ notBefore, notAfter, ...step }: PathStep): object {
@@ -64,14 +73,20 @@ const columns: readonly Column<PathStep>[] = [
   { title: 'ISSUER', value: ({ issuer }) => issuer, wide: true },
 ];
 
+const tones = { admitted: 'good', refused: 'bad', unknown: 'warning' } as const;
+
 function renderVerdict(verdict: Verdict, style: TableStyle): string {
   const line = plainText(describeVerdict(verdict), lineLength);
-  const tone = verdict.kind === 'admitted' ? 'good' : 'bad';
+  const tone = tones[decisionOf(verdict)];
   const path = verdict.path.length === 0 ? '' : renderTable(columns, verdict.path, style);
   return `${paint(line, style.colour ? tone : undefined)}\n${path}`;
 }
 
 function describeVerdict(verdict: Verdict): string {
+  if (verdict.uncertain === true) {
+    const { spiffeId = 'the client', trustDomain = '' } = verdict;
+    return `unknown: whether Envoy admits ${spiffeId} depends on which of several anchors of one name it uses, and trust domain ${trustDomain} has too many CA certificates to predict that`;
+  }
   switch (verdict.kind) {
     case 'admitted':
       return `admitted: ${verdict.spiffeId}, by a CA certificate of trust domain ${verdict.trustDomain}`;
@@ -80,8 +95,9 @@ function describeVerdict(verdict: Verdict): string {
   }
 }
 
-function describeContest(subject: string): string {
-  return `note: several anchors can be the issuer of ${subject}; Envoy tries only one, and Envoy 1.36 may choose a different one than shown`;
+function describeContest(subject: string, { uncertain }: Verdict): string {
+  const who = uncertain === true ? 'it' : 'Envoy 1.36';
+  return `note: several anchors can be the issuer of ${subject}; Envoy tries only one, and ${who} may choose a different one than shown`;
 }
 
 function describeOther(other: OtherVerdict): string {

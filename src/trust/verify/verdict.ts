@@ -83,7 +83,8 @@ export type OtherVerdict =
  * The decision of Envoy 1.40 about a leaf. `other` is present if Envoy 1.36 decides differently, because of its rules
  * for name constraints. `contested` has the subjects on the path with several possible issuers among the anchors, by
  * name and key identifier. Envoy uses the first of these anchors and tries no other. Envoy 1.36 has another order, so
- * its decision may differ there, and only there.
+ * its decision may differ there, and only there. `uncertain`: the trust domain has so many anchors that Envoy 1.40 also
+ * uses an anchor that cannot be predicted, and not all of them lead to the decision.
  */
 export type Verdict = Admitted | Refused;
 
@@ -98,6 +99,7 @@ interface Admitted {
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
   readonly other?: OtherVerdict;
+  readonly uncertain?: true;
 }
 
 /** The verdict on a client that Envoy 1.40 refuses, with the first reason. */
@@ -113,6 +115,7 @@ export interface Refused {
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
   readonly other?: OtherVerdict;
+  readonly uncertain?: true;
 }
 
 /** A reason to refuse a leaf. */

@@ -1,4 +1,4 @@
-import { buildPath } from './build-path.ts';
+import { buildPath, otherPaths } from './build-path.ts';
 import type { BuiltPath } from './build-path.ts';
 import { checkPath } from './check-path.ts';
 import { explainNoPath } from './explain-no-path.ts';
@@ -63,21 +63,38 @@ function verifyPath(
   const built = buildPath(leaf, sent, anchors);
   const path = stepsOf(built, listed);
   const contested = built.contested.map(({ subject }) => subject);
+  const uncertain = isUncertain(built, anchors, now) ? ({ uncertain: true } as const) : {};
   const anchor = path.at(-1);
   if (!built.complete || anchor === undefined) {
     const otherDomains = domains
       .filter((other) => other !== domain)
       .map((other) => ({ name: other.name, anchors: [...readAnchors(other).keys()] }));
     const deadEnd = { built, trustDomain: domain.name, anchors, sent, otherDomains };
-    return refusal(explainNoPath(deadEnd), id, path, contested);
+    return { ...refusal(explainNoPath(deadEnd), id, path, contested), ...uncertain };
   }
   const reason = checkPath(built, now, '1.40');
   const olderReason = checkPath(built, now, '1.36');
   const isSameDecision = (reason === undefined) === (olderReason === undefined);
-  const other = isSameDecision ? {} : { other: otherVerdict(olderReason) };
-  if (reason !== undefined) return { ...refusal(reason, id, path, contested), ...other };
+  const more = { ...(isSameDecision ? {} : { other: otherVerdict(olderReason) }), ...uncertain };
+  if (reason !== undefined) return { ...refusal(reason, id, path, contested), ...more };
   const { id: spiffeId, trustDomain } = id;
-  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested, ...other };
+  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested, ...more };
+}
+
+/** The most other paths that are checked. With more, the decision is uncertain. */
+const mostPaths = 16;
+
+/** Returns whether Envoy 1.40 may build another path, whose decision differs or is unknown. */
+function isUncertain(built: BuiltPath, anchors: readonly Link[], now: number): boolean {
+  const isAdmitted = (path: BuiltPath): boolean =>
+    path.complete && checkPath(path, now, '1.40') === undefined;
+  let [decision, checked] = [undefined as boolean | undefined, 0];
+  for (const path of otherPaths(built, anchors)) {
+    decision ??= isAdmitted(built);
+    checked += 1;
+    if (checked > mostPaths || isAdmitted(path) !== decision) return true;
+  }
+  return false;
 }
 
 function otherVerdict(reason: RefusalReason | undefined): OtherVerdict {

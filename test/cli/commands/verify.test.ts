@@ -125,6 +125,26 @@ suite('verify', () => {
     assert.match(stderr, /^note: several anchors can be the issuer of CN=web; /);
   });
 
+  test('several possible issuers among many CAs: the verdict is unknown, exit 1', async () => {
+    await using dir = await files();
+    const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
+    const twins = [makeCa(plain), makeCa(plain)] as const;
+    const others = Array.from({ length: 23 }, (_, index) => makeCa({ commonName: `CA ${index}` }));
+    const pems = [...twins, ...others].map(({ certPem }) => certPem);
+    await writeFile(dir.join('b.yaml'), meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems }));
+    for (const twin of twins) {
+      const client = makeLeaf(twin, { ...plain, commonName: 'web', spiffeId: 'spiffe://b.test/web' });
+      await writeFile(dir.join('b.pem'), client.certPem);
+      const args = ['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')];
+      const { code, stdout } = await run(args);
+      assert.match(stdout, /^unknown: whether Envoy admits spiffe:\/\/b\.test\/web depends on /);
+      assert.equal(code, 1);
+      const json = JSON.parse((await run([...args, '-o', 'json'])).stdout) as Record<string, unknown>;
+      assert.deepEqual([json['verdict'], json['contested']], ['unknown', ['CN=web']]);
+      assert.equal('anchor' in json || 'code' in json, false);
+    }
+  });
+
   test('leaf that cannot be read: exit 2; server does not answer: exit 3', async () => {
     await using dir = await files();
     const leafFile = dir.join('leaf.pem');

@@ -8,7 +8,7 @@ import { trustedDomains } from '../../../src/cli/commands/verify-command.ts';
 import type { RefusalCode } from '../../../src/trust/verify/verdict.ts';
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { run } from '../../cli/run.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startEnvoy } from '../../kit/envoy.ts';
 import type { Envoy } from '../../kit/envoy.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -168,6 +168,33 @@ test('CAs in random order: verify decides as Envoy does', { skip }, async (t) =>
   const admitted = [...answers.values()].filter(({ code }) => code === 'admitted').length;
   assert.ok(admitted > 10 && admitted < 90, `${admitted} of 100 are let in`);
   await compare(t, meshtrust, answers, ({ plan }) => `seed ${seed}: ${JSON.stringify(plan)}`);
+});
+
+test('three CAs of one name among 24: Envoy uses the one that verify says', { skip }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const plain = { commonName: 'Triplet', subjectKeyId: false, authorityKeyId: undefined } as const;
+  const clients = [0, 1, 2].map((which) => {
+    const trustDomain = `t${which}.test`;
+    const triplets = [makeCa(plain), makeCa(plain), makeCa(plain)] as const;
+    const others = Array.from({ length: 21 }, (_, index) => makeCa({ commonName: `CA ${index}` }));
+    const leaf = makeLeaf(triplets[which] ?? triplets[0], {
+      ...plain,
+      spiffeId: `spiffe://${trustDomain}/x`,
+    });
+    return { trustDomain, anchors: [...others, ...triplets], leaf, chain: [] };
+  });
+  const meshtrust = await serve(stack, clients);
+  const { body } = await meshtrust.admin('/api/v1/meshes/default/certificates');
+  const domains = trustedDomains(JSON.parse(body) as MeshCertificates);
+  const answers = new Map(
+    clients.map((client) => {
+      const verdict = verifyLeaf({ leaf: client.leaf.der, chain: [], domains, now: Date.now() });
+      assert.equal(verdict.uncertain, undefined);
+      const code = verdict.kind === 'admitted' ? verdict.kind : verdict.code;
+      return [client, { code, contested: true }] as const;
+    }),
+  );
+  await compare(t, meshtrust, answers, ({ trustDomain }) => trustDomain);
 });
 
 test('the last second of a certificate begins: it has expired', { skip }, async (t) => {
