@@ -28,6 +28,7 @@ export interface VerifyInput {
 
 /** The reasons for which Envoy refuses a leaf, in the order of its checks. */
 export const refusalCodes = [
+  'message-too-long',
   'unreadable',
   'invalid-extension',
   'leaf-key-unusable',

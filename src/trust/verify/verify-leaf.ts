@@ -23,6 +23,11 @@ import type {
  * 1.40.
  */
 export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict {
+  const length = messageLength([leaf, ...chain]);
+  if (length > longestMessage) {
+    const sentence = `the client sends ${length} bytes of certificates, and Envoy accepts ${longestMessage}`;
+    return refusal({ code: 'message-too-long', sentence });
+  }
   const own = readLink(leaf);
   if (own.kind === 'unreadable') return refusal(unreadable('the leaf', own.reason));
   const { invalidExtension } = own.link;
@@ -46,6 +51,15 @@ export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict 
   const domain = domains.find(({ name }) => name === id.trustDomain);
   if (domain === undefined) return refusal(unknownDomain(id.trustDomain, domains), id, leafOnly);
   return verifyPath(own.link, sent, domain, { domains, now, id });
+}
+
+/** The limit of BoringSSL for the Certificate message of a client, in bytes (tried). */
+const longestMessage = 100 * 1024;
+
+/** Returns the length of a Certificate message in TLS 1.3 without its header (RFC 8446, section 4.4.2). */
+function messageLength(certificates: readonly Uint8Array[]): number {
+  // The lengths of the context and of the list; for each certificate, its length and that of its extensions.
+  return certificates.reduce((sum, der) => sum + 3 + der.length + 2, 1 + 3);
 }
 
 interface VerifyContext extends Pick<VerifyInput, 'domains' | 'now'> {

@@ -33,6 +33,7 @@ import { startStage } from './stage.ts';
 
 /** What Envoy 1.40 logs about a client that it refuses, by what `verify` says of it. */
 const reasons: Readonly<Record<Exclude<AdmissionCode, 'admitted'>, RegExp>> = {
+  'message-too-long': /EXCESSIVE_MESSAGE_SIZE/,
   unreadable: /CANNOT_PARSE_LEAF_CERT|BAD_|DECODE_ERROR/,
   'leaf-key-unusable': /PEER_DID_NOT_RETURN_A_CERTIFICATE/,
   'leaf-cannot-authenticate': /KEY_USAGE_BIT_INCORRECT/,

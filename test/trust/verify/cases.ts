@@ -141,6 +141,20 @@ add('a leaf with an RSA key of 1024 bits', 'admitted', below({}, { keyType: 'rsa
 add('a leaf with a P-384 key', 'admitted', below({}, { keyType: 'ec-p384' }));
 add('a leaf with a P-521 key', 'leaf-key-unusable', below({}, { keyType: 'ec-p521' }));
 add('a leaf with an Ed25519 key', 'leaf-key-unusable', below({}, { keyType: 'ed25519' }));
+add(
+  'a leaf of 99 KiB',
+  'admitted',
+  below({}, { otherExtensions: [{ id: '1.2.3.4', value: Buffer.alloc(99 * 1024) }] }),
+);
+add(
+  'a leaf of more than 100 KiB',
+  'message-too-long',
+  below({}, { otherExtensions: [{ id: '1.2.3.4', value: Buffer.alloc(100 * 1024) }] }),
+);
+add('an intermediate of 60 KiB that is sent twice', 'message-too-long', (id) => {
+  const scene = through({ otherExtensions: [{ id: '1.2.3.4', value: Buffer.alloc(60 * 1024) }] })(id);
+  return { ...scene, chain: [...(scene.chain ?? []), ...(scene.chain ?? [])] };
+});
 add('a leaf of version 1', 'leaf-can-sign', below({}, { version: 1 }));
 
 // Extensions that a strict reader rejects, and policies.

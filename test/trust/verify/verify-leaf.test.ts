@@ -108,6 +108,27 @@ suite('verifyLeaf', () => {
     );
   });
 
+  test('102,400 bytes of certificates → admitted, and one byte more → refused', () => {
+    const ca = makeCa();
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: ca.der } as const;
+    const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x' });
+    const limit = 102_400 - 4 - 2 * 5 - leaf.der.length;
+    const verdictWith = (length: number) => {
+      let value = Buffer.alloc(length);
+      const make = () => makeCa({ commonName: 'Unused', otherExtensions: [{ id: '1.2.3.4', value }] }).der;
+      let der = make();
+      // The length of an ECDSA signature varies.
+      for (; der.length !== length; der = make()) value = Buffer.alloc(value.length + length - der.length);
+      const domains = [{ name: 'a.test', anchors: [anchor] }];
+      return verifyLeaf({ leaf: leaf.der, chain: [der], domains, now: Date.now() });
+    };
+    assert.equal(sentenceOf(verdictWith(limit)), 'admitted');
+    assert.equal(
+      sentenceOf(verdictWith(limit + 1)),
+      'the client sends 102401 bytes of certificates, and Envoy accepts 102400',
+    );
+  });
+
   test('admitted → the last step is the CA as it is served', () => {
     const ca = makeCa();
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x' });
