@@ -16,8 +16,6 @@ import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { buildOffline, concerns, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
-import { readingOf } from '../offline/offline-options.ts';
-import { readOffline } from '../offline/read-offline.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';
@@ -53,11 +51,9 @@ async function againstFiles(
   options: DiffOptions,
   io: CommandIo,
 ): Promise<DiffReport> {
-  const base = options.add === true ? await readOffline([before], readingOf(options), io) : undefined;
-  const [earlier, later] = await Promise.all([
-    filesAt(before, options, io),
-    filesAt(after, options, io, base?.holdings),
-  ]);
+  // `before` is read once: a pipe would be empty the second time.
+  const earlier = await filesAt(before, options, io);
+  const later = await filesAt(after, options, io, options.add === true ? earlier.holdings : undefined);
   writeFindings(io, newErrors(earlier.errors, later.errors));
   checkListed(options.mesh, [earlier.meshes, later.meshes]);
   return { before, after, meshes: diffMeshDetails(earlier.meshes, later.meshes) };
@@ -99,6 +95,7 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
 /** One side of a comparison. */
 interface Side {
   readonly meshes: readonly MeshDetail[];
+  readonly holdings: Holdings;
   /** Errors of the mesh of `--mesh`, or of all. */
   readonly errors: readonly Finding[];
 }
@@ -120,7 +117,8 @@ async function filesAt(
     (found) => found.severity === 'error' && (mesh === undefined || concerns(found, mesh)),
   );
   const whole = errors.filter(({ code }) => wholeRefusalCodes.has(code));
-  if (whole.length === 0) return { meshes: only(presentOffline(built), mesh), errors };
+  if (whole.length === 0)
+    return { meshes: only(presentOffline(built), mesh), holdings: built.holdings, errors };
   writeFindings(io, errors);
   const what = counted(whole.length, 'error');
   throw new CommandError(

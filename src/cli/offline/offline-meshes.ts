@@ -18,6 +18,8 @@ export type ServingOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'r
 /** The meshes that `serve` would serve from files. */
 export interface OfflineMeshes {
   readonly states: MeshStates;
+  /** The trust from which they were built. */
+  readonly holdings: Holdings;
   /** Findings of all meshes, and of files that belong to no mesh. */
   readonly findings: readonly Finding[];
 }
@@ -37,8 +39,9 @@ export async function buildOffline(
   const { policy, findingsOf } = await policyOf(options);
   const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
   const now = Date.now();
-  const states = builder.build(complete(view.holdings), now);
-  return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
+  const holdings = complete(view.holdings);
+  const states = builder.build(holdings, now);
+  return { states, holdings, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
 }
 
 /**

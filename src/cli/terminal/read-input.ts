@@ -19,12 +19,18 @@ export async function readInput(path: string, io: Pick<CommandIo, 'stdin'> = {})
   return path === standardInput ? readStandardInput(io) : reading(path, () => readFile(path));
 }
 
+/** Standard inputs that were read. A second read would find nothing, and it would count as an empty file. */
+const read = new WeakSet<Readable>();
+
 /**
  * Reads the standard input to its end.
- * @throws {CommandError} (usage) if the process has no standard input, or if it is too long.
+ * @throws {CommandError} (usage) if the process has no standard input, if it was read before, or if it is too long.
  */
 export function readStandardInput({ stdin }: Pick<CommandIo, 'stdin'>): Promise<Buffer> {
   if (stdin === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
+  if (read.has(stdin))
+    throw new CommandError(exitCode.usage, '-: is given twice, and the standard input can be read only once');
+  read.add(stdin);
   return reading('the standard input', () => readStream(stdin));
 }
 

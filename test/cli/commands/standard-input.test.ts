@@ -70,6 +70,33 @@ suite('the standard input as -', () => {
     assert.equal((await runWith(leaf.certPem, ['verify', '--leaf', '-', dir.join('a.yaml')])).code, 0);
   });
 
+  test('diff --add: reads the first files once', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text);
+    const other = meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [ca.certPem] });
+    await writeFile(dir.join('b.yaml'), other);
+    const { code, stdout, stderr } = await runWith(text, ['diff', '--add', '-', dir.join('b.yaml')]);
+    assert.deepEqual([code, stderr], [1, 'mesh default: 1 CA certificate added\n']);
+    assert.match(stdout, /^default +b\.test +added /m);
+    assert.equal((await runWith(text, ['diff', '--add', '-', dir.join('a.yaml')])).code, 0);
+  });
+
+  test('given twice: exit code 2', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text);
+    await writeFile(dir.join('leaf.pem'), leaf.certPem);
+    for (const [stdin, ...args] of [
+      [text, 'validate', '-', '-'],
+      [text, 'diff', '-', '-'],
+      [leaf.certPem, 'verify', '--leaf', '-', '-'],
+      [leaf.certPem, 'verify', '--leaf', '-', '--chain', '-', dir.join('a.yaml')],
+    ] as const) {
+      const { code, stdout, stderr } = await runWith(stdin, args);
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, /^error: -: is given twice, and the standard input can be read only once\n$/);
+    }
+  });
+
   test('/dev/stdin and process substitution: are read as pipes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text);
