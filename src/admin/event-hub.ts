@@ -17,6 +17,7 @@ export interface EventHub {
    */
   open(response: ServerResponse, mayStay?: () => boolean): Reply | undefined;
   readonly clients: number;
+  /** Ends all streams. Events that are published later are dropped. */
   close(): void;
 }
 
@@ -51,6 +52,8 @@ export function createEventHub({
   let heart: NodeJS.Timeout | undefined;
 
   function write(client: Client, text: string): void {
+    // After `close`, the end of the stream is on its way. Another write would be an error that ends the process.
+    if (client.response.writableEnded) return;
     if (!client.mayStay()) client.response.destroy();
     else if (!client.response.write(text)) client.blockedAt = performance.now();
   }

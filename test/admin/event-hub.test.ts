@@ -150,6 +150,19 @@ suite('server-sent events', () => {
     assert.equal((await rig.open()).response.statusCode, 200);
   });
 
+  test('event after close: is dropped, also for a client that still reads', async () => {
+    const rig = await serveHub();
+    const { response, heard } = await rig.open();
+    response.pause();
+    const closed = rig.edge.close();
+    rig.hub.publish('a', 'state', { version: 1 });
+    // An error of the response would end the process.
+    await new Promise(setImmediate);
+    response.resume();
+    await closed;
+    assert.deepEqual(eventsOf(heard()), []);
+  });
+
   test('close: ends all streams', async () => {
     const rig = await serveHub();
     const { response } = await rig.open();
