@@ -12,7 +12,9 @@ export interface Route {
 
 /** Returns the response to a request: HEAD as GET, and 404 or 405 if no route matches. */
 export function route(routes: readonly Route[], method: string, target: string): Reply | Promise<Reply> {
-  const [path = '', query = ''] = target.split('?', 2);
+  // Only the first question mark separates: the rest of the target would be lost, and with it a part of a selection.
+  const end = target.indexOf('?');
+  const [path, query] = end === -1 ? [target, ''] : [target.slice(0, end), target.slice(end + 1)];
   const matches = routes.flatMap((candidate) => {
     const parameters = match(candidate.pattern, path);
     return parameters === undefined ? [] : [{ candidate, parameters }];
