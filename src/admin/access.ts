@@ -14,8 +14,20 @@ export interface AdminAccess {
   readonly tokens?: Pick<FollowedTokens, 'admits'> | undefined;
   /** A caller with a certificate of the client CAs among the TLS files is accepted. */
   readonly clientCertificates?: boolean | undefined;
+  /**
+   * Returns whether the CA of a client certificate was removed from the client CAs. TLS verifies a certificate once,
+   * when the connection begins, and a client can keep a connection for as long as it likes.
+   */
+  readonly isOfRemovedCa?: ((certificate: VerifiedCertificate) => boolean) | undefined;
   /** Called for each caller that is rejected. */
   readonly failed?: ((failure: AuthFailure) => void) | undefined;
+}
+
+/** A client certificate that TLS has verified, and the certificates that the client sent after it: all as DER. */
+export interface VerifiedCertificate {
+  readonly leaf: Uint8Array;
+  readonly chain: readonly Uint8Array[];
+  readonly isVerified: true;
 }
 
 /** True if the access is sufficient for a port that others can reach: TLS, and tokens or client certificates. */
@@ -29,10 +41,11 @@ export function isProtected({ tls, tokens, clientCertificates }: AdminAccess): b
  */
 export function refuseCaller(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
-  { tokens, clientCertificates = false, failed }: AdminAccess,
+  { tokens, clientCertificates = false, isOfRemovedCa = () => false, failed }: AdminAccess,
 ): Reply | undefined {
   if (tokens === undefined && !clientCertificates) return undefined;
-  if (clientCertificates && socket instanceof TLSSocket && socket.authorized) return undefined;
+  if (clientCertificates && socket instanceof TLSSocket && isVerified(socket, isOfRemovedCa))
+    return undefined;
   const token = tokenOf(headers.authorization);
   if (tokens !== undefined && token !== undefined && tokens.admits(token)) return undefined;
   const shown = clientCertificates && socket instanceof TLSSocket && hasCertificate(socket);
@@ -45,6 +58,17 @@ export function refuseCaller(
   return errorReply('unauthorized', `the server needs ${what} that it accepts`, {
     'WWW-Authenticate': 'Basic realm="meshtrust", charset="UTF-8"',
   });
+}
+
+/** True if TLS has verified the certificate of the client, and it is still valid. */
+function isVerified(socket: TLSSocket, isOfRemovedCa: NonNullable<AdminAccess['isOfRemovedCa']>): boolean {
+  if (!socket.authorized) return false;
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined || certificate.validToDate.getTime() < Date.now()) return false;
+  const chain: Uint8Array[] = [];
+  for (let next = certificate.issuerCertificate; next !== undefined; next = next.issuerCertificate)
+    chain.push(next.raw);
+  return !isOfRemovedCa({ leaf: certificate.raw, chain, isVerified: true });
 }
 
 /** True if the client sent a certificate, of whichever CA. */

@@ -1,7 +1,9 @@
+import { createRemovedCas } from '../access/removed-cas.ts';
 import type { AdminAccess } from '../admin/access.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import { followTokenFile } from '../net/follow-token-file.ts';
+import { certificatesOf } from '../net/tls-material.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
@@ -27,6 +29,7 @@ export async function followAdminAccess(
 ): Promise<FollowedAccess> {
   await using stack = new AsyncDisposableStack();
   const listeners: (() => void)[] = [];
+  const removedCas = createRemovedCas();
   let tls: FollowedTlsFiles | undefined;
   if (adminTls !== undefined) {
     const events = logTlsFiles(log, 'admin');
@@ -38,6 +41,7 @@ export async function followAdminAccess(
       },
       loaded: (material, isFirst) => {
         events.loaded(material, isFirst);
+        removedCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0)));
         report.set(followedUses.adminTls, certificate, undefined);
         if (!isFirst) for (const listener of listeners) listener();
       },
@@ -55,7 +59,12 @@ export async function followAdminAccess(
   if (tokens !== undefined) stack.adopt(tokens, (file) => file.close());
   const owned = stack.move();
   return {
-    access: { tls, tokens, clientCertificates: adminTls?.clientCa !== undefined },
+    access: {
+      tls,
+      tokens,
+      clientCertificates: adminTls?.clientCa !== undefined,
+      isOfRemovedCa: (certificate) => removedCas.include(certificate),
+    },
     onRenewed: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { suite, test } from 'node:test';
@@ -8,6 +8,8 @@ import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { jsonReply } from '../../src/admin/reply.ts';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
 import { followTokenFile } from '../../src/net/follow-token-file.ts';
+import { createRemovedCas } from '../../src/access/removed-cas.ts';
+import { certificatesOf } from '../../src/net/tls-material.ts';
 import { run } from '../cli/run.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
@@ -42,9 +44,16 @@ async function start({
   await writeFile(dir.join('tokens'), token);
   await writeFile(dir.join('server-ca'), ca.certPem);
   const never = 3_600_000;
+  const removedCas = createRemovedCas();
   const tls = await followTlsFiles(
     { ...paths, clientCa: certificates ? paths.clientCa : undefined },
-    { loaded: (_, isFirst) => void (isFirst || edge.renewTls()), refused: () => undefined },
+    {
+      loaded: ({ clientCa: cas = Buffer.alloc(0) }, isFirst) => {
+        removedCas.update(certificatesOf(cas));
+        if (!isFirst) edge.renewTls();
+      },
+      refused: () => undefined,
+    },
     never,
   );
   stack.defer(() => tls.close());
@@ -65,6 +74,7 @@ async function start({
       tls,
       tokens: file,
       clientCertificates: certificates,
+      isOfRemovedCa: (certificate) => removedCas.include(certificate),
       failed: (failure) => failures.push(failure),
     },
   });
@@ -194,6 +204,41 @@ suite('the admin API beyond loopback', () => {
     assert.deepEqual([before.status, after.status], [200, 401]);
     assert.notEqual(after.serial, before.serial);
     assert.equal((await edge.ask(identityOf(stranger))).status, 200);
+  });
+
+  test('client CA that was removed: open connections of its clients are refused as well', async () => {
+    await using edge = await start({ certificates: true });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const caller = { ...identityOf(client), agent };
+    const first = await edge.ask(caller);
+    await edge.write(leafOf(), otherCa);
+    await edge.tls.reload();
+    // The same connection: the server certificate is still the first one.
+    assert.deepEqual(await edge.ask(caller), { ...first, status: 401 });
+    assert.deepEqual([first.status, edge.failures], [200, ['certificate']]);
+    agent.destroy();
+  });
+
+  test('client CA that was added: open connections stay', async () => {
+    await using edge = await start({ certificates: true });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const caller = { ...identityOf(client), agent };
+    const first = await edge.ask(caller);
+    await edge.write(leafOf(), { ...clientCa, certPem: clientCa.certPem + otherCa.certPem });
+    await edge.tls.reload();
+    assert.deepEqual(await edge.ask(caller), first);
+    agent.destroy();
+  });
+
+  test('client certificate that expired since the connection began: is refused', async (t) => {
+    await using edge = await start({ certificates: true });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const caller = { ...identityOf(client), agent };
+    assert.equal((await edge.ask(caller)).status, 200);
+    const later = Date.now() + 100 * 365 * 86_400_000;
+    t.mock.method(Date, 'now', () => later);
+    assert.equal((await edge.ask(caller)).status, 401);
+    agent.destroy();
   });
 
   test('commands: are accepted with a token, and refuse a server certificate of an unknown CA', async () => {
