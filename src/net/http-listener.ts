@@ -25,6 +25,11 @@ export interface HttpListenerOptions {
    * first.
    */
   readonly maxConnections?: number | undefined;
+  /**
+   * Maximum bytes of complete responses that clients have not taken, 64 MiB. Beyond it connections of such clients are
+   * closed, the longest waiting first. The newest response may be longer.
+   */
+  readonly maxUnreadBytes?: number | undefined;
 }
 
 /** The state of a connection: its last request, if any. */
@@ -33,6 +38,7 @@ interface Connection {
 }
 
 const defaultMaxConnections = 256;
+const defaultMaxUnreadBytes = 64 * 1024 * 1024;
 /**
  * The number of connections that may wait to be accepted. With Node's default of 511, clients that connect again and
  * again fill the queue: the kernel drops the connection of a probe, which tries again after a second. Linux allows 4096
@@ -51,7 +57,11 @@ const closeMs = 1000;
  */
 export function createHttpListener(
   server: Server,
-  { onRequest, maxConnections = defaultMaxConnections }: HttpListenerOptions,
+  {
+    onRequest,
+    maxConnections = defaultMaxConnections,
+    maxUnreadBytes = defaultMaxUnreadBytes,
+  }: HttpListenerOptions,
 ): HttpListener {
   /** Open connections, the longest idle first. */
   const open = new Map<Socket, Connection>();
@@ -87,9 +97,23 @@ export function createHttpListener(
       connection.last = { request, response };
       open.delete(socket);
       open.set(socket, connection);
+      response.once('prefinish', () => limitUnread(socket));
     }
     onRequest(request, response);
   });
+
+  /** A stranger could have a long response, such as the metrics, made for each connection and read none of them. */
+  function limitUnread(newest: Socket): void {
+    const unread = [...open].map(([socket, connection]) => [socket, unreadBytesOf(connection)] as const);
+    let sum = unread.reduce((total, [, bytes]) => total + bytes, 0);
+    for (const [socket, bytes] of unread) {
+      if (sum <= maxUnreadBytes) return;
+      if (bytes === 0 || socket === newest) continue;
+      sum -= bytes;
+      open.delete(socket);
+      socket.destroy();
+    }
+  }
 
   return {
     async listen(address) {
@@ -130,6 +154,11 @@ function isWorkedFor({ last }: Connection): boolean {
   return (
     last !== undefined && last.request.complete && !last.response.writableEnded && !last.response.destroyed
   );
+}
+
+/** Returns the bytes of a complete response that its client has not taken. */
+function unreadBytesOf({ last }: Connection): number {
+  return last?.response.writableEnded === true ? last.response.writableLength : 0;
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {

@@ -12,6 +12,7 @@ import { connect as connectTls } from 'node:tls';
 import { createHttpListener } from '../../src/net/http-listener.ts';
 import { ask } from '../admin/http-client.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { poll } from '../kit/poll.ts';
 
 const limit = 8;
 const ca = makeCa();
@@ -22,9 +23,14 @@ const ok: RequestListener = (_, response) => void response.end('ok');
 const held = new Set<Socket>();
 
 /** Starts a server with a limit of eight connections, and returns its port. */
-async function serve(t: TestContext, onRequest = ok, secure = false): Promise<number> {
+async function serve(
+  t: TestContext,
+  onRequest = ok,
+  secure = false,
+  maxUnreadBytes?: number,
+): Promise<number> {
   const server = secure ? createTlsServer({ cert: leaf.certPem, key: leaf.keyPem }) : createServer();
-  const listener = createHttpListener(server, { onRequest, maxConnections: limit });
+  const listener = createHttpListener(server, { onRequest, maxConnections: limit, maxUnreadBytes });
   t.after(async () => {
     // Otherwise `close` would wait for the requests in progress.
     for (const socket of held) socket.destroy();
@@ -100,6 +106,38 @@ suite('the HTTP listener', () => {
       let text = '';
       for await (const chunk of client.setEncoding('utf8')) text += String(chunk);
       assert.match(text, /\r\n\r\nlate$/);
+    });
+  }
+
+  for (const secure of [false, true]) {
+    test(`long responses that clients do not read${secure ? ', over TLS' : ''} → the longest waiting clients are closed`, async (t) => {
+      // More than the sockets of both sides take.
+      const long = 'x'.repeat(12_000_000);
+      const port = await serve(t, (_, response) => void response.end(long), secure, 3 * long.length);
+      const closed: number[] = [];
+      const clients: Socket[] = [];
+      for (let index = 0; index < 6; index += 1) {
+        const options = { host: '127.0.0.1', port };
+        const client = secure
+          ? connectTls({ ...options, servername: 'localhost', ca: ca.certPem })
+          : connect(options);
+        clients.push(client);
+        held.add(client);
+        client.on('error', () => undefined).on('close', () => closed.push(index));
+        client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        await once(client, 'readable');
+      }
+      const bytes = clients.map(() => 0);
+      const read = (index: number): void =>
+        void clients[index]?.on(
+          'data',
+          (chunk: Buffer) => (bytes[index] = (bytes[index] ?? 0) + chunk.length),
+        );
+      read(0);
+      await poll('the first client to be closed', () => closed.includes(0) || undefined);
+      assert.ok((bytes[0] ?? 0) < long.length, 'the first client has its whole response');
+      read(5);
+      await poll('the last response', () => (bytes[5] ?? 0) > long.length || undefined);
     });
   }
 
