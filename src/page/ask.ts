@@ -1,7 +1,7 @@
 import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../api/api-types.ts';
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList } from '../api/change-api-types.ts';
-import type { ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
 import type { ConsumerList } from '../api/consumer-api-types.ts';
 import type { FederationList } from '../api/federation-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
@@ -11,10 +11,11 @@ import type { Hints } from '../trust/findings/hints.ts';
 import { behindStates } from './route.ts';
 import type { ProxyFilter } from './route.ts';
 import { followServerTime } from './server-time.ts';
-import type { ServerEvent } from '../api/event-types.ts';
 
 /** Number of proxies on a page of the list. */
 const pageSize = 200;
+/** The longest time until a response is complete, in milliseconds. */
+const longestMs = 30_000;
 const name = encodeURIComponent;
 
 export const askServer = (): Promise<ServerDetail> => ask('/api/v1/server');
@@ -74,7 +75,8 @@ export class ApiFailure extends Error {
 
 /** @throws {ApiFailure} with the server's message, if the response is an error. */
 async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(path, init);
+  // A request on a broken connection may never fail by itself.
+  const response = await fetch(path, { signal: AbortSignal.timeout(longestMs), ...init });
   followServerTime(response.headers.get('date'));
   const answer = (await response.json()) as Answer & Partial<ApiError>;
   if (!response.ok)
@@ -82,30 +84,14 @@ async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer
   return answer;
 }
 
-/** Callbacks for the events of the server. */
-interface Listener {
-  readonly state: (event: ServerEvent) => void;
-  readonly rollout: (rollout: RolloutDetail) => void;
-  readonly connected: (isConnected: boolean) => void;
-}
+/** The longest time until the server answers a probe, in milliseconds. */
+const probeMs = 10_000;
 
-/** Time until a rejected client tries again, in milliseconds. */
-const retryMs = 3_000;
-
-/** Receives events until the page is closed. */
-export function listen(listener: Listener): void {
-  const { state, rollout, connected } = listener;
-  const source = new EventSource('/api/v1/events');
-  source.addEventListener('open', () => connected(true));
-  source.addEventListener('error', () => {
-    connected(false);
-    // The browser reconnects by itself after a broken connection, but not after another response.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), retryMs);
-  });
-  source.addEventListener('state', ({ data }: MessageEvent<string>) =>
-    state(JSON.parse(data) as ServerEvent),
-  );
-  source.addEventListener('rollout', ({ data }: MessageEvent<string>) =>
-    rollout(JSON.parse(data) as RolloutDetail),
-  );
+/** @throws {Error} if the server does not answer. An error response is an answer. */
+export async function probe(): Promise<void> {
+  try {
+    await ask('/healthz', { signal: AbortSignal.timeout(probeMs) });
+  } catch (error) {
+    if (!(error instanceof ApiFailure)) throw error;
+  }
 }

@@ -1,11 +1,13 @@
 import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { askHints, askProxies, releaseGuard, listen } from './ask.ts';
+import { askHints, askProxies, probe, releaseGuard } from './ask.ts';
+import { listen } from './event-stream.ts';
 import { actionOf, keysAreOn, storeKeys } from './keys.ts';
 import { loadShared, loadView } from './load.ts';
 import { initialState, noData, readinessOf } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { errorCount, problemsOf } from './problems.ts';
+import { createRefresher } from './refresher.ts';
 import { filterOf, linkTo, parseRoute, titleOf } from './route.ts';
 import type { ProxyFilter, Route } from './route.ts';
 import { serverTime } from './server-time.ts';
@@ -13,8 +15,6 @@ import { applyTheme, storedTheme } from './theme.ts';
 import type { Theme } from './theme.ts';
 import { viewPage } from './view-page.ts';
 
-/** The shortest time between two refreshes because of changes, in milliseconds. */
-const refreshMs = 500;
 /** The shortest time between two requests for the list of proxies, in milliseconds. */
 const listMs = 1_000;
 /** Interval at which a view is refreshed whose content changes without an event, in milliseconds. */
@@ -26,9 +26,8 @@ const root = document.querySelector<HTMLElement>('#page');
 let state: PageState = initialState(parseRoute(location.hash), serverTime(), location.origin);
 let isDrawing = false;
 let viewIsDue = false;
-let refreshes = 0;
-let refreshedAt = -Infinity;
-let refreshIsDue = false;
+/** The number of the last request for the list of proxies, and of the last one that is shown. */
+const lists = { asked: 0, shown: 0 };
 /** True until the list of proxies that the URL names is shown. */
 let proxiesAreDue = isFiltered(state.route);
 let typing: ReturnType<typeof setTimeout> | undefined;
@@ -58,45 +57,38 @@ function change(part: Partial<PageState>): void {
 }
 
 function attempt(work: () => Promise<Partial<PageState>>): void {
-  work().then(
-    (part) => change({ failure: undefined, ...part }),
-    (error: unknown) => {
-      // Without a connection every request fails; the page says so once.
-      if (state.connection !== 'lost')
-        change({ failure: error instanceof Error ? error.message : String(error) });
-    },
-  );
+  work().then((part) => change({ failure: undefined, ...part }), showFailure);
 }
 
-/** Requests everything at once, or if that was just done, once for many changes after a while. */
-function refreshSoon(): void {
-  if (refreshIsDue) return;
-  if (performance.now() - refreshedAt >= refreshMs) {
-    refresh();
-    return;
-  }
-  refreshIsDue = true;
-  setTimeout(() => {
-    refreshIsDue = false;
-    refresh();
-  }, refreshMs);
+function showFailure(error: unknown): void {
+  // Without a connection every request fails; the page says so once.
+  if (state.connection !== 'lost')
+    change({ failure: error instanceof Error ? error.message : String(error) });
+}
+
+function after(milliseconds: number, work: () => void): void {
+  setTimeout(work, milliseconds);
 }
 
 /** Requests everything that a change of the server can affect. */
-function refresh(): void {
-  refreshedAt = performance.now();
-  refreshes += 1;
-  const mine = refreshes;
-  attempt(async () => {
+const refresher = createRefresher({
+  ask: async () => {
     const { route } = state;
     const asked = loadShared();
     const [shared, view] = await Promise.all([asked, loadView(route, asked)]);
-    // A later request is about the view that is shown now, and may have been answered before this one.
-    if (mine !== refreshes) return {};
     // A filter that was changed meanwhile has a request of its own.
-    return { ...shared, ...view, ...(state.route !== route && { proxies: state.proxies }) };
-  });
-}
+    return () =>
+      change({
+        failure: undefined,
+        ...shared,
+        ...view,
+        ...(state.route !== route && { proxies: state.proxies }),
+      });
+  },
+  failed: showFailure,
+  after,
+  now: () => performance.now(),
+});
 
 /** Requests soon, once for many events, what a roll-out changes in the view. */
 function refreshViewSoon(): void {
@@ -106,7 +98,7 @@ function refreshViewSoon(): void {
     viewIsDue = false;
     if (state.route.kind === 'mesh' && state.rollouts.get(state.route.mesh)?.converged === false)
       refreshList();
-    else refresh();
+    else refresher.soon();
   }, listMs);
 }
 
@@ -126,10 +118,14 @@ function shows({ mesh, converged }: RolloutDetail): boolean {
 function refreshList(): void {
   const { route } = state;
   if (route.kind !== 'mesh') return;
+  lists.asked += 1;
+  const mine = lists.asked;
   attempt(async () => {
     const proxies = await askProxies(route.mesh, filterOf(route));
-    // Another list may have been requested meanwhile.
-    return state.route === route ? { proxies } : {};
+    // Another list may have been requested meanwhile, and have been answered before this one.
+    if (state.route !== route || mine < lists.shown) return {};
+    lists.shown = mine;
+    return { proxies };
   });
 }
 
@@ -173,7 +169,7 @@ function showRoute(): void {
     refreshList();
   } else {
     change({ ...noData, route, copied: undefined, failure: undefined });
-    refresh();
+    refresher.begin();
   }
   if (!proxiesAreDue) scrollTo(0, 0);
 }
@@ -226,21 +222,28 @@ addEventListener('hashchange', showRoute);
 addEventListener('keydown', onKey);
 setInterval(() => change({ now: serverTime() }), tickMs);
 setInterval(() => {
-  if (changesUnannounced(state) && document.visibilityState === 'visible') refreshSoon();
+  if (changesUnannounced(state) && document.visibilityState === 'visible') refresher.soon();
 }, unannouncedMs);
-listen({
-  connected: (isConnected) => {
-    if (isConnected) change({ connection: 'live', failure: undefined });
-    else if (state.connection !== 'lost') change({ connection: 'lost', lostAt: serverTime() });
+listen(
+  {
+    connected: () => {
+      // The server may have restarted. It sends the newest events again, and knows nothing of those before.
+      change({ connection: 'live', failure: undefined, server: undefined, rollouts: new Map() });
+      refresher.soon();
+    },
+    lost: (at) => {
+      if (state.connection !== 'lost') change({ connection: 'lost', lostAt: at });
+    },
+    state: (server) => {
+      change({ server });
+      refresher.soon();
+    },
+    rollout: (rollout) => {
+      change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
+      if (shows(rollout)) refreshViewSoon();
+    },
   },
-  state: (server) => {
-    change({ server });
-    refreshSoon();
-  },
-  rollout: (rollout) => {
-    change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
-    if (shows(rollout)) refreshViewSoon();
-  },
-});
+  { open: () => new EventSource('/api/v1/events'), probe, after, now: serverTime },
+);
 attempt(async () => ({ hints: await askHints() }));
-refresh();
+refresher.begin();

@@ -256,6 +256,29 @@ suite('the page, in Chromium', { skip }, () => {
     assert.ok(browser.problems.length > 0 && again.pid > 0);
   });
 
+  test('restarted server: nothing stays of a mesh that it does not know', async () => {
+    await using scene = await openPage([], undefined, '#/');
+    const { dir, server, says } = scene;
+    await says('No problems');
+    {
+      using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
+      await says('3 of 3 proxies in sync');
+      proxies.refuseNext(1, 'Failed to load trusted CA');
+      await put(dir, 'b.test', [next.certPem]);
+      await says('Proxy node-1 rejects its secrets');
+      await server.stop('SIGKILL');
+    }
+    await says('connection lost');
+    for (const name of ['a.test', 'b.test']) await unlink(dir.join(`${name}.yaml`));
+    await put(dir, 'c.test', [next.certPem], 'other');
+    const { xdsPort, adminPort } = server;
+    await using again = await startMeshtrust({ dirs: [dir.path], xdsPort, adminPort });
+    await says('live');
+    await says('other');
+    await says('No problems');
+    assert.ok(again.pid > 0);
+  });
+
   test('too many clients: tries again', async () => {
     const listening = new AbortController();
     // They are kept: the connection of a response without a reader is closed.
