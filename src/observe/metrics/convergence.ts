@@ -9,6 +9,8 @@ export interface Convergence {
   served(states: ServedMeshes, since: number, servedAt: number): void;
   /** Returns whether a mesh has a listed MeshTrust. */
   readonly isListed: (mesh: string) => boolean;
+  /** Returns the meshes that have a listed MeshTrust. */
+  readonly listed: () => Iterable<string>;
   /** Returns the ms from publishing a change to sending it on the stream; `undefined` if the response has no change. */
   sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
   quoted(stream: StreamInfo, quote: Quoted): void;
@@ -54,6 +56,7 @@ export function createConvergence(): Convergence {
       known = states;
     },
     isListed: (mesh) => known.has(mesh),
+    listed: () => known.keys(),
     sent(stream, resources, now) {
       const names = held.get(stream);
       if (names === undefined || stream.group === undefined) return undefined;

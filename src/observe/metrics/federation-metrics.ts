@@ -1,6 +1,10 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { fetchFailureReasons } from '../../trust/federation/relationship-status.ts';
 import type { RelationshipStatus } from '../../trust/federation/relationship-status.ts';
+
+/** What a fetch can result in. */
+const results = ['apply', 'unchanged', 'hold', 'withdraw', ...fetchFailureReasons] as const;
 
 /** One fetch of a bundle. */
 interface Fetched {
@@ -59,6 +63,12 @@ export function createFederationMetrics(registry: Registry): FederationMetrics {
     help: 'Fetches of bundles, by result: apply, unchanged, hold, withdraw, or the part that failed.',
     labelNames: [...labelNames, 'result'],
     registers,
+    collect() {
+      // The alert counts failures of all kinds, and Prometheus sees no increase in a series that begins with 1.
+      for (const { relationship } of statuses())
+        for (const result of results)
+          this.inc({ mesh: relationship.mesh, trust_domain: relationship.trustDomain, result }, 0);
+    },
   });
   const seconds = new Histogram({
     name: 'meshtrust_federation_fetch_seconds',

@@ -1,9 +1,12 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 
+/** The results of writes to the API server. */
+const writeResults = ['ok', 'error', 'dropped'] as const;
+
 /** Counts the writes to the API server, and reports whether this replica is the leader. */
 export interface StatusMetrics {
-  readonly write: (kind: string, result: 'ok' | 'error' | 'dropped') => void;
+  readonly write: (kind: string, result: (typeof writeResults)[number]) => void;
   readonly leading: (leading: boolean) => void;
 }
 
@@ -23,7 +26,10 @@ export function createStatusMetrics(registry: Registry): StatusMetrics {
   });
   leader.set(0);
   return {
-    write: (kind, result) => writes.inc({ kind, result }),
+    write: (kind, result) => {
+      // An alert on an increase needs an initial value.
+      for (const one of writeResults) writes.inc({ kind, result: one }, one === result ? 1 : 0);
+    },
     leading: (leading) => leader.set(leading ? 1 : 0),
   };
 }

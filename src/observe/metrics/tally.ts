@@ -62,9 +62,12 @@ export function createHistogramTally({
   help,
   registry,
   labelName,
+  expected = () => [],
   buckets,
 }: TallyOptions & {
   readonly labelName?: string;
+  /** Returns, at each scrape, values of the label that must have a series: an alert on an increase needs its 0. */
+  readonly expected?: () => Iterable<string>;
   /** Upper bounds, ascending. */
   readonly buckets: readonly number[];
 }): HistogramTally {
@@ -72,6 +75,12 @@ export function createHistogramTally({
   const newSeries = (): Series => ({ counts: [...buckets, Infinity].map(() => 0), sum: 0, count: 0 });
   // Without a label, there is one series from the start, as in prom-client.
   if (labelName === undefined) series.set('', newSeries());
+
+  function seriesOf(label: string): Series {
+    let one = series.get(label);
+    if (one === undefined) series.set(label, (one = newSeries()));
+    return one;
+  }
 
   function valuesOf(value: string, { counts, sum, count }: Series): MetricValueWithName<string>[] {
     const labels = labelName === undefined ? {} : { [labelName]: value };
@@ -90,19 +99,18 @@ export function createHistogramTally({
   const fixed = { name, help, type: 'histogram', aggregator: 'sum' } as const;
   const metric = {
     ...fixed,
-    get: () =>
-      Promise.resolve({
-        ...fixed,
-        values: [...series].flatMap(([value, one]) => valuesOf(value, one)),
-      }),
+    get: () => {
+      for (const label of expected()) seriesOf(label);
+      const values = [...series].flatMap(([value, one]) => valuesOf(value, one));
+      return Promise.resolve({ ...fixed, values });
+    },
   };
   // The registry uses nothing else of a metric.
   registry.registerMetric(metric as unknown as Metric);
 
   return {
     observe(value, label = '') {
-      let one = series.get(label);
-      if (one === undefined) series.set(label, (one = newSeries()));
+      const one = seriesOf(label);
       let bucket = 0;
       while (bucket < buckets.length && value > (buckets[bucket] ?? 0)) bucket += 1;
       one.counts[bucket] = (one.counts[bucket] ?? 0) + 1;

@@ -117,6 +117,7 @@ export function createXdsMetrics({ registry, convergence, now }: XdsMetricsOptio
     name: 'meshtrust_xds_convergence_seconds',
     help: "Time from a change of the input until a proxy's acknowledgement of it.",
     labelName: 'mesh',
+    expected: () => convergence.listed(),
     buckets: convergenceBuckets,
     registry,
   });

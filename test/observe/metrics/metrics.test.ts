@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createMetrics } from '../../../src/observe/metrics/metrics.ts';
 import type { Metrics } from '../../../src/observe/metrics/metrics.ts';
+import type { RelationshipStatus } from '../../../src/trust/federation/relationship-status.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { largeSend } from '../../../src/observe/metrics/trouble-metrics.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
@@ -274,6 +275,8 @@ suite('metrics of streams', () => {
     const version = () => pipeline.view().meshes.get('default')?.secrets.secrets.get('ALL')?.version;
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     metrics.observer.acked?.(stream, ackOf('ALL', version()));
+    // Prometheus sees no increase in a series that begins with the ACKs of the first change.
+    assert.deepEqual(await samples('xds_convergence_seconds_count'), { 'mesh="default"': 0 });
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem, intermediate.certPem] }));
     clock.advance(900);
     metrics.observer.acked?.(stream, ackOf('ALL', version()));
@@ -343,6 +346,29 @@ suite('metrics of streams', () => {
     metrics.observer.fannedOut?.({ visits: 3, durationMs: 20, slices: 2 });
     assert.equal((await samples('xds_push_seconds_count'))[''], 1);
     assert.equal((await samples('xds_push_seconds_sum'))[''], 0.02);
+  });
+
+  test('fetches of a bundle: each result has a series before the first fetch', async () => {
+    const { metrics, samples } = setup();
+    const relationship = { mesh: 'default', trustDomain: 'b.test' };
+    metrics.federation.follow(() => [{ relationship } as unknown as RelationshipStatus]);
+    const before = await samples('federation_fetches_total');
+    metrics.federation.fetched({ relationship, result: 'tls', milliseconds: 1 });
+    const [tls, dns] = ['tls', 'dns'].map(
+      (result) => `mesh="default",trust_domain="b.test",result="${result}"`,
+    );
+    assert.deepEqual([before[tls!], before[dns!], Object.keys(before).length], [0, 0, 10]);
+    assert.equal((await samples('federation_fetches_total'))[tls!], 1);
+  });
+
+  test('writes to the API server: each result of a kind has a series from its first write on', async () => {
+    const { metrics, samples } = setup();
+    metrics.status.write('status', 'ok');
+    assert.deepEqual(await samples('kubernetes_writes_total'), {
+      'kind="status",result="ok"': 1,
+      'kind="status",result="error"': 0,
+      'kind="status",result="dropped"': 0,
+    });
   });
 
   test('unary requests: are counted', async () => {
