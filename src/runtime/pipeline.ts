@@ -100,8 +100,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
+  /** True if resources have changed, and no event has followed since the build that contains them. */
+  let isUpdated = false;
 
   const observe = (event: PipelineEvent): void => {
+    if (event.kind === 'granted') isUpdated = true;
+    // Readiness is known before the build.
+    else if (event.kind !== 'readiness') isUpdated = false;
     for (const observer of observers) observer(event);
   };
 
@@ -158,6 +163,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (rotations.length > 0) observe({ kind: 'forced', rotations });
     const { appeared, resolved } = findings.update(ledgerView.findings, meshes, clock.wall());
     if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
+    if (isUpdated) observe({ kind: 'updated' });
     timer.sleep(dueTimes());
   }
 

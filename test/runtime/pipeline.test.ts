@@ -230,8 +230,29 @@ suite('pipeline', () => {
     assert.deepEqual(pipeline.view().ledger.held, []);
     assert.deepEqual(
       events.slice(before).map(({ kind }) => kind),
-      ['granted'],
+      ['granted', 'updated'],
     );
+  });
+
+  test('another resource lists the same CA: the view has changed when its event is sent', () => {
+    const { clock, deliver, events, pipeline } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(1000);
+    const before = events.length;
+    const text = meshTrustYaml({ name: 'other', trustDomain: 'a.test', pems: [ca.certPem] });
+    const listedBy = (): readonly string[] =>
+      [...pipeline.view().meshes.values()].flatMap(({ bundle }) =>
+        bundle.bundles.flatMap(({ anchors }) => anchors.flatMap((anchor) => anchor.listedBy)),
+      );
+    const seen: string[] = [];
+    pipeline.subscribe(({ kind }) => seen.push(`${kind} ${listedBy().join()}`));
+    deliver({ kind: 'content', path: 'a-test.yaml', text, settled: true });
+    clock.advance(100);
+    assert.deepEqual(
+      events.slice(before).map(({ kind }) => kind),
+      ['granted', 'updated'],
+    );
+    assert.equal(seen.at(-1), 'updated default//other');
   });
 
   suite('a long file is parsed, and another file changes', () => {

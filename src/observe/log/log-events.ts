@@ -130,6 +130,8 @@ export function createEventLog({
         case 'forced':
           // The audit log has them.
           return;
+        case 'updated':
+          return;
         case 'granted': {
           const { source, paths } = event;
           return log.debug(
