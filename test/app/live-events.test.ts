@@ -8,7 +8,7 @@ import { localFleet } from '../../src/fleet/fleet.ts';
 import { createServedHistory } from '../../src/fleet/served-history.ts';
 import { createFleetTracker } from '../../src/fleet/track-fleet.ts';
 import { makeCa } from '../kit/certificates.ts';
-import { content, gone, makeRig, synced } from '../observe/rig.ts';
+import { content, makeRig, synced } from '../observe/rig.ts';
 
 test('another resource lists the same CA: clients of the events learn that a response has changed', () => {
   const holder: { live?: LiveEvents } = {};
@@ -35,7 +35,7 @@ test('another resource lists the same CA: clients of the events learn that a res
   });
   live.hub.open(response as unknown as ServerResponse);
   heard = '';
-  rig.deliver(content({ ...trust, name: 'other' }), gone('a.test'));
+  rig.deliver(content({ ...trust, name: 'other' }));
   assert.match(heard, /^event: state\ndata: /);
   live.hub.close();
 });
