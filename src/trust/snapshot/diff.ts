@@ -2,7 +2,10 @@ import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { MeshState, MeshStates } from './mesh-builder.ts';
 
-/** The fingerprints of added and removed anchors of one trust domain between two states of a mesh. */
+/**
+ * The fingerprints of added and removed anchors of one trust domain between two states of a mesh. Both lists are empty
+ * if proxies get the same anchors in another form.
+ */
 export interface TrustDomainChange {
   readonly trustDomain: TrustDomain;
   readonly added: readonly string[];
@@ -43,15 +46,35 @@ function diffTrustDomains(one: MeshState | undefined, other: MeshState): readonl
   // Most bundles are unchanged, and unchanged bundles keep their objects.
   const earlier = bundlesNotIn(one?.bundle.bundles ?? [], other.bundle.bundles);
   const later = bundlesNotIn(other.bundle.bundles, one?.bundle.bundles ?? []);
+  const [shares, laterShares] = [sharesOf(one), sharesOf(other)];
   const names = [...new Set([...earlier.keys(), ...later.keys()])].sort();
-  return names.map((trustDomain) => {
-    const before = fingerprintsOf(earlier.get(trustDomain));
-    const after = fingerprintsOf(later.get(trustDomain));
+  return names.flatMap((trustDomain) => {
+    const [own, laterOwn] = [earlier.get(trustDomain), later.get(trustDomain)];
+    // Another resource may list the same anchors, which proxies do not see.
+    const isSame =
+      isSentAlike(own, laterOwn) && isSentAlike(shares.get(trustDomain), laterShares.get(trustDomain));
+    if (isSame) return [];
+    const [before, after] = [fingerprintsOf(own), fingerprintsOf(laterOwn)];
     return {
       trustDomain,
       added: [...after].filter((fingerprint) => !before.has(fingerprint)),
       removed: [...before].filter((fingerprint) => !after.has(fingerprint)),
     };
+  });
+}
+
+/** Returns the parts of the secret of all trust domains, by trust domain. */
+function sharesOf(state: MeshState | undefined): ReadonlyMap<TrustDomain, TrustBundle> {
+  return new Map(state?.bundle.merged.map((share) => [share.trustDomain, share]));
+}
+
+/** Returns whether two bundles have the same certificates, in the same form and order. */
+function isSentAlike(one: TrustBundle | undefined, other: TrustBundle | undefined): boolean {
+  if (one === other) return true;
+  if (one === undefined || one.anchors.length !== other?.anchors.length) return false;
+  return one.anchors.every(({ certificate, rooting }, index) => {
+    const anchor = other.anchors[index];
+    return anchor?.certificate.fingerprint === certificate.fingerprint && anchor.rooting === rooting;
   });
 }
 

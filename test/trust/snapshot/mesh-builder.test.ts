@@ -257,6 +257,18 @@ suite('diffMeshes', () => {
     );
   });
 
+  test('listed resources of one trust domain changed, CAs of another → only the other one is in the change', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const before = builder.build(holdings(a, b), now);
+    const again = shareOf('a.test', [rootA], 'again');
+    const after = builder.build(holdings(again, shareOf('b.test', [rootB, rootA])), now);
+    const [change] = diffMeshes(before, after);
+    assert.deepEqual(
+      change?.trustDomains.map(({ trustDomain, added }) => [trustDomain, added.length]),
+      [['b.test', 1]],
+    );
+  });
+
   test('listed resources changed but served CAs did not → no change', () => {
     const builder = createMeshBuilder(noPolicy);
     const before = builder.build(holdings(a), now);
