@@ -54,13 +54,20 @@ export async function serverAccess(
     servers !== undefined && namesNoServer(options.server)
       ? await servers.find(signal)
       : options.server.map((url) => ({ name: url, url }));
-  return found.map(({ name, url }) => {
+  const all = found.map(({ name, url }) => {
     const target = targetOf(url);
     if (token !== undefined && target.kind === 'url' && isInTheClear(target.url)) {
       throw new CommandError(exitCode.usage, `${name}: the token is not sent without TLS; use https://`);
     }
     return { name, target, token, tls };
   });
+  // The proxies of a server that is named twice would count twice.
+  const addresses = all.map(addressOf);
+  return all.filter((_, index) => addresses.indexOf(addresses[index] ?? '') === index);
+}
+
+function addressOf({ target }: ServerAccess): string {
+  return target.kind === 'unix' ? `unix:${target.path}` : target.url.origin;
 }
 
 /** Returns true if a request would cross a network without TLS. */
@@ -77,6 +84,12 @@ function targetOf(name: string): ServerAccess['target'] {
       `--server ${name}: not a URL such as http://127.0.0.1:5680, https://HOST:PORT or unix:PATH`,
     );
   }
+  // They would be ignored, or sent and printed in clear text.
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username + url.password !== '')
+    throw new CommandError(
+      exitCode.usage,
+      `--server ${url.protocol}//${url.host}: give the address only, without a path, a query or a user`,
+    );
   return { kind: 'url', url };
 }
 

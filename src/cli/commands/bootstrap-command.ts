@@ -49,9 +49,6 @@ export const bootstrap: Action<BootstrapOptions> = async ({ options, io }) => {
   if (nodeId === '' && part === 'bootstrap') {
     throw new CommandError(exitCode.usage, 'the node id of the proxy is missing: give --node-id NAME');
   }
-  if (secret === '') {
-    throw new CommandError(exitCode.usage, '--secret: the name is empty');
-  }
   const mesh = options.mesh ?? options.defaultMesh;
   const printed = envoyPart(part, {
     nodeId,

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import type { Action } from './command.ts';
 import { readCommand } from '../completion/command-tree.ts';
 import { completeWords } from '../completion/complete-words.ts';
@@ -19,18 +20,22 @@ export const complete: Action<object> = async ({ operands: words, io, program })
   const { words: found, files, served } = completeWords(readCommand(program), words, kubectlOptions);
   const lines = found.map(({ word, description }) => (description === '' ? word : `${word}\t${description}`));
   if (served !== undefined) {
-    const names = await servedNames(served.what, serverOptionsIn(words, io.env), io);
+    const options = serverOptionsIn(words, io.env);
+    const names = options === undefined ? [] : await servedNames(served.what, options, io);
     for (const name of names) if (name.startsWith(served.current)) lines.push(`${served.before}${name}`);
   }
   io.stdout.write([...lines, files ? directives.files : directives.none, ''].join('\n'));
   return exitCode.ok;
 };
 
-/** Reads the options for the connection to a server from an incomplete command line, and else from the environment. */
+/**
+ * Reads the options for the connection to a server from an incomplete command line, and else from the environment.
+ * Returns `undefined` if one of them cannot be read.
+ */
 function serverOptionsIn(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): ServerOptions {
+): ServerOptions | undefined {
   const values: Record<string, unknown> = {};
   for (const name of serverFlags) {
     const option = flag(name);
@@ -42,7 +47,12 @@ function serverOptionsIn(
     const fromEnvironment = env[environmentVariable(name) ?? ''] ?? '';
     const texts = given.length > 0 || fromEnvironment === '' ? given : [fromEnvironment];
     values[name] = option.defaultValue;
-    for (const text of texts) values[name] = option.parseArg?.(text, values[name]) ?? text;
+    try {
+      for (const text of texts) values[name] = option.parseArg?.(text, values[name]) ?? text;
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) return undefined;
+      throw error;
+    }
   }
   return values as unknown as ServerOptions;
 }

@@ -19,6 +19,7 @@ type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & S
 
 /** Lists connected, reconnecting and lost proxies, and their versions. */
 export const proxyStatus: Action<ProxyStatusOptions> = async ({ operands: [node], options, io }) => {
+  if (node === '') throw new CommandError(exitCode.usage, 'the node id is empty');
   const servers = await serverAccess(options, io);
   const show = node === undefined ? showAll : showOne(node);
   const ask = (): Promise<Shown> => show(io, servers, options);

@@ -68,6 +68,9 @@ type PlainFlags = Pick<ServeFlags, Exclude<keyof ServeOptions, keyof Grouped>>;
 /** Serves trust bundles until the process receives SIGTERM or SIGINT. */
 export const serveCommand: Action<ServeFlags> = async ({ operands: paths, options, io }) => {
   const dirs = [...(options.dir ?? []), ...paths];
+  // An empty path never exists, so the server would never be ready.
+  if (paths.includes(''))
+    throw new CommandError(exitCode.usage, 'a path is empty: give directories or files');
   const kubernetes = kubernetesOf(options);
   if (dirs.length === 0 && kubernetes === undefined) {
     throw new CommandError(

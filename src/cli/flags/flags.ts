@@ -170,12 +170,15 @@ export function flag(name: FlagName): Option {
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
   if (name === 'bundleServe') option.argParser(appendRules);
-  // In MESHTRUST_DIR, paths are joined as in PATH. The items of all other lists are separated by commas.
-  if (name === 'dir')
-    option.argParser((text: string, before: string[] | undefined) => [
-      ...(before ?? []),
-      ...text.split(delimiter),
-    ]);
+  if (name === 'dir') option.argParser(appendPaths);
+  const parse = option.parseArg;
+  // Of the serve flags with a variable, some give an empty value a meaning.
+  if (variable === undefined && option.required)
+    option.argParser((text: string, before: unknown) => {
+      // Nearly always a variable of the shell that is not set: `--mesh "$MESH"` must not select nothing, or all.
+      if (text === '') throw new InvalidArgumentError('It is empty.');
+      return parse === undefined ? text : parse(text, before);
+    });
   if (fallback !== undefined) option.default(defaultOf(name, fallback), fallback);
   return option;
 }
@@ -196,7 +199,18 @@ export function namesNoServer(servers: readonly string[]): boolean {
 /** Adds servers to the list; the first one replaces the default. The variable separates them with spaces or commas. */
 function appendServers(text: string, before: readonly string[] | undefined): readonly string[] {
   const given = before === undefined || before === defaultServers ? [] : before;
-  return [...given, ...text.split(/[\s,]+/).filter((url) => url !== '')];
+  const urls = text.split(/[\s,]+/).filter((url) => url !== '');
+  // With no server at all, every check would pass.
+  if (urls.length === 0) throw new InvalidArgumentError('It names no server.');
+  return [...given, ...urls];
+}
+
+/** Adds paths to the list. They are joined as in PATH; the items of all other lists are separated by commas. */
+function appendPaths(text: string, before: readonly string[] | undefined): readonly string[] {
+  const paths = text.split(delimiter);
+  // An empty path never exists, so the server would never be ready.
+  if (paths.includes('')) throw new InvalidArgumentError('A path is empty.');
+  return [...(before ?? []), ...paths];
 }
 
 /**

@@ -201,7 +201,7 @@ suite('bootstrap', () => {
     ],
     [['--part=token-sds'], /needs --xds-token-file/],
     [['--node-id=a', '--xds-ca=c', '--xds-address=unix:/x'], /--xds-name/],
-    [['--node-id=a', '--secret='], /--secret: the name is empty/],
+    [['--node-id=a', '--secret='], /'--secret <name>' argument '' is invalid\. It is empty/],
     [['--node-id=a', '--xds-address=a.test:0'], /port 0/],
     [['--node-id=a', '--xds-address=0.0.0.0:5678'], /is only for listening/],
     [['--node-id=a', '--xds-address=[::]:5678'], /is only for listening/],

@@ -115,7 +115,8 @@ suite('check', () => {
   test('replicas: are compared', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([{ ...resource, trustDomain: 'b.test' }], version);
-    const same = await run(['check', '--server', one.url, '--server', one.url]);
+    await using twin = await wholeServer([resource], version);
+    const same = await run(['check', '--server', one.url, '--server', twin.url]);
     assert.match(same.stdout, /^all servers\n-+\n\[ok\] {3}replicas: serve the same versions\n/m);
     const { code, stdout } = await run(['check', '--server', one.url, '--server', two.url]);
     assert.equal(code, 1);

@@ -53,6 +53,16 @@ suite('wait', () => {
     assert.match(stderr, /2 of 2 connected proxies have v1\n$/);
   });
 
+  test('a server that is named twice: its proxies count once', async () => {
+    await using server = await pending();
+    server.acks(proxy, 'v1');
+    const twice = ['--server', `${server.url},${server.url}/`, '--server', server.url];
+    const args = ['wait', '--mesh=default', '--proxies=2', '--timeout=0', ...twice];
+    const { code, stderr } = await run(args);
+    assert.equal(code, 4);
+    assert.match(stderr, /1 of 1 connected proxies have v1; waiting for 1 more proxy to connect\n/);
+  });
+
   test('missing proxies, but none lags: prints no table', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');

@@ -262,6 +262,8 @@ suite('the variable of each flag', () => {
 
   const nonsense: readonly (readonly [FlagName, string, RegExp])[] = [
     ['kubernetes', 'maybe', /MESHTRUST_KUBERNETES: Give true or false/],
+    ['server', ' , ', /MESHTRUST_SERVER: It names no server/],
+    ['dir', '/a:', /MESHTRUST_DIR: A path is empty/],
     ['guardHold', '30', /MESHTRUST_GUARD_HOLD: Give a duration/],
     ['maxNames', '0', /MESHTRUST_MAX_NAMES: Give a whole number above zero/],
     ['logLevel', 'loud', /MESHTRUST_LOG_LEVEL: Allowed choices are debug, info, warn, error/],

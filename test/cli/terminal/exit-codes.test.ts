@@ -63,6 +63,21 @@ suite('the exit code', () => {
     [[], /Usage: meshtrust/],
     [['guard', 'release', '--server', 'nonsense'], /--server nonsense: not a URL such as /],
     [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1: not a URL such as /],
+    [['check', '--server', ''], /'--server <url>' argument '' is invalid\. It names no server/],
+    [['check', '--server', ' , '], /It names no server/],
+    [['guard', 'release', '--mesh', '', '--yes'], /'--mesh <name>' argument '' is invalid\. It is empty/],
+    [
+      ['wait', '--mesh', 'default', '--version='],
+      /'--version <version>' argument '' is invalid\. It is empty/,
+    ],
+    [['ps', ''], /the node id is empty/],
+    [['serve', ''], /a path is empty/],
+    [['serve', '--dir', ''], /'--dir <path\.\.\.>' argument '' is invalid\. A path is empty/],
+    [
+      ['check', '--server', 'http://user:secret@127.0.0.1:1'],
+      /--server http:\/\/127\.0\.0\.1:1: give the address only, without a path, a query or a user/,
+    ],
+    [['check', '--server', 'http://127.0.0.1:1/meshtrust'], /give the address only, without a path/],
   ];
   for (const [args, sentence] of usages) {
     test(`2: meshtrust ${args.join(' ')}`, async () => {
