@@ -5,6 +5,7 @@ import { readingOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
 import { evaluateTexts, readTexts } from '../offline/read-offline.ts';
 import type { FlagOptions } from '../flags/flags.ts';
+import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import type { SourceEvent } from '../../trust/source.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -52,7 +53,10 @@ export const derive: Action<DeriveOptions> = async ({ operands: paths, options, 
   );
   io.stdout.write(documents.map(toYaml).join('---\n'));
   say(io, `${counted(documents.length, 'MeshTrust')} of ${counted(views.length, 'MeshIdentity')}`);
-  const hasFailed = views.some(({ outcome }) => outcome === 'keep' || outcome === 'invalid');
+  const hasFailed =
+    views.some(({ outcome }) => outcome === 'keep' || outcome === 'invalid') ||
+    // A file that cannot be parsed may contain a MeshIdentity.
+    findings.some(({ code }) => wholeRefusalCodes.has(code));
   return hasFailed ? exitCode.negative : exitCode.ok;
 };
 

@@ -3,6 +3,7 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificate-list.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
+import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -15,6 +16,11 @@ import type { ServerAccess } from '../ask/server-options.ts';
 /** A mesh that a command prints, from files or from servers. */
 export interface OneMesh {
   readonly name: string;
+  /**
+   * True if a file or resource that may be of the mesh is refused as a whole. A server serves its last good version,
+   * which files alone do not have.
+   */
+  readonly isPartial: boolean;
   /** Returns the names of the other meshes. */
   readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
@@ -41,10 +47,17 @@ export async function meshOfFiles(
   const { states, findings: all } = built;
   const mesh = (orOnly ? onlyMesh(built, wanted) : undefined) ?? wanted;
   const state = states.get(mesh);
-  if (state === undefined) throw unlisted(mesh, [...states.keys()]);
   const findings = all.filter((found) => concerns(found, mesh));
+  const isPartial = findings.some(({ code }) => wholeRefusalCodes.has(code));
+  if (state === undefined && isPartial)
+    throw new CommandError(
+      exitCode.negative,
+      `mesh ${mesh}: it is unknown whether a MeshTrust lists it (meshes: ${nameSome([...states.keys()])}), because a file or resource is refused; see meshtrust validate`,
+    );
+  if (state === undefined) throw unlisted(mesh, [...states.keys()]);
   return {
     name: mesh,
+    isPartial,
     others: () => Promise.resolve([...states.keys()].filter((name) => name !== mesh)),
     detail: () =>
       Promise.resolve({
@@ -78,11 +91,11 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   const ask = async <Answer extends MeshDetail | MeshCertificates>(below: string): Promise<Answer> => {
     const answers = await Promise.all(servers.map((server) => askMesh(server, mesh, below, signal)));
     const [first, ...others] = answers as readonly (Answer | undefined)[];
-    if (first === undefined) {
+    if (first === undefined && others.every((other) => other === undefined)) {
       const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
       throw unlisted(mesh, [...new Set(lists.flat())]);
     }
-    if (others.every((other) => other?.version === first.version)) return first;
+    if (first !== undefined && others.every((other) => other?.version === first.version)) return first;
     const names = servers.map(({ name }) => name).join(', ');
     throw new CommandError(
       exitCode.negative,
@@ -91,6 +104,7 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   };
   return {
     name: mesh,
+    isPartial: false,
     others: async () => {
       const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
       return [...new Set(lists.flat())].filter((name) => name !== mesh);
@@ -111,6 +125,19 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
       return served === undefined ? undefined : Date.parse(served.servedAt);
     },
   };
+}
+
+/**
+ * Ends a command whose output others use as the trust of the mesh: without the refused files, it could lack CA
+ * certificates, and so withdraw them.
+ * @throws {CommandError} (negative) if something is refused.
+ */
+export function requireWhole({ name, isPartial }: OneMesh): void {
+  if (isPartial)
+    throw new CommandError(
+      exitCode.negative,
+      `mesh ${name}: a file or resource is refused, so nothing is printed: CA certificates could be missing`,
+    );
 }
 
 function unlisted(mesh: string, known: readonly string[]): CommandError {

@@ -155,6 +155,12 @@ suite('bundle of a server', () => {
       unlisted.stderr,
       /mesh blue: no MeshTrust lists it \(meshes: default\); its proxies would refuse every client/,
     );
+    await using three = await wholeServer([
+      { name: 'c', mesh: 'blue', trustDomain: 'c.test', pems: [ec.certPem] },
+    ]);
+    const partly = await run(['bundle', '--mesh=blue', '--server', one.url, '--server', three.url]);
+    assert.equal(partly.code, 1);
+    assert.match(partly.stderr, /mesh blue: .* serve different versions/);
     const nobody = await run(['bundle', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(nobody.code, 3);
   });
@@ -167,5 +173,38 @@ suite('bundle of a server', () => {
       assert.equal(code, 1);
       assert.match(stderr, /does not list trust domain c\.test \(trust domains: a\.test, b\.test\)/);
     }
+  });
+});
+
+suite('files of which one is refused', () => {
+  const broken = 'type: MeshTrust\nname: c\nmesh: default\nspec: { trustDomain: a.test, caBundles: 3 }\n';
+  for (const args of [
+    ['bundle', '--format=pem'],
+    ['bundle', '--format=spiffe', '--trust-domain=a.test'],
+    ['export', '--trust-domain=a.test'],
+  ])
+    test(`${args.join(' ')}: exit 1 with the error, and nothing is printed`, async () => {
+      await using dir = await files();
+      assert.equal((await run([...args, dir.path])).code, 0);
+      await writeFile(dir.join('c.yaml'), broken);
+      const { code, stdout, stderr } = await run([...args, dir.path]);
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /^error: .*c\.yaml:4 .*MT003 caBundles must be a list$/m);
+      assert.match(stderr, /mesh default: a file or resource is refused, so nothing is printed/);
+    });
+
+  test('a resource of another mesh: the bundle of this one is printed', async () => {
+    await using dir = await files();
+    await writeFile(dir.join('c.yaml'), broken.replace('default', 'blue'));
+    const { code } = await run(['bundle', '--format=pem', dir.path]);
+    assert.equal(code, 0);
+  });
+
+  test('no other file: it is unknown whether the mesh is listed', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('c.yaml'), broken);
+    const { code, stderr } = await run(['bundle', dir.path]);
+    assert.equal(code, 1);
+    assert.match(stderr, /mesh default: it is unknown whether a MeshTrust lists it/);
   });
 });

@@ -72,6 +72,16 @@ suite('meshtrust derive', () => {
     assert.match(stderr, /MT073/);
   });
 
+  test('a file beside it that cannot be parsed: exit code 1, because it may contain a MeshIdentity', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text(a.certPem));
+    await writeFile(dir.join('b.yaml'), 'type: [MeshIdentity\n');
+    const { code, stdout, stderr } = await run(['derive', dir.path, '--zone', 'east']);
+    assert.equal(code, 1);
+    assert.match(stdout, /^ {2}trustDomain: east\.example$/m);
+    assert.match(stderr, /b\.yaml:\d+: MT002/);
+  });
+
   test('a CA certificate in a file: is read below --identity-root only', async () => {
     await using dir = await makeTempDir();
     await using root = await makeTempDir();
