@@ -1,3 +1,4 @@
+import { environmentVariable } from './flags/flags.ts';
 import { createPodFinder } from './kubectl/find-pods.ts';
 import type { CommandIo } from './terminal/io.ts';
 import { kubectlHelp, splitKubectlArguments } from './kubectl/kubectl-arguments.ts';
@@ -14,7 +15,20 @@ export async function runKubectlPlugin(io: CommandIo): Promise<number> {
     pods.kubectl.find((arg) => arg.startsWith(`${name}=`))?.slice(name.length + 1);
   const cluster = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context') };
   await using servers = createPodFinder(pods, io.env, (line) => say(io, line));
-  return await runProgram({ ...io, args: rest, servers, cluster }, { prefix: 'kubectl', help: kubectlHelp });
+  const env = rest[0] === 'serve' ? io.env : withoutKubeconfig(io.env);
+  return await runProgram(
+    { ...io, args: rest, env, servers, cluster },
+    { prefix: 'kubectl', help: kubectlHelp },
+  );
+}
+
+/**
+ * Removes the variable for `--kubeconfig`. The options of kubectl select the cluster of the servers, so they must also
+ * select the cluster that a command reads or changes.
+ */
+function withoutKubeconfig(env: CommandIo['env']): CommandIo['env'] {
+  const variable = environmentVariable('kubeconfig');
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== variable));
 }
 
 /** Prints the completions of a command line of the plugin. The last word may be incomplete. */

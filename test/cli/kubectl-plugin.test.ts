@@ -133,6 +133,17 @@ suite('kubectl meshtrust', () => {
     }
   });
 
+  for (const [what, args, file] of [
+    ['--kubeconfig', ['--kubeconfig', '/nowhere/given'], '/nowhere/given'],
+    ['the KUBECONFIG of kubectl', [], '/nowhere/kubectl'],
+  ] as const)
+    test(`MESHTRUST_KUBECONFIG: a command reads the cluster of ${what}, as its servers are found`, async () => {
+      const env = { KUBECONFIG: '/nowhere/kubectl', MESHTRUST_KUBECONFIG: '/nowhere/variable' };
+      const { code, stderr } = await plugin(['derive', '--kubernetes', ...args], env);
+      assert.equal(code, 2);
+      assert.ok(stderr.includes(file), stderr);
+    });
+
   test('help: names its options and the name of the program', async () => {
     const { code, stdout } = await plugin(['--help'], {});
     assert.equal(code, 0);
