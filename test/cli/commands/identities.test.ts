@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { runProgram } from '../../../src/cli/program.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
@@ -202,6 +206,66 @@ suite('meshtrust identities', () => {
       (await run(['bundle', to])).stdout.includes('CN=A') ? undefined : true,
     );
     assert.match((await run(['bundle', to])).stdout, /CN=B/);
+  });
+
+  /** Starts an admin API with one MeshIdentity, and the subjects of its superseded CA certificates. */
+  async function playedServer(t: TestContext, superseded: readonly string[], release = 200) {
+    const releases: string[] = [];
+    const identity = {
+      mesh: 'default',
+      namespace: '',
+      name: 'identity',
+      path: 'a.yaml',
+      state: 'trust',
+      trustDomains: [],
+      superseded: superseded.map((subject) => ({ subject, fingerprint: subject, trustDomain: 'a.example' })),
+    };
+    const http = createServer((request, response) => {
+      if (request.method !== 'POST')
+        return void response.end(JSON.stringify({ read: true, identities: [identity] }));
+      releases.push(request.url ?? '');
+      const failure = { error: { code: 'forbidden', message: 'not from here' } };
+      const answer = release === 200 ? { released: superseded.length } : failure;
+      return void response.writeHead(release).end(JSON.stringify(answer));
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    t.after(() => {
+      http.closeAllConnections();
+      http.close();
+    });
+    return { option: `--server=http://127.0.0.1:${(http.address() as AddressInfo).port}`, releases };
+  }
+
+  test('release, only the second server has a superseded CA: it is named before anything is released', async (t) => {
+    const [one, two] = [await playedServer(t, []), await playedServer(t, ['CN=Old'])];
+    const args = ['identities', 'release', 'identity', one.option, two.option];
+    const { code, stderr } = await run(args, {}, undefined, (io) =>
+      runProgram({ ...io, stdin: Object.assign(Readable.from(['n\n']), { isTTY: true }) }),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /^CN=Old: trusted in trust domain a\.example without an end\n/);
+    assert.match(stderr, /Stop trusting 1 CA certificate now\? \[y\/N\]/);
+    assert.deepEqual([...one.releases, ...two.releases], []);
+
+    const released = await run([...args, '--yes']);
+    assert.equal(released.code, 0);
+    assert.match(released.stderr, /^1 CA certificate released$/m);
+    assert.deepEqual([one.releases.length, two.releases.length], [0, 1]);
+  });
+
+  test('release, one server refuses: says what the other released, and ends with the error', async (t) => {
+    const [one, two] = [await playedServer(t, ['CN=Old'], 403), await playedServer(t, ['CN=Old'])];
+    const args = ['identities', 'release', 'identity', '--yes', one.option, two.option];
+    const { code, stderr } = await run(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /^1 CA certificate released\nerror: \S+ answered: not from here$/m);
+  });
+
+  test('a mesh without a MeshIdentity: the note names the mesh', async (t) => {
+    const server = await playedServer(t, []);
+    const { stderr } = await run(['identities', '--mesh=blue', server.option]);
+    assert.equal(stderr, 'the server has no MeshIdentity of mesh blue\n');
   });
 
   test('a server that does not read them: says what to do', async () => {
