@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers';
 import type { ApiError, ApiErrorCode } from '../../api/api-types.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
-import { parseJson } from '../../text/json.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
+import { shapeProblem } from './answer-shape.ts';
 import { reasonOf } from '../../text/system-error.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
 import { responseOf } from '../../net/response-of.ts';
@@ -49,7 +50,15 @@ export async function askServer(
       );
     },
   );
-  if (status >= 200 && status < 300 && answer !== undefined) return answer;
+  if (status >= 200 && status < 300 && answer !== undefined) {
+    const problem = shapeProblem(path, answer);
+    if (problem === undefined) return answer;
+    throw new AnswerError(
+      server.name,
+      `not as the admin API of this version does: ${problem}; is it the admin API?`,
+      undefined,
+    );
+  }
   if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, answer.error.code);
   throw new AnswerError(
     server.name,
@@ -103,7 +112,7 @@ function causeOf(error: unknown): string {
 }
 
 function isApiError(answer: unknown): answer is ApiError {
-  return typeof answer === 'object' && answer !== null && 'error' in answer;
+  return typeof asMapping(asMapping(answer)?.['error'])?.['message'] === 'string';
 }
 
 /** Calls `work` for all items, at most 8 at a time. Returns the results in the order of the items. */

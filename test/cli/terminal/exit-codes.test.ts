@@ -158,6 +158,50 @@ suite('the exit code', () => {
     );
   });
 
+  const commands = [
+    ['check'],
+    ['ps'],
+    ['ps', 'edge-1'],
+    ['bundle'],
+    ['diff', 'examples/trust'],
+    ['export'],
+    ['wait', '--mesh=default', '--timeout=0'],
+    ['identities'],
+    ['identities', 'release', 'identity'],
+    ['federation'],
+    ['federation', 'refresh'],
+    ['federation', 'consumers'],
+    ['guard', 'release'],
+    ['bootstrap', '--node-id=a'],
+  ];
+  for (const body of ['null', '{}', '[]', '7'])
+    test(`server answers every request with ${body}: 1, and each command asks whether it is the admin API`, async () => {
+      await using server = await answering(200, body);
+      for (const args of commands) {
+        const { code, stdout, stderr } = await run([...args, `--server=${server.url}`]);
+        assert.equal(code, 1, args.join(' '));
+        assert.match(
+          stdout + stderr,
+          /answered: not as the admin API of this version does: it /,
+          args.join(' '),
+        );
+      }
+    });
+
+  for (const body of ['{"error":"Not Found"}', '{"error":null}', '{"error":{}}'])
+    test(`server answers with ${body}, without a message: 1`, async () => {
+      await using server = await answering(404, body);
+      for (const args of commands) {
+        const { code, stdout, stderr } = await run([...args, `--server=${server.url}`]);
+        assert.equal(code, 1, args.join(' '));
+        assert.match(
+          stdout + stderr,
+          /HTTP status 404 without a message; is it the admin API\?/,
+          args.join(' '),
+        );
+      }
+    });
+
   test('guard release, nothing is held: 0, with a message', async () => {
     await using server = await answering(200, '{"meshes":[]}');
     const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
