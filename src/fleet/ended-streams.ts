@@ -9,20 +9,20 @@ export interface EndedStream {
 
 /** The time within which the streams of one connection end, in ms. */
 const togetherMs = 1_000;
-/** The most ended streams kept for a connected proxy. A proxy has a stream for each listener, in one connection. */
-const mostEnded = 16;
 
 /**
- * Returns the ended streams of a proxy with one more, in the same list if none is dropped. A broken stream counts until
- * the proxy reconnects; a closed one only together with those of its connection.
+ * Returns the ended streams of a proxy with one more, in the same list if none is dropped. A stream that the proxy did
+ * not close counts until the proxy opens another one; a closed one only together with those of its connection. Their
+ * number has no limit of its own: a proxy may have a stream for each secret, and a dropped one may be the only one that
+ * was behind. There are at most as many as the proxy had open at once, because the next stream clears the list.
  */
 export function withEnded(ended: EndedStream[], last: EndedStream): EndedStream[] {
   const [first] = ended;
   if (first === undefined) return [last];
-  if (ended.length < mostEnded && last.at - first.at < togetherMs) {
-    ended.push(last);
-    return ended;
+  if (last.at - first.at >= togetherMs) {
+    const recent = ended.filter(({ ending, at }) => ending !== 'closed' || last.at - at < togetherMs);
+    if (recent.length < ended.length) return [...recent, last];
   }
-  const recent = ended.filter(({ ending, at }) => ending === 'silence' || last.at - at < togetherMs);
-  return [...recent, last].slice(-mostEnded);
+  ended.push(last);
+  return ended;
 }

@@ -193,12 +193,13 @@ function rowOf({ record: { mesh, goneAt }, version }: Left): Unlisted {
   return { mesh, version, count: 1, lastAt: goneAt };
 }
 
-/** The measured bytes that a record and each of its secrets take, without their names. */
-const overhead = { record: 2_500, secret: 200 } as const;
+/** The measured bytes that a record with one stream, each further stream and each secret take, without names. */
+const overhead = { record: 2_500, stream: 500, secret: 200 } as const;
 
 /** Estimates the bytes of a record. A client chooses its names, and a character takes up to two bytes. */
 function sizeOf({ node, mesh, userAgent, streams }: GoneRecord): number {
   let size = overhead.record + 2 * (node.length + mesh.length + userAgent.length);
+  size += overhead.stream * Math.max(0, streams.size - 1);
   for (const { secrets } of streams)
     for (const name of secrets.keys()) size += overhead.secret + 2 * name.length;
   return size;

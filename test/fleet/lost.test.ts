@@ -153,6 +153,42 @@ suite('proxy that is behind and whose connection broke', () => {
   });
 });
 
+suite('proxy with a stream for each secret', () => {
+  /** Returns the state of a proxy whose streams all break, and of which only the first one was behind. */
+  function stateOf(streams: number): string | undefined {
+    const { asks, sent, acks, publish, leaves, gone } = behind();
+    const all = Array.from({ length: streams }, (_, index) => streamOf(10 + index, 'big'));
+    for (const stream of all) {
+      asks(stream);
+      sent(stream, 'v1');
+      acks(stream, 'v1');
+    }
+    publish(statesOf({ ALL: 'v2' }));
+    for (const stream of all.slice(1)) {
+      sent(stream, 'v2');
+      acks(stream, 'v2');
+    }
+    for (const stream of all) leaves(stream, 'silence');
+    return gone()['big'];
+  }
+
+  for (const streams of [2, 16, 17, 200])
+    test(`one of ${streams} is behind, and the connection breaks → is lost`, () => {
+      assert.equal(stateOf(streams), 'lost');
+    });
+
+  test('the server ends a stream that is behind, and the others break a minute later → is lost', () => {
+    const { asks, quotes, pass, leaves, gone } = behind();
+    const second = streamOf(3, 'a');
+    asks(second);
+    quotes(second, 'v2');
+    leaves(a, 'server');
+    pass(60_000);
+    leaves(second, 'silence');
+    assert.deepEqual(gone(), { a: 'lost' });
+  });
+});
+
 suite('proxy that was in sync when its connection broke', () => {
   test('a new version is served within the window: the rollout waits for it, and none did before', () => {
     const { leaves, publish, rollout, gone } = behind();
