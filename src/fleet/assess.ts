@@ -50,7 +50,7 @@ export function assess(proxy: AssessedProxy, history: ServedHistory, now: number
   const served = history.versions(proxy.mesh)?.[0];
   let behindSince: number | undefined;
   for (const stream of proxy.streams) {
-    if (holds(stream, served, history)) continue;
+    if (holds(stream, served, history, true)) continue;
     // A proxy cannot be behind for longer than the version that it is missing has existed.
     const since = Math.max(stream.since, served?.servedAt ?? 0);
     behindSince = Math.min(behindSince ?? since, since);
@@ -76,15 +76,22 @@ export function assessGone(proxy: GoneRecord, history: ServedHistory, now: numbe
 }
 
 /** Returns whether everything that a proxy has acknowledged on its streams belongs to one version of its mesh. */
-function hasVersion(proxy: AssessedProxy, version: ServedVersion, history: ServedHistory): boolean {
-  for (const stream of proxy.streams) if (!holds(stream, version, history)) return false;
+function hasVersion(
+  proxy: AssessedProxy,
+  version: ServedVersion,
+  history: ServedHistory,
+  isServed: boolean,
+): boolean {
+  for (const stream of proxy.streams) if (!holds(stream, version, history, isServed)) return false;
   return !hasRefused(proxy, version, history);
 }
 
 /** Returns the newest version of its mesh that a proxy has; `undefined` if the history does not contain it. */
 export function heldVersion(proxy: AssessedProxy, history: ServedHistory): ServedVersion | undefined {
   if (proxy.isUnknown === true) return undefined;
-  return history.versions(proxy.mesh)?.find((version) => hasVersion(proxy, version, history));
+  return history
+    .versions(proxy.mesh)
+    ?.find((version, index) => hasVersion(proxy, version, history, index === 0));
 }
 
 /** Returns the time of a proxy's last acknowledgement, in epoch milliseconds; 0 if it has sent none. */
@@ -97,12 +104,15 @@ export function lastAckAt({ streams }: Pick<AssessedProxy, 'streams'>): number {
 
 function holds(
   { awaiting, secrets }: StreamRecord,
-  served: ServedVersion | undefined,
+  version: ServedVersion | undefined,
   history: ServedHistory,
+  isServed: boolean,
 ): boolean {
   if (awaiting) return false;
-  for (const [name, { acked }] of secrets) {
-    if (acked === undefined || acked !== history.versionOf(served, name)) return false;
+  for (const [name, { acked, unanswered }] of secrets) {
+    if (acked === undefined || acked !== history.versionOf(version, name)) return false;
+    // After a change that was taken back at once: the proxy may be about to apply what was sent in between.
+    if (isServed && unanswered !== undefined) return false;
   }
   return true;
 }

@@ -32,6 +32,11 @@ export interface SecretRecord {
   readonly ackedAt: number;
   /** The ms from sending to acknowledgement; `undefined` if the version was quoted, or not acknowledged yet. */
   readonly ackMs: number | undefined;
+  /**
+   * Nonce of the last response with the secret, until the proxy answers it. `undefined` if that is answered, or if it
+   * and all responses on their way before it have the acknowledged version.
+   */
+  readonly unanswered?: string | undefined;
 }
 
 /** One stream of a proxy, from its first request on. */

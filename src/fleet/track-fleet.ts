@@ -1,23 +1,17 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import { StreamNotes } from '../xds/index.ts';
-import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
+import type { Acked, Nacked, Quoted, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
 import { withEnded } from './ended-streams.ts';
-import type { EndedStream } from './ended-streams.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
-import type {
-  Ending,
-  GoneRecord,
-  ProxyRecord,
-  RefusalRecord,
-  SecretRecord,
-  StreamRecord,
-} from './records.ts';
+import type { Ending, GoneRecord, ProxyRecord, RefusalRecord, SecretRecord } from './records.ts';
 import type { ServedHistory } from './served-history.ts';
+import { findSecret, forgetSecret, noteAnswer, noteSent, secretOf, trackStream } from './tracked-stream.ts';
+import type { Mutable, TrackedProxy, TrackedStream } from './tracked-stream.ts';
 import type { Unlisted } from './unlisted.ts';
 
 /** Tracks the connected proxies, and what each was sent and has acknowledged. */
@@ -39,24 +33,6 @@ export interface FleetTracker {
   readonly settled: () => readonly Unlisted[];
   /** Stops waiting for these proxies: they are connected to another server. */
   readonly release: (proxies: readonly LostProxyKey[]) => void;
-}
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
-  readonly proxy: Proxy;
-  readonly secrets: Map<string, Mutable<SecretRecord>>;
-  /** The secret that was looked up last. Most streams have only this one, so the map is rarely read. */
-  lastName: string;
-  last: Mutable<SecretRecord> | undefined;
-}
-
-interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
-  readonly key: string;
-  readonly streams: Set<Stream>;
-  refused: Map<string, readonly string[]>;
-  /** Streams that ended since the last one was opened, latest last. */
-  ended: EndedStream[];
 }
 
 /** The longest message of a proxy that is kept, in characters. */
@@ -85,18 +61,18 @@ export function createFleetTracker({
   limits,
   history,
 }: TrackerOptions): FleetTracker {
-  const streams = new StreamNotes<Stream>();
-  const meshes = new Map<string, Map<string, Proxy>>();
+  const streams = new StreamNotes<TrackedStream>();
+  const meshes = new Map<string, Map<string, TrackedProxy>>();
   const left = createGoneList(limits, history);
   /** True once any proxy has rejected a version. Until then, an ACK does not look for rejected versions. */
   let hasRefusals = false;
 
-  function join(info: StreamInfo): Stream {
+  function join(info: StreamInfo): TrackedStream {
     const mesh = info.group ?? '';
     // Streams without a node id may be many proxies, so each counts as one.
     const key = info.nodeId === '' ? `\0${info.id}` : info.nodeId;
     let proxies = meshes.get(mesh);
-    if (proxies === undefined) meshes.set(mesh, (proxies = new Map<string, Proxy>()));
+    if (proxies === undefined) meshes.set(mesh, (proxies = new Map<string, TrackedProxy>()));
     const since = now();
     let proxy = proxies.get(key);
     if (proxy === undefined) {
@@ -114,8 +90,7 @@ export function createFleetTracker({
       };
       proxies.set(key, proxy);
     }
-    const secrets = new Map<string, Mutable<SecretRecord>>();
-    const stream: Stream = { info, since, awaiting: false, secrets, proxy, lastName: '', last: undefined };
+    const stream = trackStream(info, since, proxy);
     proxy.streams.add(stream);
     // The proxy has reconnected, and subscribes to everything that it needs.
     if (proxy.ended.length > 0) proxy.ended = [];
@@ -123,7 +98,7 @@ export function createFleetTracker({
     return stream;
   }
 
-  function leave(stream: Stream, { by }: StreamEnd): void {
+  function leave(stream: TrackedStream, { by }: StreamEnd): void {
     const { proxy, info, since: openedAt, awaiting, secrets } = stream;
     streams.delete(info);
     proxy.streams.delete(stream);
@@ -153,7 +128,7 @@ export function createFleetTracker({
     });
   }
 
-  function countedFor({ node, ended }: Proxy, ending: Ending): number {
+  function countedFor({ node, ended }: TrackedProxy, ending: Ending): number {
     if (ending === 'silence') return lostWindowMs;
     // Without a node id, the return of the proxy cannot be recognised.
     if (node === '') return 0;
@@ -163,44 +138,68 @@ export function createFleetTracker({
     return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
   }
 
-  function sent(stream: Stream, { resources, removed }: Outgoing): void {
-    stream.awaiting = false;
-    const at = now();
-    for (const { name, version } of resources) {
-      const secret = secretOf(stream, name);
-      secret.sent = version;
-      secret.sentAt = at;
-    }
-    for (const name of removed) {
-      const secret = stream.secrets.get(name);
-      if (secret !== undefined) secret.sent = undefined;
-    }
-  }
-
   function accept(
-    stream: Stream,
-    name: string,
-    version: string | undefined,
-    unconfirmed: boolean,
-    quoted: boolean,
+    stream: TrackedStream,
+    ack: Pick<Acked, 'name' | 'version' | 'nonce' | 'unconfirmed'>,
   ): void {
-    // The proxy acknowledged that the secret was removed.
-    if (version === undefined) return forgetSecret(stream, name);
-    // An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force.
-    if (unconfirmed) {
-      secretOf(stream, name);
-      hasRefusals = true;
-      return noteRefused(stream.proxy, name, version);
-    }
-    if (hasRefusals && stream.proxy.refused.size > 0) forgetRefused(stream.proxy, name, version);
-    const secret = secretOf(stream, name);
+    const { name, version, nonce, unconfirmed } = ack;
+    const secret = findSecret(stream, name);
+    // The proxy unsubscribed while the response was on its way, so it does not follow the secret any more.
+    if (secret === undefined) return;
+    const isNewest = noteAnswer(secret, nonce);
+    if (version === undefined) return acceptRemoval(stream, secret, name, isNewest);
+    if (unconfirmed) return noteUnconfirmed(stream, name, version);
     const at = now();
-    secret.ackMs = quoted || secret.sent !== version ? undefined : Math.max(0, at - secret.sentAt);
-    secret.acked = version;
-    secret.ackedAt = at;
+    hold(
+      stream,
+      secret,
+      name,
+      version,
+      secret.sent === version ? Math.max(0, at - secret.sentAt) : undefined,
+    );
   }
 
-  function refuse({ proxy }: Stream, { resources, code, message }: Nacked): void {
+  /** The proxy acknowledged that the secret was removed. */
+  function acceptRemoval(
+    stream: TrackedStream,
+    secret: Mutable<SecretRecord>,
+    name: string,
+    isNewest: boolean,
+  ): void {
+    if (!isNewest) return;
+    // A proxy that rejected all versions gets a removal so that it can start. It has no version of the secret.
+    if (stream.proxy.refused.has(name)) secret.acked = undefined;
+    else forgetSecret(stream, name);
+  }
+
+  function quote(stream: TrackedStream, { name, version, unconfirmed }: Quoted): void {
+    stream.awaiting = false;
+    const secret = secretOf(stream, name);
+    if (unconfirmed) noteUnconfirmed(stream, name, version);
+    else hold(stream, secret, name, version, undefined);
+  }
+
+  /** An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force. */
+  function noteUnconfirmed({ proxy }: TrackedStream, name: string, version: string): void {
+    hasRefusals = true;
+    noteRefused(proxy, name, version);
+  }
+
+  function hold(
+    { proxy }: TrackedStream,
+    secret: Mutable<SecretRecord>,
+    name: string,
+    version: string,
+    ackMs: number | undefined,
+  ): void {
+    if (hasRefusals && proxy.refused.size > 0) forgetRefused(proxy, name, version);
+    secret.ackMs = ackMs;
+    secret.acked = version;
+    secret.ackedAt = now();
+  }
+
+  function refuse(stream: TrackedStream, { resources, nonce, code, message }: Nacked): void {
+    const { proxy } = stream;
     proxy.nacks += 1;
     const { name = '', version } = resources[0] ?? {};
     const record: RefusalRecord = {
@@ -213,11 +212,13 @@ export function createFleetTracker({
     proxy.lastNack = record;
     hasRefusals = true;
     for (const resource of resources) {
+      const secret = findSecret(stream, resource.name);
+      if (secret !== undefined) noteAnswer(secret, nonce);
       if (resource.version !== undefined) noteRefused(proxy, resource.name, resource.version);
     }
   }
 
-  function drop(stream: Stream, name: string): void {
+  function drop(stream: TrackedStream, name: string): void {
     const { proxy } = stream;
     forgetSecret(stream, name);
     if (proxy.refused.size === 0) return;
@@ -237,17 +238,15 @@ export function createFleetTracker({
     },
     response: (info, response) => {
       const stream = response.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) sent(stream, response);
+      if (stream !== undefined) noteSent(stream, response, now());
     },
-    acked: (info, { typeUrl, name, version, unconfirmed }) => {
-      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) accept(stream, name, version, unconfirmed, false);
+    acked: (info, ack) => {
+      const stream = ack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) accept(stream, ack);
     },
-    quoted: (info, { typeUrl, name, version, unconfirmed }) => {
-      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream === undefined) return;
-      stream.awaiting = false;
-      accept(stream, name, version, unconfirmed, true);
+    quoted: (info, quoted) => {
+      const stream = quoted.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) quote(stream, quoted);
     },
     nacked: (info, nack) => {
       const stream = nack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
@@ -278,21 +277,4 @@ export function createFleetTracker({
       for (const { mesh, node, goneAt } of proxies) left.release(mesh, node, goneAt);
     },
   };
-}
-
-function secretOf(stream: Stream, name: string): Mutable<SecretRecord> {
-  if (stream.last !== undefined && stream.lastName === name) return stream.last;
-  let secret = stream.secrets.get(name);
-  if (secret === undefined) {
-    secret = { sent: undefined, sentAt: 0, acked: undefined, ackedAt: 0, ackMs: undefined };
-    stream.secrets.set(name, secret);
-  }
-  stream.lastName = name;
-  stream.last = secret;
-  return secret;
-}
-
-function forgetSecret(stream: Stream, name: string): void {
-  stream.secrets.delete(name);
-  if (stream.lastName === name) stream.last = undefined;
 }

@@ -149,6 +149,67 @@ suite('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
+  test('proxy unsubscribes while a response is on its way, and acknowledges it: the name no longer counts', () => {
+    const { publish, asks, quotes, sent, drops, acks, states, rollout } = watched();
+    publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
+    asks(a);
+    quotes(a, 'v1');
+    quotes(a, 'x1', 'spiffe://x.test');
+    publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x2' }));
+    sent(a, 'x2', 'spiffe://x.test');
+    drops(a, 'spiffe://x.test');
+    acks(a, 'x2', 'spiffe://x.test');
+    publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x3' }));
+    assert.deepEqual(states(), { a: 'synced' });
+    assert.notEqual(rollout()?.convergedAt, undefined);
+  });
+
+  test('removal after a NACK, so that the proxy can start: still refused once it is acknowledged', () => {
+    const { publish, asks, sent, refuses, removed, acks, states, rollout } = watched();
+    publish(statesOf({ ALL: 'v1' }));
+    asks(a);
+    sent(a, 'v1');
+    refuses(a, 'v1');
+    removed(a);
+    acks(a, undefined);
+    assert.deepEqual(states(), { a: 'refused' });
+    assert.equal(rollout()?.convergedAt, undefined);
+    publish(statesOf({ ALL: 'v2' }));
+    assert.deepEqual(states(), { a: 'pending' });
+    sent(a, 'v2');
+    acks(a, 'v2');
+    assert.deepEqual(states(), { a: 'synced' });
+  });
+
+  test('change is taken back while it is on its way: pending until the proxy acknowledges what is served', () => {
+    const { publish, asks, quotes, sent, acks, states, rollout } = watched();
+    publish(statesOf({ ALL: 'v1' }));
+    asks(a);
+    quotes(a, 'v1');
+    publish(statesOf({ ALL: 'v2' }));
+    sent(a, 'v2', 'ALL', '2');
+    publish(statesOf({ ALL: 'v1' }));
+    // The last version that the proxy acknowledged is served, but it may apply the other one.
+    assert.deepEqual(states(), { a: 'pending' });
+    assert.equal(rollout()?.convergedAt, undefined);
+    sent(a, 'v1', 'ALL', '3');
+    assert.deepEqual(states(), { a: 'pending' });
+    acks(a, 'v2', 'ALL', false, '2');
+    assert.deepEqual(states(), { a: 'pending' });
+    acks(a, 'v1', 'ALL', false, '3');
+    assert.deepEqual(states(), { a: 'synced' });
+    assert.notEqual(rollout()?.convergedAt, undefined);
+  });
+
+  test('served version is sent once more: stays synced', () => {
+    const { publish, asks, quotes, sent, states } = watched();
+    publish(statesOf({ ALL: 'v1' }));
+    asks(a);
+    quotes(a, 'v1');
+    sent(a, 'v1', 'ALL', '2');
+    assert.deepEqual(states(), { a: 'synced' });
+  });
+
   test('one stream drops the rejected name and another subscribes to it: still refused', () => {
     const { publish, asks, sent, drops, refuses, states } = watched();
     const other = streamOf(2, 'a');

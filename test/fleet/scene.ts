@@ -49,11 +49,12 @@ export function scene(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
       observer.streamOpened?.(who);
       observer.request?.(who, { typeUrl: type, kind: 'initial' });
     },
-    sent: (who: StreamInfo, version: string, name = 'ALL') =>
-      observer.response?.(who, outgoing({ resources: [{ name, version, body: new Uint8Array() }] })),
+    sent: (who: StreamInfo, version: string, name = 'ALL', nonce = '1') =>
+      observer.response?.(who, outgoing({ resources: [{ name, version, body: new Uint8Array() }], nonce })),
     removed: (who: StreamInfo, name = 'ALL') => observer.response?.(who, outgoing({ removed: [name] })),
-    acks: (who: StreamInfo, version: string | undefined, name = 'ALL', unconfirmed = false) =>
-      observer.acked?.(who, { typeUrl, name, version, nonce: '1', unconfirmed }),
+    /** Acknowledges a response that was sent before. */
+    acks: (who: StreamInfo, version: string | undefined, name = 'ALL', unconfirmed = false, nonce = '1') =>
+      observer.acked?.(who, { typeUrl, name, version, nonce, unconfirmed }),
     quotes: (who: StreamInfo, version: string, name = 'ALL', unconfirmed = false) =>
       observer.quoted?.(who, { typeUrl, name, version, unconfirmed }),
     drops: (who: StreamInfo, name = 'ALL') => observer.dropped?.(who, { typeUrl, name }),

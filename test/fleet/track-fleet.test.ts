@@ -22,6 +22,7 @@ suite('fleet tracker', () => {
       acked: 'v1',
       ackedAt: sentAt + 12,
       ackMs: 12,
+      unanswered: '1',
     });
   });
 
@@ -43,6 +44,7 @@ suite('fleet tracker', () => {
     acks(a, 'v2', 'x');
     assert.deepEqual(versions(), ['y v1', 'x v2']);
     drops(a, 'x');
+    sent(a, 'v3', 'x');
     acks(a, 'v3', 'x');
     acks(a, 'v2', 'y');
     assert.deepEqual(versions(), ['y v2', 'x v3']);
