@@ -3,6 +3,7 @@ import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
 import type { ResponseContent } from './encode.ts';
 import type { Frame } from './frames.ts';
+import { memoryOfContent } from './held-bytes.ts';
 import { noteRejected } from './tracked-resources.ts';
 import type { TrackedResource, TrackedResources } from './tracked-resources.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
@@ -51,6 +52,8 @@ export interface Deliveries {
   drop(name: string): void;
   /** Returns the known versions that the client has if it accepts the responses in flight. */
   held(): Iterable<Versioned>;
+  /** Memory of the responses without an ACK or NACK, in bytes. */
+  readonly unansweredBytes: number;
   /** Time at which the first change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
 }
@@ -72,6 +75,7 @@ class StreamDeliveries implements Deliveries {
    * that answers nothing would stay in memory.
    */
   readonly #unanswered = new SmallMap<string, ResponseContent>();
+  unansweredBytes = 0;
   #wakeAt: number | undefined;
 
   constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
@@ -100,7 +104,7 @@ class StreamDeliveries implements Deliveries {
     const { typeUrl, listener } = this.#context;
     const content = this.#unanswered.get(nonce);
     if (content === undefined) return false;
-    this.#unanswered.delete(nonce);
+    this.#forget(nonce, content);
     const { resources, removed } = content;
     if (error !== undefined) {
       listener.observe({
@@ -177,6 +181,7 @@ class StreamDeliveries implements Deliveries {
   #recordSent(frame: Frame, deliveries: readonly Delivery[], now: number): void {
     const { nonce } = frame;
     this.#unanswered.set(nonce, frame.content);
+    this.unansweredBytes += memoryOfContent(frame.content);
     this.#dropOldestUnanswered();
     for (const { name, resource } of deliveries) {
       const tracked = this.#tracked.get(name);
@@ -305,10 +310,15 @@ class StreamDeliveries implements Deliveries {
   #dropOldestUnanswered(): void {
     const limit = 2 * this.#tracked.size + 64;
     if (this.#unanswered.size <= limit) return;
-    for (const nonce of this.#unanswered.keys()) {
-      this.#unanswered.delete(nonce);
+    for (const [nonce, content] of this.#unanswered.entries()) {
+      this.#forget(nonce, content);
       if (this.#unanswered.size <= limit) return;
     }
+  }
+
+  #forget(nonce: string, content: ResponseContent): void {
+    this.#unanswered.delete(nonce);
+    this.unansweredBytes -= memoryOfContent(content);
   }
 }
 

@@ -1,8 +1,11 @@
 import { anonymousNode } from './request.ts';
 import type { XdsRequest } from './request.ts';
+import type { ResponseContent } from './encode.ts';
 
 /** Memory of a name beside its bytes: its entries in tables, and what is known of its resource. */
 const nameOverhead = 256;
+/** Memory of a removed name in a response, beside its characters. */
+const removedOverhead = 32;
 /** Memory of a type on a stream beside its names. */
 const typeOverhead = 1024;
 /** Memory that is not counted for each stream. An Envoy with 25 secrets on a stream stays below it. */
@@ -23,6 +26,17 @@ export function memoryOfNames(names: ReadonlySet<string>): number {
 /** Returns the memory of a name, and of a version that the client quoted for it, in bytes. */
 export function memoryOfName(name: string, quoted = ''): number {
   return Buffer.byteLength(name) + Buffer.byteLength(quoted) + nameOverhead;
+}
+
+/**
+ * Returns the memory of a response that waits for its ACK, in bytes, without what all streams share. A client chooses
+ * the names, and gets new ones sent as often as it likes. Counts characters: it is called for each push and each ACK.
+ */
+export function memoryOfContent({ resources, removed }: ResponseContent): number {
+  let sum = 0;
+  for (const { name } of resources) sum += name.length + nameOverhead;
+  for (const name of removed) sum += name.length + removedOverhead;
+  return sum;
 }
 
 /** Returns the memory of a type on a stream, with that of its names, in bytes. */

@@ -52,6 +52,11 @@ export abstract class NamedSubscription implements Subscription, DeliveryOwner {
   }
 
   get heldBytes(): number {
+    // Usually the responses have names that are tracked, and use no more memory.
+    return Math.max(this.#trackedBytes, this.deliveries.unansweredBytes);
+  }
+
+  get #trackedBytes(): number {
     const only = this.tracked.onlyKey;
     if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted);
     let sum = 0;

@@ -25,7 +25,10 @@ export type FailedSession = Extract<ClosedConnection, 'response-bytes' | 'http2-
 export interface ClientLimits {
   /** Streams of one connection that come to nothing: reset before a response, without a request, or refused. */
   readonly uselessStreams: Rate;
-  /** Bytes of one connection: unread and incomplete requests, and what its streams keep of requests. */
+  /**
+   * Bytes of one connection: unread and incomplete requests, and what its streams keep of requests and of responses
+   * without an answer.
+   */
   readonly connectionBytes: number;
   /** Bytes of all connections together. */
   readonly totalBytes: number;

@@ -117,6 +117,23 @@ suite('deliveries of one stream', () => {
     assert.equal(deliveries.applyAck('99', undefined, 0), false);
   });
 
+  test('responses without an answer: their names count until the ACK, or until they are forgotten', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    assert.equal(deliveries.unansweredBytes, 0);
+    const counts = Array.from({ length: 100 }, (_, nonce) => {
+      deliveries.tracked.requireReply('a');
+      send(deliveries, String(nonce), nonce % 2 === 0 ? '1' : undefined);
+      return deliveries.unansweredBytes;
+    });
+    const [one = 0, two = 0] = counts;
+    assert.ok(one > 0 && two > one);
+    // At most 66 of one name are kept.
+    assert.equal(counts.at(-1), 33 * two);
+    assert.equal(Math.max(...counts), 33 * two);
+    for (let nonce = 0; nonce < 100; nonce += 1) deliveries.applyAck(String(nonce), undefined, 0);
+    assert.equal(deliveries.unansweredBytes, 0);
+  });
+
   test('name covered by a wildcard only: is forgotten when the client acknowledges its removal', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
     deliveries.tracked.recheck('a');

@@ -202,6 +202,47 @@ suite('stream guard', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
+  test('subscribes to ever other names and answers no response: the responses above the budget close the connection', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer, clientLimits: { connectionBytes: 400_000 } });
+    serving.store.set('', typeUrls.secret, setOf({}));
+    const stream = serving.connect().delta(ads.delta);
+    let before: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      const others = names.map((name) => `${count}-${name}`);
+      stream.send({
+        type_url: typeUrls.secret,
+        resource_names_subscribe: others,
+        resource_names_unsubscribe: before,
+      });
+      before = others;
+      if ((await Promise.race([stream.next(), closed])) === 'request-bytes') return;
+    }
+    assert.fail('the connection is open');
+  });
+
+  test('subscribes to ever other names and answers each response: is not closed', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer, clientLimits: { connectionBytes: 400_000 } });
+    serving.store.set('', typeUrls.secret, setOf({}));
+    using stream = serving.connect().delta(ads.delta);
+    void closed.then(() => assert.fail('a connection was closed'));
+    let before: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      const others = names.map((name) => `${count}-${name}`);
+      stream.send({
+        type_url: typeUrls.secret,
+        resource_names_subscribe: others,
+        resource_names_unsubscribe: before,
+      });
+      before = others;
+      const { nonce } = await stream.next();
+      stream.send({ type_url: typeUrls.secret, response_nonce: nonce });
+    }
+    stream.halfClose();
+    await stream.ended;
+  });
+
   for (const [kind, path] of Object.entries({ Fetch: sds.fetch, 'streaming call': chatPath })) {
     test(`${kind}: incomplete requests above the budget close their connection`, async () => {
       const { observer, closed } = reports();
