@@ -63,11 +63,23 @@ export function createGate({ rate, connectionRate, clock, changed }: GateOptions
     return own.take(clock()) === 0;
   }
 
+  /** Takes what a new stream needs, or nothing. */
+  function takeBoth(connection: object): boolean {
+    if (!takeOwn(connection)) return false;
+    if (takeShared()) return true;
+    connectionBuckets.get(connection)?.restore();
+    return false;
+  }
+
   function admit(): void {
     const before = queue.size;
     while (queue.size > 0 && takeShared()) {
       const next = queue.shift(takeOwn);
-      if (next === undefined) break;
+      if (next === undefined) {
+        // Otherwise, one connection above its rate would use up the burst of all others.
+        bucket?.restore();
+        break;
+      }
       next.open();
     }
     update(before);
@@ -88,7 +100,7 @@ export function createGate({ rate, connectionRate, clock, changed }: GateOptions
     },
     enter(opening) {
       const mustWait = queue.size > 0 && (isExhausted || queue.hasConnectionOf(opening));
-      if (!mustWait && takeOwn(opening.connection) && takeShared()) return opening.open();
+      if (!mustWait && takeBoth(opening.connection)) return opening.open();
       queue.add(opening);
       update(queue.size - 1);
     },

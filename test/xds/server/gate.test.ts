@@ -31,6 +31,22 @@ suite('gate with a rate for each connection', () => {
     assert.equal(gate.waiting, 2);
   });
 
+  test('connection above its rate, for seconds: uses up none of the burst of others', (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    let now = 0;
+    const opened: string[] = [];
+    const [rate, connectionRate] = [
+      { perSecond: 10, burst: 50 },
+      { perSecond: 1, burst: 1 },
+    ];
+    const gate = createGate({ rate, connectionRate, clock: () => now, changed: () => undefined });
+    const flood = connectionOf(gate, 'a', []);
+    for (let count = 0; count < 100; count += 1) flood('flood');
+    for (; now < 10_000; now += 20) t.mock.timers.tick(20);
+    for (let count = 0; count < 45; count += 1) connectionOf(gate, 'b', opened)(`${count}`);
+    assert.equal(opened.length, 45);
+  });
+
   test('waiting streams: are opened at the shared rate, addresses in turn', (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     let now = 0;
