@@ -11,6 +11,7 @@ import { decodingError } from './entry-limits.ts';
 import type { FullObserver, ObservedFetch } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
 import { deniedOf } from './stream-info.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /** The parameters of a unary method. */
 export interface UnaryParts {
@@ -22,6 +23,8 @@ export interface UnaryParts {
   readonly observer: FullObserver;
   /** Decides about each client. `undefined`: every client may send requests. */
   readonly authorize: Authorize | undefined;
+  /** Time for a decision of `authorize`, in ms. */
+  readonly requestTimeoutMs: number;
   /** True once the server is shutting down. */
   readonly draining: () => boolean;
 }
@@ -31,12 +34,20 @@ export type UnaryAnswer = (request: Uint8Array, peer: XdsPeer) => DirectReply | 
 
 /** Creates the answers of a Fetch method. */
 export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
-  const { service, typeUrl, context, identifier, decode, observer, authorize, draining } = parts;
+  const { service, typeUrl, context, identifier, decode, observer, authorize, requestTimeoutMs, draining } =
+    parts;
   const { transport } = service;
   const fetch = createFetch({ typeUrl, context, identifier });
 
+  /** Never throws: after a late decision nobody would catch it, and the process would end. */
   function answer(request: SotwRequest, peer: XdsPeer, group?: string): DirectReply {
-    const outcome = fetch(request, { peer, group });
+    let outcome: ReturnType<typeof fetch>;
+    try {
+      outcome = fetch(request, { peer, group });
+    } catch (error) {
+      process.emitWarning(`a unary request failed: ${String(error)}`);
+      return failed('INTERNAL', 'internal error');
+    }
     observed(peer, outcome.kind);
     switch (outcome.kind) {
       case 'response':
@@ -80,9 +91,15 @@ export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
     }
     if (authorize === undefined) return answer(request, peer);
     const { promise, resolve } = Promise.withResolvers<DirectReply>();
-    decide(authorize, peer, request.node ?? anonymousNode, (outcome) =>
-      resolve(decided(request, peer, outcome)),
-    );
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      resolve(failed('UNAVAILABLE', 'no decision about the client in time'));
+    }, timerMs(requestTimeoutMs)).unref();
+    decide(authorize, peer, request.node ?? anonymousNode, (outcome) => {
+      clearTimeout(timer);
+      if (!isLate) resolve(decided(request, peer, outcome));
+    });
     return promise;
   };
 }

@@ -280,6 +280,7 @@ export function addXdsServices(
               decode: decoder.sotw,
               observer,
               authorize: options.authorize,
+              requestTimeoutMs: clientLimits.requestTimeoutMs,
               draining: () => draining,
             }),
     });

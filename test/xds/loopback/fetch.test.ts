@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { discoveryServices, typeUrls } from '../../../src/xds/index.ts';
+import type { Authorization, Authorize, XdsNode } from '../../../src/xds/index.ts';
 import { setOf, describeSotw } from '../vocabulary.ts';
 import { sds, serve } from './serving.ts';
 
@@ -79,6 +80,38 @@ suite('unary request', () => {
     });
     await assert.rejects(client.fetchBytes(sds.fetch, Buffer.from('ffff', 'hex')), {
       code: status.INVALID_ARGUMENT,
+    });
+  });
+
+  const allowed = { kind: 'allowed' } as const;
+  for (const [when, authorize] of Object.entries({
+    'without authorize': undefined,
+    'after a decision at once': () => allowed,
+    'after a later decision': () => Promise.resolve(allowed),
+  } satisfies Record<string, Authorize | undefined>))
+    test(`error of groupOf ${when}: gets INTERNAL without the error, and the server serves on`, async () => {
+      const groupOf = ({ id }: XdsNode): string => {
+        if (id === 'bad') throw new Error('secret reason');
+        return '';
+      };
+      await using serving = await serve({ groupOf, authorize });
+      serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+      const client = serving.connect();
+      await assert.rejects(client.fetch(sds.fetch, { node: { id: 'bad' }, resource_names: ['a'] }), {
+        code: status.INTERNAL,
+        details: 'internal error',
+      });
+      assert.equal(describeSotw(await client.fetch(sds.fetch, { resource_names: ['a'] })), 'a@1');
+    });
+
+  test('authorize that never decides: gets UNAVAILABLE in time', async () => {
+    await using serving = await serve({
+      authorize: () => Promise.withResolvers<Authorization>().promise,
+      clientLimits: { requestTimeoutMs: 50 },
+    });
+    await assert.rejects(serving.connect().fetch(sds.fetch, {}), {
+      code: status.UNAVAILABLE,
+      details: 'no decision about the client in time',
     });
   });
 
