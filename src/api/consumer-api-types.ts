@@ -4,6 +4,11 @@ export interface ConsumerList {
   readonly at?: string | undefined;
   /** The bundles that the server publishes now. */
   readonly published: readonly PublishedBundleSummary[];
+  /**
+   * The trust domains whose served CA certificates are not published yet, for example because the Global control plane
+   * was not read. Earlier versions do not say it.
+   */
+  readonly withheld?: readonly { readonly mesh: string; readonly trustDomain: string }[] | undefined;
   /** The last 1,000 consumers, the most recent first. */
   readonly consumers: readonly ConsumerDetail[];
   /** The number of consumers beyond these, since the start. */

@@ -100,12 +100,13 @@ export function caFacts({
 
 /** Returns what a server publishes of a trust domain, and its consumers; `undefined` if it is not published. */
 function publicationOf(
-  { at, published, consumers, forgotten }: ConsumerList,
+  { at, published, withheld = [], consumers, forgotten }: ConsumerList,
   mesh: string,
   trustDomain: string,
 ): AnsweredFacts['publication'] {
   const isOf = (one: { readonly mesh: string; readonly trustDomain: string }): boolean =>
     one.mesh === mesh && one.trustDomain === trustDomain;
+  if (withheld.some(isOf)) return 'withheld';
   const bundle = published.find(isOf);
   if (bundle === undefined) return undefined;
   const { etag, refreshHintSeconds, publishedAt } = bundle;

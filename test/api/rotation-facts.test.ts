@@ -178,6 +178,17 @@ suite('a server, for the gates of a rotation', () => {
   test('the bundle is not published → no publication', () =>
     assert.equal(publication({ published: [{ ...bundle, trustDomain: 'b.test' }] }), undefined));
 
+  test('the served CA certificates are not published yet → withheld, with and without an earlier bundle', () => {
+    const withheld = [{ mesh: 'default', trustDomain: 'a.test' }];
+    assert.equal(publication({ withheld }), 'withheld');
+    assert.equal(publication({ withheld, published: [] }), 'withheld');
+    const others = [
+      { mesh: 'default', trustDomain: 'b.test' },
+      { mesh: 'other', trustDomain: 'a.test' },
+    ];
+    assert.deepEqual(publication({ withheld: others }), published);
+  });
+
   test('consumers beyond the list of the server → unknown', () =>
     assert.deepEqual(publication({ consumers: [], forgotten: 2 }), {
       ...published,

@@ -7,7 +7,7 @@ import type { PublishedBundles, PublishedBundle } from './published-bundles.ts';
 /** Returns the consumers as the admin API shows them. `now` is in epoch milliseconds. */
 export function presentConsumers(
   consumers: Pick<Consumers, 'all' | 'forgotten'>,
-  published: Pick<PublishedBundles, 'all' | 'get'>,
+  published: Pick<PublishedBundles, 'all' | 'get' | 'withheld'>,
   now: number,
 ): ConsumerList {
   return {
@@ -21,6 +21,7 @@ export function presentConsumers(
       refreshHintSeconds: document.spiffe_refresh_hint,
       publishedAt: presentTime(publishedAt),
     })),
+    withheld: published.withheld(),
     consumers: consumers
       .all()
       .toReversed()

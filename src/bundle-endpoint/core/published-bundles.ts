@@ -43,6 +43,11 @@ export interface PublishedBundles {
   awaitsImport(mesh: string, trustDomain?: string): boolean;
   /** Returns all bundles, sorted by mesh and trust domain. */
   all(): readonly PublishedBundle[];
+  /**
+   * Returns the trust domains whose served CA certificates are not published yet: a later step does, or the Global
+   * control plane was not read yet. Their consumers cannot have them.
+   */
+  withheld(): readonly { readonly mesh: string; readonly trustDomain: string }[];
   /** Returns the records that must survive a restart. Some are of trust domains that are not published now. */
   records(): readonly SequenceRecord[];
 }
@@ -95,6 +100,7 @@ export function createPublishedBundles({
   const records = new Map(earlier.map((record) => [keyOf(record.mesh, record.trustDomain), record]));
   const published = new Map<string, PublishedBundle>();
   const sources = new Map<string, PublicationSource>();
+  const withheld = new Map<string, { readonly mesh: string; readonly trustDomain: string }>();
   let isImportKnown = true;
   let hasNewRecords = false;
   let sorted: readonly PublishedBundle[] | undefined;
@@ -137,15 +143,20 @@ export function createPublishedBundles({
     const key = keyOf(mesh, trustDomain);
     const before = sources.get(key);
     if (before !== undefined && isSameSource(before, source)) return undefined;
+    withheld.set(key, { mesh, trustDomain });
     const keys = keysOf(source, budget);
     if (keys === undefined) return 'later';
     sources.set(key, source);
     const record = records.get(key);
     const isEmpty = keys.length === 0;
-    if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return undefined;
+    if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) {
+      withheld.delete(key);
+      return undefined;
+    }
     const contentHash = hash('sha256', JSON.stringify([keys, refreshSeconds])).slice(0, 32);
     const isAsBefore = record?.hash === contentHash;
     if (!source.isKnown && !isAsBefore && record?.hasImported !== false) return undefined;
+    withheld.delete(key);
     const withImported = source.isKnown ? hasImported(source) : record?.hasImported;
     const sequence = isAsBefore ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
     const facts = { mesh, trustDomain, sequence, hash: contentHash, isEmpty };
@@ -195,6 +206,7 @@ export function createPublishedBundles({
           !published.has(keyOf(mesh, rule.trustDomain)),
       ),
     all,
+    withheld: () => [...withheld.values()],
     records: () => [...records.values()],
   };
 }

@@ -27,8 +27,15 @@ export function consumerGate(
   const silent = answered.find(({ publication }) => publication === 'unknown');
   if (silent !== undefined)
     return gate('R30', false, `unknown: ${silent.server} does not say what consumers have confirmed`);
+  const withheld = answered.find(({ publication }) => publication === 'withheld');
+  if (withheld !== undefined)
+    return gate(
+      'R30',
+      false,
+      `${withheld.server} has not published the served CA certificates yet, so no consumer of it has them`,
+    );
   const publications = answered.flatMap(({ publication }) =>
-    publication === undefined || publication === 'unknown' ? [] : [publication],
+    publication === undefined || typeof publication === 'string' ? [] : [publication],
   );
   if (publications.length === 0) return gate('R30', true, 'the servers do not publish the trust domain');
   const contents = new Set(publications.map(({ etag }) => etag)).size;

@@ -124,10 +124,10 @@ export interface AnsweredFacts {
   /** How proxies prove who they are; `undefined` if the server does not say. */
   readonly authentication: AuthenticationFacts | undefined;
   /**
-   * `undefined`: the server does not publish the trust domain. `unknown`: its release does not say what consumers have
-   * confirmed.
+   * `undefined`: the server does not publish the trust domain. `withheld`: the served CA certificates are not published
+   * yet. `unknown`: its release does not say what consumers have confirmed.
    */
-  readonly publication: PublicationFacts | 'unknown' | undefined;
+  readonly publication: PublicationFacts | 'withheld' | 'unknown' | undefined;
   /** What access logs of proxies say. `undefined`: the server takes none. */
   readonly observed?: ServerObservation | undefined;
 }

@@ -12,7 +12,11 @@ import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import type { KeyPair } from '../../kit/certificates.ts';
 import { federated, imported, makeServed } from './served-trust.ts';
 
-const [one, two] = [makeCa({ commonName: 'one' }), makeCa({ commonName: 'two' })];
+const [one, two, three] = [
+  makeCa({ commonName: 'one' }),
+  makeCa({ commonName: 'two' }),
+  makeCa({ commonName: 'three' }),
+];
 
 interface Options {
   readonly serve?: readonly string[];
@@ -205,6 +209,44 @@ suite('published bundles', () => {
       assert.equal(published.awaitsImport('default', 'a.test'), true);
       assert.equal(published.step(served.of(own, ofZone), 2, 2).isComplete, true);
       assert.equal(published.awaitsImport('default', 'a.test'), false);
+    });
+
+    const withheldBy = (published: PublishedBundles): readonly string[] =>
+      published.withheld().map(({ mesh, trustDomain }) => `${mesh}/${trustDomain}`);
+
+    test('trust domain that is not published yet: is withheld until it is', () => {
+      const published = publishing();
+      published.update(unread(own), 1);
+      assert.deepEqual(withheldBy(published), ['default/a.test']);
+      published.update(served.of(own), 2);
+      assert.deepEqual(withheldBy(published), []);
+    });
+
+    test('CA that is listed after an earlier bundle was published again: is withheld', () => {
+      const published = publishing({ records: recordsOf(own, ofZone) });
+      published.update(unread(own, ofZone), 1);
+      assert.deepEqual([namesOf(published), withheldBy(published)], [['default/a.test 2'], []]);
+      published.update(unread(shareOf('a.test', [one, three]), ofZone), 2);
+      assert.deepEqual(
+        [namesOf(published), withheldBy(published)],
+        [['default/a.test 2'], ['default/a.test']],
+      );
+    });
+
+    test('CA whose turn has not come: is withheld until the last turn', () => {
+      const published = publishing();
+      published.update(served.of(own), 1);
+      const both = served.of(shareOf('a.test', [one, three]));
+      published.step(both, 2, 0);
+      assert.deepEqual(withheldBy(published), ['default/a.test']);
+      published.step(both, 2, 1);
+      assert.deepEqual([namesOf(published), withheldBy(published)], [['default/a.test 2'], []]);
+    });
+
+    test('trust domain of which nothing may be published: is not withheld', () => {
+      const published = publishing({ serve: ['default/*'] });
+      published.update(unread(ofZone), 1);
+      assert.deepEqual([namesOf(published), withheldBy(published)], [[], []]);
     });
 
     test('trust domain that nothing lists here: may be one of another zone', () => {

@@ -11,6 +11,7 @@ import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { poll } from '../../kit/poll.ts';
 import { expectCode, makeOldCa, rotateWith, rotationOf } from '../../kit/rotate-commands.ts';
 import type { Rotate } from '../../kit/rotate-commands.ts';
+import { fingerprintOf } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 
@@ -23,7 +24,7 @@ interface Replica extends AsyncDisposable {
   readonly fetch: (userAgent: string, tag?: string) => Promise<string>;
 }
 
-async function startReplica(dir: TempDir): Promise<Replica> {
+async function startReplica(dir: TempDir, args: readonly string[] = []): Promise<Replica> {
   const address = `127.0.0.1:${await freePort()}`;
   const server = await startMeshtrust({
     dirs: [dir.join('trust')],
@@ -32,6 +33,7 @@ async function startReplica(dir: TempDir): Promise<Replica> {
       `--bundle-cert=${dir.join('tls.crt')}`,
       `--bundle-key=${dir.join('tls.key')}`,
       '--bundle-serve=default/a.test',
+      ...args,
     ],
   });
   return {
@@ -87,5 +89,38 @@ suite('meshtrust rotate with two replicas that publish the bundle', () => {
     assert.equal((await gateOf(rotateWith([one.server], '--consumer-window=0'))).open, false);
     await two.fetch('other/1', after);
     await expectCode(0, rotate('switched', file));
+  });
+});
+
+suite('meshtrust rotate with a server that does not publish what it serves', () => {
+  test('the Global control plane was never read: the switch is refused, since consumers keep what they had', async () => {
+    await using dir = await makeTempDir();
+    const [old, next] = [makeOldCa(), makeCa({ commonName: 'New' })];
+    const { certPem, keyPem } = makeLeaf(web, { dnsNames: ['localhost'] });
+    await writeFile(dir.join('tls.crt'), certPem);
+    await writeFile(dir.join('tls.key'), keyPem);
+    await mkdir(dir.join('trust'));
+    const annotations = {
+      'meshtrust.io/rotation-old': fingerprintOf(old.certPem),
+      'meshtrust.io/rotation-new': fingerprintOf(next.certPem),
+    };
+    const text = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [old.certPem, next.certPem] });
+    await writeFile(
+      dir.join('trust', 'trust.yaml'),
+      text.replace('spec:', `annotations: ${JSON.stringify(annotations)}\nspec:`),
+    );
+    const global = `--import-url=http://127.0.0.1:${await freePort()}`;
+    await using replica = await startReplica(dir, ['--zone=zone-1', global]);
+    const rotate = rotateWith([replica.server], '--proxies=0', '--consumer-window=0');
+    const { open, detail } = await poll('the failure of the first read', async () => {
+      const { gates } = await rotationOf(rotate);
+      const isRead = gates.some((gate) => gate.id === 'R02' && gate.open);
+      return isRead ? gates.find(({ id }) => id === 'R30') : undefined;
+    });
+    assert.deepEqual(
+      [open, detail.replace(/^http:\S+/, 'it')],
+      [false, 'it has not published the served CA certificates yet, so no consumer of it has them'],
+    );
+    await expectCode(4, rotate('wait', '--for=introduced', '--timeout=0'));
   });
 });

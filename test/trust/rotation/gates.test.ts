@@ -371,6 +371,13 @@ const table: readonly (readonly [
   [
     'R30',
     'switch',
+    'a server has not published the served CA certificates yet',
+    introduced({ servers: [server({ publication: 'withheld' })] }),
+    introduced(published()),
+  ],
+  [
+    'R30',
+    'switch',
     'the bundle changed less than three refresh hints ago',
     introduced(published({ unchangedMs: hour / 4 - 1 })),
     introduced(published({ unchangedMs: hour / 4 })),
