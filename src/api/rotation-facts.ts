@@ -22,6 +22,8 @@ export interface RotationAnswers {
   readonly rollout: RolloutDetail | undefined;
   /** The proxies of the mesh without a connection. */
   readonly gone: readonly ProxySummary[];
+  /** False if proxies of a worker are missing in `gone`. */
+  readonly isGoneComplete?: boolean | undefined;
   readonly rotations: readonly Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'>[];
   /** Undefined: the server has no bundle endpoint. */
   readonly consumers: ConsumerList | undefined;
@@ -33,7 +35,7 @@ export interface RotationAnswers {
 export function rotationFacts(
   name: string,
   trustDomain: string,
-  { server, mesh, rollout, gone, rotations, consumers, issuers }: RotationAnswers,
+  { server, mesh, rollout, gone, isGoneComplete = true, rotations, consumers, issuers }: RotationAnswers,
 ): AnsweredFacts {
   const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
   const { xdsAuthentication } = server;
@@ -53,7 +55,7 @@ export function rotationFacts(
     overLimit: mesh?.findings.some(({ code }) => code === 'MT031') ?? false,
     held: mesh?.held.some((held) => held.name === trustDomain) ?? false,
     rotations: rotations.filter((one) => one.trustDomain === trustDomain).map(knownRotation),
-    proxies: proxiesOf(rollout),
+    proxies: proxiesOf(rollout, isGoneComplete),
     gone: gone.map(({ node, address, disconnectedAt, version, servedVersion }) => ({
       node: node === '' ? address : node,
       goneAt: timeOf(disconnectedAt) ?? 0,
@@ -136,7 +138,7 @@ function publicationOf(
   };
 }
 
-function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies'] {
+function proxiesOf(rollout: RolloutDetail | undefined, isGoneComplete: boolean): AnsweredFacts['proxies'] {
   if (rollout === undefined)
     return { connected: 0, acked: 0, lost: 0, refused: 0, forgotten: 0, complete: true, lagging: [] };
   const { proxies, asked, complete, lagging } = rollout;
@@ -146,7 +148,7 @@ function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies']
     lost: asked.lacking - (proxies.connected - asked.proxies),
     refused: proxies.refused,
     forgotten: proxies.forgotten,
-    complete,
+    complete: complete && isGoneComplete,
     lagging: lagging.map(({ node, address, state }) => `${node === '' ? address : node} (${state})`),
   };
 }

@@ -64,9 +64,12 @@ async function answersOf(
   const base = `/api/v1/meshes/${encodeURIComponent(mesh)}`;
   const rotations = await askRotations(server, mesh, signal);
   for (let attempt = 1; ; attempt += 1) {
-    const gone = await goneProxies(server, mesh, signal);
+    const before = await goneProxies(server, mesh, signal);
     const rollout = (await orNothing(ask(`${base}/rollout`))) as RolloutDetail | undefined;
     const found = (await orNothing(ask(base))) as MeshDetail | undefined;
+    // A proxy that leaves after the first list and before the roll-out is in neither of them.
+    const after = await goneProxies(server, mesh, signal);
+    const gone = newest([...before.proxies, ...after.proxies]);
     // All answers must be about one version: what it lists, and who has it.
     const isOne =
       found?.version === rollout?.version &&
@@ -82,6 +85,7 @@ async function answersOf(
       mesh: isOne ? found : undefined,
       rollout: rollout && (await dropMoved(rollout, server, others, signal)),
       gone: gone.filter(({ node }) => !moved.some((nodesThere) => nodesThere.has(node))),
+      isGoneComplete: before.isComplete && after.isComplete,
       rotations,
       consumers,
       issuers: (await orNothing(ask(`${base}/issuers`))) as IssuerList | undefined,
@@ -89,16 +93,29 @@ async function answersOf(
   }
 }
 
-async function goneProxies(
-  server: ServerAccess,
-  mesh: string,
-  signal: AbortSignal,
-): Promise<readonly ProxySummary[]> {
+/** The proxies of a mesh without a connection. */
+interface GoneProxies {
+  readonly proxies: readonly ProxySummary[];
+  /** False if a worker did not answer, so that its proxies are missing. */
+  readonly isComplete: boolean;
+}
+
+async function goneProxies(server: ServerAccess, mesh: string, signal: AbortSignal): Promise<GoneProxies> {
   const gone: ProxySummary[] = [];
+  let isComplete = true;
   // In the order in which a proxy that is away goes from one to the next, so that it is missed by none of the lists.
   for (const state of ['reconnecting', 'lost', 'disconnected'] as const)
-    for await (const { proxies } of proxyPages(server, { mesh, state }, signal)) gone.push(...proxies);
-  return gone;
+    for await (const { proxies, complete } of proxyPages(server, { mesh, state }, signal)) {
+      gone.push(...proxies);
+      isComplete &&= complete;
+    }
+  return { proxies: gone, isComplete };
+}
+
+/** Returns each proxy once, as the last list has it. */
+function newest(lists: readonly ProxySummary[]): readonly ProxySummary[] {
+  const keyOf = ({ node, address }: ProxySummary): string => JSON.stringify(node === '' ? [address] : node);
+  return [...new Map(lists.map((proxy) => [keyOf(proxy), proxy])).values()];
 }
 
 /** Returns `undefined` if a server does not know the requested object. */

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { suite, test } from 'node:test';
+import { askRotationFacts } from '../../../src/cli/ask/rotation-answers.ts';
+import type { AnsweredFacts } from '../../../src/trust/rotation/facts.ts';
+
+const served = { version: 'v2', servedAt: '2026-11-28T03:00:00.000Z' };
+const rollout = {
+  ...served,
+  mesh: 'default',
+  proxies: { connected: 1, reconnecting: 0, lost: 0, refused: 0, forgotten: 0 },
+  unlisted: { proxies: 0 },
+  complete: true,
+  versions: [],
+  asked: { version: 'v2', known: true, proxies: 1, lacking: 0 },
+  lagging: [],
+};
+/** A proxy that left and has an earlier version. */
+const left = (node: string, disconnectedAt = '2026-11-28T03:00:01.000Z'): object => ({
+  node,
+  address: `10.0.0.1:${node.length}`,
+  state: 'disconnected',
+  version: 'v1',
+  servedVersion: 'v2',
+  disconnectedAt,
+});
+
+/** Answers of an admin API by the end of their path. A function gets the number of the request to this path. */
+type Answers = Readonly<Record<string, object | ((round: number) => object)>>;
+
+const usual: Answers = {
+  '/api/v1/server': { version: '1', readiness: { status: 'ready' }, sources: [] },
+  '/rotations': { rotations: [] },
+  '/rollout': rollout,
+  '/meshes/default': { name: 'default', version: 'v2', trustDomains: [], findings: [], held: [] },
+  '/proxies?reconnecting': { proxies: [], total: 0, complete: true },
+  '/proxies?lost': { proxies: [], total: 0, complete: true },
+  '/proxies?disconnected': { proxies: [], total: 0, complete: true },
+};
+
+/** Returns the facts that a command takes from these answers. */
+async function factsOf(more: Answers): Promise<AnsweredFacts> {
+  const answers = { ...usual, ...more };
+  const rounds = new Map<string, number>();
+  const server = createServer(({ url = '' }, response) => {
+    const { pathname, searchParams } = new URL(url, 'http://host');
+    const state = searchParams.get('state');
+    const path = state === null ? pathname : `${pathname}?${state}`;
+    const [end, answer] = Object.entries(answers).find(([name]) => path.endsWith(name)) ?? [];
+    const round = (rounds.get(end ?? '') ?? 0) + 1;
+    rounds.set(end ?? '', round);
+    const body = typeof answer === 'function' ? (answer as (round: number) => object)(round) : answer;
+    response.writeHead(body === undefined ? 404 : 200);
+    response.end(JSON.stringify(body ?? { error: { code: 'not-found', message: 'unknown' } }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const name = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const tls = { ca: undefined, cert: undefined, key: undefined };
+    const access = { name, target: { kind: 'url', url: new URL(name) }, token: undefined, tls } as const;
+    const { signal } = new AbortController();
+    const [facts] = await askRotationFacts([access], 'default', 'a.test', signal);
+    return facts?.kind === 'answered' ? facts : assert.fail(JSON.stringify(facts));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+suite('what a command asks a server about a rotation', () => {
+  test('every worker answers: the proxies are complete', async () => {
+    assert.equal((await factsOf({})).proxies.complete, true);
+  });
+
+  for (const state of ['reconnecting', 'lost', 'disconnected'])
+    test(`a worker is missing in the list of ${state} proxies: they are not complete`, async () => {
+      const facts = await factsOf({
+        [`/proxies?${state}`]: (round) => ({ proxies: [], total: 0, complete: round > 1 }),
+      });
+      assert.equal(facts.proxies.complete, false);
+    });
+
+  test('a proxy leaves while the server is asked: it counts, and each proxy counts once', async () => {
+    const late = '2026-11-28T03:00:09.000Z';
+    const { gone } = await factsOf({
+      '/proxies?disconnected': (round) => ({
+        proxies: round === 1 ? [left('one')] : [left('one', late), left('other')],
+        total: round,
+        complete: true,
+      }),
+    });
+    assert.deepEqual(
+      gone.map(({ node, goneAt }) => [node, goneAt]),
+      [
+        ['one', Date.parse(late)],
+        ['other', Date.parse('2026-11-28T03:00:01.000Z')],
+      ],
+    );
+  });
+
+  test('a proxy returns while the server is asked: it still counts as one that was away', async () => {
+    const { gone } = await factsOf({
+      '/proxies?disconnected': (round) => ({
+        proxies: round === 1 ? [left('one')] : [],
+        total: 2 - round,
+        complete: true,
+      }),
+    });
+    assert.deepEqual(
+      gone.map(({ node }) => node),
+      ['one'],
+    );
+  });
+});
