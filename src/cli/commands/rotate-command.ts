@@ -16,6 +16,7 @@ import { renderGates } from '../tables/rotation-table.ts';
 import { CommandError, ConflictError, exitCode } from '../terminal/exit-code.ts';
 import type { ExitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
+import { isReadOnce } from '../terminal/read-input.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
 import { documentation } from '../terminal/version.ts';
@@ -123,14 +124,16 @@ export const abortRotation: Action<ChangeOptions> = tryAgain(async ({ operands, 
 
 /**
  * Returns a command that runs again, from the beginning, if the object was changed meanwhile: servers write its status.
- * What standard input had cannot be read again.
+ * What a pipe had cannot be read again.
  */
 function tryAgain<Options extends ChangeOptions & { readonly new?: string; readonly old?: string }>(
   action: Action<Options>,
 ): Action<Options> {
   return async (given) => {
     const { accessLog, old, new: next } = given.options;
-    const most = [accessLog, old, next].includes('-') ? 1 : attempts;
+    const paths = [accessLog, old, next].filter((path) => path !== undefined);
+    const once = await Promise.all(paths.map(isReadOnce));
+    const most = once.includes(true) ? 1 : attempts;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await action(given);

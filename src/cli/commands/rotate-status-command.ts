@@ -4,7 +4,8 @@ import type { GateDetail, RotationDetail } from '../../api/rotation-api-types.ts
 import type { RotationState } from '../../trust/rotation/state.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import { readResources } from '../offline/rotating-files.ts';
+import { followResources } from '../offline/rotating-files.ts';
+import type { FileResource } from '../offline/rotating-files.ts';
 import { rotationRun } from '../offline/rotation-run.ts';
 import type { RotationOptions, RotationRun } from '../offline/rotation-run.ts';
 import { onlyOne, selected, servedSubjects, subjectOf, whyUnknown } from '../offline/rotation-subject.ts';
@@ -26,9 +27,10 @@ const nothing = 'no rotation is in progress: no MeshTrust has its annotations';
 /** Shows the state of a rotation, and the gates of its next step. */
 export const rotationStatus: Action<StatusOptions> = async ({ operands, options, io }) => {
   const run = await rotationRun(options, io);
+  const files = filesOf(operands, run, io);
   const style = styleOf(io, options.output);
   for (;;) {
-    const found = await rotationOf(run, operands, options, io);
+    const found = await rotationOf(run, files, options, io);
     if (found === undefined) throw new CommandError(exitCode.negative, nothing);
     const text = formatOutput(options.output, found, (plain) => renderRotation(plain, style));
     if (options.watch !== true) {
@@ -59,11 +61,12 @@ function isLasting({ id }: GateDetail, { accessLog }: Pick<RotationOptions, 'acc
 /** Waits until a rotation is in a state. */
 export const waitForRotation: Action<WaitOptions> = async ({ operands, options, io }) => {
   const run = await rotationRun(options, io);
+  const files = filesOf(operands, run, io);
   const style = styleOf(io, options.output);
   const deadline = performance.now() + options.timeout;
   let printed = '';
   for (let round = 0; ; round += 1) {
-    const answer = await answerOf(run, operands, options, io);
+    const answer = await answerOf(run, files, options, io);
     const { found } = answer;
     if (answer.kind === 'none' ? options.for === 'steady' : isReached(options.for, found)) {
       if (found !== undefined)
@@ -100,6 +103,13 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
   }
 };
 
+/** Reads the MeshTrusts of the files that are given. */
+type Files = () => Promise<readonly FileResource[]>;
+
+function filesOf(paths: readonly string[], { parse }: RotationRun, io: CommandIo): Files | undefined {
+  return paths.length === 0 ? undefined : followResources(paths, parse, io);
+}
+
 function isReached(state: WaitOptions['for'], found: RotationDetail | undefined): boolean {
   return found !== undefined && reached[state].includes(found.state);
 }
@@ -113,14 +123,14 @@ type Answer =
 /** Returns the rotation. A server that does not answer may be restarting. */
 async function answerOf(
   run: RotationRun,
-  paths: readonly string[],
+  files: Files | undefined,
   options: RotationOptions,
   io: CommandIo,
 ): Promise<Answer> {
   try {
-    const found = await rotationOf(run, paths, options, io);
+    const found = await rotationOf(run, files, options, io);
     if (found !== undefined) return { kind: 'found', found };
-    const reason = paths.length > 0 ? undefined : await whyUnknown(run.servers, options, io.signal);
+    const reason = files !== undefined ? undefined : await whyUnknown(run.servers, options, io.signal);
     return reason === undefined ? { kind: 'none' } : { kind: 'unknown', reason };
   } catch (error) {
     if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
@@ -135,13 +145,13 @@ function describeGates(gates: readonly GateDetail[]): string {
 /** Returns the rotation in the files, or else the one that the servers know; `undefined` if no CA is rotated. */
 async function rotationOf(
   run: RotationRun,
-  paths: readonly string[],
+  files: Files | undefined,
   options: RotationOptions,
   io: CommandIo,
 ): Promise<RotationDetail | undefined> {
   const subjects =
-    paths.length > 0
-      ? selected(await readResources(paths, run.parse, io), options).map(subjectOf)
+    files !== undefined
+      ? selected(await files(), options).map(subjectOf)
       : await servedSubjects(run.servers, options, io.signal);
   const rotating = subjects.flatMap((subject) =>
     subject.marks === undefined ? [] : [{ subject, marks: subject.marks }],

@@ -7,7 +7,7 @@ import type { Observation } from '../../trust/rotation/facts.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { standardInput } from '../terminal/read-input.ts';
+import { isReadOnce, standardInput } from '../terminal/read-input.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
 /**
@@ -17,6 +17,9 @@ import { reasonOf } from '../../text/system-error.ts';
 export async function readAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): Promise<SeenIssuers> {
   const input = path === standardInput ? io.stdin : createReadStream(path);
   if (input === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
+  // The lines of a stream that has ended never end.
+  if (input.readableEnded || input.destroyed)
+    throw new CommandError(exitCode.usage, '-: the standard input was read already; give - once');
   const count = countIssuers(Date.now());
   try {
     for await (const line of createInterface({ input, crlfDelay: Infinity })) count.add(line);
@@ -24,6 +27,19 @@ export async function readAccessLog(path: string, io: Pick<CommandIo, 'stdin'>):
     throw new CommandError(exitCode.usage, `${path} cannot be read: ${reasonOf(error)}`);
   }
   return count.result();
+}
+
+/**
+ * Returns a function that counts the issuers in an access log again at each call. What a pipe had counts for all calls:
+ * it can be read only once.
+ */
+export function followAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): () => Promise<SeenIssuers> {
+  let ofPipe: Promise<SeenIssuers> | undefined;
+  return async () => {
+    if (ofPipe !== undefined) return ofPipe;
+    const reading = (await isReadOnce(path)) ? (ofPipe = readAccessLog(path, io)) : readAccessLog(path, io);
+    return reading;
+  };
 }
 
 /**

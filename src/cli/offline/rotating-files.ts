@@ -5,6 +5,7 @@ import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
+import { isReadOnce } from '../terminal/read-input.ts';
 import { replaceFile, targetOf } from '../terminal/replace-file.ts';
 import { withLock } from '../terminal/with-lock.ts';
 import { reasonOf } from '../../text/system-error.ts';
@@ -47,6 +48,28 @@ export async function readResources(
       if (document.kind === 'mesh-trust') found.push({ resource: document.resource, path, text });
   }
   return found;
+}
+
+/**
+ * Returns a function that reads all MeshTrusts of files and directories again at each call. What a pipe had counts for
+ * all calls: it can be read only once.
+ */
+export function followResources(
+  paths: readonly string[],
+  parse: ParseOptions,
+  io: Pick<CommandIo, 'signal' | 'stdin'>,
+): () => Promise<readonly FileResource[]> {
+  let ofPipes: Promise<readonly FileResource[]> | undefined;
+  let others: readonly string[] = paths;
+  return async () => {
+    if (ofPipes === undefined) {
+      const once = await Promise.all(paths.map(isReadOnce));
+      others = paths.filter((_, index) => once[index] !== true);
+      const pipes = paths.filter((_, index) => once[index] === true);
+      ofPipes = readResources(pipes, parse, io);
+    }
+    return [...(await ofPipes), ...(await readResources(others, parse, io))];
+  };
 }
 
 /**

@@ -11,7 +11,7 @@ import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { observationOf, readAccessLog } from './access-log.ts';
+import { followAccessLog, observationOf } from './access-log.ts';
 import { newCaOf, readCaFile } from './new-certificate.ts';
 import type { FileCertificate } from './new-certificate.ts';
 import type { Subject } from './rotation-subject.ts';
@@ -49,21 +49,22 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
     certificatesPerResource: options.maxCertificates,
   };
   const reader = createAnchorReader();
+  const { accessLog } = options;
+  const issuersSeen = accessLog === undefined ? undefined : followAccessLog(accessLog, io);
   return {
     parse: { defaultMesh: options.defaultMesh, reader, limits },
     servers,
     async facts({ mesh, trustDomain, resource }) {
       const facts = await askRotationFacts(servers, mesh, trustDomain, io.signal);
       const { earliest, latest } = readClocks(Date.now(), facts);
-      const { accessLog } = options;
       return {
         resource,
         servers: facts,
         observation:
-          accessLog === undefined
+          issuersSeen === undefined
             ? undefined
             : observationOf(
-                await readAccessLog(accessLog, io),
+                await issuersSeen(),
                 await servedCertificates(servers, facts, mesh, io.signal),
                 reader,
               ),

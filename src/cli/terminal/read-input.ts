@@ -43,6 +43,11 @@ export async function isPipe(path: string): Promise<boolean> {
   return found?.isFIFO() === true || found?.isCharacterDevice() === true;
 }
 
+/** Returns true for standard input (`-`) and for a pipe: what it had cannot be read a second time. */
+export async function isReadOnce(path: string): Promise<boolean> {
+  return path === standardInput || (await isPipe(path));
+}
+
 /**
  * Reads a pipe to its end.
  * @throws {CommandError} (usage) if it cannot be read or is too long. The message names the pipe.

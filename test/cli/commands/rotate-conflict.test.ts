@@ -101,6 +101,12 @@ suite('meshtrust rotate --apply while servers write the status of the object', (
     assert.deepEqual([code, patches], [1, 3]);
     assert.match(stderr, /refused: R55 conflict: kubernetes:kuma-system\/zone was changed/);
   });
+
+  test('the access log is a pipe, which cannot be read again → R55 at the first conflict', async (t) => {
+    const { code, stderr, patches } = await backWith(t, 1, '--access-log=/dev/null');
+    assert.deepEqual([code, patches], [1, 1]);
+    assert.match(stderr, /refused: R55 conflict: kubernetes:kuma-system\/zone was changed/);
+  });
 });
 
 /** What the API server does with a patch whose response does not arrive. */
