@@ -155,8 +155,10 @@ function proxiesOf(rollout: RolloutDetail | undefined, isGoneComplete: boolean):
 
 function notReady({ readiness, sources }: ServerDetail, mesh: MeshDetail | undefined): string | undefined {
   if (readiness.status !== 'ready') return readiness.status;
-  // A source that has failed since it began is one that readiness does not wait for.
-  const unread = sources.find(({ synced, failure }) => synced === (failure !== undefined));
+  // A source that has failed since the start, without a state of an earlier run, is one that readiness does not wait for.
+  const unread = sources.find(({ synced, restored, failure }) =>
+    failure === undefined ? !synced : synced || restored,
+  );
   if (unread !== undefined) return `source ${unread.name} cannot be read, or has not been read completely`;
   return mesh === undefined ? 'it does not know the mesh' : undefined;
 }

@@ -136,6 +136,14 @@ suite('a server, for the gates of a rotation', () => {
     'a source fails after it was read: its state may be old': [source({ failure: 'x' }), false],
     'a source is being read': [source({ synced: false }), false],
     'an optional source has never been there': [source({ synced: false, failure: 'x' }), true],
+    'a source has failed since the start, and has the state of an earlier run: it may be old': [
+      source({ synced: false, restored: true, failure: 'x' }),
+      false,
+    ],
+    'a source with the state of an earlier run is being read': [
+      source({ synced: false, restored: true }),
+      false,
+    ],
     'it is draining': [{ server: { version: '1', readiness: { status: 'draining' }, sources: [] } }, false],
     'it does not know the mesh': [{ mesh: undefined }, false],
   };
