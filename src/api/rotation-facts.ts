@@ -155,7 +155,7 @@ function proxiesOf(rollout: RolloutDetail | undefined, isGoneComplete: boolean):
 
 function notReady({ readiness, sources }: ServerDetail, mesh: MeshDetail | undefined): string | undefined {
   if (readiness.status !== 'ready') return readiness.status;
-  // A source that has failed since the start, without a state of an earlier run, is one that readiness does not wait for.
+  // Readiness does not wait for a source that has failed since the start, without a state of an earlier run.
   const unread = sources.find(({ synced, restored, failure }) =>
     failure === undefined ? !synced : synced || restored,
   );

@@ -11,6 +11,7 @@ import type { RotationKey } from '../rotation-keys.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
 import { removeAnnotation, setAnnotation } from './edit-annotations.ts';
 import { addCertificate, removeCertificate } from './edit-certificates.ts';
+import { restOfText } from './rest-of-text.ts';
 import { EditError, entryOf } from './splice.ts';
 import { lineStart, nodeAt, readTree } from './yaml-tree.ts';
 import type { Node } from './yaml-tree.ts';
@@ -46,6 +47,7 @@ export function editText(
 ): EditedText {
   try {
     const position = positionOf(text, resource);
+    if (position === undefined) throw new EditError('the resource was not found in the text');
     const edited = edits.reduce((current, edit) => applyEdit(current, position, edit, options.reader), text);
     return isOnlyChange(text, edited, resource, edits, options)
       ? { kind: 'edited', text: edited }
@@ -56,18 +58,24 @@ export function editText(
   }
 }
 
-/** Returns whether a text says the same as before except for the edits of one resource. */
+/**
+ * Returns whether a text says the same as before except for the edits of one resource. This includes documents and
+ * fields that are no trust: an alias can make an edit change them as well.
+ */
 export function isOnlyChange(
   before: string,
   after: string,
-  { identity }: Pick<MeshTrust, 'identity'>,
+  resource: Pick<MeshTrust, 'identity' | 'place'>,
   edits: readonly Edit[],
   options: ParseOptions,
 ): boolean {
   const expected = digest(before, options, (one) =>
-    one.identity === identity ? afterEdits(one, edits) : one,
+    one.identity === resource.identity ? afterEdits(one, edits) : one,
   );
-  return expected !== undefined && digest(after, options, (one) => one) === expected;
+  if (expected === undefined || digest(after, options, (one) => one) !== expected) return false;
+  const position = positionOf(before, resource);
+  const rest = position && restOfText(before, position);
+  return position !== undefined && rest !== undefined && restOfText(after, position) === rest;
 }
 
 function applyEdit(text: string, position: Position, edit: Edit, reader: AnchorReader): string {
@@ -91,7 +99,7 @@ function applyEdit(text: string, position: Position, edit: Edit, reader: AnchorR
   }
 }
 
-function positionOf(text: string, { place }: MeshTrust): Position {
+function positionOf(text: string, { place }: Pick<MeshTrust, 'place'>): Position | undefined {
   const roots = readTree(text) ?? [];
   const path = [...(place.path ?? '').matchAll(/([A-Za-z]+)|\[(\d+)\]/g)].map(
     ([, name, index]) => name ?? Number(index),
@@ -101,8 +109,7 @@ function positionOf(text: string, { place }: MeshTrust): Position {
     const node = nodeAt(root, path);
     return node?.kind === 'mapping' && lines(node.start) === place.line;
   });
-  if (document === -1) throw new EditError('the resource was not found in the text');
-  return { document, path };
+  return document === -1 ? undefined : { document, path };
 }
 
 function resourceAt(text: string, { document, path }: Position): Node {

@@ -153,6 +153,43 @@ suite('edits of a rotation', () => {
       assert.match(edited?.kind === 'refused' ? edited.reason : 'edited', reason);
     });
 
+  const configMap = (metadata: string, data = ''): string =>
+    `- apiVersion: v1\n  kind: ConfigMap\n  metadata: { name: x${metadata} }\n${data}`;
+  const listed = (annotations: string, bundles: string, other: string): string => `apiVersion: v1
+kind: List
+items:
+- apiVersion: kuma.io/v1alpha1
+  kind: MeshTrust
+  metadata:
+    name: zone
+    annotations:${annotations}
+  spec:
+    trustDomain: a.test
+    caBundles:${bundles}
+    - type: Pem
+      pem:
+        value: |
+${indent(a, 10)}
+${other}`;
+  const sharing: Readonly<Record<string, string>> = {
+    'its annotations': listed(' &shared\n      team: x', '', configMap(', annotations: *shared')),
+    'an empty field annotations': listed(' &shared {}', '', configMap(', annotations: *shared')),
+    'its list of CAs': listed('\n      team: x', ' &shared', configMap('', '  data: { x: *shared }\n')),
+  };
+  for (const [what, shared] of Object.entries(sharing))
+    test(`a document of another kind has ${what} by an alias → refused, since it would change as well`, () => {
+      const [resource] = resources(shared);
+      const edited = resource && editText(shared, resource, start, options);
+      assert.match(edited?.kind === 'refused' ? edited.reason : 'edited', /without other changes/);
+    });
+
+  test('a document of another kind has an alias of a value that is not edited → edited', () => {
+    const shared = listed('\n      team: &team x', '', configMap(', annotations: { team: *team }'));
+    const started = edit(shared, start);
+    assert.ok(started.includes('team: *team'));
+    assert.equal(edit(started, abort).trimEnd(), shared.trimEnd());
+  });
+
   test('two resources of one list share their CAs by an alias → refused, since both would change', () => {
     const shared = `apiVersion: v1
 kind: List
