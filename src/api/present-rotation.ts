@@ -104,7 +104,7 @@ function seenClients(input: GateInput): SeenClients | undefined {
   return {
     old: timeOf(old),
     new: timeOf(issuerEvidence(input, input.marks.new)),
-    complete: old.unknown.length === 0,
+    complete: old.isByServers && old.unknown.length === 0,
   };
 }
 

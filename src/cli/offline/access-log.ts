@@ -48,11 +48,11 @@ export function followAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): () 
  */
 export function observationOf(
   { issuers }: SeenIssuers,
-  served: MeshCertificates | undefined,
+  certificates: MeshCertificates | undefined,
   reader: AnchorReader,
 ): Observation {
   const listed = new Map(
-    (served?.trustDomains ?? []).flatMap(({ anchors }) =>
+    (certificates?.trustDomains ?? []).flatMap(({ anchors }) =>
       anchors.flatMap(({ fingerprint, pem }) =>
         reader
           .read(pem)
@@ -62,10 +62,13 @@ export function observationOf(
       ),
     ),
   );
+  const served = new Set(listed.values());
   const lastSeen = new Map<string, number>();
+  let unknownAt: number | undefined;
   for (const { fingerprint, lastSeen: at } of issuers) {
     const name = listed.get(fingerprint) ?? fingerprint;
     lastSeen.set(name, Math.max(at, lastSeen.get(name) ?? -Infinity));
+    if (!served.has(name)) unknownAt = Math.max(at, unknownAt ?? at);
   }
-  return { lastSeen };
+  return { lastSeen, unknownAt };
 }

@@ -138,8 +138,6 @@ export interface ServerObservation extends Observation {
   readonly since: number | undefined;
   /** Entries with the fingerprint of an issuer. */
   readonly entries: number;
-  /** When an issuer was last seen that is not served to the mesh; `undefined` if none was. */
-  readonly unknownAt: number | undefined;
   /** Entries without one. */
   readonly without: number;
   /** Proxies that sent entries with one within the last hour. */
@@ -158,6 +156,8 @@ export interface KnownRotation {
 /** When an issuer was last seen in access logs, by the fingerprint of its certificate. Epoch milliseconds. */
 export interface Observation {
   readonly lastSeen: ReadonlyMap<string, number>;
+  /** When an issuer was last seen that is not served to the mesh; `undefined` if none was. */
+  readonly unknownAt?: number | undefined;
 }
 
 /** The operator's options for the gates. */

@@ -19,6 +19,8 @@ export interface IssuerEvidence {
    * observes clients.
    */
   readonly unknown: readonly string[] | undefined;
+  /** False if only an access log that a command read has clients: it does not say which time and proxies it covers. */
+  readonly isByServers: boolean;
 }
 
 /** Returns what access logs say about the leaves of a CA. */
@@ -40,9 +42,23 @@ export function issuerEvidence(
   return {
     inFile: known(last(observation?.lastSeen)),
     atServers: known(Math.max(-Infinity, ...observers.map(({ observed }) => last(observed.lastSeen)))),
-    unknown: isObserved ? gapsOf(answered, observers, now - options.quietMs, now) : undefined,
+    unknown: isObserved
+      ? observers.length > 0
+        ? gapsOf(answered, observers, now - options.quietMs, now)
+        : gapsOfFile(observation, now - options.quietMs)
+      : undefined,
+    isByServers: observers.length > 0,
   };
 }
+
+/** Returns why an access log that a command read may not show whose leaves its clients have. */
+function gapsOfFile(observation: GateInput['observation'], since: number): readonly string[] {
+  const { lastSeen, unknownAt = -Infinity } = observation ?? {};
+  if (lastSeen?.size === 0) return ['no line of the access log has the fingerprint of an issuer'];
+  return unknownAt > since ? [`the access log has ${unlisted}`] : [];
+}
+
+const unlisted = 'an issuer that is not listed, perhaps an intermediate of the CA';
 
 /** Returns why the servers may not have seen each client since a time. */
 function gapsOf(
@@ -51,8 +67,6 @@ function gapsOf(
   since: number,
   now: number,
 ): readonly string[] {
-  // An access log that a command reads says nothing about the time that it covers.
-  if (observers.length === 0) return [];
   const gaps = answered
     .filter(({ observed }) => observed === undefined)
     .map(({ server }) => `${server} takes no access logs`);
@@ -63,7 +77,7 @@ function gapsOf(
     if (observed.lostAt !== undefined && observed.lostAt > since)
       gaps.push(`entries for ${server} were lost at ${formatTime(observed.lostAt)}`);
     if (observed.unknownAt !== undefined && observed.unknownAt > since)
-      gaps.push(`${server} has seen an issuer that is not listed, perhaps an intermediate of the CA`);
+      gaps.push(`${server} has seen ${unlisted}`);
   }
   const total = (count: (observed: ServerObservation) => number): number =>
     observers.reduce((sum, { observed }) => sum + count(observed), 0);
@@ -91,7 +105,7 @@ export function issuerGate(
   end: number | undefined,
 ): Gate {
   const { options, now } = input;
-  const { inFile, atServers, unknown } = issuerEvidence(input, removed.fingerprint);
+  const { inFile, atServers, unknown, isByServers } = issuerEvidence(input, removed.fingerprint);
   if (unknown === undefined) return gate('R42', true, 'not observed: no access log was given');
   const window = describeTime(options.quietMs);
   const at = (time: number): string =>
@@ -113,11 +127,9 @@ export function issuerGate(
   }
   if (unknown.length > 0)
     return gate('R42', true, `unknown for the last ${window}: ${some(unknown)}. Time alone decides`);
-  return gate(
-    'R42',
-    true,
-    last === -Infinity ? `no client with a leaf of the ${removed.name} CA was seen` : at(last),
-  );
+  if (last !== -Infinity) return gate('R42', true, at(last));
+  const client = `client with a leaf of the ${removed.name} CA`;
+  return gate('R42', true, isByServers ? `no ${client} was seen` : `the access log has no ${client}`);
 }
 
 /** Joins the first reasons, and the number of the others. */

@@ -31,11 +31,14 @@ export interface IssuerCount {
 const mostIssuers = 1_000;
 /** The longest line that is parsed, in characters. */
 const longestLine = 65_536;
+/** Milliseconds by which the clock of a proxy may be ahead. */
+const clocksDifferMs = 300_000;
 
 /**
  * Creates a count of the issuers in Envoy's JSON access log. The issuer is the first field whose name contains `issuer`
- * and whose value is a fingerprint (`%DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256%`). The time is the first field with a
- * time by RFC 3339 (`%START_TIME%`); a line without one counts as seen at `now`, since it may be new.
+ * and whose value is a fingerprint (`%DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256%`). The time is the latest one by RFC 3339
+ * that is not in the future (`%START_TIME%`): a line may also have the times at which the leaf begins and ends
+ * (`%DOWNSTREAM_PEER_CERT_V_START%`). A line without a time counts as seen at `now`, since it may be new.
  */
 export function countIssuers(now: number): IssuerCount {
   const issuers = new Map<string, { clients: number; firstSeen: number; lastSeen: number }>();
@@ -51,7 +54,11 @@ export function countIssuers(now: number): IssuerCount {
         without += 1;
         return;
       }
-      const at = timeOf(values.map(([, value]) => value)) ?? now;
+      const at =
+        timeOf(
+          values.map(([, value]) => value),
+          now,
+        ) ?? now;
       const known = issuers.get(issuer);
       if (known !== undefined) {
         known.clients += 1;
@@ -75,10 +82,12 @@ function isFingerprint(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
-function timeOf(values: readonly unknown[]): number | undefined {
-  for (const value of values) {
-    const time = typeof value === 'string' ? parseTime(value) : undefined;
-    if (time !== undefined) return time;
-  }
-  return undefined;
+/** Returns the latest time that is not in the future; if all are, the earliest one. */
+function timeOf(values: readonly unknown[], now: number): number | undefined {
+  const times = values
+    .map((value) => (typeof value === 'string' ? parseTime(value) : undefined))
+    .filter((time) => time !== undefined);
+  const past = times.filter((time) => time <= now + clocksDifferMs);
+  if (past.length > 0) return Math.max(...past);
+  return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { GateInput, ServerFacts, ServerObservation } from '../../../src/trust/rotation/facts.ts';
+import { presentRotation } from '../../../src/api/present-rotation.ts';
+import type {
+  GateInput,
+  Observation,
+  ServerFacts,
+  ServerObservation,
+} from '../../../src/trust/rotation/facts.ts';
 import type { Gate, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import * as fc from '../../kit/fast-check.ts';
@@ -139,6 +145,34 @@ suite('gate old-issuer-seen, with access logs that servers take', () => {
         ).detail,
         'no client with a leaf of the old CA was seen',
       );
+  });
+
+  const other = new Map([[newHash, now - 2 * hour]]);
+  const files: Readonly<Record<string, readonly [seen: Observation, detail: string]>> = {
+    'has other issuers only': [
+      { lastSeen: other, unknownAt: now - hour },
+      'the access log has no client with a leaf of the old CA',
+    ],
+    'has an issuer that is not listed': [
+      { lastSeen: other, unknownAt: now - hour + 1 },
+      'unknown for the last 1h: the access log has an issuer that is not listed, perhaps an intermediate of the CA. Time alone decides',
+    ],
+    'has no fingerprints, for example because of its format': [
+      { lastSeen: new Map() },
+      'unknown for the last 1h: no line of the access log has the fingerprint of an issuer. Time alone decides',
+    ],
+  };
+  for (const [what, [observation, detail]] of Object.entries(files))
+    test(`an access log that the command reads ${what} → the gate is open, and claims no more`, () => {
+      const found = gateOf('finish', drained({ servers: [server()], observation }));
+      assert.deepEqual([found.open, found.detail], [true, detail]);
+    });
+
+  test('an access log that the command reads → clients are not observed all the time', () => {
+    const place = { mesh: 'default', trustDomain: 'a.test', place: undefined };
+    const completeOf = (servers: readonly ServerFacts[]): boolean | undefined =>
+      presentRotation(place, drained({ servers, observation: { lastSeen: other } })).seen?.complete;
+    assert.deepEqual([completeOf([server()]), completeOf([observed()])], [false, true]);
   });
 
   test('any observation → opens no gate of any step', () => {

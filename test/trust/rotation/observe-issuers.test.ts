@@ -40,6 +40,28 @@ suite('issuers in an access log', () => {
   test('a line without a time → seen now, since it may be new', () =>
     assert.equal(count(line({ issuer: a })).issuers[0]?.lastSeen, now));
 
+  const times: Readonly<Record<string, readonly [fields: object, seen: string]>> = {
+    'the validity of the leaf before the time': [
+      { begins: '2026-11-27T12:00:00Z', ends: '2026-11-29T12:00:00Z', time: '2026-11-28T11:59:00Z' },
+      '2026-11-28T11:59:00Z',
+    ],
+    'the validity of the leaf after the time': [
+      { time: '2026-11-28T11:59:00Z', begins: '2026-11-27T12:00:00Z', ends: '2026-11-29T12:00:00Z' },
+      '2026-11-28T11:59:00Z',
+    ],
+    'the clock of the proxy is ahead': [
+      { begins: '2026-11-27T12:00:00Z', time: '2026-11-28T12:04:00Z', ends: '2026-11-29T12:00:00Z' },
+      '2026-11-28T12:04:00Z',
+    ],
+    'all times are in the future': [
+      { ends: '2026-11-30T12:00:00Z', time: '2026-11-29T12:00:00Z' },
+      '2026-11-29T12:00:00Z',
+    ],
+  };
+  for (const [what, [fields, seen]] of Object.entries(times))
+    test(`several times: ${what} → the latest that is not in the future`, () =>
+      assert.equal(count(line({ ...fields, issuer: a })).issuers[0]?.lastSeen, Date.parse(seen)));
+
   const without: Readonly<Record<string, string>> = {
     'no certificate': line({ start_time: '2026-11-28T03:00:00Z', peer_issuer: null }),
     'a name instead of a fingerprint': line({ peer_issuer: 'CN=A' }),
