@@ -12,31 +12,34 @@ export interface RemovedCas {
   include(certificate: ClaimedCertificate): boolean;
 }
 
-/** The most removed CA certificates that are remembered, and the most certificates of a client that are looked at. */
-const mostRemoved = 100;
+/** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
+const mostRemoved = 1_000;
+/** The most certificates of a client that are looked at. */
 const mostOfClient = 10;
 
 /**
  * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
  * before a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file
- * first.
+ * first. Once more than `most` were removed, it may be one of those that were forgotten, so it is refused.
  */
-export function createRemovedCas(): RemovedCas {
+export function createRemovedCas(most = mostRemoved): RemovedCas {
   let current = new Map<string, X509Certificate>();
   let removed = new Map<string, X509Certificate>();
+  let hasForgotten = false;
   return {
     update(inForce) {
       const next = new Map(inForce.map((ca) => [ca.fingerprint256, ca]));
       const gone = [...removed, ...current].filter(([fingerprint]) => !next.has(fingerprint));
-      removed = new Map(gone.slice(-mostRemoved));
+      removed = new Map(gone.slice(-most));
+      hasForgotten ||= gone.length > most;
       current = next;
     },
     include(certificate) {
-      if (removed.size === 0) return false;
+      if (removed.size === 0 && !hasForgotten) return false;
       const [leaf, ...sent] = [certificate.leaf, ...certificate.chain.slice(0, mostOfClient)].flatMap(read);
       if (leaf === undefined) return false;
       const known = above(leaf, [...sent, ...current.values(), ...removed.values()]);
-      if (!known.some(({ fingerprint256 }) => removed.has(fingerprint256))) return false;
+      if (!hasForgotten && !known.some(({ fingerprint256 }) => removed.has(fingerprint256))) return false;
       const inForce = above(leaf, [...sent, ...current.values()]);
       return !inForce.some((one) => current.has(one.fingerprint256) && isIssuedBy(one, one));
     },

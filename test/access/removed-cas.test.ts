@@ -14,6 +14,7 @@ const [old, kept, other] = ['Old', 'Kept', 'Other'].map((commonName) => makeCa({
   Certificate,
   Certificate,
 ];
+const many = [makeCa({ commonName: 'Third' }), makeCa({ commonName: 'Fourth' })];
 const intermediate = makeIntermediate(old);
 const ofKept = makeIntermediate(kept);
 const parsed = (...cas: readonly Certificate[]): readonly X509Certificate[] =>
@@ -139,6 +140,19 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
 
   test('CA that only TLS has read yet: accepted', () => {
     assert.equal(judgeAfter([[old, kept], [kept]], makeLeaf(other, { spiffeId }), []), 'spiffe');
+  });
+
+  test('more CAs removed than are remembered: clients of each of them are refused, and those in force are accepted', () => {
+    const removedCas = createRemovedCas(2);
+    removedCas.update(parsed(old, other, ...many, kept));
+    removedCas.update(parsed(kept));
+    const isRemoved = (ca: Certificate): boolean => {
+      const { der } = makeLeaf(ca, { spiffeId });
+      return removedCas.include({ isVerified: true, leaf: der, chain: [] });
+    };
+    assert.deepEqual([old, other, ...many, kept].map(isRemoved), [true, true, true, true, false]);
+    removedCas.update(parsed(kept, old));
+    assert.deepEqual([old, other].map(isRemoved), [false, true]);
   });
 
   for (const [what, lists, leaf, chain, expected] of cases)
