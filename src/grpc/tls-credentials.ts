@@ -57,7 +57,8 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
     options.clientCa === undefined ? null : provider,
     options.clientCa !== undefined && options.optionalCertificates !== true,
   );
-  if (options.optionalCertificates === true) requestCertificates(credentials);
+  const isOptional = options.optionalCertificates === true;
+  if (isOptional || options.clientCa !== undefined) keepChains(credentials, isOptional);
   limitHandshake(credentials, timerMs(options.handshakeTimeoutMs ?? 10_000));
   return {
     credentials,
@@ -81,14 +82,14 @@ function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: numb
 }
 
 /**
- * Requests certificates of clients without a CA that verifies them, and resumes no sessions: a session that is resumed
- * by a ticket has the leaf, but not the intermediates that the client sent. Without a client CA, no CA verifies a
- * certificate: Node.js would use those that it has for servers. grpc-js 1.14 has no option for it.
+ * Resumes no sessions: a session that is resumed by a ticket has the leaf, but not the intermediates that the client
+ * sent. `isOptional`: also requests certificates of clients without a CA that verifies them. Without a client CA, no CA
+ * verifies a certificate: Node.js would use those that it has for servers. grpc-js 1.14 has no option for it.
  * @throws {Error} if its internals differ from the known ones: the server must not start without authentication.
  */
-function requestCertificates(credentials: ServerCredentials): void {
+function keepChains(credentials: ServerCredentials, isOptional: boolean): void {
   for (const [name, extra] of [
-    ['_getConstructorOptions', () => ({ requestCert: true, rejectUnauthorized: false })],
+    ['_getConstructorOptions', () => (isOptional ? { requestCert: true, rejectUnauthorized: false } : {})],
     [
       'calculateSecureContextOptions',
       ({ ca }: SecureContextOptions) => ({ ca: ca ?? [], secureOptions: constants.SSL_OP_NO_TICKET }),

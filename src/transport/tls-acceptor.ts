@@ -50,7 +50,7 @@ export interface TlsAcceptor {
 export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   const { material, handshakeTimeoutMs, optionalCertificates = false, secured, failed } = options;
   const isMutual = material.clientCa !== undefined;
-  const context = (next: AcceptorMaterial): object => contextOf(next, optionalCertificates);
+  const context = (next: AcceptorMaterial): object => contextOf(next, isMutual || optionalCertificates);
   // This server does not listen: `accept` passes sockets to it.
   const server = createServer({
     ...context(material),
@@ -116,7 +116,8 @@ class Handshakes {
 function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain: boolean): object {
   // Without `ca`, Node.js would verify clients by the CA certificates that it has for servers.
   const context = { cert: certificate, key, ca: clientCa ?? [] };
-  // A session that is resumed by a ticket has the leaf, but not the intermediates that the client sent.
+  // A session that is resumed by a ticket has the leaf, but not the intermediates that the client sent: it would be
+  // unknown whether a CA that is removed later is above the leaf.
   const chain = keepsChain ? constants.SSL_OP_NO_TICKET : 0;
   // HTTP/2 does not allow renegotiation (RFC 9113, section 9.2.1), which costs the server a handshake.
   return { ...context, secureOptions: constants.SSL_OP_NO_RENEGOTIATION | chain };

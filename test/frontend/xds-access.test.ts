@@ -325,35 +325,37 @@ for (const xdsTransport of xdsTransports) {
       assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
     });
 
-    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
-      test(`session of ${maxVersion}: is not resumed, because it would lack the intermediates`, async () => {
-        await using rig = await startRig({
-          xdsTransport,
-          auth: trusting,
-          decide: byTrust(() => view.meshes),
+    for (const [what, auth, clientCa] of [
+      ['served trust', trusting, undefined],
+      ['client CA', { methods: ['mtls'] }, meshCa],
+      ['client CA and another method', { methods: ['mtls', 'none'] }, meshCa],
+    ] as const)
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+        test(`${what}, session of ${maxVersion}: is not resumed, because it would lack the intermediates`, async () => {
+          const rigOptions = { xdsTransport, auth, decide: byTrust(() => view.meshes) };
+          await using rig = await startRig(clientCa === undefined ? rigOptions : { ...rigOptions, clientCa });
+          const options = {
+            host: '127.0.0.1',
+            port: Number(rig.address.split(':').at(-1)),
+            ca: serverCa.certPem,
+            servername: 'localhost',
+            cert: proxyA.certPem,
+            key: proxyA.keyPem,
+            ALPNProtocols: ['h2'],
+            maxVersion,
+          };
+          const first = connect(options);
+          // The preface, and empty SETTINGS. Those of the server come after its tickets.
+          first.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+          first.write(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0));
+          await once(first, 'data');
+          const session = first.getSession();
+          first.destroy();
+          const second = connect({ ...options, session });
+          await once(second, 'secureConnect');
+          assert.equal(second.isSessionReused(), false);
+          second.destroy();
         });
-        const options = {
-          host: '127.0.0.1',
-          port: Number(rig.address.split(':').at(-1)),
-          ca: serverCa.certPem,
-          servername: 'localhost',
-          cert: proxyA.certPem,
-          key: proxyA.keyPem,
-          ALPNProtocols: ['h2'],
-          maxVersion,
-        };
-        const first = connect(options);
-        // The preface, and empty SETTINGS. Those of the server come after its tickets.
-        first.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-        first.write(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0));
-        await once(first, 'data');
-        const session = first.getSession();
-        first.destroy();
-        const second = connect({ ...options, session });
-        await once(second, 'secureConnect');
-        assert.equal(second.isSessionReused(), false);
-        second.destroy();
-      });
 
     test('client CA and another method: a certificate of another CA is no credential', async () => {
       const decide = decideAccess({
