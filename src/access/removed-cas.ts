@@ -14,8 +14,11 @@ export interface RemovedCas {
 
 /** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
 const mostRemoved = 1_000;
-/** The most certificates of a client that are looked at. */
-const mostOfClient = 10;
+/**
+ * The most signatures that are verified for one question. Only a client that sends many certificates with the names of
+ * others needs more. It is unknown then which CA it has, so it counts as one of a removed CA.
+ */
+const mostVerified = 1_000;
 
 /**
  * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
@@ -36,27 +39,48 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
     },
     include(certificate) {
       if (removed.size === 0 && !hasForgotten) return false;
-      const [leaf, ...sent] = [certificate.leaf, ...certificate.chain.slice(0, mostOfClient)].flatMap(read);
+      // All that the client sent: those that are below no removed CA may be there to hide the others.
+      const [leaf, ...sent] = [certificate.leaf, ...certificate.chain].flatMap(read);
       if (leaf === undefined) return false;
       const known = above(leaf, [...sent, ...current.values(), ...removed.values()]);
+      if (known === undefined) return true;
       if (!hasForgotten && !known.some(({ fingerprint256 }) => removed.has(fingerprint256))) return false;
       const inForce = above(leaf, [...sent, ...current.values()]);
-      return !inForce.some((one) => current.has(one.fingerprint256) && isIssuedBy(one, one));
+      return inForce?.some((one) => current.has(one.fingerprint256) && isIssuedBy(one, one)) !== true;
     },
   };
 }
 
-/** Returns a certificate, and those of the others that are above it. */
-function above(certificate: X509Certificate, others: readonly X509Certificate[]): readonly X509Certificate[] {
+/** Returns a certificate, and those of the others that are above it; `undefined` if that takes too many signatures. */
+function above(
+  certificate: X509Certificate,
+  others: readonly X509Certificate[],
+): readonly X509Certificate[] | undefined {
   // Iteration over a Set includes the elements that are added during it.
   const found = new Set([certificate]);
-  for (const one of found) for (const other of others) if (isIssuedBy(one, other)) found.add(other);
+  let verified = 0;
+  for (const one of found)
+    for (const other of others) {
+      if (found.has(other) || !names(one, other)) continue;
+      verified += 1;
+      if (verified > mostVerified) return undefined;
+      if (isSignedBy(one, other)) found.add(other);
+    }
   return [...found];
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return names(certificate, issuer) && isSignedBy(certificate, issuer);
+}
+
+/** Returns whether a certificate names another one as its issuer. */
+function names(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer);
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
-    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+    return certificate.verify(issuer.publicKey);
   } catch {
     // A key that cannot be used verifies nothing.
     return false;

@@ -109,6 +109,20 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       [deep],
       'refused',
     ],
+    [
+      'CA above an intermediate removed, and the client sends a dozen other certificates before the intermediate',
+      [[old, kept], [kept]],
+      below,
+      [...Array.from({ length: 12 }, (_, index) => makeCa({ commonName: `Other ${index}` })), intermediate],
+      'refused',
+    ],
+    [
+      'another CA removed, and the client sends a dozen other certificates before its intermediate',
+      [[old, kept], [old]],
+      below,
+      [...Array.from({ length: 12 }, (_, index) => makeCa({ commonName: `Other ${index}` })), intermediate],
+      'accepted',
+    ],
   ];
   const lenient: typeof cases = [
     [
@@ -137,6 +151,15 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
     test(`${what}: accepted`, () => {
       assert.equal(judgeAfter(lists, leaf, chain), 'spiffe');
     });
+
+  test('client that sends more certificates with the names of its issuers than are verified: refused', () => {
+    // One below the other, all with one name and without key ids: each names all others as its issuer.
+    const options = { commonName: 'Alike', subjectKeyId: false, authorityKeyId: undefined } as const;
+    const alike = [makeCa(options)];
+    for (let index = 0; index < 50; index += 1) alike.unshift(makeIntermediate(alike[0] ?? old, options));
+    const leaf = makeLeaf(alike[0] ?? old, { spiffeId, authorityKeyId: undefined });
+    assert.equal(judgeAfter([[old, kept], [kept]], leaf, alike), 'refused');
+  });
 
   test('CA that only TLS has read yet: accepted', () => {
     assert.equal(judgeAfter([[old, kept], [kept]], makeLeaf(other, { spiffeId }), []), 'spiffe');
