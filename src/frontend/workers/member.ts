@@ -4,6 +4,8 @@ import type { Logger } from '../../observe/log/log.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { after } from '../../xds/timers/timers.ts';
+import { followHandovers } from './handovers.ts';
+import type { Handovers } from './handovers.ts';
 import type { ToWorker, WorkerCount } from './messages.ts';
 import { createRoster } from './roster.ts';
 import type { Roster } from './roster.ts';
@@ -14,6 +16,8 @@ export interface Member {
   readonly process: Worker;
   /** When it was started, in ms of the monotonic clock. */
   readonly startedAt: number;
+  /** The connections that it is being given. */
+  readonly handovers: Handovers;
   /** Resolves to the address when it listens; rejects if it cannot. */
   readonly listening: PromiseWithResolvers<string>;
   /** Whether it has listened. */
@@ -51,6 +55,7 @@ export function createMember(id: number, process: Worker): Member {
     id,
     process,
     startedAt: performance.now(),
+    handovers: followHandovers(process.process),
     listening: Promise.withResolvers<string>(),
     isUp: false,
     sent: new Map(),
@@ -69,8 +74,11 @@ export function send({ process }: Member, message: ToWorker): void {
   if (process.isConnected()) process.send(message, undefined, () => undefined);
 }
 
-/** Settles every call that waits for a worker that has ended. */
-export function abandon({ id, collecting, looking, listening }: Member): void {
+/** Settles every call that waits for a worker that has ended, and closes the connections that did not reach it. */
+export function abandon({ id, process, handovers, collecting, looking, listening }: Member): void {
+  // Confirmations that it sent may still be in the channel.
+  if (process.isConnected()) process.once('disconnect', () => handovers.close());
+  else handovers.close();
   for (const resolve of collecting.splice(0)) resolve();
   for (const resolve of looking.splice(0)) resolve(noProxies);
   listening.reject(new Error(`worker ${id} ended before it listened`));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { MeshDetail, MeshList } from '../../../src/api/api-types.ts';
@@ -336,6 +338,33 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     await back.next();
     const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
     assert.equal(after.code, 0, after.stderr);
+  });
+
+  test('worker dies before it accepts a connection that it was given: the connection is closed', async (t) => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const [victim = 0] = await workersOf(server);
+    process.kill(victim, 'SIGSTOP');
+    // They take turns: one of the two waits for the worker that has stopped.
+    const sockets = [0, 1].map(() => connectTcp(server.xdsPort, '127.0.0.1'));
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    const answered = await Promise.race(
+      sockets.map(async (socket, index) => {
+        socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+        await once(socket, 'data');
+        return index;
+      }),
+    );
+    const waiting = sockets[1 - answered];
+    assert.ok(waiting);
+    const closed = Promise.withResolvers<boolean>();
+    // A reset, because no one has read what the client sent.
+    waiting.on('error', () => undefined).once('close', () => closed.resolve(true));
+    const late = setTimeout(() => closed.resolve(false), 10_000);
+    t.after(() => clearTimeout(late));
+    process.kill(victim, 'SIGKILL');
+    assert.equal(await closed.promise, true);
   });
 
   test('all workers die: lost proxies stay lost, with name and acknowledged version', async () => {

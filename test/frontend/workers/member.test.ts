@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { createMember } from '../../../src/frontend/workers/member.ts';
 
 test('worker that dies while it is sent a connection: does not end its parent', () => {
-  const process = new EventEmitter();
+  const process = Object.assign(new EventEmitter(), { process: new EventEmitter() });
   createMember(1, process as unknown as Worker);
   assert.doesNotThrow(() => process.emit('error', new Error('write EPIPE')));
 });
