@@ -99,13 +99,14 @@ export async function startWorkerPool({
     hasOrphans: () => orphans.hasAny(),
   });
 
+  // Not by the kernel: it gives most connections to the idle worker, and connections last for days. `setupPrimary`
+  // reads the policy.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url)),
     args: ['worker'],
     serialization: 'advanced',
   });
-  // Not by the kernel: it gives most connections to the idle worker, and connections last for days.
-  cluster.schedulingPolicy = cluster.SCHED_RR;
 
   function bringUpToDate(member: Member): void {
     if (latest === undefined || member.busy || member.sent === latest.states) return;
