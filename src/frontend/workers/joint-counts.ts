@@ -24,6 +24,8 @@ export interface JointCountsOptions {
   readonly fleet: Fleet;
   /** Returns whether there are proxies of workers that died. */
   readonly hasOrphans: () => boolean;
+  /** Returns the number of these proxies for which a roll-out of the mesh may have to wait. */
+  readonly orphans: (mesh: string) => number;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -32,11 +34,18 @@ export interface JointCountsOptions {
  * Creates the sum of the counts of workers. A proxy that one worker lost may be connected to another, which the counts
  * do not show. So while any proxy is lost, the proxies of all workers are compared by name.
  */
-export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCountsOptions): JointCounts {
+export function createJointCounts({
+  counts,
+  fleet,
+  hasOrphans,
+  orphans,
+  now,
+}: JointCountsOptions): JointCounts {
   /** The number of lost proxies by mesh, from the last comparison by name. */
   let named: ReadonlyMap<string, number> = new Map();
-  /** Whether no worker has reported new counts since that comparison. */
-  let isFresh = true;
+  /** The number of changes of the counts, and of those that the comparison has seen. */
+  let changes = 0;
+  let compared = 0;
   let timer: NodeJS.Timeout | undefined;
   let isLooking = false;
   let closed = false;
@@ -46,13 +55,14 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
 
   async function look(): Promise<void> {
     timer = undefined;
+    const before = changes;
     if (isNeeded()) {
-      [isLooking, isFresh] = [true, true];
+      isLooking = true;
       // While a worker does not answer, or the comparison fails, the previous result stays.
-      if (!(await compare().catch(() => false))) isFresh = false;
+      compared = (await compare().catch(() => false)) ? before : -1;
       isLooking = false;
       if (!closed) timer ??= setTimeout(() => void look(), lookMs).unref();
-    } else [named, isFresh] = [new Map(), true];
+    } else [named, compared] = [new Map(), before];
   }
 
   /** Compares the proxies of all workers by name. Returns whether all workers answered. */
@@ -65,7 +75,7 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
 
   return {
     changed() {
-      isFresh = false;
+      changes += 1;
       if (!isLooking && timer === undefined && !closed) void look();
     },
     of: (states) =>
@@ -73,7 +83,9 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
         [...states].map(([mesh, { secrets }]) => {
           const { connected, acked, lost } = sumOf(counts(), mesh, secrets.version);
           const byName = named.get(mesh) ?? 0;
-          return [mesh, { connected, acked, lost: isFresh ? byName : Math.max(lost, byName) }];
+          // Counts that were not compared yet may contain proxies that were lost since.
+          if (compared === changes) return [mesh, { connected, acked, lost: byName }];
+          return [mesh, { connected, acked, lost: Math.max(lost + orphans(mesh), byName) }];
         }),
       ),
     close() {

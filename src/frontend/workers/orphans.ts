@@ -16,6 +16,8 @@ export interface Orphans {
   release(proxies: readonly LostProxyKey[]): void;
   /** Returns whether a roll-out may have to wait for any of them. */
   hasAny(): boolean;
+  /** Returns the number of these proxies of a mesh, and of those whose mesh is not known. */
+  count(mesh: string): number;
   look(mesh?: string): FleetLook;
 }
 
@@ -32,6 +34,10 @@ export function createOrphans(now: () => number, windowMs: number, history?: Ser
     const before = gone.take(mesh, node);
     gone.add(node, before === undefined ? record : mergeGone(before, record));
   }
+
+  /** Returns the proxies that are kept by name and for which a roll-out may have to wait. */
+  const counted = (at: number): IteratorObject<GoneRecord> =>
+    Iterator.from(gone.list(at)).filter(({ countedUntil }) => countedUntil > at);
 
   return {
     add(roster) {
@@ -50,10 +56,11 @@ export function createOrphans(now: () => number, windowMs: number, history?: Ser
     },
     hasAny() {
       const at = now();
-      return (
-        gone.forgotten(at).count > 0 ||
-        Iterator.from(gone.list(at)).some((record) => record.countedUntil > at)
-      );
+      return gone.forgotten(at).count > 0 || counted(at).some(() => true);
+    },
+    count(mesh) {
+      const at = now();
+      return counted(at).reduce((sum, one) => sum + Number(one.mesh === mesh), gone.forgotten(at).count);
     },
     look(mesh) {
       const at = now();

@@ -97,6 +97,7 @@ export async function startWorkerPool({
     now,
     counts: () => [...members].map(({ proxies }) => proxies),
     hasOrphans: () => orphans.hasAny(),
+    orphans: (mesh) => orphans.count(mesh),
   });
 
   // Not by the kernel: it gives most connections to the idle worker, and connections last for days. `setupPrimary`

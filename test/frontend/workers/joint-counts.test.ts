@@ -15,10 +15,11 @@ function counted() {
   for (const worker of [one, two]) worker.publish(states);
   const numbers = (connected: number, lost: number): ReadonlyMap<string, WorkerCount> =>
     new Map([['default', { version: 'v1', connected, acked: connected, lost }]]);
-  let [complete, looks, forgotten, isFailing] = [true, 0, 0, false];
+  let [complete, looks, forgotten, orphans, isFailing] = [true, 0, 0, 0, false];
   const joint = createJointCounts({
     counts: () => [numbers(0, 1), numbers(1, 0)],
-    hasOrphans: () => false,
+    hasOrphans: () => orphans > 0,
+    orphans: () => orphans,
     now: one.now,
     fleet: {
       ...localFleet(one.tracker, one.history),
@@ -39,6 +40,7 @@ function counted() {
     silence: () => void (complete = false),
     fail: (fails: boolean) => void (isFailing = fails),
     forget: (count: number) => void (forgotten = count),
+    lose: (count: number) => void (orphans = count),
   };
 }
 
@@ -51,6 +53,25 @@ suite('counts of workers', () => {
     joint.changed();
     await turn();
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 0 });
+  });
+
+  test('comparison by name that is not done yet: the counts of the workers are added', async (t) => {
+    const { joint, states } = counted();
+    t.after(() => joint.close());
+    joint.changed();
+    assert.equal(joint.of(states).get('default')?.lost, 1);
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 1);
+  });
+
+  test('new counts during the comparison by name: the counts of the workers are added', async (t) => {
+    const { two, joint, states } = counted();
+    t.after(() => joint.close());
+    two.asks(a);
+    joint.changed();
+    joint.changed();
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 1);
   });
 
   test('proxy connected to no worker: counts as lost', async (t) => {
@@ -84,6 +105,16 @@ suite('counts of workers', () => {
     t.mock.timers.tick(1_000);
     await turn();
     assert.deepEqual([looks(), joint.of(states).get('default')?.lost], [2, 0]);
+  });
+
+  test('worker that died, while another one does not answer: its proxies count as lost', async (t) => {
+    const { joint, states, silence, lose } = counted();
+    t.after(() => joint.close());
+    silence();
+    lose(2);
+    joint.changed();
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 3);
   });
 
   test('names not known yet: the counts of the workers are added', async (t) => {

@@ -54,7 +54,9 @@ suite('proxy of a worker that died', () => {
     );
     pass(returnWithinMs);
     assert.equal(rollout().states.lost, 1);
+    assert.deepEqual([orphans.count('default'), orphans.count('other')], [1, 0]);
     pass(windowMs - returnWithinMs);
+    assert.equal(orphans.count('default'), 0);
     assert.notEqual(rollout().convergedAt, undefined);
     assert.equal(orphans.hasAny(), false);
   });
