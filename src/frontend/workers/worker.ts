@@ -16,14 +16,12 @@ import { createXdsMetrics } from '../../observe/metrics/xds-metrics.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { combineObservers, createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import { askParent } from './ask-parent.ts';
 import type { FromWorker, ToWorker, WorkerCount } from './messages.ts';
-import { createCensus } from './roster.ts';
+import { reportCounts } from './report-counts.ts';
 import { applyStates } from './share-states.ts';
-import { collectStreams, reportDelayMs } from './share-streams.ts';
 
 /** The connection to the parent. */
 interface ParentChannel {
@@ -37,9 +35,6 @@ export interface WorkerIo {
   /** Whether a log for people has colours. Default: on a terminal. */
   readonly colour?: boolean | undefined;
 }
-
-/** The interval of reports while proxies are lost and nothing else changes, in ms. */
-const lostCensusMs = 1_000;
 
 /**
  * Serves the states that the parent sends, until the parent requests a drain; resolves when the drain is done. All
@@ -82,7 +77,7 @@ async function startServing(
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker({ now: systemClock.wall, lostWindowMs: options.lostWindow, history });
-  const reporter = reportCounts(parent, tracker, () => countsOf(tracker, history));
+  const reporter = reportCounts(parent.send, tracker, () => countsOf(tracker, history));
   const convergence = createConvergence();
   const registry = new Registry();
   let meshes: ServedMeshes = new Map();
@@ -155,46 +150,6 @@ function reportRefusals(parent: ParentChannel): XdsObserver {
         version === undefined ? [] : [{ nodeId, origin, typeUrl, name, version }],
       );
       if (nodeId !== '') parent.send({ kind: 'refused', refusals });
-    },
-  };
-}
-
-/** Reports the counts of proxies with a delay after a change, because thousands of proxies can change at once. */
-function reportCounts(
-  parent: ParentChannel,
-  tracker: FleetTracker,
-  counts: () => ReadonlyMap<string, WorkerCount>,
-): { readonly observer: XdsObserver; readonly changed: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const census = createCensus(tracker);
-  const streams = collectStreams();
-  const changed = (): void => {
-    timer ??= setTimeout(report, timerMs(reportDelayMs)).unref();
-  };
-  const report = (): void => {
-    timer = undefined;
-    const proxies = counts();
-    parent.send({ kind: 'proxies', proxies, change: census(Date.now()), streams: streams.take() });
-    // The end of the lost window has no event.
-    if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(report, lostCensusMs).unref();
-  };
-  return {
-    changed,
-    observer: {
-      // The first request names the mesh.
-      request: (stream, request) => {
-        streams.observer.request(stream, request);
-        const { kind } = request;
-        if (kind === 'initial') changed();
-      },
-      acked: changed,
-      quoted: changed,
-      nacked: changed,
-      dropped: changed,
-      streamClosed: (stream, end) => {
-        streams.observer.streamClosed(stream, end);
-        changed();
-      },
     },
   };
 }
