@@ -125,7 +125,8 @@ export function createHttpListener(
         };
         server.once('error', failed);
         const target = address.kind === 'unix' ? { path: address.path } : address;
-        server.listen({ ...target, backlog }, () => {
+        // Exclusive: in a worker, `cluster` would give connections to other workers.
+        server.listen({ ...target, backlog, exclusive: true }, () => {
           server.off('error', failed);
           resolve();
         });

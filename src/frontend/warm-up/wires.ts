@@ -73,7 +73,8 @@ export async function wiresOverLoopback(accept: (socket: Socket) => void): Promi
     socket.on('error', () => undefined);
     arrived(socket);
   });
-  listener.listen(0, '127.0.0.1');
+  // Exclusive: otherwise `cluster` would give all workers that warm up the same port, and connections in turns.
+  listener.listen({ port: 0, host: '127.0.0.1', exclusive: true });
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;
   return {
