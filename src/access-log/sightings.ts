@@ -40,7 +40,7 @@ export type ServedIssuers = ReadonlyMap<string, string>;
 export interface IssuerSightings {
   /** Counts the entries of a message. `served` is `undefined` for a mesh that does not exist. */
   add(sender: LogSender, message: LogMessage, served: ServedIssuers | undefined, at: number): void;
-  /** Records that entries may be missing: of one mesh, or of all of them. */
+  /** Records that entries may be missing: of a mesh that exists, or of all of them. */
   lost(mesh: string | undefined, at: number): void;
   of(mesh: string, now: number): MeshSightings;
 }
@@ -125,9 +125,12 @@ export function createIssuerSightings(): IssuerSightings {
       if (counts.issuers.size > served.size) prune(counts.issuers, served);
     },
     lost(mesh, at) {
-      const counts = mesh === undefined ? undefined : meshes.get(mesh);
-      if (counts === undefined) lostAt = Math.max(lostAt ?? at, at);
-      else counts.lostAt = Math.max(counts.lostAt ?? at, at);
+      if (mesh === undefined) {
+        lostAt = Math.max(lostAt ?? at, at);
+        return;
+      }
+      const counts = countsOf(mesh);
+      counts.lostAt = Math.max(counts.lostAt ?? at, at);
     },
     of(mesh, now) {
       const counts = meshes.get(mesh);

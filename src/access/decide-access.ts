@@ -28,7 +28,7 @@ export interface DecideParts {
 }
 
 /** The longest mesh name and node id of a client, in characters. */
-const longestName = 4_096;
+export const longestName = 4_096;
 
 /**
  * Returns the function that decides about clients. It tries their credentials one after the other: the certificate,

@@ -54,7 +54,10 @@ export async function startAccessLogs(listen: string, input: AccessLogInput): Pr
       sightings.add(sender, message, issuers, now());
       metrics.received(message, issuers);
     },
-    lost: (mesh) => sightings.lost(mesh, now()),
+    lost(mesh) {
+      // Entries of a mesh that does not exist are not counted, and must not say anything of others.
+      if (mesh === undefined || served(mesh) !== undefined) sightings.lost(mesh, now());
+    },
     refused(reason, address, message) {
       metrics.refused(reason);
       const fields = { event: 'access-log-refused', reason, address };

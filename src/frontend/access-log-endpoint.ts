@@ -1,5 +1,6 @@
 import type { DecideAccess } from '../access/claim.ts';
 import { statusOfRefusal } from '../access/claim.ts';
+import { longestName } from '../access/decide-access.ts';
 import type { LogRefusal, LogMessage } from '../access-log/read-message.ts';
 import { readLogMessage } from '../access-log/read-message.ts';
 import type { LogSender } from '../access-log/sightings.ts';
@@ -11,6 +12,8 @@ import type { GrpcCall } from '../transport/index.ts';
 import { createTokenBucket } from '../xds/rate/token-bucket.ts';
 import type { Rate, TokenBucket } from '../xds/rate/token-bucket.ts';
 import { timerMs } from '../xds/timers/timers.ts';
+import { createByteRate } from './byte-rate.ts';
+import type { ByteRate } from './byte-rate.ts';
 import { claimOfCall } from './client-claim.ts';
 import { createOwnServer } from './own-server.ts';
 
@@ -76,6 +79,10 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
     clients: 'access logs',
     authFailed,
   });
+  const open = new Set<LogStream>();
+  const breaks = (connection: object): void => {
+    for (const stream of open) if (stream.isOf(connection)) stream.breaks();
+  };
   // Envoy opens few streams. A client that opens many costs time, whether or not it may send.
   const rates = new WeakMap<object, TokenBucket>();
   server.guardWith({
@@ -84,11 +91,11 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
       if (rate === undefined) rates.set(connection, (rate = createTokenBucket(limits.streamRate)));
       if (rate.take(input.now()) === 0) return call.serve();
       input.refused('too-many', connection.address, 'the connection opens too many streams');
+      breaks(connection);
       connection.closeForExcess();
     },
-    failed: () => undefined,
+    failed: breaks,
   });
-  const open = new Set<LogStream>();
   const all = createByteRate(limits.allBytes);
   server.addStream(path, (call) => {
     if (open.size >= limits.streams) {
@@ -121,10 +128,16 @@ class LogStream {
   readonly #input: AccessLogEndpointOptions;
   readonly #rates: readonly ByteRate[];
   readonly #ended: () => void;
-  /** The node; `undefined` until the client is admitted. */
+  /** The node that the first message names. */
+  #claimed: LogSender | undefined;
+  /** The same; `undefined` until the client is admitted. */
   #sender: LogSender | undefined;
   /** Messages that wait for the decision about the client. */
   #waiting: LogMessage[] | undefined;
+  /** True if entries may be missing, should the client be admitted. */
+  #isSlowed = false;
+  /** True if the client has ended its side while it waits for the decision. */
+  #isComplete = false;
   #admission: NodeJS.Timeout | undefined;
   #pause: NodeJS.Timeout | undefined;
 
@@ -140,12 +153,17 @@ class LogStream {
     this.#ended = ended;
   }
 
+  isOf(connection: object): boolean {
+    return this.#call.session === connection;
+  }
+
   start(): void {
     const timeout = (): void =>
       this.#refuse(
         'no-identifier',
         grpcStatus.DEADLINE_EXCEEDED,
         'no message came, or no decision about the client',
+        this.#claimed !== undefined,
       );
     this.#admission = setTimeout(timeout, timerMs(this.#input.options.requestTimeout));
     this.#call.whenGone(this);
@@ -163,14 +181,19 @@ class LogStream {
     this.#call.end({ code: grpcStatus.UNAVAILABLE, message: 'the server is shutting down' });
   }
 
+  /** The server closes the connection of the stream: entries on the way are lost. */
+  breaks(): void {
+    if (this.#sender !== undefined) this.#input.lost(this.#sender.mesh);
+  }
+
   message(bytes: Buffer): void {
     const message = readLogMessage(bytes);
     if (message === undefined)
       return this.#refuse('malformed', grpcStatus.INVALID_ARGUMENT, 'the message cannot be decoded');
-    this.#slowDown(bytes.length);
     if (this.#sender !== undefined) this.#input.received(this.#sender, message);
     else if (this.#waiting !== undefined) this.#waiting.push(message);
     else this.#identify(message);
+    this.#slowDown(bytes.length);
   }
 
   unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', text: string): void {
@@ -179,6 +202,9 @@ class LogStream {
   }
 
   halfClosed(): void {
+    this.#isComplete = true;
+    // The messages count once the client is admitted.
+    if (this.#waiting !== undefined) return;
     this.#call.send(emptyResponse);
     this.#call.end({ code: grpcStatus.OK, message: '' });
   }
@@ -198,6 +224,10 @@ class LogStream {
       );
     const { decide, options } = this.#input;
     const sender = { id: node.id, mesh: node.mesh ?? options.defaultMesh };
+    // The stream keeps both, and may last for days.
+    if (sender.id.length > longestName || sender.mesh.length > longestName)
+      return this.#refuse('malformed', grpcStatus.INVALID_ARGUMENT, 'the node id or the mesh is too long');
+    this.#claimed = sender;
     if (decide === undefined) return this.#admit(sender, [message]);
     let decision: ReturnType<DecideAccess>;
     try {
@@ -208,7 +238,10 @@ class LogStream {
     const settle = (settled: Awaited<typeof decision>): void => {
       if (this.#call.isOver) return;
       if (settled.kind === 'allowed') this.#admit(sender, this.#waiting ?? [message]);
-      else this.#refuse('denied', grpcStatus[statusOfRefusal[settled.reason]], settled.message);
+      else {
+        const code = statusOfRefusal[settled.reason];
+        this.#refuse('denied', grpcStatus[code], settled.message, code === 'UNAVAILABLE');
+      }
     };
     if (!(decision instanceof Promise)) return settle(decision);
     this.#waiting = [message];
@@ -218,24 +251,27 @@ class LogStream {
 
   /** An error about one client must not end the server, and admits no client. */
   #undecided(): void {
-    this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged');
+    this.#refuse('denied', grpcStatus.INTERNAL, 'the client cannot be judged', true);
   }
 
   #admit(sender: LogSender, messages: readonly LogMessage[]): void {
     clearTimeout(this.#admission);
     this.#sender = sender;
     for (const message of messages) this.#input.received(sender, message);
+    if (this.#isSlowed) this.#input.lost(sender.mesh);
     if (this.#waiting === undefined) return;
     this.#waiting = undefined;
-    if (this.#pause === undefined) this.#call.resumeReading();
+    if (this.#isComplete) this.halfClosed();
+    else if (this.#pause === undefined) this.#call.resumeReading();
   }
 
   /** Reads nothing for as long as the bytes exceed a rate. Envoy drops entries meanwhile. */
   #slowDown(bytes: number): void {
     const now = this.#input.now();
     const ms = Math.max(...this.#rates.map((rate) => rate.spend(bytes, now)));
-    if (ms === 0 || this.#pause !== undefined) return;
-    this.#input.lost(this.#sender?.mesh);
+    if (ms === 0 || this.#pause !== undefined || this.#call.isOver) return;
+    if (this.#sender === undefined) this.#isSlowed = true;
+    else this.#input.lost(this.#sender.mesh);
     this.#call.pauseReading();
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
@@ -243,30 +279,13 @@ class LogStream {
     }, timerMs(ms));
   }
 
-  #refuse(reason: LogRefusal, code: number, message: string): void {
+  /** `isUndecided`: it is not known whether the client may send, so the entries of an honest one may be missing. */
+  #refuse(reason: LogRefusal, code: number, message: string, isUndecided = false): void {
     if (this.#call.isOver) return;
     this.#input.refused(reason, this.#call.address, message);
-    // A client that was not admitted may have nothing to say.
-    if (this.#sender !== undefined || reason === 'too-long') this.#input.lost(this.#sender?.mesh);
+    // A client that was refused may have nothing to say.
+    if (this.#sender !== undefined || isUndecided) this.#input.lost(this.#claimed?.mesh);
+    else if (reason === 'too-long') this.#input.lost(undefined);
     this.#call.end({ code, message });
   }
-}
-
-/** A rate of bytes: as many per second on average, and as many at once after a pause. */
-interface ByteRate {
-  /** Takes bytes, and returns the milliseconds until the rate is kept again. `now` is in ms, of a monotonic clock. */
-  spend(bytes: number, now: number): number;
-}
-
-/** Creates a rate that nothing was taken from. */
-function createByteRate(perSecond: number): ByteRate {
-  let left = perSecond;
-  let at: number | undefined;
-  return {
-    spend(bytes, now) {
-      left = Math.min(perSecond, left + ((now - (at ?? now)) * perSecond) / 1000) - bytes;
-      at = now;
-      return left >= 0 ? 0 : Math.ceil((-left * 1000) / perSecond);
-    },
-  };
 }

@@ -101,4 +101,11 @@ suite('issuers of clients in access logs', () => {
     sightings.lost(undefined, 5);
     assert.deepEqual([sightings.of('a', 0).lostAt, sightings.of('b', 0).lostAt], [10, 5]);
   });
+
+  test('lost entries of a mesh that has none yet: say nothing of other meshes', () => {
+    const sightings = createIssuerSightings();
+    sightings.add({ id: 'node', mesh: 'a' }, messageOf([]), served, 1);
+    sightings.lost('b', 10);
+    assert.deepEqual([sightings.of('a', 0).lostAt, sightings.of('b', 0).lostAt], [undefined, 10]);
+  });
 });

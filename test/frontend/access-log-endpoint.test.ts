@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { Metadata, credentials, status } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { refuse } from '../../src/access/claim.ts';
-import type { ClientClaim, DecideAccess } from '../../src/access/claim.ts';
+import type { AccessDecision, ClientClaim, DecideAccess } from '../../src/access/claim.ts';
 import { defaultAccessLogLimits, startAccessLogEndpoint } from '../../src/frontend/access-log-endpoint.ts';
 import type { AccessLogEndpoint, AccessLogEndpointOptions } from '../../src/frontend/access-log-endpoint.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
@@ -151,6 +151,18 @@ suite('listener for access logs', () => {
     for (const client of clients) client[Symbol.dispose]();
   });
 
+  test('a connection that is closed for its rate: entries of its streams may be missing', async () => {
+    const limits = { ...defaultAccessLogLimits, streamRate: { perSecond: 1, burst: 1 } };
+    await using rig = await start({ now: () => 0, limits });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    using other = openLogStream(rig.endpoint.address);
+    other.send(first('mesh-2'));
+    assert.notEqual((await client.status).code, status.OK);
+    assert.deepEqual(rig.lost, ['mesh-1']);
+  });
+
   test('the end of the server: ends the streams', async () => {
     const rig = await start();
     using client = openLogStream(rig.endpoint.address);
@@ -265,6 +277,77 @@ suite('listener for access logs', () => {
     assert.equal((await client.status).code, status.INTERNAL);
     assert.deepEqual(rig.refused, ['denied']);
   });
+
+  for (const [what, decision] of [
+    ['API server that does not answer', () => Promise.resolve(refuse('review-unavailable', 'no review'))],
+    ['trust that was not read yet', () => refuse('not-ready', 'not yet')],
+    ['decision that fails', () => Promise.reject(new Error('broken'))],
+    ['decision that does not come', () => new Promise<never>(() => undefined)],
+  ] as const satisfies readonly (readonly [string, DecideAccess])[])
+    test(`${what}: the client is refused, and entries of its mesh may be missing`, async () => {
+      await using rig = await start({ decide: decision, options: { requestTimeout: 200 } });
+      using client = openLogStream(rig.endpoint.address);
+      client.send(first('mesh-1'));
+      assert.notEqual((await client.status).code, status.OK);
+      assert.deepEqual([rig.received.size, rig.lost], [0, ['mesh-1']]);
+    });
+
+  test('client that ends its side before the decision: all of its entries count', async () => {
+    const asked = Promise.withResolvers<void>();
+    const decided = Promise.withResolvers<AccessDecision>();
+    await using rig = await start({
+      decide() {
+        asked.resolve();
+        return decided.promise;
+      },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    client.send(entries(2));
+    client.end();
+    await asked.promise;
+    // Answered after all that the client has sent before.
+    using other = openLogStream(rig.endpoint.address);
+    other.send(entries(1));
+    await other.status;
+    decided.resolve({ kind: 'allowed', identity: undefined });
+    assert.deepEqual(await client.status, { code: status.OK, message: '' });
+    assert.equal(rig.received.get('mesh-1'), 3);
+  });
+
+  test('client that is too fast and is refused: says nothing of the entries of others', async () => {
+    await using rig = await start({
+      decide: () => refuse('token', 'the token is bad'),
+      limits: { ...defaultAccessLogLimits, streamBytes: 10 },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    assert.equal((await client.status).code, status.UNAUTHENTICATED);
+    assert.deepEqual(rig.lost, []);
+  });
+
+  test('client that is too fast while it waits for the decision: entries of its mesh may be missing', async () => {
+    await using rig = await start({
+      decide: () => Promise.resolve({ kind: 'allowed', identity: undefined }),
+      limits: { ...defaultAccessLogLimits, streamBytes: 10 },
+    });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    assert.deepEqual(rig.lost, ['mesh-1']);
+  });
+
+  for (const [what, identifier] of [
+    ['node id', identifierOf('n'.repeat(4_097))],
+    ['mesh', identifierOf('n', 'm'.repeat(4_097))],
+  ] as const)
+    test(`${what} of more than 4,096 characters: is refused, because each stream keeps it`, async () => {
+      await using rig = await start();
+      using client = openLogStream(rig.endpoint.address);
+      client.send({ identifier, ...entries(1) });
+      assert.equal((await client.status).code, status.INVALID_ARGUMENT);
+      assert.deepEqual([rig.refused, rig.received.size], [['malformed'], 0]);
+    });
 
   test('client certificates: reach the decision, and TLS refuses those of another CA', async () => {
     const ca = makeCa({ commonName: 'Server CA' });
