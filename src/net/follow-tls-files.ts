@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { oneAtATime } from './one-at-a-time.ts';
 import { readRegularFile } from './read-regular-file.ts';
 import { readTlsMaterial } from './tls-material.ts';
@@ -39,6 +40,11 @@ export interface FollowedTlsFiles {
 
 /** Interval at which the files are read again, in milliseconds. */
 const defaultPollMs = 5_000;
+/**
+ * Time for which changed files must stay the same, in milliseconds. A file of CA certificates in the middle of a write
+ * may lack some of them, and a certificate may be replaced before its key.
+ */
+const settleMs = 100;
 
 /**
  * Reads TLS files, and reads them again when they change. The files are polled, because renewals are rare and happen
@@ -57,8 +63,19 @@ export async function followTlsFiles(
   events.loaded(material, true);
 
   let closed = false;
+  /** Reads changed files until two readings are equal. */
+  async function readSettled(): Promise<FileReading> {
+    let reading = await readFiles(paths, events.check);
+    while (reading.digest !== seen) {
+      await sleep(settleMs, undefined, { ref: false });
+      const before = reading.digest;
+      reading = await readFiles(paths, events.check);
+      if (closed || reading.digest === before) break;
+    }
+    return reading;
+  }
   const reload = oneAtATime(async () => {
-    const { digest, result } = await readFiles(paths, events.check);
+    const { digest, result } = await readSettled();
     if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
@@ -86,10 +103,13 @@ export async function followTlsFiles(
 }
 
 /** The contents of the files, or why they cannot be read. `digest` differs for different contents or reasons. */
-async function readFiles(
-  paths: TlsPaths,
-  check: TlsFileEvents['check'],
-): Promise<{ readonly digest: string; readonly result: TlsMaterialResult }> {
+interface FileReading {
+  readonly digest: string;
+  readonly result: TlsMaterialResult;
+}
+
+/** Reads the files. */
+async function readFiles(paths: TlsPaths, check: TlsFileEvents['check']): Promise<FileReading> {
   try {
     const contents: TlsFileContents = {
       certificate: await readRegularFile(paths.certificate),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
-import { makeSelfSignedLeaf } from '../kit/certificates.ts';
+import { certificatesOf } from '../../src/net/tls-material.ts';
+import { makeCaPems, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const never = 3_600_000;
@@ -37,5 +39,40 @@ suite('followed TLS files', () => {
     await write();
     await files.reload();
     assert.deepEqual([refused.length, files.current().fingerprint], [1, loaded[2]]);
+  });
+
+  test('CA file that is read in the middle of a write: is loaded once it is complete', async () => {
+    await using dir = await makeTempDir();
+    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
+      string,
+      string,
+      string,
+    ];
+    const own = makeSelfSignedLeaf();
+    const [first, second, third] = makeCaPems('First', 'Second', 'Third');
+    await writeFile(certificate, own.certPem);
+    await writeFile(key, own.keyPem);
+    await writeFile(clientCa, first + second);
+    const loaded: number[] = [];
+    let finishWrite: (() => void) | undefined;
+    const files = await followTlsFiles(
+      { certificate, key, clientCa },
+      {
+        // Called after each read.
+        check() {
+          finishWrite?.();
+          finishWrite = undefined;
+          return undefined;
+        },
+        loaded: (material) => loaded.push(certificatesOf(material.clientCa ?? Buffer.alloc(0)).length),
+        refused: assert.fail,
+      },
+      never,
+    );
+    using _closing = { [Symbol.dispose]: () => files.close() };
+    await writeFile(clientCa, first);
+    finishWrite = () => writeFileSync(clientCa, first + second + third);
+    await files.reload();
+    assert.deepEqual(loaded, [2, 3]);
   });
 });
