@@ -38,13 +38,16 @@ export function viewProxies({ about, proxies, route, now }: PageState, actions: 
           @change=${(event: Event) =>
             actions.filter({ state: (event.target as HTMLSelectElement).value as ProxyFilter['state'] })}
         >
-          <option value="" ?selected=${filter.state === ''}>all but disconnected</option>
-          ${listedStates.map(
-            (state) =>
-              html`<option value=${state} ?selected=${filter.state === state}>
-                ${state === 'behind' ? 'all that are not in sync' : state}
-              </option>`,
-          )}
+          <option value="" .selected=${filter.state === ''}>all but disconnected</option>
+          ${
+            // The property: once a person has chosen an option, its attribute has no effect any more.
+            listedStates.map(
+              (state) =>
+                html`<option value=${state} .selected=${filter.state === state}>
+                  ${state === 'behind' ? 'all that are not in sync' : state}
+                </option>`,
+            )
+          }
         </select></label
       >
       ${filter.version === '' ? nothing : html`<span>Version <code>${filter.version}</code></span>`}

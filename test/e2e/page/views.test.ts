@@ -185,6 +185,20 @@ suite('views of the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
+  test('state that was chosen before: the field follows "Show all" and links', async () => {
+    await using scene = await openPage();
+    const { page } = scene.browser;
+    const chosen = (): Promise<string> => page.$eval('select[name=state]', (select) => select.value);
+    for (const state of ['lost', '', 'stale']) await page.select('select[name=state]', state);
+    await page.waitForSelector('.filter button');
+    await page.click('.filter button');
+    await page.waitForFunction(() => document.querySelector('.filter button') === null);
+    assert.equal(await chosen(), '');
+    await page.evaluate(() => (location.hash = '#/mesh/default?state=lost'));
+    await page.waitForSelector('.filter button');
+    assert.equal(await chosen(), 'lost');
+  });
+
   test('keys: lead to the views and to the search, except in a field; they can be turned off', async () => {
     await using scene = await openPage(...overview);
     const { browser, says } = scene;
