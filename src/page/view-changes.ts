@@ -42,7 +42,12 @@ export function viewChanges(
                     }
                     ${viewWhat(change)}
                     <code class="faint" title=${change.version}>${short(change.version)}</code>
-                    ${index > 0 ? viewHolding(change, holding?.get(change.version) ?? 0) : nothing}
+                    ${
+                      // The first change is the current one. The proxies of a version that came back are shown once.
+                      index === 0 || changes.slice(0, index).some(({ version }) => version === change.version)
+                        ? nothing
+                        : viewHolding(change, holding?.get(change.version) ?? 0)
+                    }
                   </div>
                   ${viewConvergence(change, changes.slice(0, index), longest)}
                 </li>`,

@@ -39,7 +39,13 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
     ${viewChanges(state.changes, {
       now,
       withMesh: false,
-      holding: new Map(rollouts.get(mesh.name)?.versions.map(({ version, proxies }) => [version, proxies])),
+      // A version that was served twice has its proxies in the newest entry, which the map must keep.
+      holding: new Map(
+        rollouts
+          .get(mesh.name)
+          ?.versions.toReversed()
+          .map(({ version, proxies }) => [version, proxies]),
+      ),
     })}
     ${viewTrustDomains(mesh.trustDomains, now)} ${viewIdentities(state.identities, mesh.name, now)}
     ${viewRelationships(state.federation, mesh.name, now)} ${viewConsumers(state.consumers, mesh.name, now)}
