@@ -62,11 +62,16 @@ export function sinceText(since: string, now: number): string {
   return `for ${duration(Math.max(0, now - Date.parse(since)))}`;
 }
 
+/** Returns the number of proxies for which a roll-out waits: the connected ones, and those that may still run. */
+export function countedIn({ connected, reconnecting, lost, forgotten }: RolloutDetail['proxies']): number {
+  return connected + reconnecting + lost + forgotten;
+}
+
 /** Returns a sentence with the number of proxies that are in sync. */
 export function rolloutSentence({ proxies, complete }: Pick<RolloutDetail, 'proxies' | 'complete'>): string {
-  const { connected, synced, reconnecting } = proxies;
+  const { connected, synced } = proxies;
   const lost = proxies.lost + proxies.forgotten;
-  const all = connected + reconnecting + lost;
+  const all = countedIn(proxies);
   const has = (of: string): string => `${synced.toLocaleString('en')} of ${of} in sync`;
   if (!complete)
     return `${has(`at least ${count(connected, 'proxy', 'proxies')}`)}: a worker does not answer.`;

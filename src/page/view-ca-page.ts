@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { CertificateDetail, CertificatePlace } from '../api/certificate-api-types.ts';
-import { absolute, count, distance, resourceText } from './format.ts';
+import { absolute, count, countedIn, distance, resourceText } from './format.ts';
 import { lifeState } from './life.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { linkTo } from './route.ts';
@@ -78,7 +78,7 @@ function viewPlace(
         proxies === undefined
           ? '—'
           : html`<span
-              >${proxies.synced.toLocaleString('en')} of ${proxies.connected.toLocaleString('en')}</span
+              >${proxies.synced.toLocaleString('en')} of ${countedIn(proxies).toLocaleString('en')}</span
             >`
       }
     </td>

@@ -2,7 +2,7 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { MeshSummary } from '../api/api-types.ts';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { count, dayOf, distance, syncText } from './format.ts';
+import { count, countedIn, dayOf, distance, syncText } from './format.ts';
 import { expiringMs } from './life.ts';
 import { connectedTo, isComplete } from './page-state.ts';
 import type { PageState } from './page-state.ts';
@@ -23,7 +23,7 @@ export function viewOverview(state: PageState): TemplateResult {
   if (meshes === undefined || !isComplete(state)) return html`<p class="faint">Loading…</p>`;
   return html`
     <section class="verdict ${toneOf(problems)}" aria-labelledby="verdict">
-      <h2 id="verdict" role="status" aria-live="polite">${verdictOf(problems)}</h2>
+      <h2 id="verdict"><span role="status" aria-live="polite">${verdictOf(problems)}</span></h2>
       <p class="faint">
         ${summaryOf(state, meshes)}${
           certificates === undefined
@@ -150,8 +150,8 @@ export function viewMeshState(
 function viewSync(rollout: RolloutDetail | undefined, connected: number): TemplateResult {
   if (rollout === undefined)
     return html`${connected.toLocaleString('en')} <span class="faint">connected</span>`;
-  const { synced, reconnecting, lost, forgotten } = rollout.proxies;
-  const all = rollout.proxies.connected + reconnecting + lost + forgotten;
+  const { synced, lost, forgotten } = rollout.proxies;
+  const all = countedIn(rollout.proxies);
   if (all === 0) return html`<span class="faint">none connected</span>`;
   const numbers = html`${synced.toLocaleString('en')}
     <span class="faint">of ${all.toLocaleString('en')}</span>`;

@@ -1,7 +1,7 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { duration, rolloutSentence, short, sinceText } from './format.ts';
+import { countedIn, duration, rolloutSentence, short, sinceText } from './format.ts';
 import { linkTo, rolloutStates } from './route.ts';
 import { viewTime } from './view-parts.ts';
 
@@ -20,9 +20,12 @@ export function viewRollout(
   return html`<section aria-labelledby="rollout">
     <h2 id="rollout">Roll-out</h2>
     <div class="rollout ${converged ? 'done' : ''}">
-      <p role="status" aria-live="polite">
+      <p>
         <span class="mono" title=${version}>${short(version)}</span>
-        <strong>${rolloutSentence(rollout)}</strong>
+        ${
+          // Without the time beside it: a screen reader would read that out at each tick.
+          html`<strong role="status" aria-live="polite">${rolloutSentence(rollout)}</strong>`
+        }
         <span class="faint"
           >changed
           ${viewTime(changedAt, now)}${
@@ -51,8 +54,8 @@ function viewState(
 }
 
 function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
-  const { connected, synced, reconnecting, lost } = proxies;
-  const all = connected + reconnecting + lost;
+  const { synced } = proxies;
+  const all = countedIn(proxies);
   let at = 0;
   const pieces = rolloutStates.map((name) => {
     const width = all === 0 ? 0 : (proxies[name] / all) * 1000;
