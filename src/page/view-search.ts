@@ -16,7 +16,9 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
   const rest = certificates.total - certificates.certificates.length;
   return html`
     <section class="verdict">
-      <h2 role="status" aria-live="polite">${count(total, 'result')} for “${route.text}”</h2>
+      <h2>
+        <span role="status" aria-live="polite">${count(total, 'result')} for “${route.text}”</span>
+      </h2>
       ${
         named.length === 0
           ? nothing
