@@ -105,7 +105,7 @@ export function createMetrics({
   });
   const errors = new Counter({
     name: 'meshtrust_source_errors_total',
-    help: 'Failed reads of one file or object (unreadable), or of a directory or list (failed).',
+    help: 'Reported failures to read one file or object (unreadable), or a directory or list (failed).',
     labelNames: ['source', 'reason'],
     registers,
   });

@@ -61,6 +61,12 @@ export const stateGauges: readonly StateGauge[] = [
       }),
   },
   {
+    name: 'meshtrust_source_unreadable',
+    help: 'Files, objects, directories and lists of the source that cannot be read.',
+    labels: ['source'],
+    samples: ({ ledger }) => ledger.sources.map(({ name, unreadable }): Sample => [[name], unreadable]),
+  },
+  {
     name: 'meshtrust_certificates',
     help: 'Served certificates, by validity at the time of the scrape.',
     labels: ['mesh', 'trust_domain', 'state'],

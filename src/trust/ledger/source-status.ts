@@ -13,6 +13,8 @@ export interface SourceStatus {
   readonly accepted: number;
   /** The number of files or objects whose newest version is not served. */
   readonly rejected: number;
+  /** The number of files, objects, directories and lists that cannot be read. */
+  readonly unreadable: number;
   /** The number of documents of other kinds, by kind. */
   readonly otherKinds: ReadonlyMap<string, number>;
   /** The accepted and rejected counts by mesh; the mesh is `''` where it is unknown. */
@@ -38,6 +40,7 @@ interface SourceParts extends Pick<SourceStatus, 'name' | 'synced' | 'restored'>
 export function statusOf(source: SourceParts): SourceStatus {
   let accepted = 0;
   let rejected = 0;
+  let unreadable = source.failures.size;
   const meshes = new Map<string, { accepted: number; rejected: number }>();
   const countsOf = (mesh: string): { accepted: number; rejected: number } => {
     let counts = meshes.get(mesh);
@@ -47,6 +50,7 @@ export function statusOf(source: SourceParts): SourceStatus {
   for (const entry of source.entries.values()) {
     accepted += entry.grants.length;
     for (const { resource } of entry.grants) countsOf(resource.mesh).accepted += 1;
+    if (entry.findings.some(({ code }) => code === 'MT001')) unreadable += 1;
     if (entry.invalid) {
       rejected += 1;
       // The mesh of a file that never had a valid resource is unknown.
@@ -61,6 +65,7 @@ export function statusOf(source: SourceParts): SourceStatus {
     restored,
     accepted,
     rejected,
+    unreadable,
     otherKinds: countKinds([...source.entries.values()].flatMap(({ others }) => others)),
     meshes,
     ...(failure === undefined ? {} : { failure }),

@@ -105,6 +105,19 @@ suite('metrics of the state', () => {
     assert.equal(last['source="files"'], (clock.wall() - 100) / 1000);
   });
 
+  test('file or directory that cannot be read: counts for as long as it cannot be read', async () => {
+    const { deliver, samples } = setup();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    deliver(
+      { kind: 'unreadable', path: 'b.yaml', reason: 'no rights' },
+      { kind: 'failed', path: 'c', reason: 'no rights' },
+    );
+    deliver();
+    assert.deepEqual(await samples('source_unreadable'), { 'source="files"': 2 });
+    deliver({ kind: 'gone', path: 'b.yaml', evidence: 'deletion' }, { kind: 'recovered', path: 'c' });
+    assert.deepEqual(await samples('source_unreadable'), { 'source="files"': 0 });
+  });
+
   test('source without a complete read: is reported as restored', async () => {
     const first = setup();
     first.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
