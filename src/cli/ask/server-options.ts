@@ -41,14 +41,14 @@ export async function serverAccess(
   if ((clientCert === undefined) !== (clientKey === undefined)) {
     throw new CommandError(exitCode.usage, 'a client certificate needs both --client-cert and --client-key');
   }
-  const token = (await readOptional(tokenFile))?.toString('utf8').split(/\s+/).find(Boolean);
+  const token = (await readOptional(tokenFile, signal))?.toString('utf8').split(/\s+/).find(Boolean);
   if (tokenFile !== undefined && token === undefined) {
     throw new CommandError(exitCode.usage, `token file ${tokenFile}: it is empty`);
   }
   const tls = {
-    ca: await readOptional(ca),
-    cert: await readOptional(clientCert),
-    key: await readOptional(clientKey),
+    ca: await readOptional(ca, signal),
+    cert: await readOptional(clientCert, signal),
+    key: await readOptional(clientKey, signal),
   };
   const found: readonly FoundServer[] =
     servers !== undefined && namesNoServer(options.server)
@@ -93,6 +93,6 @@ function targetOf(name: string): ServerAccess['target'] {
   return { kind: 'url', url };
 }
 
-function readOptional(path: string | undefined): Promise<Buffer> | undefined {
-  return path === undefined ? undefined : readInput(path);
+function readOptional(path: string | undefined, signal: AbortSignal): Promise<Buffer> | undefined {
+  return path === undefined ? undefined : readInput(path, { signal });
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Action } from './command.ts';
 import { fetchBundle } from '../../inputs/federation/fetch-bundle.ts';
 import type { ServerCheck } from '../../inputs/federation/fetch-bundle.ts';
@@ -10,12 +9,12 @@ import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { formatDate } from '../../trust/findings/finding.ts';
 import { readCertificate } from '../../trust/x509/read-certificate.ts';
 import { counted } from '../../text/counted.ts';
-import { reasonWithPlace } from '../../text/system-error.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { exportedName, meshTrustData } from '../offline/mesh-trust-text.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { toYaml } from '../terminal/output.ts';
+import { readInput } from '../terminal/read-input.ts';
 import { say } from '../terminal/terminal.ts';
 import { version } from '../terminal/version.ts';
 
@@ -41,7 +40,7 @@ export const fetchFederation: Action<FetchOptions> = async ({ options, io }) => 
   if (problem !== undefined) throw new CommandError(exitCode.usage, `--url ${problem}`);
   if (as !== undefined && trustDomain === undefined)
     throw new CommandError(exitCode.usage, '--as needs --trust-domain: a bundle does not contain its name');
-  const check = await checkOf(options);
+  const check = await checkOf(options, io);
   const response = await fetchBundle({
     url,
     check,
@@ -72,7 +71,11 @@ function sayTo(io: CommandIo): (text: string) => void {
 }
 
 /** @throws {CommandError} if the options do not say how the server is authenticated, or a file cannot be used. */
-async function checkOf({ endpointId, bundle, federationWebCa }: FetchOptions): Promise<ServerCheck> {
+async function checkOf(
+  { endpointId, bundle, federationWebCa }: FetchOptions,
+  io: CommandIo,
+): Promise<ServerCheck> {
+  const readText = async (path: string): Promise<string> => (await readInput(path, io)).toString('utf8');
   if (endpointId === undefined) {
     if (bundle !== undefined)
       throw new CommandError(exitCode.usage, '--bundle needs --endpoint-id, the SPIFFE ID of the server');
@@ -95,14 +98,6 @@ async function checkOf({ endpointId, bundle, federationWebCa }: FetchOptions): P
     throw new CommandError(exitCode.usage, `${bundle} ${reading.reason}: give a SPIFFE bundle or PEM`);
   const cas = reading.document.certificates.flatMap((one) => (one.kind === 'ca' ? encodePem(one.der) : []));
   return { kind: 'spiffe', id: parsed.id, cas };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new CommandError(exitCode.usage, reasonWithPlace(error));
-  }
 }
 
 function describe(document: BundleDocument, talk: (text: string) => void): void {

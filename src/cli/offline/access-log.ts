@@ -1,39 +1,50 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import { countIssuers } from '../../trust/rotation/observe-issuers.ts';
 import type { SeenIssuers } from '../../trust/rotation/observe-issuers.ts';
 import type { Observation } from '../../trust/rotation/facts.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import type { CommandIo } from '../terminal/io.ts';
-import { isReadOnce, standardInput } from '../terminal/read-input.ts';
+import { isPipe, isReadOnce, openPipe, standardInput } from '../terminal/read-input.ts';
+import type { InputIo } from '../terminal/read-input.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
 /**
  * Counts the issuers in an access log, or in standard input (`-`), line by line.
- * @throws {CommandError} (usage) if it cannot be read.
+ * @throws {CommandError} (usage) if it cannot be read; (negative) if it is interrupted.
  */
-export async function readAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): Promise<SeenIssuers> {
-  const input = path === standardInput ? io.stdin : createReadStream(path);
-  if (input === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
-  // The lines of a stream that has ended never end.
-  if (input.readableEnded || input.destroyed)
-    throw new CommandError(exitCode.usage, '-: the standard input was read already; give - once');
+export async function readAccessLog(path: string, io: InputIo): Promise<SeenIssuers> {
   const count = countIssuers(Date.now());
   try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) count.add(line);
+    const input = await openLog(path, io);
+    const lines = createInterface({ input, crlfDelay: Infinity, signal: io.signal });
+    for await (const line of lines) count.add(line);
+    // The signal ends the lines, but not the input, which would keep the process alive.
+    if (io.signal?.aborted === true) input.destroy();
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(exitCode.usage, `${path} cannot be read: ${reasonOf(error)}`);
   }
+  if (io.signal?.aborted === true) throw new CommandError(exitCode.negative, 'interrupted');
   return count.result();
+}
+
+async function openLog(path: string, { stdin }: InputIo): Promise<Readable> {
+  if (path !== standardInput) return (await isPipe(path)) ? openPipe(path) : createReadStream(path);
+  if (stdin === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
+  // The lines of a stream that has ended never end.
+  if (stdin.readableEnded || stdin.destroyed)
+    throw new CommandError(exitCode.usage, '-: the standard input was read already; give - once');
+  return stdin;
 }
 
 /**
  * Returns a function that counts the issuers in an access log again at each call. What a pipe had counts for all calls:
  * it can be read only once.
  */
-export function followAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): () => Promise<SeenIssuers> {
+export function followAccessLog(path: string, io: InputIo): () => Promise<SeenIssuers> {
   let ofPipe: Promise<SeenIssuers> | undefined;
   return async () => {
     if (ofPipe !== undefined) return ofPipe;

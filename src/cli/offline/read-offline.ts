@@ -67,7 +67,7 @@ export async function readTexts(
   const places: string[] = [];
   for (const path of paths) {
     if (path === standardInput) events.push(contentOf('stdin', await readStandardInput(io)));
-    else if (await isPipe(path)) events.push(contentOf(path, await readPipe(path)));
+    else if (await isPipe(path)) events.push(contentOf(path, await readPipe(path, io)));
     else places.push(path);
   }
   if (places.length > 0) events.push(...(await readOnce(places, io.signal)));

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { runProgram } from '../../../src/cli/program.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 import type { Outcome } from '../run.ts';
@@ -96,6 +99,45 @@ suite('the standard input as -', () => {
       assert.match(stderr, /^error: -: is given twice, and the standard input can be read only once\n$/);
     }
   });
+
+  const silent: readonly (readonly string[])[] = [
+    ['validate', '-'],
+    ['verify', '--leaf', '-', 'examples/trust'],
+    ['rotate', 'observe', '-'],
+  ];
+  for (const args of silent)
+    test(`${args.join(' ')}, and nothing arrives: a signal ends the command`, async () => {
+      const stop = new AbortController();
+      const stdin = new Readable({ read: () => setImmediate(() => stop.abort()) });
+      const { code, stderr } = await run(args, {}, stop.signal, (io) => runProgram({ ...io, stdin }));
+      assert.deepEqual([code, stderr], [1, 'error: interrupted\n']);
+    });
+
+  const named: readonly ((pipe: string) => readonly string[])[] = [
+    (pipe) => ['validate', pipe],
+    (pipe) => ['check', '--token-file', pipe],
+    (pipe) => ['rotate', 'observe', pipe],
+    (pipe) => ['federation', 'fetch', '--url=https://a.test/', '--federation-web-ca', pipe],
+  ];
+  for (const argsOf of named)
+    test(`${argsOf('PIPE').join(' ')}, a named pipe into which nothing is written: a signal ends the process`, async () => {
+      await using dir = await makeTempDir();
+      const pipe = dir.join('pipe');
+      await promisify(execFile)('mkfifo', [pipe]);
+      const child = spawn(process.execPath, ['bin/meshtrust.js', ...argsOf(pipe)], { stdio: 'pipe' });
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      // Without a fix, not even a second signal ends the process.
+      const killer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      // It can be opened once the command has it open.
+      const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+      await using writer = await poll('a reader', () => open(pipe, flags).catch(() => undefined));
+      assert.ok(writer.fd > 0);
+      child.kill('SIGTERM');
+      const [code, signal] = (await once(child, 'close')) as readonly unknown[];
+      clearTimeout(killer);
+      assert.deepEqual([code, signal, stderr], [1, null, 'error: interrupted\n']);
+    });
 
   test('/dev/stdin and process substitution: are read as pipes', async () => {
     await using dir = await makeTempDir();
