@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { clearScreen } from '../terminal/terminal.ts';
+import { clearScreen, onLost } from '../terminal/terminal.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { oneLine } from '../../text/plain-text.ts';
 
@@ -37,11 +37,21 @@ async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandE
 }
 
 /**
- * Prints the output whenever it changes, until it is interrupted; clears a terminal before. An error of the first
- * request ends the command, because it is probably a mistake in it. A server that disappears later may return, so later
- * errors are only printed.
+ * Prints the output whenever it changes, until it is interrupted or no one can read it; clears a terminal before. An
+ * error of the first request ends the command, because it is probably a mistake in it. A server that disappears later
+ * may return, so later errors are only printed.
  */
 async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
+  const lost = new AbortController();
+  const ignoreLoss = onLost(io.stdout, () => lost.abort());
+  try {
+    await printChanges({ ...io, signal: AbortSignal.any([io.signal, lost.signal]) }, show);
+  } finally {
+    ignoreLoss();
+  }
+}
+
+async function printChanges(io: CommandIo, show: () => Promise<Shown>): Promise<void> {
   const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? clearScreen : '';
   let before: string | undefined;
   while (!io.signal.aborted) {

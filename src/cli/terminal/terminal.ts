@@ -63,6 +63,16 @@ export function guardTerminal(io: CommandIo): CommandIo {
   return { ...io, stdout: guarded(io.stdout), stderr: guarded(io.stderr) };
 }
 
+/** The streams below guarded ones. */
+const below = new WeakMap<Writable, Writable>();
+
+/** Calls back when a stream fails, such as when its reader has closed the pipe. Returns a function that stops this. */
+export function onLost(stream: Writable, callback: () => void): () => void {
+  const target = below.get(stream) ?? stream;
+  target.once('error', callback);
+  return () => void target.off('error', callback);
+}
+
 function guarded(stream: Writable): Writable {
   const isTerminal = 'isTTY' in stream && stream.isTTY === true;
   const writable = new Writable({
@@ -73,5 +83,6 @@ function guarded(stream: Writable): Writable {
       done();
     },
   });
+  below.set(writable, stream);
   return Object.assign(writable, { isTTY: isTerminal });
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
+import { runProgram } from '../../../src/cli/program.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { statesOf, streamOf } from '../../fleet/scene.ts';
 import { fleetServer } from '../fleet-server.ts';
@@ -134,6 +136,19 @@ suite('proxy-status', () => {
     const { code, stdout } = await watching.outcome;
     assert.equal(code, 0);
     assert.match(stdout, /"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
+  });
+
+  test('--watch: ends when the reader of its output has closed the pipe', async () => {
+    await using server = await twoProxies();
+    const closed = new Writable({
+      write: (_, __, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    });
+    closed.on('error', () => undefined);
+    const { code } = await run(['ps', '-w', `--server=${server.url}`], {}, undefined, (io) =>
+      runProgram({ ...io, stdout: closed, watchMs: 20 }),
+    );
+    assert.equal(code, 0);
+    assert.equal(closed.listenerCount('error'), 1, 'it has stopped listening');
   });
 
   test('--watch: continues while its only server restarts', async () => {
