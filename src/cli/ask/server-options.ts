@@ -1,8 +1,11 @@
+import { validateHeaderValue } from 'node:http';
+import { createSecureContext } from 'node:tls';
 import { isLoopbackHost } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { namesNoServer } from '../flags/flags.ts';
 import type { CommandIo, FoundServer } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 /** The options of every command that sends requests to running servers. */
 export interface ServerOptions {
@@ -30,8 +33,8 @@ export interface ServerAccess {
 
 /**
  * Reads the files that the options name, and finds servers if the options name none.
- * @throws {CommandError} (usage) for an invalid URL, a file that cannot be read, or a token that would be sent over
- * a network without TLS; (unreachable) if servers must be found and there are none.
+ * @throws {CommandError} (usage) for an invalid URL, a file that cannot be read or used, or a token that would be sent
+ * over a network without TLS; (unreachable) if servers must be found and there are none.
  */
 export async function serverAccess(
   options: ServerOptions,
@@ -45,11 +48,23 @@ export async function serverAccess(
   if (tokenFile !== undefined && token === undefined) {
     throw new CommandError(exitCode.usage, `token file ${tokenFile}: it is empty`);
   }
+  if (token !== undefined)
+    requireUsable(`token file ${tokenFile}`, () => validateHeaderValue('authorization', token));
   const tls = {
     ca: await readOptional(ca, signal),
     cert: await readOptional(clientCert, signal),
     key: await readOptional(clientKey, signal),
   };
+  // Otherwise each request would fail, as if the server did not answer.
+  if (tls.cert !== undefined)
+    requireUsable(`--client-cert ${clientCert} and --client-key ${clientKey}`, () =>
+      createSecureContext({ cert: tls.cert, key: tls.key }),
+    );
+  if (
+    tls.ca !== undefined &&
+    !/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(tls.ca.toString('latin1'))
+  )
+    throw new CommandError(exitCode.usage, `--ca ${ca}: it has no certificate in PEM`);
   const found: readonly FoundServer[] =
     servers !== undefined && namesNoServer(options.server)
       ? await servers.find(signal)
@@ -64,6 +79,14 @@ export async function serverAccess(
   // The proxies of a server that is named twice would count twice.
   const addresses = all.map(addressOf);
   return all.filter((_, index) => addresses.indexOf(addresses[index] ?? '') === index);
+}
+
+function requireUsable(what: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (error) {
+    throw new CommandError(exitCode.usage, `${what} cannot be used: ${reasonOf(error)}`);
+  }
 }
 
 function addressOf({ target }: ServerAccess): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { suite, test } from 'node:test';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
@@ -122,6 +123,36 @@ suite('the exit code', () => {
       assert.equal(stderr.trimEnd().split('\n').length, 1, 'one line');
     });
   }
+
+  test('file for the connection that cannot be used: 2, without a word about the server', async () => {
+    await using dir = await makeTempDir();
+    const ca = makeCa();
+    const files = {
+      token: 's3\u0001cret',
+      'ca.pem': 'nothing',
+      'cert.pem': ca.certPem,
+      'key.pem': makeLeaf(ca).keyPem,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
+    const cases: readonly (readonly [flags: readonly string[], sentence: RegExp])[] = [
+      [['--token-file', dir.join('token')], /^error: token file \S+token cannot be used: Invalid character/],
+      [['--ca', dir.join('ca.pem')], /^error: --ca \S+ca\.pem: it has no certificate in PEM$/m],
+      [
+        ['--client-cert', dir.join('cert.pem'), '--client-key', dir.join('key.pem')],
+        /^error: --client-cert \S+ and --client-key \S+ cannot be used: the key does not belong to the certificate$/m,
+      ],
+      [
+        ['--client-cert', dir.join('ca.pem'), '--client-key', dir.join('key.pem')],
+        /^error: --client-cert .* cannot be used: there is no PEM block$/m,
+      ],
+    ];
+    for (const [flags, sentence] of cases) {
+      const { code, stdout, stderr } = await run(['check', '--server=https://127.0.0.1:1', ...flags]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, sentence);
+      assert.doesNotMatch(stderr, /does not answer|s3|cret/);
+    }
+  });
 
   test('server does not answer: 3', async () => {
     const { code, stderr } = await run(['guard', 'release', `--server=http://127.0.0.1:${await freePort()}`]);
