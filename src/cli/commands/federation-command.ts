@@ -50,7 +50,8 @@ export const refreshFederation: Action<RefreshOptions> = async ({ options, io })
     most = Math.max(most, refreshed);
   }
   if (most === 0) throw new CommandError(exitCode.negative, 'no such relationship: see meshtrust federation');
-  say(io, `${counted(most, 'bundle')} fetched now: meshtrust federation shows the result`);
+  // The server starts the fetches, and does not wait for them.
+  say(io, `fetching ${counted(most, 'bundle')}: meshtrust federation shows the result`);
   return exitCode.ok;
 };
 

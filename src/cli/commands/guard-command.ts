@@ -1,5 +1,5 @@
 import type { Action } from './command.ts';
-import type { GuardRelease } from '../../api/api-types.ts';
+import type { GuardRelease, MeshDetail } from '../../api/api-types.ts';
 import { counted } from '../../text/counted.ts';
 import { askServer, mapFew } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
@@ -7,6 +7,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration, writeOutput } from '../terminal/output.ts';
+import { nameSome } from '../offline/one-mesh.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
@@ -25,40 +26,47 @@ interface Held extends Released {
 
 /** Applies a mass loss that a server holds back. */
 export const releaseGuard: Action<GuardOptions> = async ({ options, io }) => {
+  const { mesh, trustDomain, dryRun = false, yes = false } = options;
   const servers = await serverAccess(options, io);
-  const held = (await Promise.all(servers.map((server) => heldAt(server, options, io)))).flat();
+  const listed = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
+  const names = new Set(listed.flat().map(({ name }) => name));
+  if (mesh !== undefined && !names.has(mesh))
+    throw new CommandError(
+      exitCode.negative,
+      `mesh ${mesh}: no MeshTrust lists it (meshes: ${nameSome([...names])})`,
+    );
+  const all = servers.flatMap((server, index) => heldAt(server, listed[index] ?? []));
+  const held = all.filter(
+    (one) => (mesh ?? one.mesh) === one.mesh && (trustDomain ?? one.trustDomain) === one.trustDomain,
+  );
   for (const one of held) say(io, describe(one));
-  if (held.length === 0) say(io, 'the guard holds no trust domain');
-  const isAsked = held.length > 0 && options.dryRun !== true && options.yes !== true && canAsk(io);
+  if (held.length === 0) say(io, describeNone(all.length > 0, options));
+  const isAsked = held.length > 0 && !dryRun && !yes && canAsk(io);
   if (isAsked && !(await confirm(io, `Withdraw ${counted(held.length, 'trust domain')}?`)))
     throw new CommandError(exitCode.negative, 'cancelled: no trust domain was released');
-  const released =
-    options.dryRun === true || held.length === 0
-      ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
-      : (await mapFew(held, (one) => release(one, io))).flat();
+  if (held.length > 0 && dryRun) say(io, 'nothing was released: --dry-run');
+  const results = dryRun ? [] : await mapFew(held, (one) => release(one, io));
+  const released = dryRun
+    ? held.map((one): Released => ({ mesh: one.mesh, trustDomain: one.trustDomain }))
+    : results.flatMap((result) => (result instanceof CommandError ? [] : result));
   writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
-    plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+    plain.released.map((one) => `${one.mesh} ${one.trustDomain}\n`).join(''),
   );
+  for (const result of results) if (result instanceof CommandError) throw result;
   return exitCode.ok;
 };
 
-async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo): Promise<readonly Held[]> {
-  const meshes = await servedMeshes(server, io.signal);
+function heldAt(server: ServerAccess, meshes: readonly MeshDetail[]): readonly Held[] {
   return meshes.flatMap(({ name: mesh, held, proxies }) =>
-    held
-      .map(({ name: trustDomain, secondsLeft }) => ({
-        server,
-        mesh,
-        trustDomain,
-        secondsLeft,
-        proxies,
-      }))
-      .filter(
-        (one) =>
-          (options.mesh ?? one.mesh) === one.mesh &&
-          (options.trustDomain ?? one.trustDomain) === one.trustDomain,
-      ),
+    held.map(({ name: trustDomain, secondsLeft }) => ({ server, mesh, trustDomain, secondsLeft, proxies })),
   );
+}
+
+/** Describes that nothing is selected; `others`: the guard holds other trust domains. */
+function describeNone(others: boolean, { mesh, trustDomain = '' }: GuardOptions): string {
+  const where = mesh === undefined ? '' : ` of mesh ${mesh}`;
+  const none = `the guard does not hold ${trustDomain === '' ? 'any trust domain' : `trust domain ${trustDomain}`}${where}`;
+  return others ? `${none}; it holds others` : 'the guard holds no trust domain';
 }
 
 function describe({ server, mesh, trustDomain, secondsLeft, proxies }: Held): string {
@@ -66,8 +74,19 @@ function describe({ server, mesh, trustDomain, secondsLeft, proxies }: Held): st
   return `trust domain ${trustDomain} of mesh ${mesh}: held at ${server.name} for another ${left}; once released, ${counted(proxies, 'proxy')} of the mesh will refuse its clients`;
 }
 
-/** Releases a trust domain that was printed, but no trust domain that the guard began to hold since then. */
-async function release({ server, mesh, trustDomain }: Held, io: CommandIo): Promise<readonly Released[]> {
+/**
+ * Releases a trust domain that was printed, but no trust domain that the guard began to hold since then. An error of
+ * one server is a result: others may have released theirs.
+ */
+async function release(
+  { server, mesh, trustDomain }: Held,
+  io: CommandIo,
+): Promise<readonly Released[] | CommandError> {
   const path = `/api/v1/guard/release?${new URLSearchParams({ mesh, trustDomain }).toString()}`;
-  return ((await askServer(server, 'POST', path, io.signal)) as GuardRelease).released;
+  try {
+    return ((await askServer(server, 'POST', path, io.signal)) as GuardRelease).released;
+  } catch (error) {
+    if (error instanceof CommandError) return error;
+    throw error;
+  }
 }

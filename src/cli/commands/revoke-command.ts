@@ -68,12 +68,17 @@ export const revoke: Action<RevokeOptions> = async ({ operands: [fingerprint = '
   let connected = 0;
   for (const [mesh, holders] of holdersOf(followed, isAdded ? effects : [])) {
     const question = { mesh, proxies: 0 };
-    const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
+    const { state, answers } = await waitFor(
+      io,
+      holders,
+      question,
+      Math.max(0, deadline - performance.now()),
+    );
     connected += state.connected;
     if (!state.done)
       throw new CommandError(
-        exitCode.timeout,
-        `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the servers distrust the CA, but some proxies still trust it`,
+        answers.some(({ kind }) => kind === 'unreachable') ? exitCode.unreachable : exitCode.timeout,
+        `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the servers distrust the CA, but some proxies may still trust it`,
       );
   }
   say(

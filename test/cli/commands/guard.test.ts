@@ -13,7 +13,7 @@ const names = (mesh: string, ...trustDomains: readonly string[]) =>
 /**
  * Starts an admin API that holds the first trust domains, and more of them from the moment when the first were listed.
  */
-async function holdingServer(held: readonly string[], later: readonly string[] = []) {
+async function holdingServer(held: readonly string[], later: readonly string[] = [], status = 200) {
   let current = [...held];
   const releases: string[] = [];
   const http = createServer((request, response) => {
@@ -24,6 +24,10 @@ async function holdingServer(held: readonly string[], later: readonly string[] =
       reply({ name: 'default', proxies: 2, held: current.map((name) => ({ name, secondsLeft: 300 })) });
       current = [...current, ...later];
       return;
+    }
+    if (status !== 200) {
+      response.statusCode = status;
+      return reply({ error: { code: 'forbidden', message: 'not from here' } });
     }
     releases.push(url.search);
     const chosen = current.filter((name) => (url.searchParams.get('trustDomain') ?? name) === name);
@@ -93,6 +97,32 @@ suite('guard release', () => {
     const { code, stdout, stderr } = await runOnTerminal(args, undefined);
     assert.deepEqual([code, stdout], [0, 'default b.test\n']);
     assert.doesNotMatch(stderr, /\[y\/N\]/);
+    assert.match(stderr, /^nothing was released: --dry-run$/m);
     assert.deepEqual(server.releases, []);
+  });
+
+  test('a trust domain that is not held, while another one is: says so', async () => {
+    await using server = await holdingServer(['a.test']);
+    const args = ['guard', 'release', server.option, '--yes', '--mesh=default', '--trust-domain=b.test'];
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual(
+      [code, stdout, stderr],
+      [0, '', 'the guard does not hold trust domain b.test of mesh default; it holds others\n'],
+    );
+    assert.deepEqual(server.releases, []);
+  });
+
+  test('a mesh that the server does not have: exit code 1', async () => {
+    await using server = await holdingServer(['a.test']);
+    const { code, stderr } = await run(['guard', 'release', server.option, '--yes', '--mesh=typo']);
+    assert.deepEqual([code, stderr], [1, 'error: mesh typo: no MeshTrust lists it (meshes: default)\n']);
+  });
+
+  test('one of two servers refuses: prints what the other released, and ends with the error', async () => {
+    await using one = await holdingServer(['a.test'], [], 403);
+    await using two = await holdingServer(['b.test']);
+    const { code, stdout, stderr } = await run(['guard', 'release', one.option, two.option, '--yes']);
+    assert.deepEqual([code, stdout], [1, 'default b.test\n']);
+    assert.match(stderr, /^error: \S+ answered: not from here$/m);
   });
 });

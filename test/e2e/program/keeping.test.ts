@@ -282,7 +282,7 @@ suite('mass-loss guard of the program', { concurrency: 2 }, () => {
     for (const [args, count] of [
       [['--dry-run'], 3],
       [['--dry-run', '--trust-domain=b.test'], 1],
-      [['--mesh=other'], 0],
+      [['--trust-domain=other.test'], 0],
     ] as const) {
       const nothing = await release(...args);
       assert.equal((await nothing.exit).code, 0);
@@ -297,7 +297,7 @@ suite('mass-loss guard of the program', { concurrency: 2 }, () => {
       assert.match(
         nothing.stderr(),
         count === 0
-          ? /^the guard holds no trust domain$/m
+          ? /^the guard does not hold trust domain other\.test; it holds others$/m
           : /b\.test of mesh default: held at .* 0 proxies of the mesh will refuse its clients/,
       );
       assert.deepEqual(await served(server), all);
