@@ -95,6 +95,7 @@ async function measure(url: string, document: unknown): Promise<readonly number[
     userAgent: 'meshtrust/bench (bench)',
     instance: 'bench',
     maxBytes: 1_048_576,
+    maxCertificates: 1000,
     denyPrivate: false,
     webCas: () => [],
     trusted: () => [der],

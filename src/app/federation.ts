@@ -74,7 +74,7 @@ export async function startFederation(
   input: FederationInput,
 ): Promise<Federation> {
   const { options, pipeline, deliver, own, policy, clock, log, metrics, report } = input;
-  const { stateDir, maxDocumentBytes, version } = options;
+  const { stateDir, maxDocumentBytes, maxCertificates, version } = options;
   const instance = hostname();
   await using cleanup = new AsyncDisposableStack();
   const webCas = await followWebCas(settings.webCa, log, report);
@@ -130,6 +130,7 @@ export async function startFederation(
     userAgent: `meshtrust/${version} (${instance})`,
     instance,
     maxBytes: maxDocumentBytes,
+    maxCertificates,
     denyPrivate: settings.denyPrivate,
     webCas: () => webCas.current(),
     trusted: (mesh, trustDomain) =>

@@ -62,6 +62,7 @@ export function makePoller(options: Partial<FederationPollerOptions> = {}) {
     userAgent: 'meshtrust/1.0 (test)',
     instance: 'test',
     maxBytes: 1_048_576,
+    maxCertificates: 1000,
     denyPrivate: false,
     webCas: () => [],
     trusted: () => [],

@@ -19,6 +19,7 @@ export interface PollContext extends PollTimes {
   readonly lanes: Lanes;
   readonly userAgent: string;
   readonly maxBytes: number;
+  readonly maxCertificates: number;
   readonly denyPrivate: boolean;
   /** Returns the certificates (PEM) that are trusted for `https_web`, beside the roots of Node.js. */
   readonly webCas: () => readonly string[];

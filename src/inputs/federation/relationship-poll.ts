@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
-import { bundleText } from '../../trust/federation/bundle-text.ts';
+import { bundleText, limitProblem } from '../../trust/federation/bundle-text.ts';
 import { endpointCas, unauthenticated } from '../../trust/federation/endpoint-cas.ts';
 import {
   afterFailure,
@@ -139,7 +139,7 @@ export function createRelationshipPoll(
     const begin = clock.monotonic();
     state = { ...state, lastAttemptAt: clock.wall() };
     const { response, isBootstrapped } = await fetchOnce(state, context, signal);
-    const read = await readResponse(response);
+    const read = withinLimits(await readResponse(response), state.relationship, context);
     if (signal.aborted) return;
     // A failed fetch may be the work of anyone on the way: nobody showed the CAs that a person vouched for.
     if (isBootstrapped && read.kind === 'bundle') state = withoutSequence(state);
@@ -230,6 +230,18 @@ async function readResponse(response: BundleResponse): Promise<ReadResponse> {
     else if (value.kind === 'refused') return value;
     else return { kind: 'bundle', document: value.document, etag: response.etag };
   }
+}
+
+/** Refuses a bundle that the parser would refuse. */
+function withinLimits(
+  read: ReadResponse,
+  relationship: Relationship,
+  { maxBytes, maxCertificates }: PollContext,
+): ReadResponse {
+  if (read.kind !== 'bundle') return read;
+  const limits = { documentLength: maxBytes, certificatesPerResource: maxCertificates };
+  const reason = limitProblem(relationship, read.document, limits);
+  return reason === undefined ? read : { kind: 'refused', reason };
 }
 
 /**

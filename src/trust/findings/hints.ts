@@ -422,7 +422,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT083: {
     name: 'bundle-not-fetched',
     about:
-      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle, or none of its keys for X.509-SVIDs is usable). It is an error while no bundle is in force, and a warning while only trustDomainBundle is. Otherwise it is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
+      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle, is beyond a limit, or none of its keys for X.509-SVIDs is usable). It is an error while no bundle is in force, and a warning while only trustDomainBundle is. Otherwise it is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
     served: 'The last bundle. A failed fetch never withdraws trust, except after --federation-max-age.',
     remedy:
       'Meshtrust federation shows the error. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',

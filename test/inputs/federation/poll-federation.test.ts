@@ -738,6 +738,27 @@ test('bundle of many keys: is read in turns, between which other work is done', 
   assert.deepEqual(takeEvents(), [`content ${path}: ${keys}`]);
 });
 
+test('bundle beyond --max-certificates: is a failed fetch, and the last bundle stays and authenticates', async () => {
+  const { update, respond, pass, settle, takeEvents, poller, requests } = makePoller({ maxCertificates: 2 });
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  const cas = ['C', 'D', 'E'].map((commonName) => makeCa({ commonName }));
+  respond(documentResponse(bundleDocument(cas, { sequence: 3 })));
+  await pass(minute);
+  assert.deepEqual(takeEvents(), []);
+  const [status] = poller.statuses();
+  assert.equal(status?.document?.sequence, 2);
+  assert.deepEqual(status?.error, {
+    reason: 'document',
+    message: 'the response has 3 keys for X.509-SVIDs, more than the limit of 2 (--max-certificates)',
+  });
+  await pass(minute);
+  const { check } = requests.at(-1) ?? {};
+  assert.deepEqual(check?.kind === 'spiffe' && check.cas, [a.certPem, b.certPem]);
+});
+
 test('relationship that is gone while its bundle is read: nothing is applied', async () => {
   const { update, respond, settle, takeEvents, reports } = makePoller();
   respond(documentResponse({ keys: Array.from({ length: 60 }, () => bundleKey(a)) }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bundleText } from '../../../src/trust/federation/bundle-text.ts';
+import { bundleText, limitProblem } from '../../../src/trust/federation/bundle-text.ts';
 import { createLedger } from '../../../src/trust/ledger/ledger.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
 import type { BundleDocument } from '../../../src/trust/model/bundle-document.ts';
@@ -55,4 +55,25 @@ test('certificate that is no CA: is refused as in a MeshTrust', () => {
   const leaf = makeCa({ commonName: 'Leaf', basicConstraints: { kind: 'end-entity' } });
   const { names, codes } = afterDocuments(bundleDocument([a, leaf]));
   assert.deepEqual([names, codes], [['CN=A'], ['MT015']]);
+});
+
+test('limits: a bundle has a problem exactly if the parser refuses its MeshTrust', () => {
+  const bundle = readDocument(bundleDocument([a, b]));
+  const { length } = bundleText(makeRelationship(), bundle);
+  const cases = [
+    [2, length, undefined],
+    [1, length, 'has 2 keys for X.509-SVIDs, more than the limit of 1 (--max-certificates)'],
+    [2, length - 1, `gives a MeshTrust of more than ${length - 1} characters (--max-document-bytes)`],
+  ] as const;
+  for (const [certificatesPerResource, documentLength, problem] of cases) {
+    const limits = { certificatesPerResource, documentLength };
+    assert.equal(limitProblem(makeRelationship(), bundle, limits), problem);
+    const parsed = parseFile(path, bundleText(makeRelationship(), bundle), {
+      defaultMesh: 'default',
+      reader,
+      limits,
+    });
+    const isUsed = parsed.kind === 'documents' && parsed.documents.every(({ kind }) => kind === 'mesh-trust');
+    assert.equal(isUsed, problem === undefined);
+  }
 });
