@@ -17,10 +17,10 @@ export interface FederationRelationship {
   /** Absent with `https_web`. */
   readonly endpointSpiffeId?: string | undefined;
   /**
-   * `failing`: the last fetch failed. `held`: a fetched bundle has to be confirmed first. Otherwise the origin of the
-   * bundle in force, and `never` without one.
+   * `failing`: the last fetch failed. `held`: a fetched bundle has to be confirmed first. `withdrawn`: the last bundle
+   * is empty, or was too old at the last start. Otherwise the origin of the bundle in force, and `never` without one.
    */
-  readonly state: 'fetched' | 'restored' | 'bootstrap' | 'failing' | 'held' | 'never';
+  readonly state: 'fetched' | 'restored' | 'bootstrap' | 'failing' | 'held' | 'withdrawn' | 'never';
   /** The origin of the bundle in force. */
   readonly source: 'fetched' | 'restored' | 'bootstrap' | 'none';
   readonly sequence?: number | undefined;

@@ -10,6 +10,7 @@ const tones: Readonly<Record<FederationRelationship['state'], string>> = {
   bootstrap: '',
   held: 'warn',
   failing: 'bad',
+  withdrawn: 'bad',
   never: 'bad',
 };
 /** Number of relationships that are shown, those with an error first. The admin API has more. */

@@ -16,6 +16,7 @@ const tones: Readonly<Record<FederationRelationship['state'], Tone | undefined>>
   bootstrap: undefined,
   failing: 'bad',
   held: 'warning',
+  withdrawn: 'bad',
   never: 'bad',
 };
 

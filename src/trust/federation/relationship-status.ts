@@ -39,14 +39,19 @@ export interface RelationshipStatus {
   readonly error: FetchFailure | undefined;
 }
 
-/** Returns the state of a relationship in one word. `held`: a fetched document has to be confirmed. */
+/**
+ * Returns the state of a relationship in one word. `held`: a fetched document has to be confirmed. `withdrawn`: there
+ * was a bundle, and nothing of it is in force.
+ */
 export function stateOf({
   error,
   held,
   origin,
-}: RelationshipStatus): Exclude<BundleOrigin, 'none'> | 'failing' | 'held' | 'never' {
+  withdrawn,
+}: RelationshipStatus): Exclude<BundleOrigin, 'none'> | 'failing' | 'held' | 'withdrawn' | 'never' {
   if (error !== undefined) return 'failing';
   if (held !== undefined) return 'held';
+  if (withdrawn !== undefined) return 'withdrawn';
   return origin === 'none' ? 'never' : origin;
 }
 
