@@ -37,6 +37,7 @@ export interface FederationPoller {
   /** Fetches the selected relationships now. Returns their number. */
   refresh(isSelected: (relationship: Relationship) => boolean): number;
   statuses(): readonly RelationshipStatus[];
+  /** Ends all polls. Later calls have no effect: inputs that were read before may still be applied. */
   close(): void;
 }
 
@@ -53,6 +54,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   let hasFailed = false;
   let isSynced = false;
   let hasWaited = false;
+  let isClosed = false;
   let cancelWait: (() => void) | undefined;
   let cancelAge: (() => void) | undefined;
 
@@ -130,6 +132,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
 
   return {
     update(relationships, evidenceOf) {
+      if (isClosed) return;
       for (const [key, poll] of polls) {
         if (relationships.has(key)) continue;
         polls.delete(key);
@@ -152,7 +155,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       context.onChange();
     },
     beginWait() {
-      if (cancelWait !== undefined) return;
+      if (cancelWait !== undefined || isClosed) return;
       cancelWait = clock.after(longestWaitMs, () => {
         hasWaited = true;
         // The relationships may stay unknown, for example while the API server cannot be reached.
@@ -163,7 +166,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
       synchronise();
     },
     allRead(isComplete) {
-      if (isRead && (isKnown || !isComplete)) return;
+      if (isClosed || (isRead && (isKnown || !isComplete))) return;
       isRead = true;
       const ended = isComplete ? withoutRelationship() : [];
       isKnown = isComplete;
@@ -184,6 +187,7 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     },
     statuses: () => [...polls.values()].map((poll) => poll.status()),
     close() {
+      isClosed = true;
       cancelWait?.();
       cancelAge?.();
       for (const poll of polls.values()) poll.close();

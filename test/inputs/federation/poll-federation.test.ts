@@ -675,6 +675,24 @@ test('--federation-max-age: a failed fetch after a restart does not withdraw a b
   assert.deepEqual(restarted.takeEvents(), [`gone ${path} by absence`]);
 });
 
+test('inputs that are applied after the end: start no fetch and no timer, and withdraw nothing', async () => {
+  const { update, settle, poller, clock, requests, takeEvents, forgotten } = makePoller({
+    stored: stored(),
+    maxAgeMs: minute,
+  });
+  update(relationship);
+  await settle();
+  const { length } = requests;
+  takeEvents();
+  poller.close();
+  update(makeRelationship({ mesh: 'other' }));
+  poller.allRead(true);
+  poller.beginWait();
+  await settle();
+  assert.deepEqual([requests.length, clock.pending()], [length, 0]);
+  assert.deepEqual([takeEvents(), forgotten], [[], []]);
+});
+
 test('refresh: fetches the selected relationships now', async () => {
   const { update, respond, settle, requests, poller } = makePoller();
   respond(documentResponse(two));
