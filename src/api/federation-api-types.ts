@@ -28,7 +28,7 @@ export interface FederationRelationship {
   /** Seconds between two fetches, at most. */
   readonly intervalSeconds: number;
   readonly etag?: string | undefined;
-  /** The number of certificates of the bundle in force. */
+  /** The number of usable CA certificates of the bundle in force. */
   readonly anchors: number;
   /** The number of keys of another use or type. */
   readonly ignoredKeys: number;

@@ -1,4 +1,4 @@
-import { stateOf } from '../trust/federation/relationship-status.ts';
+import { caCount, stateOf } from '../trust/federation/relationship-status.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import { compareText } from '../text/compare-text.ts';
 import type { FederationRelationship } from './federation-api-types.ts';
@@ -27,7 +27,7 @@ export function presentFederation(
         refreshHintSeconds: document?.refreshHintSeconds,
         intervalSeconds: intervalMs / 1000,
         etag,
-        anchors: document?.certificates.length ?? 0,
+        anchors: caCount(document),
         ignoredKeys: document?.ignoredKeys ?? 0,
         firstEnd: presentTime(dates?.firstEnd),
         lastSuccessAt: presentTime(status.lastSuccessAt),

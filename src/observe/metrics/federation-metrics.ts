@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { fetchFailureReasons } from '../../trust/federation/relationship-status.ts';
+import { caCount, fetchFailureReasons } from '../../trust/federation/relationship-status.ts';
 import type { RelationshipStatus } from '../../trust/federation/relationship-status.ts';
 
 /** What a fetch can result in. */
@@ -48,10 +48,8 @@ export function createFederationMetrics(registry: Registry): FederationMetrics {
     'Time of the last successful fetch of a bundle, in seconds since 1970; 0 before the first.',
     ({ lastSuccessAt }) => (lastSuccessAt ?? 0) / 1000,
   );
-  gauge(
-    'meshtrust_federation_anchors',
-    'Certificates of the bundle in force.',
-    ({ document }) => document?.certificates.length ?? 0,
+  gauge('meshtrust_federation_anchors', 'Usable CA certificates of the bundle in force.', ({ document }) =>
+    caCount(document),
   );
   gauge(
     'meshtrust_federation_sequence',

@@ -55,6 +55,11 @@ export function stateOf({
   return origin === 'none' ? 'never' : origin;
 }
 
+/** Returns the number of usable CA certificates in a bundle. Keys that are damaged or refused are not among them. */
+export function caCount(document: BundleDocument | undefined): number {
+  return (document?.certificates ?? []).filter(({ kind }) => kind === 'ca').length;
+}
+
 /** Dates of the certificates of a bundle. */
 export interface BundleDates {
   /** The first end of a certificate, in epoch milliseconds. */
