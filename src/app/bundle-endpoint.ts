@@ -3,6 +3,7 @@ import type { ConsumerList } from '../api/consumer-api-types.ts';
 import { createConsumerList } from '../bundle-endpoint/core/consumers.ts';
 import {
   endpointFindings,
+  nextEndpointCheck,
   readEndpointSvid,
   publicationFindings,
 } from '../bundle-endpoint/core/endpoint-certificate.ts';
@@ -16,6 +17,7 @@ import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
 import { systemClock } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { BundleEndpointOptions, ServeOptions } from '../runtime/serve-options.ts';
 import { isImportKnown } from '../trust/ledger/import-sources.ts';
@@ -32,6 +34,7 @@ export interface BundleEndpointInput {
   readonly report: FileReport;
   /** Epoch milliseconds; default: the system's. */
   readonly now?: (() => number) | undefined;
+  readonly after?: Clock['after'] | undefined;
 }
 
 /** The number of keys that are read before other work has its turn, which takes a few milliseconds. */
@@ -51,7 +54,8 @@ export async function startBundleEndpoint(
   settings: BundleEndpointOptions,
   input: BundleEndpointInput,
 ): Promise<BundleEndpoint> {
-  const { options, pipeline, draining, metrics, log, report, now = systemClock.wall } = input;
+  const { options, pipeline, draining, metrics, log, report } = input;
+  const { now = systemClock.wall, after = systemClock.after } = input;
   const { defaultMesh, stateDir } = options;
   const { listen, profile, certificate, key, rules, refreshSeconds, perSecond } = settings;
   await using cleanup = new AsyncDisposableStack();
@@ -123,6 +127,12 @@ export async function startBundleEndpoint(
   let reported: ReturnType<typeof publicationFindings> = [];
   let turn: NodeJS.Immediate | undefined;
   cleanup.defer(() => clearImmediate(turn));
+  let cancelCheck: (() => void) | undefined;
+  let isEnded = false;
+  cleanup.defer(() => {
+    isEnded = true;
+    cancelCheck?.();
+  });
 
   /** Publishes a part of the state of a build. Returns whether all of it is published. */
   const publishTurn = (): boolean => {
@@ -148,6 +158,8 @@ export async function startBundleEndpoint(
   };
   /** Publishes the state of a build, and returns what there is to report about it. */
   const update = (): ReturnType<typeof publicationFindings> => {
+    // The pipeline may still build: what it publishes now would be sent to nobody, and keep the process alive.
+    if (isEnded) return reported;
     const { readiness, meshes } = pipeline.view();
     if (readiness.kind !== 'ready') return [];
     if (publishTurn()) reported = findingsOf(meshes);
@@ -159,10 +171,15 @@ export async function startBundleEndpoint(
     const svid = profile === 'spiffe' ? readEndpointSvid(files.current().certificate.toString('latin1')) : '';
     const named = new Set(rules.map(({ mesh }) => mesh));
     const trust = { published: all, meshes: new Map([...meshes].filter(([mesh]) => named.has(mesh))) };
-    return [
-      ...publicationFindings(all),
-      ...(typeof svid === 'string' ? [] : endpointFindings(svid, trust, certificate, now())),
-    ];
+    if (typeof svid === 'string') return publicationFindings(all);
+    checkAgain(nextEndpointCheck(svid, now()));
+    return [...publicationFindings(all), ...endpointFindings(svid, trust, certificate, now())];
+  };
+  /** Updates the findings at a time. No other change may come when a certificate expires. */
+  const checkAgain = (at: number | undefined): void => {
+    cancelCheck?.();
+    if (at === undefined) return;
+    cancelCheck = after(at - now(), () => pipeline.setFindings('bundle-endpoint', update));
   };
   function renew(material: TlsMaterial): void {
     server.renew(material);

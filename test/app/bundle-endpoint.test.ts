@@ -59,6 +59,7 @@ async function start({ dir, leaf = webLeaf, rig = makeRig(() => undefined), ...o
     log: createLogger({ format: 'json', level: 'info', stream: log.stream }),
     report: createFileReport((findings) => refused.resolve(findings.map(({ message }) => message))),
     now: rig.clock.wall,
+    after: rig.clock.after,
   });
   const { address } = log.lines().find(({ event }) => event === 'bundle-endpoint') ?? assert.fail();
   const ca = options.profile === 'spiffe' ? one.certPem : web.certPem;
@@ -305,6 +306,21 @@ suite('bundle endpoint of the server', () => {
     assert.deepEqual(server.codes(), ['MT081']);
     server.rig.deliver(trustOf(one, two));
     assert.deepEqual(server.codes(), []);
+  });
+
+  test('profile spiffe: MT081 appears when the certificate expires, without another change', async () => {
+    await using dir = await makeTempDir();
+    const rig = makeRig(() => undefined);
+    const notAfter = new Date(Math.ceil(rig.clock.wall() / 1000) * 1000 + 3_600_000);
+    const spiffeId = 'spiffe://a.test/endpoint';
+    const leaf = makeLeaf(one, { spiffeId, dnsNames: ['localhost'], notAfter });
+    await using server = await start({ dir, leaf, rig, profile: 'spiffe' });
+    rig.deliver(trustOf(one), synced);
+    assert.deepEqual(server.codes(), []);
+    rig.clock.advance(notAfter.getTime() - rig.clock.wall());
+    assert.deepEqual(server.codes(), []);
+    rig.clock.advance(2000);
+    assert.deepEqual(server.codes(), ['MT081']);
   });
 
   test('profile spiffe: files that are replaced by no X509-SVID leave the previous certificate in use', async (t) => {

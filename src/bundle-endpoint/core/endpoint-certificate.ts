@@ -86,6 +86,20 @@ export function endpointFindings(
   });
 }
 
+/**
+ * Returns when the result of `endpointFindings` may change without another change: when a certificate of the chain
+ * begins or ceases to be valid. In epoch milliseconds; `undefined` for never.
+ */
+export function nextEndpointCheck({ leaf, chain }: EndpointSvid, now: number): number | undefined {
+  const times = [leaf, ...chain].flatMap((der) => {
+    const read = readLink(der);
+    // A certificate is valid until the end of the second of its notAfter.
+    return read.kind === 'unreadable' ? [] : [read.link.notBefore, read.link.notAfter + 1000];
+  });
+  const later = times.filter((time) => time > now);
+  return later.length === 0 ? undefined : Math.min(...later);
+}
+
 function servedDomain(
   mesh: string,
   bundles: readonly TrustBundle[],
