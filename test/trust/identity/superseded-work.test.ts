@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createIdentityStage } from '../../../src/trust/identity/identity-stage.ts';
+import { SupersededCas } from '../../../src/trust/identity/superseded.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { defaultLimits } from '../../../src/trust/model/limits.ts';
+import { identityOf } from '../../../src/trust/model/mesh-trust.ts';
+import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -62,4 +65,18 @@ test('one change while many MeshIdentities have superseded CAs: takes work in pr
   const [few, many] = [readsOfOneChange(20), readsOfOneChange(200)];
   assert.ok(few > 0);
   assert.ok(many <= 11 * few, `${few} reads with 20 MeshIdentities, ${many} with 200`);
+});
+
+test('hundreds of thousands of superseded CA certificates: the next end is found', () => {
+  const [anchor] = createAnchorReader().read(a.certPem);
+  assert.ok(anchor?.kind === 'anchor');
+  const blocks = Array.from({ length: 300_000 }, (_, index) => ({
+    ...anchor,
+    certificate: { ...anchor.certificate, fingerprint: `${index}` },
+  }));
+  const superseded = new SupersededCas({ kind: 'fixed', ms: 1000 });
+  const resource = { trustDomain: 'd.example', blocks } as unknown as MeshTrust;
+  const given = { resources: [resource], lifetimes: new Map<string, number>() };
+  superseded.add(identityOf('default', '', 'i'), given, new Set(), 1000);
+  assert.equal(superseded.nextEnd(), 2000);
 });
