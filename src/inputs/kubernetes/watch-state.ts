@@ -31,6 +31,8 @@ export interface WatchStep {
 
 /** A watch that lasted this long counts as successful, even without a change. In milliseconds. */
 const longEnoughMs = 2_000;
+/** After more consecutive requests without a result, a watch that ends at once is followed by a list. */
+const maxShortWatches = 3;
 
 export const initialWatchState: WatchState = {
   known: new Map(),
@@ -74,8 +76,12 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
       return stepChanges(state, input.changes);
     case 'settled':
       return stepSettled(state);
-    case 'closed':
-      return retry(state, state.next, input.livedMs >= longEnoughMs ? 0 : state.attempts + 1);
+    case 'closed': {
+      if (input.livedMs >= longEnoughMs) return retry(state, state.next, 0);
+      const attempts = state.attempts + 1;
+      // Watches that end at once bring no changes, for example behind a proxy that cannot stream. Lists do.
+      return retry(state, attempts > maxShortWatches ? { kind: 'list' } : state.next, attempts);
+    }
     case 'silent':
       // The known version may be from a store that was replaced by an older one. A watch from a version that the store
       // does not have yet is accepted, and sends nothing, not even bookmarks.

@@ -36,6 +36,7 @@ const failed = (reason: string, relist = false): WatchInput => ({
   failure: { reason, relist },
 });
 const settled: WatchInput = { kind: 'settled' };
+const short: WatchInput = { kind: 'closed', livedMs: 10 };
 
 /** Applies the inputs. Returns the final state, and the events as short texts. */
 function run(...inputs: readonly WatchInput[]): { state: WatchState; events: readonly string[] } {
@@ -194,6 +195,18 @@ const cases: readonly {
     name: 'failure that may have invalidated the version: everything is listed again',
     inputs: [listed(['a']), failed('away', true)],
     events: ['put a', 'synced', 'failed away'],
+    next: { kind: 'list' },
+  },
+  {
+    name: 'watches that end at once: continue from the known version',
+    inputs: [listed(['a']), short, short, short],
+    events: ['put a', 'synced'],
+    next: { kind: 'watch', resourceVersion: '10' },
+  },
+  {
+    name: 'more watches that end at once: everything is listed again, now and after each further one',
+    inputs: [listed(['a']), short, short, short, short, listed(['b'], '20'), short, settled],
+    events: ['put a', 'synced', 'put b', 'gone a by absence'],
     next: { kind: 'list' },
   },
   {
