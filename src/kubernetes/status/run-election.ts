@@ -52,19 +52,24 @@ export function runElection(options: ElectionOptions): Election {
   const closed = new AbortController();
   let state: ElectionState = initialElection(identity);
 
-  /** Sends one request and returns its outcome. */
-  const send = async (request: Exclude<ElectionRequest, { kind: 'wait' }>): Promise<ElectionInput> => {
+  /** Sends one request. Returns its outcome, and the reason of a failure. */
+  const send = async (
+    request: Exclude<ElectionRequest, { kind: 'wait' }>,
+  ): Promise<{ readonly input: ElectionInput; readonly failure: string | undefined }> => {
     const askedAt = moment().now;
     const reply = await callApi(client, callOf(options, request), closed.signal);
-    if (!closed.signal.aborted) outcomes('lease', failureOf(reply, request.kind));
-    return inputOf(reply, request.kind, askedAt);
+    return { input: inputOf(reply, request.kind, askedAt), failure: failureOf(reply, request.kind) };
   };
 
   const attempt = async (): Promise<number> => {
     let step = stepElection(state, { kind: 'due' }, moment(), times);
     while (step.request.kind !== 'wait') {
       ({ state } = step);
-      step = stepElection(state, await send(step.request), moment(), times);
+      const { input, failure } = await send(step.request);
+      step = stepElection(state, input, moment(), times);
+      // A read that succeeds does not end the failures of the writes that follow it.
+      const isOutcome = failure !== undefined || step.request.kind === 'wait';
+      if (isOutcome && !closed.signal.aborted) outcomes('lease', failure);
     }
     ({ state } = step);
     return step.request.milliseconds;

@@ -43,25 +43,31 @@ interface Running {
   readonly cluster: FakeCluster;
   readonly election: Election;
   readonly failures: readonly string[];
+  /** The failures, and `undefined` for each success. */
+  readonly outcomes: readonly (string | undefined)[];
 }
 
 /** Starts a replica, and returns after its first attempt. */
 async function start(t: TestContext, answer: Store['answer']): Promise<Running> {
   const cluster = await startFakeCluster(t, answer);
   const failures: string[] = [];
+  const outcomes: (string | undefined)[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const election = runElection({
     client: cluster.client,
     namespace: 'ns',
     name: 'meshtrust',
     identity: 'me',
-    outcomes: (_, failure) => void (failure !== undefined && failures.push(failure)),
+    outcomes: (_, failure) => {
+      outcomes.push(failure);
+      if (failure !== undefined) failures.push(failure);
+    },
     onAttempt: resolve,
     times,
   });
   t.after(() => election.close());
   await promise;
-  return { cluster, election, failures };
+  return { cluster, election, failures, outcomes };
 }
 
 test('no Lease: the replica creates it, renews it, and releases it when it closes', async (t) => {
@@ -105,4 +111,13 @@ test('missing rights: are reported, and the request is repeated', async (t) => {
   await cluster.until(3, () => true);
   assert.ok(!election.isLeading());
   assert.equal(failures[0], '403: no');
+});
+
+test('missing right to write beside the right to read: no read counts as the end of the failure', async (t) => {
+  const { cluster, outcomes } = await start(t, ({ method }) =>
+    method === 'GET' ? { status: 404 } : { status: 403, object: { message: 'no' } },
+  );
+  await cluster.until(3, ({ method }) => method === 'POST');
+  assert.ok(outcomes.length >= 2);
+  assert.deepEqual([...new Set(outcomes)], ['403: no']);
 });
