@@ -48,7 +48,7 @@ export function openClusterAccess(
   { kubeconfig, kubeNamespace, kubeAllNamespaces }: ClusterOptions,
   { env, cluster, signal }: Pick<CommandIo, 'env' | 'cluster' | 'signal'>,
 ): ClusterAccess {
-  const client = clientOf(kubeconfig ?? cluster?.kubeconfig, cluster?.context, env);
+  const client = clientOf(kubeconfig ?? cluster?.kubeconfig, cluster, env);
   const tryCall: ClusterAccess['tryCall'] = (request) =>
     callApi(client, request, signal, patience, maxPageLength);
   const call: ClusterAccess['call'] = async (request) => {
@@ -102,9 +102,11 @@ function cannotList({ title, group, plural }: ObjectKind, reply: ApiReply): stri
   return `${title} cannot be listed: ${refusalOf(reply)}`;
 }
 
-function clientOf(file: string | undefined, context: string | undefined, env: CommandIo['env']): ApiClient {
+/** `cluster`: the choice of the plugin of kubectl, which must be the cluster in which kubectl finds the servers. */
+function clientOf(file: string | undefined, cluster: CommandIo['cluster'], env: CommandIo['env']): ApiClient {
+  const options = { likeKubectl: cluster !== undefined };
   try {
-    return createApiClient(() => loadKubeConfig(file, { ...env }, context));
+    return createApiClient(() => loadKubeConfig(file, { ...env }, cluster?.context, options));
   } catch (error) {
     throw new CommandError(exitCode.usage, reasonOf(error));
   }

@@ -7,7 +7,13 @@ import { readRegularFileSync } from '../../net/read-regular-file.ts';
 import { asMapping } from '../../text/json.ts';
 import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
-const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+/** Where a kubeconfig is looked for. */
+export interface LoadOptions {
+  /** True for the order of kubectl: `~/.kube/config` comes before the service account of the pod. */
+  readonly likeKubectl?: boolean | undefined;
+  /** The token of the pod's service account, which shows that there is one. */
+  readonly tokenFile?: string | undefined;
+}
 
 /**
  * Loads the kubeconfig. Like in other controllers, the order is: the given file, the files in `KUBECONFIG`, the service
@@ -19,10 +25,15 @@ export function loadKubeConfig(
   file?: string,
   env: NodeJS.ProcessEnv = process.env,
   context?: string,
+  {
+    likeKubectl = false,
+    tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token',
+  }: LoadOptions = {},
 ): KubeConfig {
   const fromEnv = isSet(env['KUBECONFIG']) ? env['KUBECONFIG'].split(delimiter).filter(isSet) : undefined;
-  const isInCluster = isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile);
   const atHome = `${env['HOME']}/.kube/config`;
+  const isInCluster =
+    isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile) && !(likeKubectl && existsSync(atHome));
   const config = new KubeConfig();
   if (file !== undefined) {
     config.mergeConfig(readKubeConfig(file));

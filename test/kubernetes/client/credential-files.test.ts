@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
@@ -228,6 +228,29 @@ suite('loading a kubeconfig', () => {
       for (const [index, text] of files.entries())
         if (text !== undefined) await writeFile(dir.join(String(index)), text);
       const config = loadKubeConfig(undefined, { KUBECONFIG: paths.join(':') });
+      assert.equal(config.getCurrentCluster()?.server, server);
+    });
+
+  for (const [likeKubectl, server] of [
+    [false, 'https://10.0.0.1:443'],
+    [true, 'https://a'],
+  ] as const)
+    test(`pod with a service account and ~/.kube/config${likeKubectl ? ', for the plugin of kubectl' : ''}: ${server}`, async (t) => {
+      await using dir = await makeTempDir();
+      await mkdir(dir.join('.kube'));
+      await writeFile(
+        dir.join('.kube/config'),
+        `${cluster('a', 'https://a')}${context('x', 'a')}current-context: x\n`,
+      );
+      await writeFile(dir.join('token'), 'token');
+      const address = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' };
+      // client-node reads it from the process.
+      for (const [name, value] of Object.entries(address)) {
+        process.env[name] = value;
+        t.after(() => delete process.env[name]);
+      }
+      const env = { HOME: dir.path, ...address };
+      const config = loadKubeConfig(undefined, env, undefined, { likeKubectl, tokenFile: dir.join('token') });
       assert.equal(config.getCurrentCluster()?.server, server);
     });
 
