@@ -93,6 +93,8 @@ export function stepElection(
     case 'read': {
       const { lease } = input;
       if (lease === undefined) {
+        // The Lease was deleted. Its holder leads on until it notices that, and creates it again.
+        if (isHeldByOther(state, now, times)) return wait({ ...state, readAt: now });
         const request = { kind: 'create', spec: specOf(state, undefined, moment, times) } as const;
         return { state: { ...state, seen: undefined, readAt: now, fresh: true }, request };
       }
@@ -166,6 +168,16 @@ function specOf(
  */
 function renewedAt({ readAt = Infinity }: ElectionState, now: number, { retryMs }: ElectionTimes): number {
   return Math.min(now, Math.max(readAt, now - 1.5 * retryMs));
+}
+
+/** Returns true if another replica held the Lease when it was seen last, and may still lead. */
+function isHeldByOther({ seen, identity }: ElectionState, now: number, { leaseMs }: ElectionTimes): boolean {
+  return (
+    seen !== undefined &&
+    seen.lease.holder !== '' &&
+    seen.lease.holder !== identity &&
+    now - seen.since < leaseMs
+  );
 }
 
 /** Returns the time until the next attempt. It ends at the latest when another replica's Lease expires. */

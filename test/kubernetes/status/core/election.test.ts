@@ -57,6 +57,45 @@ suite('requests of a replica', () => {
     ['Lease without a holder: it is acquired', [[0, read(lease(''))]], 'patch', 'me'],
     ['Lease of another replica: the replica waits', [[0, read(lease('other'))]], 'wait'],
     [
+      'deleted, and held by another replica before: that one may lead, so the replica waits',
+      [
+        [0, read(lease('other'))],
+        [14_999, read(undefined)],
+      ],
+      'wait',
+    ],
+    [
+      'deleted for the lease time: the Lease is created',
+      [
+        [0, read(lease('other'))],
+        [2_000, read(undefined)],
+        [15_000, read(undefined)],
+      ],
+      'create',
+      'me',
+    ],
+    [
+      'deleted after its release: the Lease is created',
+      [
+        [0, written(0)],
+        [1, read(lease(''))],
+        [2, read(undefined)],
+      ],
+      'create',
+      'me',
+    ],
+    [
+      'deleted while this replica held it: the Lease is created',
+      [
+        [0, written(0)],
+        [2_000, due],
+        [2_001, { kind: 'refused' }],
+        [2_002, read(undefined)],
+      ],
+      'create',
+      'me',
+    ],
+    [
       'renewed between two reads: the lease time counts from the first of them',
       [
         [0, read(lease('other'))],
