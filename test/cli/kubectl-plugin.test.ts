@@ -88,6 +88,28 @@ suite('kubectl meshtrust', () => {
     assert.equal((await kubectl.calls()).filter((call) => call === 'ended m').length, 2);
   });
 
+  test('a pod whose port cannot be forwarded: the others are asked, and the exit code is 3', async () => {
+    await using server = await wholeServer([resource], version);
+    await using kubectl = await fakeKubectl([
+      { name: 'meshtrust-1' },
+      { name: 'meshtrust-2', port: portOf(server.url) },
+    ]);
+    const { code, stdout } = await plugin(['check'], kubectl.env);
+    assert.equal(code, 3);
+    assert.match(stdout, /^pod\/meshtrust-1$/m);
+    assert.match(
+      stdout,
+      /does not answer: kubectl: error: unable to forward port because pod is not running/,
+    );
+    assert.match(stdout, /^pod\/meshtrust-2$/m);
+    const release = await plugin(['guard', 'release'], kubectl.env);
+    assert.equal(release.code, 3);
+    assert.match(
+      release.stderr,
+      /pod\/meshtrust-1: the server does not answer: kubectl: error: unable to forward/,
+    );
+  });
+
   test('kubectl is a script that starts another process: the command ends', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);

@@ -79,14 +79,19 @@ async function exchange(
   server: ServerAccess,
   { signal, ...rest }: Sending,
 ): Promise<{ readonly status: number; readonly answer: unknown }> {
+  const { target } = server;
+  if (target.kind === 'lost') throw new Error(target.failure);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  const response = await respondedTo(server, { ...rest, signal: limited });
+  const response = await respondedTo({ ...server, target }, { ...rest, signal: limited });
   return { status: response.statusCode ?? 0, answer: parseJson(await text(response)) };
 }
 
+/** The address of a server that can be reached. */
+type Reachable = Exclude<ServerAccess['target'], { readonly kind: 'lost' }>;
+
 /** Sends one request on a new connection: commands are short, and servers may restart between two requests. */
 function respondedTo(
-  { target, token, tls }: ServerAccess,
+  { target, token, tls }: ServerAccess & { readonly target: Reachable },
   { onSent, ...options }: Sending,
 ): Promise<IncomingMessage> {
   const headers = {

@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import { isLoopbackHost } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { namesNoServer } from '../flags/flags.ts';
-import type { CommandIo, FoundServer } from '../terminal/io.ts';
+import type { CommandIo, FoundServer, LostServer } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
@@ -22,7 +22,10 @@ export interface ServerAccess {
   /** As given on the command line; for messages. */
   readonly name: string;
   readonly target:
-    { readonly kind: 'url'; readonly url: URL } | { readonly kind: 'unix'; readonly path: string };
+    | { readonly kind: 'url'; readonly url: URL }
+    | { readonly kind: 'unix'; readonly path: string }
+    /** The server was found, but cannot be reached. */
+    | { readonly kind: 'lost'; readonly failure: string };
   readonly token: string | undefined;
   readonly tls: {
     readonly ca: Buffer | undefined;
@@ -65,12 +68,14 @@ export async function serverAccess(
     !/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(tls.ca.toString('latin1'))
   )
     throw new CommandError(exitCode.usage, `--ca ${ca}: it has no certificate in PEM`);
-  const found: readonly FoundServer[] =
+  const found: readonly (FoundServer | LostServer)[] =
     servers !== undefined && namesNoServer(options.server)
       ? await servers.find(signal)
       : options.server.map((url) => ({ name: url, url }));
-  const all = found.map(({ name, url }) => {
-    const target = targetOf(url);
+  const all = found.map((server) => {
+    const { name } = server;
+    const target: ServerAccess['target'] =
+      'failure' in server ? { kind: 'lost', failure: server.failure } : targetOf(server.url);
     if (token !== undefined && target.kind === 'url' && isInTheClear(target.url)) {
       throw new CommandError(exitCode.usage, `${name}: the token is not sent without TLS; use https://`);
     }
@@ -78,7 +83,9 @@ export async function serverAccess(
   });
   // The proxies of a server that is named twice would count twice.
   const addresses = all.map(addressOf);
-  return all.filter((_, index) => addresses.indexOf(addresses[index] ?? '') === index);
+  return all.filter(
+    ({ target }, index) => target.kind === 'lost' || addresses.indexOf(addressOf({ target })) === index,
+  );
 }
 
 function requireUsable(what: string, use: () => unknown): void {
@@ -89,7 +96,8 @@ function requireUsable(what: string, use: () => unknown): void {
   }
 }
 
-function addressOf({ target }: ServerAccess): string {
+function addressOf({ target }: Pick<ServerAccess, 'target'>): string {
+  if (target.kind === 'lost') return '';
   return target.kind === 'unix' ? `unix:${target.path}` : target.url.origin;
 }
 

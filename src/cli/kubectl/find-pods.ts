@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { plainText } from '../../text/plain-text.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import type { FoundServer, ServerFinder } from '../terminal/io.ts';
+import type { FoundServer, LostServer, ServerFinder } from '../terminal/io.ts';
 import type { KubectlArguments } from './kubectl-arguments.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
@@ -38,7 +38,7 @@ export function createPodFinder(
   return {
     async find(signal) {
       const pods = await listPods([...kubectl, 'get', 'pods'], selector, env, signal);
-      return Promise.all(
+      const forwarded = await Promise.allSettled(
         pods.map(async ({ name, namespace }): Promise<FoundServer> => {
           const args = [...kubectl.filter((arg) => !arg.startsWith('--namespace=')), 'port-forward'];
           const target = [`--namespace=${namespace}`, '--address=127.0.0.1', `pod/${name}`, `:${port}`];
@@ -48,6 +48,14 @@ export function createPodFinder(
           say(`pod/${name} in namespace ${namespace}: forwarded to ${url}`);
           return { name: `pod/${name}`, url };
         }),
+      );
+      // The other replicas can still be asked, for example while a node is down.
+      const first = forwarded.find(({ status }) => status === 'fulfilled') ?? forwarded[0];
+      if (first?.status === 'rejected') throw first.reason;
+      return forwarded.map((result, index): FoundServer | LostServer =>
+        result.status === 'fulfilled'
+          ? result.value
+          : { name: `pod/${pods[index]?.name}`, failure: reasonOf(result.reason) },
       );
     },
     [Symbol.asyncDispose]: () => forwards.disposeAsync(),

@@ -30,9 +30,9 @@ interface ClusterChoice {
 export interface ServerFinder {
   /**
    * Returns the servers.
-   * @throws {CommandError} (unreachable) if none is found.
+   * @throws {CommandError} (unreachable) if none is found, or none can be reached.
    */
-  readonly find: (signal: AbortSignal) => Promise<readonly FoundServer[]>;
+  readonly find: (signal: AbortSignal) => Promise<readonly (FoundServer | LostServer)[]>;
 }
 
 export interface FoundServer {
@@ -40,6 +40,12 @@ export interface FoundServer {
   readonly name: string;
   /** The URL, in the form of `--server`. */
   readonly url: string;
+}
+
+/** A server that exists, but cannot be reached. */
+export interface LostServer {
+  readonly name: string;
+  readonly failure: string;
 }
 
 /** The channel of messages between this process and its parent. */
