@@ -6,7 +6,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { toJson, writeOutput } from '../terminal/output.ts';
-import { meshOfFiles, meshOfServers, nameSome, requireWhole } from '../offline/one-mesh.ts';
+import { meshOfFiles, meshOfServers, nameSome, requireComplete } from '../offline/one-mesh.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../../api/spiffe-bundle.ts';
@@ -46,13 +46,13 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
       return renderMesh(plain, wide);
     });
   } else {
+    requireComplete(source, io);
     const certificates = only(await source.certificates(), options.trustDomain);
     const { findings } = await source.detail();
     writeFindings(
       io,
       findings.filter(({ severity }) => severity === 'error'),
     );
-    requireWhole(source);
     const sequence =
       options.sequence ??
       (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);

@@ -5,7 +5,7 @@ import type { ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { exportedName, meshTrustData } from '../offline/mesh-trust-text.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
-import { meshOfFiles, meshOfServers, requireWhole } from '../offline/one-mesh.ts';
+import { meshOfFiles, meshOfServers, requireComplete } from '../offline/one-mesh.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { toYaml } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
@@ -23,13 +23,13 @@ export const exportTrust: Action<ExportOptions> = async ({ operands: paths, opti
     paths.length > 0
       ? await meshOfFiles(paths, mesh, options, io)
       : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+  requireComplete(source, io);
   const listed = await source.listed();
   const { findings } = await source.detail();
   writeFindings(
     io,
     findings.filter(({ severity }) => severity === 'error'),
   );
-  requireWhole(source);
   const selected = listed.filter(({ name, pems }) => (only ?? name) === name && pems.length > 0);
   if (selected.length === 0) {
     const known = listed.map(({ name }) => name).join(', ') || 'none';

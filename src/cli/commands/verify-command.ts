@@ -6,12 +6,15 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
+import type { OneMesh } from '../offline/one-mesh.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { paint, renderTable, writeOutput } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
 import { readPresented } from '../offline/read-presented.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { say } from '../terminal/terminal.ts';
+import { writeFindings } from '../terminal/write-findings.ts';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import { decodePem } from '../../trust/pem/decode-pem.ts';
 
@@ -28,6 +31,7 @@ export const verify: Action<VerifyOptions> = async ({ operands: paths, options, 
       ? await meshOfFiles(paths, mesh, options, io)
       : meshOfServers(await serverAccess(options, io), mesh, io.signal);
   const certificates = await source.certificates();
+  if (paths.length > 0) await reportErrors(source, io);
   const domains = trustedDomains(certificates);
   const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });
   writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
@@ -38,6 +42,20 @@ export const verify: Action<VerifyOptions> = async ({ operands: paths, options, 
     say(io, plainText(describeOther(verdict.other), lineLength));
   return decisionOf(verdict) === 'admitted' ? exitCode.ok : exitCode.negative;
 };
+
+/** Writes the errors of the files: a certificate or a resource that they list is missing in the trust. */
+async function reportErrors({ detail, refusals }: OneMesh, io: CommandIo): Promise<void> {
+  const { findings } = await detail();
+  writeFindings(
+    io,
+    findings.filter(({ severity }) => severity === 'error'),
+  );
+  if (refusals.length === 0) return;
+  say(
+    io,
+    'note: a whole file or resource is refused; a server that has a previous version of it keeps that, and may decide differently',
+  );
+}
 
 function decisionOf({ kind, uncertain }: Verdict): Verdict['kind'] | 'unknown' {
   return uncertain === true ? 'unknown' : kind;

@@ -3,10 +3,14 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificate-list.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
+import { counted } from '../../text/counted.ts';
 import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
+import { formatFinding } from '../../trust/findings/finding.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
+import { writeFindings } from '../terminal/write-findings.ts';
 import { buildOffline, concerns } from './offline-meshes.ts';
 import type { OfflineMeshes, ServingOptions } from './offline-meshes.ts';
 import { askMesh, listedOf, meshNames } from './served-meshes.ts';
@@ -16,14 +20,11 @@ import type { ServerAccess } from '../ask/server-options.ts';
 /** A mesh that a command prints, from files or from servers. */
 export interface OneMesh {
   readonly name: string;
-  /**
-   * True if a file or resource that may be of the mesh is refused as a whole. A server serves its last good version,
-   * which files alone do not have.
-   */
-  readonly isPartial: boolean;
   /** Returns the names of the other meshes. */
   readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
+  /** Errors for which a whole file or resource is refused, which may list trust of the mesh. None from a server. */
+  readonly refusals: readonly Finding[];
   readonly certificates: () => Promise<MeshCertificates>;
   /** Returns the CA certificates as they are listed, which proxies may get in another form. */
   readonly listed: () => Promise<readonly ListedDomain[]>;
@@ -34,7 +35,8 @@ export interface OneMesh {
 /**
  * Builds one mesh from files. It includes findings of files without a mesh: what is missing in this mesh may be in
  * such a file. With `orOnly`, the files' only mesh takes the place of one that they do not mention.
- * @throws {CommandError} (negative) if the files list nothing for the mesh, (usage) if they cannot be read.
+ * @throws {CommandError} (negative) if the files list nothing for the mesh, (usage) if they cannot be read, or if only
+ * a refused file or resource can list the mesh.
  */
 export async function meshOfFiles(
   paths: readonly string[],
@@ -46,18 +48,16 @@ export async function meshOfFiles(
   const built = await buildOffline(paths, options, io);
   const { states, findings: all } = built;
   const mesh = (orOnly ? onlyMesh(built, wanted) : undefined) ?? wanted;
-  const state = states.get(mesh);
   const findings = all.filter((found) => concerns(found, mesh));
-  const isPartial = findings.some(({ code }) => wholeRefusalCodes.has(code));
-  if (state === undefined && isPartial)
-    throw new CommandError(
-      exitCode.negative,
-      `mesh ${mesh}: it is unknown whether a MeshTrust lists it (meshes: ${nameSome([...states.keys()])}), because a file or resource is refused; see meshtrust validate`,
-    );
-  if (state === undefined) throw unlisted(mesh, [...states.keys()]);
+  const refusals = findings.filter(
+    ({ code, severity }) => severity === 'error' && wholeRefusalCodes.has(code),
+  );
+  const state = states.get(mesh);
+  if (state === undefined)
+    throw refusals.length > 0 ? unreadable(mesh, refusals) : unlisted(mesh, [...states.keys()]);
   return {
     name: mesh,
-    isPartial,
+    refusals,
     others: () => Promise.resolve([...states.keys()].filter((name) => name !== mesh)),
     detail: () =>
       Promise.resolve({
@@ -104,7 +104,7 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   };
   return {
     name: mesh,
-    isPartial: false,
+    refusals: [],
     others: async () => {
       const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
       return [...new Set(lists.flat())].filter((name) => name !== mesh);
@@ -127,24 +127,33 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   };
 }
 
-/**
- * Ends a command whose output others use as the trust of the mesh: without the refused files, it could lack CA
- * certificates, and so withdraw them.
- * @throws {CommandError} (negative) if something is refused.
- */
-export function requireWhole({ name, isPartial }: OneMesh): void {
-  if (isPartial)
-    throw new CommandError(
-      exitCode.negative,
-      `mesh ${name}: a file or resource is refused, so nothing is printed: CA certificates could be missing`,
-    );
-}
-
 function unlisted(mesh: string, known: readonly string[]): CommandError {
   const meshes = ` (meshes: ${nameSome(known)})`;
   return new CommandError(
     exitCode.negative,
     `mesh ${mesh}: no MeshTrust lists it${meshes}; its proxies would refuse every client`,
+  );
+}
+
+function unreadable(mesh: string, refusals: readonly Finding[]): CommandError {
+  const first = refusals.slice(0, 1).map(formatFinding).join('');
+  return new CommandError(
+    exitCode.usage,
+    `mesh ${mesh}: a whole file or resource is refused (${counted(refusals.length, 'error')}), and no other lists the mesh, so its trust is unknown: ${first}`,
+  );
+}
+
+/**
+ * Throws if a whole file or resource is refused. Without its trust, output that replaces an earlier one would withdraw
+ * it; a server would keep its previous version. Writes the errors before.
+ * @throws {CommandError} (usage)
+ */
+export function requireComplete({ name, refusals }: OneMesh, io: CommandIo): void {
+  if (refusals.length === 0) return;
+  writeFindings(io, refusals);
+  throw new CommandError(
+    exitCode.usage,
+    `mesh ${name}: a whole file or resource is refused (${counted(refusals.length, 'error')}); a server would keep its previous version, so the trust of the mesh is unknown`,
   );
 }
 

@@ -183,14 +183,17 @@ suite('files of which one is refused', () => {
     ['bundle', '--format=spiffe', '--trust-domain=a.test'],
     ['export', '--trust-domain=a.test'],
   ])
-    test(`${args.join(' ')}: exit 1 with the error, and nothing is printed`, async () => {
+    test(`${args.join(' ')}: exit 2 with the error, and nothing is printed`, async () => {
       await using dir = await files();
       assert.equal((await run([...args, dir.path])).code, 0);
       await writeFile(dir.join('c.yaml'), broken);
       const { code, stdout, stderr } = await run([...args, dir.path]);
-      assert.deepEqual([code, stdout], [1, '']);
+      assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /^error: .*c\.yaml:4 .*MT003 caBundles must be a list$/m);
-      assert.match(stderr, /mesh default: a file or resource is refused, so nothing is printed/);
+      assert.match(
+        stderr,
+        /mesh default: a whole file or resource is refused \(1 error\); a server would keep its previous version/,
+      );
     });
 
   test('a resource of another mesh: the bundle of this one is printed', async () => {
@@ -204,7 +207,7 @@ suite('files of which one is refused', () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('c.yaml'), broken);
     const { code, stderr } = await run(['bundle', dir.path]);
-    assert.equal(code, 1);
-    assert.match(stderr, /mesh default: it is unknown whether a MeshTrust lists it/);
+    assert.equal(code, 2);
+    assert.match(stderr, /mesh default: .* no other lists the mesh, so its trust is unknown/);
   });
 });

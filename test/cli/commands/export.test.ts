@@ -69,6 +69,31 @@ suite('meshtrust export', () => {
     }
   });
 
+  test('refused file: prints nothing, exit 2, because the output would withdraw its trust', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), meshTrustYaml(east));
+    await writeFile(dir.join('b.yaml'), meshTrustYaml(west).replace('trustDomain:', 'domain:'));
+    for (const args of [
+      ['export'],
+      ['export', '--trust-domain', 'east.test'],
+      ['bundle', '--format', 'pem'],
+    ]) {
+      const { code, stdout, stderr } = await run([...args, dir.path]);
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, /^error: .*b\.yaml:\d+ spec\.trustDomain: MT003 /m);
+      assert.match(stderr, /error: mesh default: a whole file or resource is refused \(1 error\); /);
+    }
+    assert.equal((await run(['bundle', dir.path])).code, 0);
+  });
+
+  test('refused certificate: the others are printed', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), meshTrustYaml({ ...east, pems: [a.certPem, 'no certificate'] }));
+    const { code, stdout } = await run(['export', dir.path]);
+    assert.equal(code, 0);
+    assert.equal((loadAll(stdout) as readonly Exported[])[0]?.spec.caBundles.length, 1);
+  });
+
   test('--trust-domain and --universal: one MeshTrust in the Universal form, which validate accepts', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), meshTrustYaml(east));

@@ -102,6 +102,36 @@ suite('verify', () => {
     assert.match(unknown.stderr, /mesh nobody: no MeshTrust lists it/);
   });
 
+  test('refused resource: names it, and that a server may decide differently', async () => {
+    await using dir = await files();
+    await writeFile(dir.join('a.yaml'), meshTrustYaml(resource).replace('trustDomain:', 'domain:'));
+    await writeFile(dir.join('b.yaml'), meshTrustYaml({ ...resource, name: 'b', trustDomain: 'b.test' }));
+    const args = ['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')];
+    const { code, stdout, stderr } = await run([...args, dir.join('b.yaml')]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^refused: trust domain a\.test has no CA /);
+    const [error, note] = stderr.split('\n');
+    assert.match(error ?? '', /^error: .*a\.yaml:\d+ spec\.trustDomain: MT003 /);
+    assert.match(
+      note ?? '',
+      /^note: a whole file or resource is refused; a server that has a previous version/,
+    );
+    const alone = await run(args);
+    assert.equal(alone.code, 2);
+    assert.match(
+      alone.stderr,
+      /^error: mesh default: a whole file or resource is refused \(1 error\), .* so its trust is unknown: .*a\.yaml:\d+ /,
+    );
+  });
+
+  test('refused certificate: is named', async () => {
+    await using dir = await files();
+    await writeFile(dir.join('a.yaml'), meshTrustYaml({ ...resource, pems: [root.certPem, leaf.certPem] }));
+    const { code, stderr } = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);
+    assert.equal(code, 0);
+    assert.match(stderr, /^error: .*a\.yaml:\d+ .*MT015 [^\n]*\n$/);
+  });
+
   test('--distrust: distrusted CA certificates do not count', async () => {
     await using dir = await files();
     const json = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '-o', 'json']);

@@ -339,10 +339,10 @@ suite('bundle', () => {
     }
     await writeFile(dir.join('a.yaml'), 'type: MeshTrust\nname: a\nmesh: default\nspec: {}\n');
     const broken = await run(['bundle', dir.path]);
-    assert.equal(broken.code, 1, 'the MeshTrust of the default mesh was refused');
+    assert.equal(broken.code, 2, 'the MeshTrust of the default mesh was refused');
     assert.match(
       broken.stderr,
-      /^error: mesh default: it is unknown whether a MeshTrust lists it \(meshes: blue\)/,
+      /^error: mesh default: a whole file or resource is refused \(2 errors\), .* MT003 /,
     );
   });
 
