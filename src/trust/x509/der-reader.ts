@@ -1,6 +1,6 @@
 /**
- * A strict DER reader (X.690): definite lengths in their shortest form, one-byte tags, no trailing data. It works on
- * offsets into one array, so parsing a certificate copies nothing.
+ * A strict DER reader (X.690): definite lengths in their shortest form, no trailing data. It works on offsets into one
+ * array, so parsing a certificate copies nothing.
  */
 
 /** The error at the first byte that the reader does not accept. `message` is a sentence without a full stop. */
@@ -43,6 +43,7 @@ export function contextConstructed(number: number): number {
 
 /** One element as offsets: the header at `start`, the contents from `body` to `end`. */
 export interface Element {
+  /** The first byte of the tag. Certificates use tags of several bytes only in values of any type. */
   readonly tag: number;
   readonly start: number;
   readonly body: number;
@@ -108,20 +109,40 @@ export function contents(der: Uint8Array, element: Element): Uint8Array {
 
 function readElement(der: Uint8Array, start: number, limit: number, what: string): Element {
   const first = der[start];
-  const length = der[start + 1];
   if (start >= limit) throw missingError(what);
-  if (first === undefined || length === undefined || start + 2 > limit) throw cutShortError(what);
   // `take` of the caller refuses tags with class or form bits that no certificate uses.
-  if ((first & 0x1f) === 0x1f) throw new DerError(`the tag of ${what} has several bytes`);
-  if (first === 0) throw new DerError(`the tag of ${what} is zero`);
-  if (length < 0x80) return element(first, start, start + 2, length, limit, what);
+  if (first === undefined || first === 0) throw new DerError(`the tag of ${what} is zero`);
+  const at = (first & 0x1f) === 0x1f ? endOfTag(der, start + 1, limit, what) : start + 1;
+  const length = der[at];
+  if (length === undefined || at >= limit) throw cutShortError(what);
+  if (length < 0x80) return element(first, start, at + 1, length, limit, what);
   if (length === 0x80) throw new DerError(`the length of ${what} is indefinite`);
   const count = length & 0x7f;
-  if (count > 4 || start + 2 + count > limit) throw cutShortError(what);
+  const body = at + 1 + count;
+  if (count > 4 || body > limit) throw cutShortError(what);
   let value = 0;
-  for (let at = start + 2; at < start + 2 + count; at++) value = value * 256 + (der[at] ?? 0);
+  for (let digit = at + 1; digit < body; digit++) value = value * 256 + (der[digit] ?? 0);
   if (value < 0x80 || value < 256 ** (count - 1)) throw new DerError(`the length of ${what} is not minimal`);
-  return element(first, start, start + 2 + count, value, limit, what);
+  return element(first, start, body, value, limit, what);
+}
+
+/** Returns the end of a tag of several bytes, whose number begins at `from`. */
+function endOfTag(der: Uint8Array, from: number, limit: number, what: string): number {
+  const isUniversal = ((der[from - 1] ?? 0) & 0xc0) === 0;
+  // The highest number that BoringSSL parses.
+  const highest = isUniversal ? 0xff : 0x1fff_ffff;
+  let number = 0;
+  for (let at = from; at < limit; at++) {
+    const byte = der[at] ?? 0;
+    if (at === from && byte === 0x80) throw new DerError(`the tag of ${what} is not minimal`);
+    number = number * 128 + (byte & 0x7f);
+    if (number > highest) throw new DerError(`the tag of ${what} is too long`);
+    if (byte < 0x80) {
+      if (number < 0x1f) throw new DerError(`the tag of ${what} is not minimal`);
+      return at + 1;
+    }
+  }
+  throw cutShortError(what);
 }
 
 function element(

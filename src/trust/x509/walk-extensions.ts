@@ -3,7 +3,6 @@ import type { Cursor, Element } from './der-reader.ts';
 import {
   takeBerBoolean,
   takeBitString,
-  takeBoolean,
   takeInteger,
   takeList,
   takeOid,
@@ -105,13 +104,21 @@ export function takeExtension(
   const fields = inside(list.der, element);
   const oid = takeOid(fields, 'an extension identifier');
   const isWritten = fields.peek() === tag.boolean;
-  const critical = isWritten && takeBoolean(fields, 'a critical flag');
-  if (isWritten && !critical) {
-    reportDeviation?.('a critical flag is encoded as FALSE, but DER omits this default');
-  }
+  const critical = isWritten && takeCritical(fields, reportDeviation);
   const value = fields.take(tag.octetString, 'the value of an extension');
   fields.done('an extension');
   return { element, oid, critical, value };
+}
+
+/** Reads a critical flag. BoringSSL reads it as BER, like the CA flag (tried with Envoy 1.36 and 1.40). */
+function takeCritical(fields: Cursor, reportDeviation?: ReportDeviation): boolean {
+  const what = 'a critical flag';
+  const element = fields.take(tag.boolean, what);
+  if (element.end - element.body !== 1) throw new DerError(`${what} is a BOOLEAN that is not one byte`);
+  const value = fields.der[element.body] ?? 0;
+  if (value === 0) reportDeviation?.(`${what} is encoded as FALSE, but DER omits this default`);
+  else if (value !== 0xff) reportDeviation?.(`${what} is a BOOLEAN that is neither 00 nor FF`);
+  return value !== 0;
 }
 
 function walkBasicConstraints(value: Cursor): ExtensionValues {

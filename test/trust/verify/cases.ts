@@ -236,6 +236,14 @@ for (const [title, expected, name] of [
   ['an other name', 'admitted', otherName(utf8String('x'))],
   ['an other name with a padded number', 'invalid-extension', otherName(padded)],
   ['an other name with bad UTF-8', 'invalid-extension', otherName(badUtf8)],
+  ['an other name with a tag of several bytes', 'admitted', otherName(Buffer.from('9f811f00', 'hex'))],
+  ['an other name with a padded tag', 'invalid-extension', otherName(Buffer.from('9f801f00', 'hex'))],
+  ['an other name with a universal tag of 255', 'admitted', otherName(Buffer.from('1f817f00', 'hex'))],
+  [
+    'an other name with a universal tag of 256',
+    'invalid-extension',
+    otherName(Buffer.from('1f820000', 'hex')),
+  ],
   ['an EDI name', 'admitted', ediName(contextConstructed(1, utf8String('x')))],
   [
     'an EDI name with an assigner',

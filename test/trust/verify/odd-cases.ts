@@ -166,6 +166,11 @@ const oddities: readonly Oddity[] = [
   ['an empty subject', () => ({ subject: sequence() })],
   ['a critical FALSE', more(extension('1.2.3.4', hex('00'), isFalse))],
   ['a critical flag of 01', more(extension('1.2.3.4', hex('00'), tlv(1, hex('01'))))],
+  [
+    'a critical flag of 01 at a known extension',
+    more(extension('2.5.29.37', sequence(oid('1.2.3')), tlv(1, hex('01')))),
+  ],
+  ['a tag of several bytes in the subject', withSubject(hex('9f1f00'))],
   ['an unknown extension twice', more(extension('1.2.3.4', hex('00')), extension('1.2.3.4', hex('00')))],
   ['a key usage twice', (spec) => more(...spec.extensions)(spec)],
   ['an empty extended key usage', more(extension('2.5.29.37', sequence()))],

@@ -6,9 +6,10 @@ import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.t
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
-import { contextPrimitive, integer, oid, sequence } from '../../kit/der.ts';
+import { contextPrimitive, integer, oid, sequence, tlv } from '../../kit/der.ts';
 import type { ExtensionSpec } from '../../kit/issue-certificate.ts';
 import { admissionCases } from './cases.ts';
+import { extension, keys, leafUsage, makeOdd, nameOf, uriNames } from './odd-certificate.ts';
 
 /** All trust domains of the table, as served. */
 const domains: readonly TrustedDomain[] = admissionCases.map(({ trustDomain, anchors }) => ({
@@ -106,6 +107,24 @@ suite('verifyLeaf', () => {
       sentenceOf(verdictOn(leaf.der, ca.der, damaged)),
       /^certificate 2 of the chain cannot be read: /,
     );
+  });
+
+  test('critical flag of another byte than FF → true, as in BER', () => {
+    const root = makeOdd({ subject: nameOf('Root') });
+    const verdictWith = (id: string, flag: number) => {
+      const odd = extension(id, sequence(oid('1.2.3')), tlv(1, Buffer.of(flag)));
+      const extensions = [leafUsage, uriNames('spiffe://a.test/x'), odd];
+      const leaf = makeOdd({ issuer: nameOf('Root'), issuerKey: keys.p256, key: keys.p384, extensions });
+      const anchor = { fingerprint: 'f', rooting: 'as-listed', der: root.der } as const;
+      const domains = [{ name: 'a.test', anchors: [anchor] }];
+      const verdict = verifyLeaf({ leaf: leaf.der, chain: [], domains, now: Date.now() });
+      return verdict.kind === 'admitted' ? 'admitted' : verdict.code;
+    };
+    for (const flag of [0x01, 0x80, 0xfe, 0xff]) {
+      assert.equal(verdictWith('2.5.29.37', flag), 'admitted');
+      assert.equal(verdictWith('1.2.3.4', flag), 'unknown-critical-extension');
+    }
+    assert.equal(verdictWith('1.2.3.4', 0x00), 'admitted');
   });
 
   test('102,400 bytes of certificates → admitted, and one byte more → refused', () => {

@@ -131,6 +131,13 @@ const cas: readonly Case[] = [
     ),
   ],
   ['a subject alternative name', withExtension('2.5.29.17', sequence(uri('spiffe://example.test')))],
+  [
+    'an other name whose value has a tag of several bytes',
+    withExtension(
+      '2.5.29.17',
+      sequence(contextConstructed(0, oid('1.2.3.4'), contextConstructed(0, hex('9f1f00')))),
+    ),
+  ],
   ['an extended key usage', withExtension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.2')))],
   [
     'CRL distribution points',
@@ -340,7 +347,20 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a critical flag of 01',
     { extensions: [sequence(oid('2.5.29.19'), tlv(1, hex('01')), octetString(sequence(booleanTrue())))] },
-    'MT014 a critical flag is a BOOLEAN that is neither 00 nor FF',
+    'MT014 a critical flag is a BOOLEAN that is neither 00 nor FF; this is a rule of meshtrust, not of Envoy',
+  ],
+  [
+    'a critical flag of two bytes',
+    { extensions: [sequence(oid('2.5.29.19'), tlv(1, hex('ffff')), octetString(sequence(booleanTrue())))] },
+    'MT014 a critical flag is a BOOLEAN that is not one byte',
+  ],
+  [
+    'an other name with a tag that is not minimal',
+    withExtension(
+      '2.5.29.17',
+      sequence(contextConstructed(0, oid('1.2.3.4'), contextConstructed(0, hex('9f1e00')))),
+    ),
+    'MT014 the tag of the value of a name in the subject alternative name is not minimal',
   ],
   [
     'an extension without value',
