@@ -20,7 +20,7 @@ export interface BuiltPath {
 const orderedAnchors = 24;
 
 /** The limit of BoringSSL (a depth of 100), including the leaf and the anchor. */
-const longestPath = 102;
+export const longestPath = 102;
 
 /**
  * Builds the only path that BoringSSL (X509_verify_cert, trusted certificates first) would check. Each step takes the

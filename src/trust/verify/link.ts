@@ -148,21 +148,26 @@ type Issuer = Pick<
   'subjectName' | 'issuerName' | 'keyUsage' | 'subjectKeyId' | 'serial' | 'invalidExtension'
 >;
 
+/** Why Envoy does not accept a certificate as the issuer of another. */
+export type IssuerConflict = 'name' | 'key' | 'serial' | 'issuer' | 'key-usage' | 'invalid-extension';
+
 /**
- * Returns whether Envoy accepts `issuer` as the issuer of `child` by name, authority key identifier and key usage.
- * Envoy decides this before it checks any signature and does not revise it. A missing part of an identifier is no
- * conflict.
+ * Returns why Envoy does not accept `issuer` as the issuer of `child`, or `undefined` if it does: by name, authority
+ * key identifier and key usage. Envoy decides this before it checks any signature and does not revise it. A missing
+ * part of an identifier is no conflict.
  */
-export function canBeIssuedBy(child: Child, issuer: Issuer): boolean {
+export function issuerConflict(child: Child, issuer: Issuer): IssuerConflict | undefined {
   const { issuerName, authorityKeyId, authoritySerial, authorityIssuer } = child;
-  return (
-    isSameName(issuerName, issuer.subjectName) &&
-    (authorityKeyId === undefined ||
-      issuer.subjectKeyId === undefined ||
-      authorityKeyId === issuer.subjectKeyId) &&
-    (authoritySerial === undefined || authoritySerial === issuer.serial) &&
-    (authorityIssuer === undefined || isSameName(authorityIssuer, issuer.issuerName)) &&
-    issuer.keyUsage?.keyCertSign !== false &&
-    issuer.invalidExtension === undefined
-  );
+  if (!isSameName(issuerName, issuer.subjectName)) return 'name';
+  if (issuer.invalidExtension !== undefined) return 'invalid-extension';
+  const hasKeyIds = authorityKeyId !== undefined && issuer.subjectKeyId !== undefined;
+  if (hasKeyIds && authorityKeyId !== issuer.subjectKeyId) return 'key';
+  if (authoritySerial !== undefined && authoritySerial !== issuer.serial) return 'serial';
+  if (authorityIssuer !== undefined && !isSameName(authorityIssuer, issuer.issuerName)) return 'issuer';
+  return issuer.keyUsage?.keyCertSign === false ? 'key-usage' : undefined;
+}
+
+/** Returns whether Envoy accepts `issuer` as the issuer of `child`: see `issuerConflict`. */
+export function canBeIssuedBy(child: Child, issuer: Issuer): boolean {
+  return issuerConflict(child, issuer) === undefined;
 }
