@@ -7,14 +7,12 @@ import type { Certificate } from '../../trust/x509/certificate.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
+import { isDer } from './is-der.ts';
 
 /** A CA certificate of a file, or the reason why it cannot be served. */
 export type FileCertificate =
   | { readonly kind: 'anchor'; readonly certificate: Certificate; readonly pem: string }
   | { readonly kind: 'refused'; readonly reason: string };
-
-/** First byte of a certificate in DER; no PEM text begins with it. */
-const sequence = 0x30;
 
 /**
  * Reads the one CA certificate of a file, in PEM or DER.
@@ -26,7 +24,7 @@ export async function readCaFile(
   io: Pick<CommandIo, 'stdin'>,
 ): Promise<FileCertificate> {
   const bytes = await readInput(file, io);
-  const blocks = reader.read(bytes[0] === sequence ? encodePem(bytes) : bytes.toString('utf8'));
+  const blocks = reader.read(isDer(bytes) ? encodePem(bytes) : bytes.toString('utf8'));
   const [block] = blocks;
   if (block === undefined || blocks.length > 1)
     throw new CommandError(

@@ -5,15 +5,13 @@ import { createCursor, DerError } from '../../trust/x509/der-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
+import { isDer } from './is-der.ts';
 
 /** The certificates that a client sends: its leaf, and the chain after it (DER). */
 export interface Presented {
   readonly leaf: Uint8Array;
   readonly chain: readonly Uint8Array[];
 }
-
-/** First byte of a certificate in DER; no PEM text begins with it. */
-const sequence = 0x30;
 
 /**
  * Reads the files of a leaf and its chain, in PEM or DER. Certificates after the leaf in its own file belong to the
@@ -43,7 +41,7 @@ const otherLabels =
 
 async function readCertificates(file: string, io: Pick<CommandIo, 'stdin'>): Promise<readonly Uint8Array[]> {
   const bytes = await readInput(file, io);
-  if (bytes[0] === sequence) {
+  if (isDer(bytes)) {
     requireWholeDer(bytes, file);
     return [bytes];
   }

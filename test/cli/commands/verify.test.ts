@@ -285,6 +285,7 @@ suite('verify', () => {
       'a fingerprint and a path',
       `# ${'0a1b2c3d'.repeat(8)}\n# /etc/Certificates/Production/Workloads/Leaf1/\n`,
     ],
+    ['a line that begins with the digit 0', '0 s:CN = web\n'],
     ['a separator', `${'='.repeat(60)}\n${'/'.repeat(60)}\n`],
     ['a leaf that is commented out', stranger.certPem.replaceAll(/^(?=.)/gm, '# ')],
     ['a private key that is commented out', leaf.keyPem.replaceAll(/^(?=.)/gm, '# ')],
