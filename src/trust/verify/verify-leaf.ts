@@ -175,6 +175,7 @@ function stepOf(role: PathStep['role'], link: Link): PathStep {
 /** Returns why Envoy refuses a leaf before it builds a path, or `undefined` if it does not. */
 function checkLeaf({
   keyAlgorithm = 'unknown',
+  publicKey,
   keyUsage,
   basicConstraints,
 }: Link): RefusalReason | undefined {
@@ -184,6 +185,9 @@ function checkLeaf({
       code: 'leaf-key-unusable',
       sentence: `the leaf has a key of type ${keyAlgorithm}, which Envoy does not accept; use a P-256, P-384 or RSA key`,
     };
+  }
+  if (publicKey === undefined) {
+    return { code: 'leaf-key-unusable', sentence: 'the public key of the leaf cannot be read' };
   }
   if (keyUsage?.digitalSignature === false) {
     return {

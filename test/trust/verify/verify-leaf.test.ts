@@ -109,6 +109,19 @@ suite('verifyLeaf', () => {
     );
   });
 
+  test('key of a leaf that is no point of its curve → refused', () => {
+    const root = makeOdd({ subject: nameOf('Root') });
+    const spki = Buffer.from(keys.p384.spki);
+    spki[spki.length - 1] = (spki.at(-1) ?? 0) ^ 1;
+    const extensions = [leafUsage, uriNames('spiffe://a.test/x')];
+    const key = { ...keys.p384, spki };
+    const leaf = makeOdd({ issuer: nameOf('Root'), issuerKey: keys.p256, key, extensions });
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: root.der } as const;
+    const domains = [{ name: 'a.test', anchors: [anchor] }];
+    const verdict = verifyLeaf({ leaf: leaf.der, chain: [], domains, now: Date.now() });
+    assert.equal(sentenceOf(verdict), 'the public key of the leaf cannot be read');
+  });
+
   test('critical flag of another byte than FF → true, as in BER', () => {
     const root = makeOdd({ subject: nameOf('Root') });
     const verdictWith = (id: string, flag: number) => {
