@@ -123,7 +123,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT015: {
     name: 'not-a-ca',
     about:
-      'The certificate is well-formed, but Envoy would not use it as a CA: CA:FALSE, a key usage without keyCertSign, or a kind of key that Envoy does not verify with. It is probably the certificate of a workload. If Envoy would use it all the same (a self-signed certificate that says CA:FALSE, or one without basic constraints from another issuer), the sentence ends with "this is a rule of meshtrust, not of Envoy".',
+      'The certificate is well-formed, but Envoy would not use it as a CA: CA:FALSE, a key usage without keyCertSign, or a kind of key that Envoy does not verify with. It is probably the certificate of a workload. If Envoy would use it all the same (a self-signed certificate that says CA:FALSE, one without basic constraints from another issuer, or one with an ML-DSA key, which only newer Envoys support), the sentence ends with "this is a rule of meshtrust, not of Envoy".',
     served: 'Everything but this block.',
     remedy: 'List the certificate of the CA that issued it.',
   },

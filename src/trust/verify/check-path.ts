@@ -1,5 +1,5 @@
 import { formatTime } from '../../text/format-time.ts';
-import { verifySignature } from '../x509/signature.ts';
+import { isSupported, verifySignature } from '../x509/signature.ts';
 import type { EnvoyEdition } from '../x509/match-names.ts';
 import { checkNameConstraints } from './name-constraints.ts';
 import { checkPolicies } from './policies.ts';
@@ -16,7 +16,7 @@ export function checkPath(
   const path = [...presented, ...listed];
   return (
     checkPresented(presented) ??
-    checkSignaturesAndDates(path, presented.length, now) ??
+    checkSignaturesAndDates(path, presented.length, now, edition) ??
     checkNameConstraints(path, edition) ??
     checkPolicies(path)
   );
@@ -59,19 +59,25 @@ function checkSignaturesAndDates(
   path: readonly Link[],
   presented: number,
   now: number,
+  edition: EnvoyEdition,
 ): RefusalReason | undefined {
   for (const [index, link] of [...path.entries()].toReversed()) {
     const issuer = path[index + 1];
     const role = index === 0 ? 'leaf' : index < presented ? 'intermediate' : 'anchor';
     const who = index === 0 ? 'the leaf' : `the ${role} ${link.subject}`;
-    const reason = (issuer && checkSignature(link, issuer, who)) ?? checkDates(link, role, who, now);
+    const reason = (issuer && checkSignature(link, issuer, who, edition)) ?? checkDates(link, role, who, now);
     if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
-function checkSignature(link: Link, issuer: Link, who: string): RefusalReason | undefined {
-  if (link.signature.method === undefined) {
+function checkSignature(
+  link: Link,
+  issuer: Link,
+  who: string,
+  edition: EnvoyEdition,
+): RefusalReason | undefined {
+  if (!isSupported(link.signature, edition)) {
     return {
       code: 'signature-unsupported',
       sentence: `${who} is signed with an algorithm or parameters that Envoy does not verify`,

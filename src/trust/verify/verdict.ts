@@ -82,10 +82,11 @@ export type OtherVerdict =
 
 /**
  * The decision of Envoy 1.40 about a leaf. `other` is present if Envoy 1.36 decides differently, because of its rules
- * for name constraints. `contested` has the subjects on the path with several possible issuers among the anchors, by
- * name and key identifier. Envoy uses the first of these anchors and tries no other. Envoy 1.36 has another order, so
- * its decision may differ there, and only there. `uncertain`: the trust domain has so many anchors that Envoy 1.40 also
- * uses an anchor that cannot be predicted, and not all of them lead to the decision.
+ * for name constraints or because it does not know ML-DSA. `contested` has the subjects on the path with several
+ * possible issuers among the anchors, by name and key identifier. Envoy uses the first of these anchors and tries no
+ * other. Envoy 1.36 has another order, so its decision may differ there, and only there. `uncertain`: the trust domain
+ * has so many anchors that the choice of Envoy 1.40 cannot be predicted either, and not all of the anchors lead to the
+ * decision.
  */
 export type Verdict = Admitted | Refused;
 

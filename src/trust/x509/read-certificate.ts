@@ -10,7 +10,8 @@ import { toHex } from './der-values.ts';
 import { displayName } from './display-name.ts';
 import { identifyKey } from './key-identity.ts';
 import { demandsPolicy, findPolicyExtensions } from './policy-extensions.ts';
-import { readPublicKey, readSignature } from './signature.ts';
+import { isSupported, readPublicKey, readSignature } from './signature.ts';
+import { isNewKeyType } from './walk-public-key.ts';
 
 /** A CA, or the reason why the certificate is not served. */
 export type CertificateReading =
@@ -39,6 +40,12 @@ export function readCertificate(der: Uint8Array): CertificateReading {
   if (problem !== undefined) return refused('MT014', problem);
   if (keyAlgorithm === undefined) {
     return refused('MT015', 'the algorithm or curve of the key is not supported by Envoy');
+  }
+  if (isNewKeyType(keyAlgorithm)) {
+    return refused(
+      'MT015',
+      `Envoy 1.36 does not support keys of type ${keyAlgorithm}, and Envoy 1.40 does; ${ownRule}`,
+    );
   }
   if (readPublicKey(encoded(der, parts.publicKey.element)) === undefined) {
     return refused('MT014', 'the public key cannot be read by OpenSSL');
@@ -145,7 +152,7 @@ function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string
     pathLength: extensions.basicConstraints?.pathLength,
     nameConstraints: extensions.nameConstraints ?? false,
     demandsPolicy: demandsPolicy(findPolicyExtensions(der, parts.extensionsField)),
-    signatureSupported: readSignature(der, parts).method !== undefined,
+    signatureSupported: isSupported(readSignature(der, parts), '1.36'),
   };
   // The signature is not verified: no validator checks the signature of an anchor, and a self-issued certificate cannot
   // be re-rooted further. Verification would be the largest part of reading a certificate.

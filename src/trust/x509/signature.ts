@@ -4,10 +4,11 @@ import type { CertificateParts } from './certificate-walk.ts';
 import { DerError, contextConstructed, encoded, inside, tag } from './der-reader.ts';
 import type { Cursor } from './der-reader.ts';
 import { takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+import type { EnvoyEdition } from './match-names.ts';
 
 /** How BoringSSL verifies a signature. `digest` is `undefined` if it is part of the algorithm. */
 interface Method {
-  readonly keyType: 'rsa' | 'ec' | 'ed25519';
+  readonly keyType: 'rsa' | 'ec' | 'ed25519' | 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87';
   readonly digest: string | undefined;
   /** True for RSASSA-PSS with a salt as long as the hash, false for PKCS #1 v1.5. */
   readonly pss: boolean;
@@ -41,6 +42,9 @@ const methods: Readonly<Record<string, Method>> = {
   '2a8648ce3d040303': method('ec', 'sha384'),
   '2a8648ce3d040304': method('ec', 'sha512'),
   '2b6570': method('ed25519'),
+  '608648016503040311': method('ml-dsa-44'),
+  '608648016503040312': method('ml-dsa-65'),
+  '608648016503040313': method('ml-dsa-87'),
 };
 
 const rsaPss = '2a864886f70d01010a';
@@ -64,7 +68,12 @@ export function readSignature(der: Uint8Array, parts: CertificateParts): Signatu
   };
 }
 
-/** Returns whether the key verifies the signature by the rules of BoringSSL in Envoy 1.36 and 1.40. */
+/** Returns whether Envoy of a version verifies signatures with the method of this one. 1.36 does not know ML-DSA. */
+export function isSupported({ method: how }: Signature, edition: EnvoyEdition): boolean {
+  return how !== undefined && (edition === '1.40' || !how.keyType.startsWith('ml-dsa-'));
+}
+
+/** Returns whether the key verifies the signature by the rules of BoringSSL in an Envoy that supports its method. */
 export function verifySignature({ method: how, signedBytes, bytes }: Signature, key: KeyObject): boolean {
   if (how === undefined || bytes === undefined || key.asymmetricKeyType !== how.keyType) return false;
   try {
@@ -87,13 +96,14 @@ export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** Reads an AlgorithmIdentifier. Parameters are NULL or absent, except for RSASSA-PSS; Ed25519 has none. */
+/** Reads an AlgorithmIdentifier. Parameters are NULL or absent, except for RSASSA-PSS; Ed25519 and ML-DSA have none. */
 function readMethod(algorithm: Cursor): Method | undefined {
   const oid = takeOid(algorithm, 'the signature algorithm');
   if (oid === rsaPss) return readPss(algorithm);
   const known = methods[oid];
   if (known === undefined || algorithm.peek() === undefined) return known;
-  return known.keyType !== 'ed25519' && isNull(algorithm) ? known : undefined;
+  const mayHaveNull = known.keyType === 'rsa' || known.keyType === 'ec';
+  return mayHaveNull && isNull(algorithm) ? known : undefined;
 }
 
 /**

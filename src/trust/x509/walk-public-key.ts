@@ -15,7 +15,15 @@ const algorithms: Readonly<Record<string, (parameters: Cursor, key: Uint8Array) 
   '2a864886f70d010101': walkRsa,
   '2a8648ce3d0201': walkEc,
   '2b6570': walkEd25519,
+  '608648016503040311': walkMlDsa('ML-DSA-44', 1312),
+  '608648016503040312': walkMlDsa('ML-DSA-65', 1952),
+  '608648016503040313': walkMlDsa('ML-DSA-87', 2592),
 };
+
+/** Returns whether Envoy 1.40 supports a type of keys (in the form for display) that Envoy 1.36 does not. */
+export function isNewKeyType(display: string): boolean {
+  return display.startsWith('ML-DSA-');
+}
 
 /** A SubjectPublicKeyInfo, and the type of its key for display: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
 export interface PublicKeyPart {
@@ -79,6 +87,15 @@ function walkEd25519(parameters: Cursor, key: Uint8Array): string {
   parameters.done('the public key algorithm');
   if (key.length !== 32) throw new DerError('the Ed25519 key is not 32 bytes long');
   return 'Ed25519';
+}
+
+/** Returns a parser of ML-DSA keys (RFC 9881, section 4). */
+function walkMlDsa(display: string, bytes: number): (parameters: Cursor, key: Uint8Array) => string {
+  return (parameters, key) => {
+    parameters.done('the public key algorithm');
+    if (key.length !== bytes) throw new DerError(`the ${display} key is not ${bytes} bytes long`);
+    return display;
+  };
 }
 
 function bitLength(key: Uint8Array, { body, end }: Element): number {

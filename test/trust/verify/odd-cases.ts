@@ -22,6 +22,7 @@ import {
   keys,
   leafUsage,
   makeOdd,
+  mlDsa65,
   nameOf,
   rsaPkcs1,
   rsaPss,
@@ -321,6 +322,7 @@ function makeChain(given: Chain): { root: OddCertificate; middle: OddCertificate
 
 function signingOf({ publicKey }: OddKey): OddSigning {
   if (publicKey.asymmetricKeyType === 'rsa') return rsaPkcs1('sha256');
+  if (publicKey.asymmetricKeyType === 'ml-dsa-65') return mlDsa65();
   return publicKey.asymmetricKeyType === 'ed25519' ? ed25519() : ecdsa('sha256');
 }
 
@@ -614,6 +616,11 @@ const edSignings: readonly (readonly [string, OddSigning])[] = [
   ['NULL', ed25519(nullValue())],
 ];
 
+const mlDsaSignings: readonly (readonly [string, OddSigning])[] = [
+  ['plain', mlDsa65()],
+  ['NULL', mlDsa65(nullValue())],
+];
+
 /** Makes an unusual signature on the leaf or the intermediate, with a key of any type. */
 function oddSignature(dice: Dice, trustDomain: string): Scene {
   const [name, key, signings] = dice.pick([
@@ -623,6 +630,7 @@ function oddSignature(dice: Dice, trustDomain: string): Scene {
     ['P-256', keys.p256Compressed, ecSignings],
     ['P-521', keys.p521, ecSignings],
     ['Ed25519', keys.ed25519, edSignings],
+    ['ML-DSA-65', keys.mlDsa65, mlDsaSignings],
   ] as const);
   const [what, signing] = dice.pick(signings);
   const place = dice.pick(['leaf', 'intermediate', 'listed intermediate'] as const);

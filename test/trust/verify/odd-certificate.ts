@@ -91,6 +91,7 @@ export const keys = {
   p384,
   p521: ec('P-521'),
   ed25519: pair(generateKeyPairSync('ed25519')),
+  mlDsa65: pair(generateKeyPairSync('ml-dsa-65')),
   rsa: pair(generateKeyPairSync('rsa', { modulusLength: 2048 })),
   p224Compressed: compressed(p224, 'secp224r1', '1.3.132.0.33', 28),
   p256Compressed: compressed(p256, 'prime256v1', '1.2.840.10045.3.1.7', 32),
@@ -137,6 +138,13 @@ export function rsaPkcs1(digest: keyof typeof rsaIds, parameters: Buffer = nullV
 export function ed25519(parameters: Buffer = Buffer.alloc(0)): OddSigning {
   return {
     algorithm: sequence(oid('1.3.101.112'), parameters),
+    sign: (bytes, key) => sign(null, bytes, key),
+  };
+}
+
+export function mlDsa65(parameters: Buffer = Buffer.alloc(0)): OddSigning {
+  return {
+    algorithm: sequence(oid('2.16.840.1.101.3.4.3.18'), parameters),
     sign: (bytes, key) => sign(null, bytes, key),
   };
 }

@@ -6,10 +6,10 @@ import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.t
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
-import { contextPrimitive, integer, oid, sequence, tlv } from '../../kit/der.ts';
+import { contextPrimitive, integer, nullValue, oid, sequence, tlv } from '../../kit/der.ts';
 import type { ExtensionSpec } from '../../kit/issue-certificate.ts';
 import { admissionCases } from './cases.ts';
-import { extension, keys, leafUsage, makeOdd, nameOf, uriNames } from './odd-certificate.ts';
+import { extension, keys, leafUsage, makeOdd, mlDsa65, nameOf, uriNames } from './odd-certificate.ts';
 
 /** All trust domains of the table, as served. */
 const domains: readonly TrustedDomain[] = admissionCases.map(({ trustDomain, anchors }) => ({
@@ -120,6 +120,35 @@ suite('verifyLeaf', () => {
     const domains = [{ name: 'a.test', anchors: [anchor] }];
     const verdict = verifyLeaf({ leaf: leaf.der, chain: [], domains, now: Date.now() });
     assert.equal(sentenceOf(verdict), 'the public key of the leaf cannot be read');
+  });
+
+  test('leaf below an intermediate with an ML-DSA key → admitted by Envoy 1.40, refused by Envoy 1.36', () => {
+    const root = makeOdd({ subject: nameOf('Root') });
+    const middle = makeOdd({
+      subject: nameOf('Middle'),
+      issuer: nameOf('Root'),
+      issuerKey: keys.p256,
+      key: keys.mlDsa65,
+    });
+    const extensions = [leafUsage, uriNames('spiffe://a.test/x')];
+    const signed = { issuer: nameOf('Middle'), issuerKey: keys.mlDsa65, signing: mlDsa65(), extensions };
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: root.der } as const;
+    const verdictOn = (leaf: Buffer) =>
+      verifyLeaf({
+        leaf,
+        chain: [middle.der],
+        domains: [{ name: 'a.test', anchors: [anchor] }],
+        now: Date.now(),
+      });
+    const verdict = verdictOn(makeOdd({ ...signed, key: keys.p384 }).der);
+    assert.equal(sentenceOf(verdict), 'admitted');
+    assert.equal(verdict.other?.kind === 'refused' && verdict.other.code, 'signature-unsupported');
+    assert.match(
+      sentenceOf(verdictOn(makeOdd({ ...signed, key: keys.mlDsa65 }).der)),
+      /a key of type ML-DSA-65, which/,
+    );
+    const odd = makeOdd({ ...signed, key: keys.p384, signing: mlDsa65(nullValue()) });
+    assert.match(sentenceOf(verdictOn(odd.der)), /an algorithm or parameters that Envoy does not verify/);
   });
 
   test('critical flag of another byte than FF → true, as in BER', () => {

@@ -536,6 +536,16 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     'MT015 the algorithm or curve of the key is not supported by Envoy',
   ],
   [
+    'an ML-DSA key',
+    { publicKey: spki(generateKeyPairSync('ml-dsa-65').publicKey) },
+    'MT015 Envoy 1.36 does not support keys of type ML-DSA-65, and Envoy 1.40 does; this is a rule of meshtrust, not of Envoy',
+  ],
+  [
+    'an ML-DSA key that is too short',
+    { publicKey: sequence(sequence(oid('2.16.840.1.101.3.4.3.18')), bitString(Buffer.alloc(1951))) },
+    'MT014 the ML-DSA-65 key is not 1952 bytes long',
+  ],
+  [
     'an Ed25519 key of 31 bytes',
     { publicKey: sequence(ed25519, bitString(Buffer.alloc(31))) },
     'MT014 the Ed25519 key is not 32 bytes long',
