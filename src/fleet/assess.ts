@@ -1,4 +1,4 @@
-import type { GoneRecord, ProxyMemory, StreamRecord } from './records.ts';
+import type { EndedStream, GoneRecord, ProxyMemory, StreamRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
 /**
@@ -42,14 +42,24 @@ const synced: Assessment = { state: 'synced', behindSince: undefined };
 /** The part of a record that its assessment needs, of a proxy with or without a connection. */
 type AssessedProxy = Pick<ProxyMemory, 'mesh' | 'since' | 'lastNack' | 'refused'> & {
   readonly streams: ReadonlySet<StreamRecord>;
+  readonly ended?: readonly EndedStream[] | undefined;
   readonly isUnknown?: boolean | undefined;
 };
+
+/**
+ * Returns the streams that a proxy must be in sync on. A stream that broke, or that the server ended, counts until the
+ * proxy opens another one: the proxy may still use what it got on it.
+ */
+function streamsOf({ streams, ended = [] }: AssessedProxy): Iterable<StreamRecord> {
+  if (ended.length === 0) return streams;
+  return [...streams, ...ended.filter(({ ending }) => ending !== 'closed').map(({ stream }) => stream)];
+}
 
 /** Compares a connected proxy with the served version of its mesh. `now`: epoch milliseconds. */
 export function assess(proxy: AssessedProxy, history: ServedHistory, now: number): Assessment {
   const served = history.versions(proxy.mesh)?.[0];
   let behindSince: number | undefined;
-  for (const stream of proxy.streams) {
+  for (const stream of streamsOf(proxy)) {
     if (holds(stream, served, history, true)) continue;
     // A proxy cannot be behind for longer than the version that it is missing has existed.
     const since = Math.max(stream.since, served?.servedAt ?? 0);
@@ -82,7 +92,7 @@ function hasVersion(
   history: ServedHistory,
   isServed: boolean,
 ): boolean {
-  for (const stream of proxy.streams) if (!holds(stream, version, history, isServed)) return false;
+  for (const stream of streamsOf(proxy)) if (!holds(stream, version, history, isServed)) return false;
   return !hasRefused(proxy, version, history);
 }
 
@@ -119,15 +129,15 @@ function holds(
 
 /** A NACK counts while the rejected version is served and a stream subscribes to the name, or may subscribe to it. */
 function hasRefused(
-  { refused, streams }: AssessedProxy,
+  proxy: AssessedProxy,
   served: ServedVersion | undefined,
   history: ServedHistory,
 ): boolean {
-  if (refused.size === 0) return false;
-  for (const [name, versions] of refused) {
+  if (proxy.refused.size === 0) return false;
+  for (const [name, versions] of proxy.refused) {
     const version = history.versionOf(served, name);
     if (version === undefined || !versions.includes(version)) continue;
-    for (const { awaiting, secrets } of streams) if (awaiting || secrets.has(name)) return true;
+    for (const { awaiting, secrets } of streamsOf(proxy)) if (awaiting || secrets.has(name)) return true;
   }
   return false;
 }

@@ -1,11 +1,4 @@
-import type { Ending, StreamRecord } from './records.ts';
-
-/** A stream of a proxy that has ended. `at`: epoch milliseconds. */
-export interface EndedStream {
-  readonly stream: StreamRecord;
-  readonly ending: Ending;
-  readonly at: number;
-}
+import type { EndedStream } from './records.ts';
 
 /** The time within which the streams of one connection end, in ms. */
 const togetherMs = 1_000;
@@ -25,4 +18,10 @@ export function withEnded(ended: EndedStream[], last: EndedStream): EndedStream[
   }
   ended.push(last);
   return ended;
+}
+
+/** Returns the ended streams that still count: those that the proxy closed, and others for the lost window (ms). */
+export function withoutOutdated(ended: EndedStream[], now: number, lostWindowMs: number): EndedStream[] {
+  if (ended.every(({ ending, at }) => ending === 'closed' || now - at < lostWindowMs)) return ended;
+  return ended.filter(({ ending, at }) => ending === 'closed' || now - at < lostWindowMs);
 }

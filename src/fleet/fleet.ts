@@ -97,13 +97,17 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
 
 function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
   const [earlier, later] = isLater(a, b) ? [b, a] : [a, b];
+  const streams = new Set([...a.streams, ...b.streams]);
+  const openedAt = Math.max(...[...streams].map(({ since }) => since));
   return {
     node: a.node,
     mesh: a.mesh,
     since: Math.min(a.since, b.since),
     ...nacksOf(a, b),
     refused: mergeRefused(earlier.refused, later.refused),
-    streams: new Set([...a.streams, ...b.streams]),
+    streams,
+    // The proxy may have opened another stream at the other process.
+    ended: [...(a.ended ?? []), ...(b.ended ?? [])].filter(({ at }) => at >= openedAt),
   };
 }
 

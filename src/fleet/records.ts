@@ -75,6 +75,8 @@ export interface ProxyMemory {
 /** A connected proxy: all streams of one node id in one mesh. */
 export interface ProxyRecord extends ProxyMemory {
   readonly streams: ReadonlySet<StreamRecord>;
+  /** The streams that ended since the proxy opened the last one. Absent: none. */
+  readonly ended?: readonly EndedStream[] | undefined;
 }
 
 /**
@@ -82,6 +84,13 @@ export interface ProxyRecord extends ProxyMemory {
  * (`silence`), or the server ended it (`server`).
  */
 export type Ending = 'closed' | 'silence' | 'server';
+
+/** A stream of a proxy that has ended. `at`: epoch milliseconds. */
+export interface EndedStream {
+  readonly stream: StreamRecord;
+  readonly ending: Ending;
+  readonly at: number;
+}
 
 /** A proxy without a stream. */
 export interface GoneRecord extends ProxyMemory {

@@ -4,7 +4,7 @@ import type { Acked, Nacked, Quoted, StreamEnd, StreamInfo, XdsObserver } from '
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
-import { withEnded } from './ended-streams.ts';
+import { withEnded, withoutOutdated } from './ended-streams.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
@@ -34,6 +34,8 @@ export interface FleetTracker {
   /** Stops waiting for these proxies: they are connected to another server. */
   readonly release: (proxies: readonly LostProxyKey[]) => void;
 }
+
+const noProxies: ReadonlyMap<string, TrackedProxy> = new Map();
 
 /** The longest message of a proxy that is kept, in characters. */
 const messageLength = 1_000;
@@ -104,7 +106,11 @@ export function createFleetTracker({
     proxy.streams.delete(stream);
     const goneAt = now();
     const record = { info, since: openedAt, awaiting, secrets };
-    proxy.ended = withEnded(proxy.ended, { stream: record, ending: endings[by], at: goneAt });
+    proxy.ended = withEnded(withoutOutdated(proxy.ended, goneAt, lostWindowMs), {
+      stream: record,
+      ending: endings[by],
+      at: goneAt,
+    });
     if (proxy.streams.size > 0) return;
     const proxies = meshes.get(proxy.mesh);
     proxies?.delete(proxy.key);
@@ -226,6 +232,11 @@ export function createFleetTracker({
     if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
   }
 
+  function current(proxy: TrackedProxy): TrackedProxy {
+    if (proxy.ended.length > 0) proxy.ended = withoutOutdated(proxy.ended, now(), lostWindowMs);
+    return proxy;
+  }
+
   const observer: XdsObserver = {
     request: (info, { typeUrl, kind }) => {
       const stream = streams.get(info) ?? join(info);
@@ -260,10 +271,10 @@ export function createFleetTracker({
 
   return {
     observer,
-    connected: (mesh) =>
-      mesh === undefined
-        ? meshes.values().flatMap((proxies) => proxies.values())
-        : (meshes.get(mesh)?.values() ?? []),
+    connected: (mesh) => {
+      const maps = mesh === undefined ? meshes.values() : [meshes.get(mesh) ?? noProxies].values();
+      return maps.flatMap((proxies) => proxies.values()).map(current);
+    },
     count: (mesh) => meshes.get(mesh)?.size ?? 0,
     counts: () => new Map(meshes.entries().map(([mesh, proxies]) => [mesh, proxies.size])),
     gone: (mesh) => {

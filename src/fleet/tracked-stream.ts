@@ -1,6 +1,5 @@
 import type { Outgoing, StreamInfo } from '../xds/index.ts';
-import type { EndedStream } from './ended-streams.ts';
-import type { ProxyRecord, SecretRecord, StreamRecord } from './records.ts';
+import type { EndedStream, ProxyRecord, SecretRecord, StreamRecord } from './records.ts';
 
 /** A record that the tracker changes in place. */
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -15,7 +14,7 @@ export interface TrackedStream extends Mutable<Omit<StreamRecord, 'secrets'>> {
 }
 
 /** A connected proxy. */
-export interface TrackedProxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
+export interface TrackedProxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused' | 'ended'>> {
   readonly key: string;
   readonly streams: Set<TrackedStream>;
   refused: Map<string, readonly string[]>;

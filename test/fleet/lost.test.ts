@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
+import { assess, assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
 import { mergeLooks } from '../../src/fleet/fleet.ts';
 import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import { connectedOf, lostProxies } from '../../src/fleet/moved.ts';
@@ -186,6 +186,68 @@ suite('proxy with a stream for each secret', () => {
     pass(60_000);
     leaves(second, 'silence');
     assert.deepEqual(gone(), { a: 'lost' });
+  });
+});
+
+suite('connected proxy with a stream that ended', () => {
+  /** The proxy `a` is behind on its first stream, and in sync on the second. */
+  function halfBehind() {
+    const all = behind();
+    const second = streamOf(3, 'a');
+    all.asks(second);
+    all.quotes(second, 'v2');
+    const state = () => {
+      const [proxy] = [...all.look('default').connected].filter(({ node }) => node === 'a');
+      return proxy && assess(proxy, all.history, all.now()).state;
+    };
+    assert.equal(state(), 'pending');
+    return { ...all, second, state };
+  }
+
+  for (const by of ['server', 'silence'] as const)
+    test(`${by}: is not in sync until it opens the stream again, and the rollout has not converged`, () => {
+      const { leaves, asks, sent, acks, rollout, state } = halfBehind();
+      leaves(a, by);
+      assert.deepEqual([state(), rollout().convergedAt, rollout().asked.lacks], ['pending', undefined, 1]);
+      const again = streamOf(4, 'a');
+      asks(again);
+      sent(again, 'v2');
+      acks(again, 'v2');
+      assert.equal(state(), 'synced');
+      assert.notEqual(rollout().convergedAt, undefined);
+    });
+
+  test('the proxy closed it: is in sync', () => {
+    const { leaves, state } = halfBehind();
+    leaves(a, 'client');
+    assert.equal(state(), 'synced');
+  });
+
+  test('lost window passes: is in sync, and counts as such when it leaves', () => {
+    const { leaves, pass, second, state, gone } = halfBehind();
+    leaves(a, 'silence');
+    pass(defaultLostWindowMs - 1);
+    assert.equal(state(), 'stale');
+    pass(1);
+    assert.equal(state(), 'synced');
+    leaves(second, 'silence');
+    assert.deepEqual(gone(), { a: undefined });
+  });
+
+  test('opens another stream at another process: the ended one no longer counts', () => {
+    const [one, two] = [halfBehind(), scene()];
+    two.publish(statesOf({ ALL: 'v2' }));
+    one.leaves(a, 'server');
+    const state = () => {
+      const [proxy] = [...mergeLooks([one.look(), two.look()]).connected].filter(({ node }) => node === 'a');
+      return proxy && assess(proxy, one.history, one.now()).state;
+    };
+    assert.equal(state(), 'pending');
+    two.pass(1_000);
+    const again = streamOf(5, 'a');
+    two.asks(again);
+    two.quotes(again, 'v2');
+    assert.equal(state(), 'synced');
   });
 });
 
