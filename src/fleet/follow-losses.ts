@@ -25,7 +25,7 @@ export interface LossFollower {
 }
 
 interface MeshLosses {
-  /** By node id and time of the loss. */
+  /** By `keyOf`. */
   readonly lost: Map<string, LostProxy>;
   gaveUp: number;
 }
@@ -47,7 +47,7 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
       const seen = new Set<string>();
       for (const record of gone) {
         if (record.mesh !== mesh || assessGone(record, history, now)?.state !== 'lost') continue;
-        const key = `${record.node}\0${record.goneAt}`;
+        const key = keyOf(record);
         seen.add(key);
         if (losses.lost.has(key)) continue;
         const proxy = { record, version: heldVersion(record, history)?.version };
@@ -61,7 +61,9 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
       const expired: LostProxy[] = [];
       for (const [key, proxy] of losses.lost) {
         if (seen.has(key)) continue;
-        const isBack = connectedNodes.has(proxy.record.node);
+        const { node } = proxy.record;
+        // The return of a proxy without a node id cannot be recognised.
+        const isBack = node !== '' && connectedNodes.has(node);
         const isOver = now >= proxy.record.countedUntil;
         if (!isBack && isOver) expired.push(proxy);
         // A proxy is also no longer lost if another server has it, or if its version is served again. If a look is
@@ -77,4 +79,11 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
       return gaveUp;
     },
   };
+}
+
+/** Returns a key of a loss. A proxy without a node id is a single stream: several may be lost in one moment. */
+function keyOf({ node, goneAt, address, streams }: GoneRecord): string {
+  if (node !== '') return JSON.stringify([node, goneAt]);
+  const [stream] = streams;
+  return JSON.stringify(['', goneAt, address, stream?.info.id]);
 }

@@ -319,6 +319,29 @@ suite('roll-out with a lost proxy', () => {
     );
   });
 
+  test('proxies without a node id, lost in one moment: each is reported as given up, also if another one is connected', async () => {
+    const { asks, takes, leaves, serve, converged, losses, pass } = following();
+    const nameless = [5, 6, 7].map((id) => streamOf(id, ''));
+    for (const stream of nameless) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    const [first, second, connected] = nameless;
+    assert.ok(first && second && connected);
+    takes(connected, 'v2');
+    leaves(first, 'silence');
+    leaves(second, 'silence');
+    await pass(300);
+    for (let minute = 1; minute <= 10; minute += 1) await pass(60_000);
+    assert.deepEqual(losses, ['lost:  v1,  v1', 'expired:  v1,  v1']);
+    assert.deepEqual(
+      converged.map(({ connected: proxies, gaveUp }) => [proxies, gaveUp]),
+      [[1, 2]],
+    );
+  });
+
   test('proxy is back at the end of the window without an acknowledgement: is not given up', async () => {
     const { asks, converged, losses, pass } = losing('silence');
     await pass(300);
