@@ -236,6 +236,16 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ b: '1' }), ['known:a@fallback']),
   ),
   conversation(
+    'wildcard client, unsubscribes from a name with a fallback that exists beside the wildcard: gets the resource',
+    step(set({ a: '1', 'known:b': '1' }, ['a'])),
+    step(subscribe('*', 'known:b'), ['known:b@1', 'a@1']),
+    step(ack),
+    step(ack),
+    step(unsubscribe('known:b'), ['known:b@1']),
+    step(ack),
+    step(set({ a: '1', 'known:b': '2' }, ['a']), ['known:b@2']),
+  ),
+  conversation(
     'wildcard client that quotes a withdrawn name with a fallback: is sent the fallback',
     step(set({ b: '1' })),
     step(quoting({ 'known:a': '1', b: '1' }, '*'), ['known:a@fallback'], ['holds b@1']),

@@ -5,12 +5,12 @@ import type { Resource, ResourceSet } from './resource.ts';
 export const wildcard = '*';
 
 /**
- * Returns the resource for a name that a stream has by wildcard alone. If the wildcard no longer covers the name,
- * returns the fallback of the name, if any: a withdrawn resource is replaced instead of removed, because Envoy
- * keeps a removed secret in force.
+ * Returns the resource for a name that a stream has by wildcard alone. If the wildcard no longer covers the name, and
+ * the name has a fallback, a withdrawn resource is replaced by it instead of removed, because Envoy keeps a removed
+ * secret in force. The fallback must not replace a resource that exists: the client gets that one.
  */
 export function wildcardTarget(set: ResourceSet, name: string): Resource | undefined {
-  return covers(set, name) ? lookup(set, name) : fallbackOf(set, name);
+  return covers(set, name) || fallbackOf(set, name) !== undefined ? lookup(set, name) : undefined;
 }
 
 /** True if a wildcard subscription covers the name. */
