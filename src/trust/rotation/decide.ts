@@ -114,8 +114,11 @@ function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[
       return [
         annotate(rotationKeys.old, marks.old),
         annotate(rotationKeys.new, marks.new),
-        ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
+        annotate(rotationKeys.leafTtl, command.leafTtl),
         annotate(rotationKeys.startedAt, command.at),
+        // Somebody may have removed only the fingerprints of an earlier rotation.
+        annotate(rotationKeys.switchedAt, undefined),
+        annotate(rotationKeys.backAt, undefined),
         { kind: 'add', fingerprint: marks.new, pem: command.pem },
       ];
     case 'switched':

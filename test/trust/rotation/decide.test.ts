@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
 import { rotationKeyNames, rotationKeys } from '../../../src/trust/rotation-keys.ts';
 import { decide } from '../../../src/trust/rotation/decide.ts';
 import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
+import { editText } from '../../../src/trust/rotation/edit-text.ts';
+import type { Edit } from '../../../src/trust/rotation/edit-text.ts';
 import { gateCatalogue, neverForced, parseGate } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateInput } from '../../../src/trust/rotation/facts.ts';
-import { before, ca, drained, hour, newHash, now, oldHash, server, servedCa } from './facts.ts';
+import { makeCaPems } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { fingerprintOf, parse, reader } from '../../kit/resources.ts';
+import { before, ca, drained, hour, newHash, now, oldHash, server, servedCa, usableCa } from './facts.ts';
 
 const at = '2026-11-28T03:00:00Z';
 const start: RotationCommand = { kind: 'start', at, pem: 'PEM', leafTtl: '24h' };
@@ -32,6 +38,36 @@ const set = (key: string, value: string | undefined): unknown => ({ kind: 'annot
 const clean = rotationKeyNames.filter((key) => key !== rotationKeys.forced).map((key) => set(key, undefined));
 
 suite('commands of a rotation', () => {
+  test('start without a lifetime of leaves, over the rest of an earlier rotation → none of it counts', () => {
+    const rest = `annotations: { ${rotationKeys.leafTtl}: 1m, ${rotationKeys.switchedAt}: '${at}', ${rotationKeys.backAt}: '${at}' }`;
+    const [a, b] = makeCaPems('A', 'B');
+    const text = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [a] });
+    const read = (one: string): MeshTrust => {
+      const parsed = parse(one);
+      const [document] = parsed.kind === 'documents' ? parsed.documents : [];
+      return document?.kind === 'mesh-trust' ? document.resource : assert.fail(JSON.stringify(parsed));
+    };
+    const facts = (pem: string, digit: string): ReturnType<typeof ca> => ca(digit, { fingerprint: fingerprintOf(pem) });
+    const resource = { ...drained().resource, listed: [facts(a, 'a')] };
+    const input = before({
+      resource,
+      marks: { old: fingerprintOf(a), new: fingerprintOf(b), switchedAt: undefined, leafTtlMs: undefined },
+      servers: [server({ cas: [{ ...servedCa('a'), ...facts(a, 'a') }] })],
+      newCa: { ...usableCa, ca: facts(b, 'b') } as GateInput['newCa'],
+    });
+    const edits = run({ kind: 'start', at, pem: b, leafTtl: undefined }, input) as readonly Edit[];
+    const given = text.replace('spec:', `${rest}\nspec:`);
+    const edited = editText(given, read(given), edits, { defaultMesh: 'default', reader });
+    assert.ok(edited.kind === 'edited', JSON.stringify(edited));
+    assert.deepEqual(read(edited.text).rotation, {
+      old: fingerprintOf(a),
+      new: fingerprintOf(b),
+      switchedAt: undefined,
+      leafTtlMs: undefined,
+      startedAt: Date.parse(at),
+    });
+  });
+
   const allowed: Readonly<Record<string, readonly [RotationCommand, GateInput, edits: unknown]>> = {
     start: [
       start,
@@ -41,6 +77,8 @@ suite('commands of a rotation', () => {
         set(rotationKeys.new, newHash),
         set(rotationKeys.leafTtl, '24h'),
         set(rotationKeys.startedAt, at),
+        set(rotationKeys.switchedAt, undefined),
+        set(rotationKeys.backAt, undefined),
         { kind: 'add', fingerprint: newHash, pem: 'PEM' },
         set(rotationKeys.forced, undefined),
       ],
