@@ -68,7 +68,8 @@ export function presentRotation(
     startedAt: presentMark(marks.startedAt),
     switchedAt: marks.switchedAt === undefined ? undefined : formatTime(marks.switchedAt),
     backAt: presentMark(marks.backAt),
-    leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
+    // Rounded up: a command that reads it must not let leaves end early.
+    leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.ceil(marks.leafTtlMs / 1000),
     earliestFinish: end === undefined ? undefined : formatTime(end),
     earliestAbort: abort === undefined ? undefined : formatTime(abort),
     forced: resource.forced?.map(presentForced),
