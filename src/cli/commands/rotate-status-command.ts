@@ -68,6 +68,11 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
   for (let round = 0; ; round += 1) {
     const answer = await answerOf(run, files, options, io);
     const { found } = answer;
+    if (options.for === 'introduced' && found !== undefined && isSkipped(found))
+      throw new CommandError(
+        exitCode.negative,
+        `refused: R10 old-not-listed: ${found.resource} does not list the old CA any more, and no switch is recorded: proxies may lack the new CA`,
+      );
     if (answer.kind === 'none' ? options.for === 'steady' : isReached(options.for, found)) {
       if (found !== undefined)
         io.stdout.write(formatOutput(options.output, found, (plain) => renderRotation(plain, style)));
@@ -108,6 +113,11 @@ type Files = () => Promise<readonly FileResource[]>;
 
 function filesOf(paths: readonly string[], { parse }: RotationRun, io: CommandIo): Files | undefined {
   return paths.length === 0 ? undefined : followResources(paths, parse, io);
+}
+
+/** Returns whether the old CA was removed without a switch: what the switch waits for may not hold. */
+function isSkipped({ state, switchedAt }: RotationDetail): boolean {
+  return (state === 'finishing' || state === 'steady') && switchedAt === undefined;
 }
 
 function isReached(state: WaitOptions['for'], found: RotationDetail | undefined): boolean {

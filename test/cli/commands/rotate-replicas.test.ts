@@ -12,6 +12,7 @@ import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { fingerprintOf } from '../../kit/resources.ts';
 import { expectCode, rotateWith } from '../../kit/rotate-commands.ts';
 import type { Rotate } from '../../kit/rotate-commands.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const day = 86_400_000;
@@ -104,6 +105,23 @@ async function startFront(port: number) {
     },
   };
 }
+
+suite('meshtrust rotate wait, for a rotation whose old CA was removed by hand', () => {
+  test('no switch is recorded → introduced is refused, since proxies may lack the new CA', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('0.yaml'), rotating({ ...pair, old: 'c'.repeat(64) }));
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    const rotate = rotateWith([server], '--proxies=0');
+    const { stderr } = await expectCode(1, rotate('wait', '--for=introduced', '--timeout=30s'));
+    assert.match(
+      stderr,
+      /refused: R10 old-not-listed: default\/\/zone does not list the old CA any more, and no switch is recorded/,
+    );
+    await writeFile(dir.join('0.yaml'), rotating({ ...switched, old: 'c'.repeat(64) }));
+    await poll('the time of the switch', async () => (await statusOf(rotate)).switchedAt);
+    await expectCode(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+  });
+});
 
 suite('meshtrust rotate wait, while a server restarts', () => {
   test('it does not answer for a while → the command waits for it', async () => {
