@@ -11,7 +11,7 @@ import { nameSome } from '../offline/one-mesh.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
-import { say } from '../terminal/terminal.ts';
+import { say, sayError } from '../terminal/terminal.ts';
 
 type GuardOptions = FlagOptions<'mesh' | 'trustDomain' | 'dryRun' | 'yes' | 'output'> & ServerOptions;
 
@@ -52,7 +52,9 @@ export const releaseGuard: Action<GuardOptions> = async ({ options, io }) => {
   writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
     plain.released.map((one) => `${one.mesh} ${one.trustDomain}\n`).join(''),
   );
-  for (const result of results) if (result instanceof CommandError) throw result;
+  const [failed, ...others] = results.filter((result) => result instanceof CommandError);
+  for (const { message } of others) sayError(io, message);
+  if (failed !== undefined) throw failed;
   return exitCode.ok;
 };
 
