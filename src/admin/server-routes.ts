@@ -13,8 +13,8 @@ export interface ServerInput extends ConsumerInput {
   readonly version: string;
   /** Address of the documentation of this version, with a slash at its end. */
   readonly documentation?: string | undefined;
-  /** When the process started, in epoch milliseconds. */
-  readonly startedAt?: number | undefined;
+  /** Returns when the process started, in epoch milliseconds. */
+  readonly startedAt?: (() => number) | undefined;
   readonly view: () => StateView;
   /** Epoch milliseconds. */
   readonly wall: () => number;
@@ -30,7 +30,7 @@ export interface ServerInput extends ConsumerInput {
 /** Returns the answer of `/api/v1/server`. */
 export function serverDetail(input: ServerInput): ServerDetail {
   const { version, documentation, startedAt, view, wall, draining, now, bundleConsumers } = input;
-  const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
+  const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt()).toISOString() };
   const state = view();
   const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
     name,

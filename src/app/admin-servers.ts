@@ -5,6 +5,7 @@ import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { followAdminAccess } from './admin-access.ts';
 import type { FileReport } from './file-report.ts';
+import { startTime } from './start-time.ts';
 import { authenticationOf } from './xds-access.ts';
 import type { XdsAccess } from './xds-access.ts';
 import { rotationsOf } from '../admin/rotation-routes.ts';
@@ -48,7 +49,8 @@ export async function startAdminServers({
     metrics,
     version: options.version,
     documentation: options.documentation,
-    startedAt: performance.timeOrigin,
+    startedAt: () =>
+      startTime({ recorded: performance.timeOrigin, wall: given.wall(), upMs: performance.now() }),
     xdsAuthentication: () =>
       authenticationOf(options, {
         tokenLifeMs: xdsAccess.shortestTokenLife(),

@@ -36,7 +36,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
   const input: AdminServerInput = {
     view,
     version: '1.2.3',
-    startedAt: Date.UTC(2026, 0, 2),
+    startedAt: () => Date.UTC(2026, 0, 2),
     draining: () => draining,
     metrics: createMetrics({ version: '1', view, cache: rig.reader.stats, caMetrics: true }),
     now: rig.clock.monotonic,
