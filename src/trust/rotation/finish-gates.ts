@@ -7,6 +7,7 @@ import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
 import { mayBeIssuedBy } from './issued-by.ts';
 import { issuerGate } from './issuer-gate.ts';
+import { isRotated } from './same-resource.ts';
 import { switchTimeGate } from './switch-time.ts';
 
 /**
@@ -172,10 +173,11 @@ function removalGates(
   const isListed = resource.listed.some(({ fingerprint }) => fingerprint === kept);
   const without = answered.find(({ cas }) => !cas.some((ca) => ca.fingerprint === kept && isValid(ca)));
   const cas = answered.flatMap((server) => server.cas);
+  const isOwn = isRotated(resource.identity, answered);
   const others = new Set(
     cas
       .filter(({ fingerprint }) => fingerprint === removed)
-      .flatMap(({ resources }) => resources.filter((name) => name !== resource.identity)),
+      .flatMap(({ resources }) => resources.filter((name) => !isOwn(name))),
   );
   const below = intermediateBelow(cas, removed);
   return [

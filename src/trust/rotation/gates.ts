@@ -4,6 +4,7 @@ import type { GateInput } from './facts.ts';
 import { fleetGates } from './fleet-gates.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
+import { isRotated } from './same-resource.ts';
 import { newCaGates, startGates } from './start-gates.ts';
 
 /** Returns the gates of a step, open and closed ones, in the order of the catalogue. */
@@ -34,10 +35,11 @@ function serverGates({ servers, resource }: GateInput): readonly Gate[] {
   const silent = servers.filter((server) => server.kind === 'unreachable');
   const waiting = answered.filter(({ notReady }) => notReady !== undefined);
   const versions = new Set(answered.map(({ served }) => served?.version));
+  const isOwn = isRotated(resource.identity, answered);
   const pairs = new Set(
     answered.flatMap(({ rotations }) =>
       rotations
-        .filter((rotation) => rotation.resource === resource.identity)
+        .filter((rotation) => isOwn(rotation.resource))
         .map((rotation) => `${rotation.old} ${rotation.new}`),
     ),
   );

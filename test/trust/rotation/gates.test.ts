@@ -53,6 +53,9 @@ const unreachable: ServerFacts = { kind: 'unreachable', server: 'two', reason: '
 const settled = (more: Partial<GateInput> = {}): GateInput =>
   drained({ ...resource({ listed: [ca('b')] }), servers: [server({ cas: [servedCa('b')] })], ...more });
 
+const listedBy = (digit: string, ...resources: readonly string[]): ReturnType<typeof servedCa> =>
+  servedCa(digit, { resources });
+
 /** Servers that know a rotation from the CA a to these, one each. */
 const rotatingTo = (...digits: readonly string[]): readonly ServerFacts[] =>
   digits.map((digit) =>
@@ -681,6 +684,48 @@ const table: readonly (readonly [
       ],
     }),
     drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { resources: ['default//x'] })] })] }),
+  ],
+  [
+    'R53',
+    'finish',
+    'the file has no namespace, and the resources of two namespaces have its name',
+    drained({
+      servers: [
+        server({ cas: [listedBy('a', 'default/x/zone', 'default/y/zone'), listedBy('b', 'default/x/zone')] }),
+      ],
+    }),
+    drained({
+      servers: [server({ cas: [listedBy('a', 'default/x/zone'), listedBy('b', 'default/x/zone')] })],
+    }),
+  ],
+  [
+    'R53',
+    'finish',
+    'the file has no namespace, and a resource of a namespace lists the old CA beside its own',
+    drained({
+      servers: [server({ cas: [listedBy('a', 'default//zone', 'default/x/zone'), servedCa('b')] })],
+    }),
+    drained(),
+  ],
+  [
+    'R53',
+    'finish',
+    'a resource of another mesh or name lists the old CA',
+    drained({ servers: [server({ cas: [listedBy('a', 'other/x/zone', 'default/x/zon'), servedCa('b')] })] }),
+    drained(),
+  ],
+  [
+    'R53',
+    'finish',
+    'the object has another namespace',
+    drained({
+      ...resource({ identity: 'default/x/zone' }),
+      servers: [server({ cas: [listedBy('a', 'default/y/zone'), listedBy('b', 'default/x/zone')] })],
+    }),
+    drained({
+      ...resource({ identity: 'default/x/zone' }),
+      servers: [server({ cas: [listedBy('a', 'default/x/zone'), listedBy('b', 'default/x/zone')] })],
+    }),
   ],
   ['R54', 'finish', 'the owner is unknown', drained(resource({ ownedBy: unknownOwner })), drained()],
   ['R54', 'finish', 'Kuma owns the resource', drained(resource({ ownedBy: 'kri_mid_default' })), drained()],
