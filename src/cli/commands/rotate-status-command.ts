@@ -13,8 +13,10 @@ import { renderRotation } from '../tables/rotation-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration, formatOutput, styleOf } from '../terminal/output.ts';
-import { clearScreen, say } from '../terminal/terminal.ts';
+import { say } from '../terminal/terminal.ts';
 import type { Action } from './command.ts';
+import { showOutput } from './show-output.ts';
+import type { Shown } from './show-output.ts';
 
 type StatusOptions = RotationOptions & FlagOptions<'watch' | 'output'>;
 type WaitOptions = RotationOptions & FlagOptions<'for' | 'timeout' | 'output'>;
@@ -29,18 +31,18 @@ export const rotationStatus: Action<StatusOptions> = async ({ operands, options,
   const run = await rotationRun(options, io);
   const files = filesOf(operands, run, io);
   const style = styleOf(io, options.output);
-  for (;;) {
+  let isSilent = false;
+  const show = async (): Promise<Shown> => {
     const found = await rotationOf(run, files, options, io);
     if (found === undefined) throw new CommandError(exitCode.negative, nothing);
-    const text = formatOutput(options.output, found, (plain) => renderRotation(plain, style));
-    if (options.watch !== true) {
-      io.stdout.write(text);
-      return found.gates.some(({ id, open }) => id === 'R01' && !open) ? exitCode.unreachable : exitCode.ok;
-    }
-    io.stdout.write(options.output === 'table' || options.output === 'wide' ? clearScreen + text : text);
-    await delay(timerMs(io.watchMs ?? askMs), undefined, { signal: io.signal }).catch(() => undefined);
-    if (io.signal.aborted) return exitCode.ok;
-  }
+    isSilent = found.gates.some(({ id, open }) => id === 'R01' && !open);
+    return {
+      data: formatOutput(options.output, found, (plain) => renderRotation(plain, style)),
+      talk: '',
+    };
+  };
+  await showOutput(io, show, options.watch === true);
+  return isSilent && options.watch !== true ? exitCode.unreachable : exitCode.ok;
 };
 
 /** The states that are at or after the one that is waited for. */

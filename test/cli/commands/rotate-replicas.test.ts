@@ -13,6 +13,7 @@ import { fingerprintOf } from '../../kit/resources.ts';
 import { expectCode, rotateWith } from '../../kit/rotate-commands.ts';
 import type { Rotate } from '../../kit/rotate-commands.ts';
 import { poll } from '../../kit/poll.ts';
+import { start } from '../run.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const day = 86_400_000;
@@ -120,6 +121,29 @@ suite('meshtrust rotate wait, for a rotation whose old CA was removed by hand', 
     await writeFile(dir.join('0.yaml'), rotating({ ...switched, old: 'c'.repeat(64) }));
     await poll('the time of the switch', async () => (await statusOf(rotate)).switchedAt);
     await expectCode(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+  });
+});
+
+suite('meshtrust rotate status --watch, while a server restarts', () => {
+  test('it does not answer for a while → the error is printed, and the status when it answers again', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('0.yaml'), rotating(pair));
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    await using front = await startFront(server.adminPort);
+    const stop = new AbortController();
+    const url = `--server=http://127.0.0.1:${front.adminPort}`;
+    const watching = start(['rotate', 'status', '--watch', '--proxies=0', url], stop.signal);
+    await watching.until(/trust domain a\.test: introducing/);
+    front.setDown(true);
+    await watching.until(/error: .*the server does not answer/, { continuing: true });
+    await writeFile(dir.join('0.yaml'), rotating(switched));
+    front.setDown(false);
+    await watching.until(/trust domain a\.test: draining/, { continuing: true });
+    stop.abort();
+    const { code, stdout } = await watching.outcome;
+    assert.equal(code, 0);
+    // No terminal, so no control sequence clears it.
+    assert.ok(!stdout.includes('\u001b'));
   });
 });
 
