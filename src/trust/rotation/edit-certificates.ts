@@ -9,7 +9,7 @@ import {
   removeLines,
   splice,
 } from './splice.ts';
-import { lineEnd, nodeAt } from './yaml-tree.ts';
+import { lineEnd, lineStart, nodeAt } from './yaml-tree.ts';
 import type { Node, ScalarNode, SequenceNode } from './yaml-tree.ts';
 
 /** Returns the text with a certificate as the last item of `caBundles`. `pem` ends with a line feed. */
@@ -64,7 +64,25 @@ function removeItem(text: string, { flow, items }: SequenceNode, index: number):
     throw new EditError(
       'the resource would list no certificate any more; delete it, or list another one first',
     );
-  return flow ? removeFromFlow(text, items, index) : removeLines(text, item, /^\s*-\s+$/);
+  if (flow) return removeFromFlow(text, items, index);
+  const dash = dashAbove(text, item.start);
+  return dash === undefined
+    ? removeLines(text, item, /^\s*-\s+$/)
+    : removeLines(text, { start: dash, end: item.end }, /^\s*$/);
+}
+
+/** Returns the offset of the dash of an item if it is on a line of its own, above the item and its comments. */
+function dashAbove(text: string, start: number): number | undefined {
+  let line = lineStart(text, start);
+  if (text.slice(line, start).trim() !== '') return undefined;
+  while (line > 0) {
+    const above = lineStart(text, line - 1);
+    const content = text.slice(above, line);
+    if (/^\s*-(?:\s+#.*)?\s*$/.test(content)) return above + content.indexOf('-');
+    if (!/^\s*(?:#.*)?$/.test(content.trimEnd())) return undefined;
+    line = above;
+  }
+  return undefined;
 }
 
 /** Removes the block that begins at a line (1-based) of a PEM text with several blocks. */

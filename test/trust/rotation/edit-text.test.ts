@@ -74,6 +74,11 @@ const files: Readonly<Record<string, string>> = {
   'with two items': kubernetes('  name: zone', `${block(c)}\n${block(a)}`),
   'with two blocks in one item': kubernetes('  name: zone', block(`${c}${a}`)),
   'with text around the blocks': kubernetes('  name: zone', block(`CN=C\n${c}CN=A\n${a}`)),
+  'with a dash on a line of its own': kubernetes('  name: zone', `${block(c)}\n${block(a)}`).replaceAll(
+    '    - type',
+    '    - # the item\n\n      # its type\n      type',
+  ),
+  'with a dash alone': kubernetes('  name: zone', block(a)).replaceAll('    - type', '    -\n      type'),
   'with CRLF': kubernetes('  name: zone', block(a)).replaceAll('\n', '\r\n'),
   'without a final line break': kubernetes('  name: zone', block(a)).trimEnd(),
   'with other documents': `---\nkind: ConfigMap\nmetadata: { name: x }\n---\n${kubernetes('  name: other', block(a))}---\n${kubernetes('  name: zone', block(a))}---\n# the end\n`,
