@@ -19,6 +19,8 @@ export interface RotationAnswers {
   readonly server: ServerDetail;
   /** Undefined for a mesh that the server does not know. */
   readonly mesh: MeshDetail | undefined;
+  /** True if the answers about the mesh are of different versions, so that `mesh` is left out. */
+  readonly isChanging?: boolean | undefined;
   readonly rollout: RolloutDetail | undefined;
   /** The proxies of the mesh without a connection. */
   readonly gone: readonly ProxySummary[];
@@ -35,14 +37,15 @@ export interface RotationAnswers {
 export function rotationFacts(
   name: string,
   trustDomain: string,
-  { server, mesh, rollout, gone, isGoneComplete = true, rotations, consumers, issuers }: RotationAnswers,
+  answers: RotationAnswers,
 ): AnsweredFacts {
+  const { server, mesh, rollout, gone, isGoneComplete = true, rotations, consumers, issuers } = answers;
   const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
   const { xdsAuthentication } = server;
   return {
     kind: 'answered',
     server: name,
-    notReady: notReady(server, mesh),
+    notReady: notReady(answers),
     startedAt: timeOf(server.startedAt),
     ...(server.at !== undefined && { at: Date.parse(server.at) }),
     served: rollout && { version: rollout.version, since: Date.parse(rollout.servedAt) },
@@ -153,13 +156,15 @@ function proxiesOf(rollout: RolloutDetail | undefined, isGoneComplete: boolean):
   };
 }
 
-function notReady({ readiness, sources }: ServerDetail, mesh: MeshDetail | undefined): string | undefined {
+function notReady({ server, mesh, isChanging }: RotationAnswers): string | undefined {
+  const { readiness, sources } = server;
   if (readiness.status !== 'ready') return readiness.status;
   // Readiness does not wait for a source that has failed since the start, without a state of an earlier run.
   const unread = sources.find(({ synced, restored, failure }) =>
     failure === undefined ? !synced : synced || restored,
   );
   if (unread !== undefined) return `source ${unread.name} cannot be read, or has not been read completely`;
+  if (isChanging === true) return 'the version of the mesh changed while it was asked';
   return mesh === undefined ? 'it does not know the mesh' : undefined;
 }
 

@@ -83,6 +83,7 @@ async function answersOf(
       server: detail,
       // Without the mesh, the server counts as not ready.
       mesh: isOne ? found : undefined,
+      isChanging: !isOne,
       rollout: rollout && (await dropMoved(rollout, server, others, signal)),
       gone: gone.filter(({ node }) => !moved.some((nodesThere) => nodesThere.has(node))),
       isGoneComplete: before.isComplete && after.isComplete,

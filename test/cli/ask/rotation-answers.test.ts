@@ -28,7 +28,7 @@ const left = (node: string, disconnectedAt = '2026-11-28T03:00:01.000Z'): object
 });
 
 /** Answers of an admin API by the end of their path. A function gets the number of the request to this path. */
-type Answers = Readonly<Record<string, object | ((round: number) => object)>>;
+type Answers = Readonly<Record<string, object | ((round: number) => object) | undefined>>;
 
 const usual: Answers = {
   '/api/v1/server': { version: '1', readiness: { status: 'ready' }, sources: [] },
@@ -82,6 +82,13 @@ suite('what a command asks a server about a rotation', () => {
       });
       assert.equal(facts.proxies.complete, false);
     });
+
+  test('the version changes at each request: the server is not ready, and the reason says so', async () => {
+    const { notReady } = await factsOf({ '/rollout': (round) => ({ ...rollout, version: `v${round}x` }) });
+    assert.equal(notReady, 'the version of the mesh changed while it was asked');
+    const unknown = await factsOf({ '/rollout': undefined, '/meshes/default': undefined });
+    assert.equal(unknown.notReady, 'it does not know the mesh');
+  });
 
   test('a proxy leaves while the server is asked: it counts, and each proxy counts once', async () => {
     const late = '2026-11-28T03:00:09.000Z';
