@@ -4,6 +4,7 @@ import type { MeshContext } from '../api/present-mesh.ts';
 import { presentRotations } from '../api/present-rotation.ts';
 import type { RotationList } from '../api/rotation-api-types.ts';
 import { assessRollout } from '../fleet/rollout.ts';
+import type { MeshTrust } from '../trust/model/mesh-trust.ts';
 import { jsonReply, unknownMesh } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
 import type { ConsumerInput } from './federation-routes.ts';
@@ -36,10 +37,13 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
 /** Returns the rotations of a mesh, with the state and the gates as this server sees them. */
 export async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
   const { view, fleet, wall, proxies, now, bundleConsumers, issuers } = input;
-  const rotating = (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
+  const rotatingNow = (): readonly MeshTrust[] =>
+    (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
   // Nearly every request: without a rotation, no proxy is looked at.
-  if (rotating.length === 0) return [];
+  if (rotatingNow().length === 0) return [];
   const look = await fleet.look(mesh);
+  // Workers take a moment: the annotations must be of the same state as the mesh.
+  const rotating = rotatingNow();
   const { history } = fleet;
   const time = wall();
   const { findings, ledger, meshes } = view();
