@@ -18,7 +18,8 @@ const refusedMs = 2_000;
 
 interface Entry {
   readonly review: SettledReview;
-  /** Epoch milliseconds. */
+  /** The time for which it counts, in epoch milliseconds. */
+  readonly from: number;
   readonly until: number;
 }
 
@@ -31,7 +32,8 @@ export function createReviewCache(audience: string, acceptedMs: number): ReviewC
 
   function find(kind: SettledReview['kind'], key: string, now: number): SettledReview | undefined {
     const entry = entries[kind].get(key);
-    return entry !== undefined && now < entry.until ? entry.review : undefined;
+    // A clock that was set back would keep a token of a deleted pod accepted for as long, or a good one refused.
+    return entry !== undefined && entry.from <= now && now < entry.until ? entry.review : undefined;
   }
 
   return {
@@ -40,7 +42,7 @@ export function createReviewCache(audience: string, acceptedMs: number): ReviewC
     set(key, review, now, expiresAt = Number.POSITIVE_INFINITY) {
       const age = review.kind === 'accepted' ? acceptedMs : refusedMs;
       const until = review.kind === 'accepted' ? Math.min(now + age, expiresAt) : now + age;
-      entries[review.kind].set(key, { review, until });
+      entries[review.kind].set(key, { review, from: now, until });
     },
   };
 }
