@@ -49,14 +49,20 @@ const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten
 
 /** Returns the member for a process that was started just now. */
 export function createMember(id: number, process: Worker): Member {
-  // A worker that dies while `cluster` gives it a connection: the event `exit` follows, and must not end this process.
-  process.on('error', () => undefined);
+  const listening = Promise.withResolvers<string>();
+  process.on('error', (error) => {
+    // A worker that dies while `cluster` gives it a connection: the event `exit` follows, and this one must not end
+    // this process.
+    if (process.process.pid !== undefined) return;
+    // The process was not created, for example because there are too many: no other event follows.
+    listening.reject(error);
+  });
   return {
     id,
     process,
     startedAt: performance.now(),
     handovers: followHandovers(process.process),
-    listening: Promise.withResolvers<string>(),
+    listening,
     isUp: false,
     sent: new Map(),
     busy: false,
