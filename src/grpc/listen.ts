@@ -77,6 +77,8 @@ export async function listenAt(
       listener.once('error', reject);
       listener.listen({ ...options, backlog }, resolve);
     });
+    // An error of one connection, such as too many open files, does not end the listener.
+    listener.on('error', () => undefined);
     listeners.push(listener);
     const bound = listener.address();
     return typeof bound === 'object' && bound !== null ? bound.port : 0;

@@ -128,6 +128,8 @@ export function createHttpListener(
         // Exclusive: in a worker, `cluster` would give connections to other workers.
         server.listen({ ...target, backlog, exclusive: true }, () => {
           server.off('error', failed);
+          // An error of one connection, such as too many open files, does not end the listener.
+          server.on('error', () => undefined);
           resolve();
         });
       });

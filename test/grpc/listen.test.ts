@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, createServer } from 'node:net';
+import { Server, connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -49,6 +49,15 @@ suite('gRPC listener', () => {
     // Nothing is accepted while this thread waits for the other process.
     const { stdout } = spawnSync(process.execPath, ['-e', flood], { encoding: 'utf8', timeout: 10_000 });
     assert.equal(stdout, String(proxies));
+  });
+
+  test('connections that cannot be accepted, for example without a free file: do not end the program', async (t) => {
+    const { mock } = t.mock.method(Server.prototype, 'listen');
+    const listener = await listenAt('127.0.0.1:0', (socket) => socket.destroy());
+    t.after(() => listener.stop());
+    const server = mock.calls[0]?.this as Server | undefined;
+    for (let times = 0; times < 2; times += 1)
+      assert.equal(server?.emit('error', new Error('accept EMFILE')), true);
   });
 
   test('unix socket: accepts connections', async () => {

@@ -57,6 +57,14 @@ const holders: readonly (readonly [what: string, text: string])[] = [
 ];
 
 suite('the HTTP listener', () => {
+  test('connections that cannot be accepted, for example without a free file: do not end the program', async (t) => {
+    const server = createServer();
+    const listener = createHttpListener(server, { onRequest: ok });
+    await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    t.after(() => listener.close());
+    for (let times = 0; times < 2; times += 1) server.emit('error', new Error('accept EMFILE'));
+  });
+
   for (const [what, text] of holders) {
     test(`many connections, each ${what} → a new client gets its response`, async (t) => {
       const port = await serve(t, (request, response) => {

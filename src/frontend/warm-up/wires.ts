@@ -76,6 +76,8 @@ export async function wiresOverLoopback(accept: (socket: Socket) => void): Promi
   // Exclusive: otherwise `cluster` would give all workers that warm up the same port, and connections in turns.
   listener.listen({ port: 0, host: '127.0.0.1', exclusive: true });
   await once(listener, 'listening');
+  // An error of one connection must not end the server.
+  listener.on('error', () => undefined);
   const { port } = listener.address() as AddressInfo;
   return {
     async connect() {
