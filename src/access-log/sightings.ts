@@ -97,6 +97,8 @@ export function createIssuerSightings(): IssuerSightings {
     if (id === '' || id.length > longestId) return;
     if (known.delete(id)) nodes -= 1;
     forgetNodes(known, at);
+    // Those of meshes whose nodes no longer send anything.
+    if (nodes >= mostNodes) for (const { nodes: others } of meshes.values()) forgetNodes(others, at);
     if (nodes >= mostNodes) return;
     known.set(id, at);
     nodes += 1;

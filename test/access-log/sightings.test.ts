@@ -92,6 +92,17 @@ suite('issuers of clients in access logs', () => {
     assert.equal(sightings.of('default', 3_600_000).nodes, 1);
   });
 
+  test('a flood of nodes of another mesh: nodes are known again after an hour', () => {
+    const sightings = createIssuerSightings();
+    const message = messageOf([[a, 1]]);
+    for (let index = 0; index < 20_000; index += 1)
+      sightings.add({ id: `node-${index}`, mesh: 'a' }, message, served, 0);
+    sightings.add({ id: 'node', mesh: 'b' }, message, served, 3_599_999);
+    assert.equal(sightings.of('b', 3_599_999).nodes, 0);
+    sightings.add({ id: 'node', mesh: 'b' }, message, served, 3_600_000);
+    assert.equal(sightings.of('b', 3_600_000).nodes, 1);
+  });
+
   test('lost entries: of one mesh, or of all if the mesh is unknown', () => {
     const sightings = createIssuerSightings();
     sightings.add({ id: 'node', mesh: 'a' }, messageOf([]), served, 1);
