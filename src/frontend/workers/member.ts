@@ -4,6 +4,8 @@ import type { Logger } from '../../observe/log/log.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { after } from '../../xds/timers/timers.ts';
+import { limitApplying } from './apply-limit.ts';
+import type { ApplyLimit } from './apply-limit.ts';
 import { followHandovers } from './handovers.ts';
 import type { Handovers } from './handovers.ts';
 import type { ToWorker, WorkerCount } from './messages.ts';
@@ -26,6 +28,8 @@ export interface Member {
   sent: ServedMeshes;
   /** Whether the worker has not confirmed that state yet. */
   busy: boolean;
+  /** The time limit of that. */
+  readonly applying: ApplyLimit;
   proxies: ReadonlyMap<string, WorkerCount>;
   /** Its proxies, from its last report. */
   readonly roster: Roster;
@@ -47,8 +51,8 @@ const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotte
 /** The proxies of a worker that does not answer: they may still be connected. */
 const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0, unlisted: [] };
 
-/** Returns the member for a process that was started just now. */
-export function createMember(id: number, process: Worker): Member {
+/** Returns the member for a process that was started just now. `stuck`: it has not applied a state in time. */
+export function createMember(id: number, process: Worker, stuck: () => void = () => undefined): Member {
   const listening = Promise.withResolvers<string>();
   process.on('error', (error) => {
     // A worker that dies while `cluster` gives it a connection: the event `exit` follows, and this one must not end
@@ -66,6 +70,7 @@ export function createMember(id: number, process: Worker): Member {
     isUp: false,
     sent: new Map(),
     busy: false,
+    applying: limitApplying(stuck),
     proxies: new Map(),
     roster: createRoster(),
     metrics: [],
@@ -81,7 +86,9 @@ export function send({ process }: Member, message: ToWorker): void {
 }
 
 /** Settles every call that waits for a worker that has ended, and closes the connections that did not reach it. */
-export function abandon({ id, process, handovers, collecting, looking, listening }: Member): void {
+export function abandon(member: Member): void {
+  const { id, process, handovers, applying, collecting, looking, listening } = member;
+  applying.end();
   // Confirmations that it sent may still be in the channel.
   if (process.isConnected()) process.once('disconnect', () => handovers.close());
   else handovers.close();

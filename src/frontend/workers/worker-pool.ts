@@ -13,6 +13,7 @@ import type { Logger } from '../../observe/log/log.ts';
 import { createProxyLog } from '../../observe/log/log-proxies.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { proxyOptionNames } from '../../runtime/serve-options.ts';
+import { applyLimitMs } from './apply-limit.ts';
 import { answerWorker } from './ask-parent.ts';
 import { createJointCounts } from './joint-counts.ts';
 import { abandon, collectFrom, createMember, endMember, lookAt, send } from './member.ts';
@@ -114,14 +115,24 @@ export async function startWorkerPool({
     const deltas = shareStates(member.sent, latest.states);
     member.sent = latest.states;
     member.busy = true;
+    member.applying.begin();
     send(member, { kind: 'states', deltas, since: latest.since });
   }
 
   async function start(id: number): Promise<string> {
-    const member = createMember(id, cluster.fork());
+    const member = createMember(id, cluster.fork(), () => endStuck(member));
     member.process.on('message', (message: FromWorker) => receive(member, message));
     member.process.on('exit', (code, signal) => ended(member, code, signal));
     return member.listening.promise;
+  }
+
+  /** Its proxies would keep the trust that they have, removed CAs included. They reconnect to other workers. */
+  function endStuck({ id, process }: Member): void {
+    log.error(
+      { event: 'worker-stuck', worker: id },
+      `worker ${id} did not apply a change within ${applyLimitMs / 1000} s, so it is ended`,
+    );
+    process.process.kill('SIGKILL');
   }
 
   function receive(member: Member, message: FromWorker): void {
@@ -146,6 +157,7 @@ export async function startWorkerPool({
         return void (decide && answerWorker(message, decide).then((answer) => send(member, answer)));
       case 'applied':
         member.busy = false;
+        member.applying.end();
         return bringUpToDate(member);
       case 'proxies':
         member.proxies = message.proxies;
