@@ -58,6 +58,8 @@ try {
     signal: stop.signal,
     channel: parentChannel(),
   });
+  // A worker that has drained. The channel would keep it alive, and the parent waits for its end.
+  process.channel?.unref();
 } catch (error) {
   // A defect. Its message may contain text from outside.
   process.stderr.write(terminalText(`${inspect(error)}\n`));

@@ -438,6 +438,22 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     assert.deepEqual(workers.filter(lives), []);
   });
 
+  test('SIGTERM: a worker that has drained ends by itself, before it is killed', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    // Puts off the time limit for open sockets, 2 s, which would end the worker as well.
+    const patch = 'const f = setTimeout; globalThis.setTimeout = (g, ms) => f(g, ms === 2000 ? 60000 : ms);';
+    await using server = await startMeshtrust({
+      dirs: [dir.path],
+      args: ['--workers=2', '--drain-grace=0'],
+      nodeArgs: ['--import', `data:text/javascript,${encodeURIComponent(patch)}`],
+    });
+    const from = performance.now();
+    assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
+    const timeUntilKilledMs = 3_000;
+    assert.ok(performance.now() - from < timeUntilKilledMs);
+  });
+
   test('flags of Node.js: the workers have those of the parent', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
