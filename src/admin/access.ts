@@ -24,7 +24,7 @@ export interface AdminAccess {
 }
 
 /** A client certificate that TLS has verified, and the certificates that the client sent after it: all as DER. */
-export interface VerifiedCertificate {
+interface VerifiedCertificate {
   readonly leaf: Uint8Array;
   readonly chain: readonly Uint8Array[];
   readonly isVerified: true;
