@@ -34,11 +34,7 @@ export interface RotationAnswers {
 }
 
 /** Returns the facts about a trust domain from the answers of one server. */
-export function rotationFacts(
-  name: string,
-  trustDomain: string,
-  answers: RotationAnswers,
-): AnsweredFacts {
+export function rotationFacts(name: string, trustDomain: string, answers: RotationAnswers): AnsweredFacts {
   const { server, mesh, rollout, gone, isGoneComplete = true, rotations, consumers, issuers } = answers;
   const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
   const { xdsAuthentication } = server;

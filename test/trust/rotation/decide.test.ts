@@ -47,7 +47,8 @@ suite('commands of a rotation', () => {
       const [document] = parsed.kind === 'documents' ? parsed.documents : [];
       return document?.kind === 'mesh-trust' ? document.resource : assert.fail(JSON.stringify(parsed));
     };
-    const facts = (pem: string, digit: string): ReturnType<typeof ca> => ca(digit, { fingerprint: fingerprintOf(pem) });
+    const facts = (pem: string, digit: string): ReturnType<typeof ca> =>
+      ca(digit, { fingerprint: fingerprintOf(pem) });
     const resource = { ...drained().resource, listed: [facts(a, 'a')] };
     const input = before({
       resource,
