@@ -228,7 +228,8 @@ listen(
   {
     connected: () => {
       // The server may have restarted. It sends the newest events again, and knows nothing of those before.
-      change({ connection: 'live', failure: undefined, server: undefined, rollouts: new Map() });
+      const unknown = { server: undefined, rollouts: new Map<string, RolloutDetail>() };
+      change({ connection: 'live', failure: undefined, openedAt: serverTime(), ...unknown });
       refresher.soon();
     },
     lost: (at) => {

@@ -36,7 +36,7 @@ export interface ViewData {
 export interface PageState extends ViewData {
   /** The connection of the event stream. */
   readonly connection: 'connecting' | 'live' | 'lost';
-  /** When the page was opened, in epoch milliseconds. */
+  /** When the page, or its last connection, was opened, in epoch milliseconds. */
   readonly openedAt: number;
   /** When the connection was lost, in epoch milliseconds. While it is lost, all data on the page is from this time. */
   readonly lostAt: number;
