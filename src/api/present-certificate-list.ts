@@ -29,8 +29,9 @@ export function presentCertificateList(
   { search, limit }: { readonly search: string; readonly limit: number },
 ): CertificateList {
   const text = search.toLowerCase();
-  const all = collect(meshes, (anchor, trustDomain) => contains(anchor, trustDomain, text));
-  const sorted = all.sort(
+  // A certificate that one place matches has all of its places, also those that do not match.
+  const found = collect(meshes, () => true).filter((listed) => contains(listed, text));
+  const sorted = found.sort(
     ({ certificate: a }, { certificate: b }) =>
       a.notAfter - b.notAfter || compareText(a.fingerprint, b.fingerprint),
   );
@@ -39,19 +40,19 @@ export function presentCertificateList(
 
 /** Returns one certificate by its fingerprint; `undefined` if no mesh trusts it. */
 export function presentCertificate(meshes: MeshStates, fingerprint: string): CertificateDetail | undefined {
-  const [listed] = collect(meshes, ({ certificate }) => certificate.fingerprint === fingerprint);
+  const [listed] = collect(meshes, (certificate) => certificate.fingerprint === fingerprint);
   if (listed === undefined) return undefined;
   const { issuer, keyHash, compressedKeyHash, der } = listed.certificate;
   return { ...presentListed(listed), issuer, keyHash, compressedKeyHash, pem: encodePem(der) };
 }
 
-function collect(meshes: MeshStates, fits: (anchor: ServedAnchor, trustDomain: string) => boolean): Listed[] {
+function collect(meshes: MeshStates, fits: (certificate: Certificate) => boolean): readonly Listed[] {
   const found = new Map<string, Listed>();
   for (const [mesh, { bundle }] of meshes) {
     for (const { trustDomain, anchors } of bundle.bundles) {
       for (const anchor of anchors) {
-        if (!fits(anchor, trustDomain)) continue;
         const { certificate, rooting, listedBy } = anchor;
+        if (!fits(certificate)) continue;
         const place = { mesh, trustDomain, rooting, resources: listedBy };
         const before = found.get(certificate.fingerprint);
         if (before === undefined) found.set(certificate.fingerprint, { certificate, places: [place] });
@@ -62,10 +63,13 @@ function collect(meshes: MeshStates, fits: (anchor: ServedAnchor, trustDomain: s
   return [...found.values()];
 }
 
-function contains({ certificate, listedBy }: ServedAnchor, trustDomain: string, text: string): boolean {
+function contains({ certificate, places }: Listed, text: string): boolean {
   if (text === '') return true;
-  return [certificate.subject, certificate.fingerprint, trustDomain, ...listedBy].some((field) =>
-    field.toLowerCase().includes(text),
+  const has = (field: string): boolean => field.toLowerCase().includes(text);
+  return (
+    has(certificate.subject) ||
+    has(certificate.fingerprint) ||
+    places.some(({ trustDomain, resources }) => has(trustDomain) || resources.some(has))
   );
 }
 

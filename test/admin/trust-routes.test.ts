@@ -71,6 +71,14 @@ suite('routes for certificates and changes', () => {
     });
   }
 
+  test('search for one trust domain: the certificates that it has are listed with all of their places', async () => {
+    const list = (await get('/api/v1/certificates?search=b.test')).json() as CertificateList;
+    assert.deepEqual(
+      list.certificates.map(({ places }) => places.map(({ trustDomain }) => trustDomain)),
+      [['a.test', 'b.test']],
+    );
+  });
+
   test('limit: cuts the list and keeps the total; a bad one is refused', async () => {
     const { certificates, total } = (await get('/api/v1/certificates?limit=1')).json() as CertificateList;
     assert.deepEqual([certificates.length, total], [1, 2]);
