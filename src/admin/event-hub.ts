@@ -31,6 +31,9 @@ export interface EventHubOptions {
   readonly slowMs?: number | undefined;
 }
 
+/** The media type of server-sent events. */
+export const eventsType = 'text/event-stream';
+
 interface Client {
   readonly response: ServerResponse;
   readonly mayStay: () => boolean;
@@ -96,7 +99,7 @@ export function createEventHub({
       }
       const client: Client = { response, mayStay, pending: new Map(latest), blockedAt: undefined };
       response.writeHead(200, {
-        'Content-Type': 'text/event-stream',
+        'Content-Type': eventsType,
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
         // At the end of the server there is nothing else to wait for on this connection.

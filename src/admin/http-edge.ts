@@ -3,8 +3,9 @@ import { createHttpListener } from '../net/http-listener.ts';
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import { refuseCaller } from './access.ts';
 import type { AdminAccess } from './access.ts';
+import { eventsType } from './event-hub.ts';
 import type { EventHub } from './event-hub.ts';
-import { errorReply } from './reply.ts';
+import { errorReply, textReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { refuseRequest } from './request-guard.ts';
 import { route } from './router.ts';
@@ -71,9 +72,15 @@ export function createHttpEdge({
     write(response, refusal ?? (await answer(request)), refusal !== undefined);
   }
 
+  // The stream itself is no reply. The route responds to HEAD, and refuses other methods.
+  const all: readonly Route[] =
+    events === undefined
+      ? routes
+      : [...routes, { method: 'GET', pattern: events.path, answer: () => textReply(eventsType, '') }];
+
   async function answer({ method = '', url = '' }: IncomingMessage): Promise<Reply> {
     try {
-      return await route(routes, method, url);
+      return await route(all, method, url);
     } catch (error) {
       onError(error);
       return errorReply('internal', 'internal error');

@@ -8,6 +8,7 @@ import { createEventHub } from '../../src/admin/event-hub.ts';
 import type { EventHub, EventHubOptions } from '../../src/admin/event-hub.ts';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { poll } from '../kit/poll.ts';
+import { ask } from './http-client.ts';
 
 /** A hub behind a server, and what its clients have heard. */
 async function serveHub(options: EventHubOptions = {}, access: AdminAccess = {}) {
@@ -20,10 +21,12 @@ async function serveHub(options: EventHubOptions = {}, access: AdminAccess = {})
       throw error;
     },
   });
-  const [host = '', port = ''] = (await edge.listen('127.0.0.1:0')).split(':');
+  const address = await edge.listen('127.0.0.1:0');
+  const [host = '', port = ''] = address.split(':');
   return {
     hub,
     edge,
+    address,
     async open(
       token?: string,
     ): Promise<{ readonly response: IncomingMessage; readonly heard: () => string }> {
@@ -161,6 +164,15 @@ suite('server-sent events', () => {
     response.resume();
     await closed;
     assert.deepEqual(eventsOf(heard()), []);
+  });
+
+  test('other methods: HEAD has the headers without a stream, POST is not allowed', async () => {
+    await using rig = await serveHub();
+    const head = await ask(rig.address, '/events', { method: 'HEAD' });
+    assert.deepEqual([head.status, head.headers['content-type']], [200, 'text/event-stream']);
+    const post = await ask(rig.address, '/events', { method: 'POST' });
+    assert.deepEqual([post.status, post.headers['allow']], [405, 'GET, HEAD']);
+    assert.equal(rig.hub.clients, 0);
   });
 
   test('close: ends all streams', async () => {
