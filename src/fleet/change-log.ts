@@ -34,6 +34,12 @@ interface LoggedConvergence {
   readonly gaveUp: number;
 }
 
+/** `number`: one more for each later state that was served, with changes of one mesh or more. */
+interface NumberedChange {
+  readonly number: number;
+  readonly change: LoggedChange;
+}
+
 /** The last changes of each mesh. */
 export interface ChangeLog {
   state(event: StateEvent): void;
@@ -49,12 +55,14 @@ const mostNames = 10;
 
 /** Creates a log without changes. It lives as long as the process. */
 export function createChangeLog(wall: () => number): ChangeLog {
-  const meshes = new Map<string, readonly LoggedChange[]>();
+  const meshes = new Map<string, readonly NumberedChange[]>();
   let before: MeshStates = new Map();
+  let number = 0;
   return {
     state(event) {
       if (event.kind !== 'served') return;
       const servedAt = wall();
+      number += 1;
       for (const { mesh, version, denyAll, trustDomains } of event.changes) {
         const earlier = meshes.get(mesh) ?? [];
         const change: LoggedChange = {
@@ -71,21 +79,21 @@ export function createChangeLog(wall: () => number): ChangeLog {
           })),
           converged: undefined,
         };
-        meshes.set(mesh, [change, ...earlier].slice(0, kept));
+        meshes.set(mesh, [{ number, change }, ...earlier].slice(0, kept));
       }
       before = event.states;
     },
     converged({ mesh, current, connected, convergedAt = current.servedAt }, gaveUp) {
       const [newest, ...earlier] = meshes.get(mesh) ?? [];
-      if (newest === undefined || newest.version !== current.version) return;
-      meshes.set(mesh, [
-        { ...newest, converged: { at: convergedAt, proxies: connected, gaveUp } },
-        ...earlier,
-      ]);
+      if (newest === undefined || newest.change.version !== current.version) return;
+      const converged = { at: convergedAt, proxies: connected, gaveUp };
+      meshes.set(mesh, [{ ...newest, change: { ...newest.change, converged } }, ...earlier]);
     },
     recent(mesh, limit) {
       const all = mesh === undefined ? [...meshes.values()].flat() : (meshes.get(mesh) ?? []);
-      return all.toSorted((a, b) => b.servedAt - a.servedAt).slice(0, limit);
+      // Not by time: the clock may have been set back in between.
+      const newest = all.toSorted((a, b) => b.number - a.number).slice(0, limit);
+      return newest.map(({ change }) => change);
     },
   };
 }

@@ -31,8 +31,8 @@ function makeLog() {
   const log = createChangeLog(() => now);
   return {
     log,
-    serve: (mesh: string, cas: readonly string[]): void => {
-      now += 10;
+    serve: (mesh: string, cas: readonly string[], afterMs = 10): void => {
+      now += afterMs;
       const states = new Map(before).set(mesh, stateOf(mesh, cas));
       const changes = diffMeshes(before, states);
       before = states;
@@ -58,6 +58,16 @@ function makeLog() {
 }
 
 suite('log of changes', () => {
+  test('clock set back: the newest change is first all the same', () => {
+    const { serve, lines } = makeLog();
+    serve('m', ['A']);
+    serve('n', ['B'], -3_600_000);
+    serve('m', [], 5);
+    const expected = ['m: -CN=A; open', 'n first: +CN=B; open', 'm first: +CN=A; open'];
+    assert.deepEqual(lines(), expected);
+    assert.deepEqual(lines('m'), [expected[0], expected[2]]);
+  });
+
   test('change: names the CAs that were added and removed', () => {
     const { serve, lines } = makeLog();
     serve('m', ['A', 'B']);
