@@ -197,11 +197,13 @@ function byKey([a]: Keyed<unknown>, [b]: Keyed<unknown>): number {
 }
 
 /**
- * Returns a key that is the same on each page; a stream without a node ID has its own number. It is part of the URL
- * of the next page, so it cannot contain all of a long node ID.
+ * Returns a key that is the same on each page. A stream without a node ID has its own number, which is unique in its
+ * worker, and the address of its connection. The key is part of the URL of the next page, so it cannot contain all of
+ * a long node ID.
  */
 function keyOf(item: ProxyRecord | GoneRecord): string {
   const [first] = item.streams;
-  const key = `${item.mesh}\0${item.node}\0${item.node === '' ? (first?.info.id ?? 0) : ''}`;
+  const stream = first === undefined ? '' : `${first.info.id} ${first.info.address}`;
+  const key = `${item.mesh}\0${item.node}\0${item.node === '' ? stream : ''}`;
   return key.length <= longestKey ? key : `${key.slice(0, longestKey)}\0${hash('sha256', key)}`;
 }

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { route } from '../../src/admin/router.ts';
-import { localFleet } from '../../src/fleet/fleet.ts';
+import { localFleet, localLook, mergeLooks } from '../../src/fleet/fleet.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { scene, statesOf, streamOf } from '../fleet/scene.ts';
 
@@ -272,4 +272,19 @@ suite('2,000 proxies', () => {
     assert.ok(page.ms < 100, `a page took ${page.ms} ms`);
     assert.ok(whole.ms < 100, `a roll-out took ${whole.ms} ms`);
   });
+});
+
+test('streams without a node id at two workers: have the same numbers, and each is on a page', async () => {
+  const workers = [1, 2].map((worker) => {
+    const one = scene();
+    one.asks({ ...streamOf(7, ''), address: `10.0.0.${worker}:1` });
+    return one;
+  });
+  const history = workers[0]!.history;
+  const look = () => mergeLooks(workers.map(({ tracker }) => localLook(tracker)));
+  const routes = fleetRoutes({ fleet: { history, look, release: () => undefined }, wall: () => 0 });
+  const list = async (query: string) =>
+    JSON.parse((await route(routes, 'GET', `/api/v1/proxies${query}`)).body) as ProxyList;
+  const addresses = (await pages(list, 1)).map(({ address }) => address);
+  assert.deepEqual(addresses.toSorted(), ['10.0.0.1:1', '10.0.0.2:1']);
 });
