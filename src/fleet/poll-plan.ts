@@ -51,11 +51,14 @@ export class PollPlan {
 
   /** Records the result of a poll. Returns whether it ends the roll-out, and whether a watching client must get it. */
   see(rollout: Rollout): { readonly ends: boolean; readonly isNews: boolean } {
-    const { mesh, current, states, connected, complete, forgotten, lagging } = rollout;
+    const { mesh, current, states, connected, complete, forgotten, unlisted, versions, lagging } = rollout;
     const ends = rollout.convergedAt !== undefined && this.#underWay.delete(mesh);
     const who = lagging.map(({ proxy, state }) => [proxy.node, state]);
+    // A proxy that is behind can reach another earlier version, or leave for good.
+    const holding = versions.map(({ proxies }) => proxies);
     const { version, servedAt } = current;
-    const progress = JSON.stringify([version, servedAt, connected, states, complete, forgotten, who]);
+    const counts = [connected, states, complete, forgotten, unlisted.count, holding];
+    const progress = JSON.stringify([version, servedAt, counts, who]);
     const isNews = this.#isWatched && this.#reported.get(mesh) !== progress;
     if (isNews) this.#reported.set(mesh, progress);
     return { ends, isNews };

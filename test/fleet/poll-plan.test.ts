@@ -70,6 +70,10 @@ suite('plan of the polls', () => {
     assert.equal(plan.see(pending).isNews, true);
     assert.equal(plan.see(pending).isNews, false);
     assert.equal(plan.see({ ...pending, complete: false }).isNews, true);
+    const versions = pending.versions.map((one) => ({ ...one, proxies: one.proxies + 1 }));
+    assert.equal(plan.see({ ...pending, complete: false, versions }).isNews, true);
+    const unlisted = { count: 1, lastAt: 0 };
+    assert.equal(plan.see({ ...pending, complete: false, versions, unlisted }).isNews, true);
     assert.equal(plan.see(done).isNews, true);
   });
 });
