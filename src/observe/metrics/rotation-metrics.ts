@@ -18,6 +18,30 @@ export interface RotationSample {
   readonly oldLastSeen: number | undefined;
 }
 
+/** The rotations of one trust domain: their states, and the times of one of them. */
+interface TrustDomainRotation extends RotationSample {
+  readonly states: ReadonlySet<RotationState>;
+}
+
+/**
+ * Joins the rotations of each trust domain, because several MeshTrusts can list it. The times are those of the rotation
+ * whose old CA expires the earliest, compared with its last leaf: times of several rotations cannot be compared.
+ */
+function byTrustDomain(samples: readonly RotationSample[]): readonly TrustDomainRotation[] {
+  const groups = Map.groupBy(samples, ({ mesh, trustDomain }) => `${mesh}\0${trustDomain}`);
+  return [...groups.values()].flatMap((group) => {
+    const [worst] = group.toSorted((a, b) => sparedMs(a) - sparedMs(b));
+    return worst === undefined ? [] : [{ ...worst, states: new Set(group.map(({ state }) => state)) }];
+  });
+}
+
+/** Returns how long the old CA is valid after its last leaf. */
+function sparedMs({ earliestFinish, oldNotAfter = Infinity }: RotationSample): number {
+  return earliestFinish === undefined
+    ? Number.MAX_VALUE
+    : Math.min(oldNotAfter - earliestFinish, Number.MAX_VALUE);
+}
+
 /** Registers the metrics of rotations. They are computed at each scrape. */
 export function registerRotations(
   registry: Registry,
@@ -34,7 +58,9 @@ export function registerRotations(
     name: string,
     help: string,
     labels: readonly string[],
-    samplesOf: (sample: RotationSample) => readonly (readonly [labels: readonly string[], value: number])[],
+    samplesOf: (
+      rotation: TrustDomainRotation,
+    ) => readonly (readonly [labels: readonly string[], value: number])[],
   ): void => {
     const gauge = new Gauge({
       name,
@@ -42,11 +68,11 @@ export function registerRotations(
       labelNames: [...labelNames, ...labels],
       registers: [registry],
       collect: async () => {
-        const samples = await once();
+        const rotating = byTrustDomain(await once());
         gauge.reset();
-        for (const sample of samples)
-          for (const [values, value] of samplesOf(sample))
-            gauge.labels(sample.mesh, sample.trustDomain, ...values).set(value);
+        for (const rotation of rotating)
+          for (const [values, value] of samplesOf(rotation))
+            gauge.labels(rotation.mesh, rotation.trustDomain, ...values).set(value);
       },
     });
   };
@@ -54,9 +80,9 @@ export function registerRotations(
     time === undefined ? [] : [[[], time / 1000]];
   register(
     'meshtrust_rotation_state',
-    'Rotations of CA certificates: 1 for the state of the rotation, and 0 for the other states.',
+    'Rotations of CA certificates: 1 for the state of a rotation of the trust domain, and 0 for the other states.',
     ['state'],
-    ({ state }) => rotationStates.map((one) => [[one], one === state ? 1 : 0]),
+    ({ states }) => rotationStates.map((one) => [[one], states.has(one) ? 1 : 0]),
   );
   register(
     'meshtrust_rotation_earliest_finish_timestamp_seconds',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createMetrics } from '../../../src/observe/metrics/metrics.ts';
 import type { Metrics } from '../../../src/observe/metrics/metrics.ts';
+import type { RotationSample } from '../../../src/observe/metrics/rotation-metrics.ts';
 import type { RelationshipStatus } from '../../../src/trust/federation/relationship-status.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { largeSend } from '../../../src/observe/metrics/trouble-metrics.ts';
@@ -359,6 +360,24 @@ suite('metrics of streams', () => {
     metrics.observer.fannedOut?.({ visits: 3, durationMs: 20, slices: 2 });
     assert.equal((await samples('xds_push_seconds_count'))[''], 1);
     assert.equal((await samples('xds_push_seconds_sum'))[''], 0.02);
+  });
+
+  test('two rotations of one trust domain: the metrics have the states of both, and the times of the more urgent one', async () => {
+    const { metrics, samples } = setup();
+    const first = { mesh: 'default', trustDomain: 'a.test', oldLastSeen: undefined } as const;
+    const rotations: readonly RotationSample[] = [
+      { ...first, state: 'draining', earliestFinish: 4_000, oldNotAfter: 3_000 },
+      { ...first, state: 'steady', earliestFinish: 9_000, oldNotAfter: 10_000 },
+    ];
+    metrics.followRotations(() => Promise.resolve(rotations));
+    const states = Object.entries(await samples('rotation_state')).filter(([, value]) => value === 1);
+    const labels = 'mesh="default",trust_domain="a.test"';
+    assert.deepEqual(
+      states.map(([label]) => label).sort(),
+      ['draining', 'steady'].map((state) => `${labels},state="${state}"`),
+    );
+    assert.deepEqual(await samples('rotation_earliest_finish_timestamp_seconds'), { [labels]: 4 });
+    assert.deepEqual(await samples('rotation_old_expiry_timestamp_seconds'), { [labels]: 3 });
   });
 
   test('fetches of a bundle: each result has a series before the first fetch', async () => {
