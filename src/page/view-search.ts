@@ -14,6 +14,7 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
   const named = meshes.filter(({ name }) => name.toLowerCase().includes(text));
   const total = named.length + certificates.total + proxies.total;
   const rest = certificates.total - certificates.certificates.length;
+  const moreProxies = proxies.total - proxies.proxies.length;
   return html`
     <section class="verdict">
       <h2>
@@ -26,6 +27,11 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
               ${count(named.length, 'mesh', 'meshes')}:
               ${named.slice(0, 20).map(({ name }) => html`<a href=${linkTo({ kind: 'mesh', mesh: name })}>${name}</a> `)}
             </p>`
+      }
+      ${
+        proxies.complete
+          ? nothing
+          : html`<p class="state expired">A worker does not answer: its proxies were not searched.</p>`
       }
       ${
         total === 0
@@ -51,6 +57,7 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
         : html`<section aria-labelledby="found-proxies">
             <h2 id="found-proxies">${count(proxies.total, 'proxy', 'proxies')}</h2>
             ${viewFound(proxies.proxies)}
+            ${moreProxies > 0 ? html`<p class="faint">${count(moreProxies, 'more', 'more')}: type more of the name to find them.</p>` : nothing}
           </section>`
     }
   `;
@@ -70,9 +77,12 @@ function viewFound(proxies: readonly ProxySummary[]): TemplateResult {
         ({ node, mesh, state, address }) =>
           html`<tr>
             <th scope="row">
-              <a href=${linkTo({ kind: 'proxy', mesh, node })}
-                ><code>${node === '' ? '(no node id)' : node}</code></a
-              >
+              ${
+                // Without a node ID, the proxy has no view.
+                node === ''
+                  ? html`<span class="faint">(no node id)</span>`
+                  : html`<a href=${linkTo({ kind: 'proxy', mesh, node })}><code>${node}</code></a>`
+              }
               <span class="faint">${address}</span>
             </th>
             <td data-label="Mesh">${mesh}</td>
