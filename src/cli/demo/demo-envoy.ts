@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, open, writeFile } from 'node:fs/promises';
+import { access, constants, open, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { envoyBootstrap } from '../bootstrap/envoy-bootstrap.ts';
 import type { ListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { reasonOf } from '../../text/system-error.ts';
 import { sleep } from '../../xds/timers/timers.ts';
 import type { DemoFiles } from './demo-files.ts';
 
@@ -20,20 +21,38 @@ export async function findEnvoy(given: string | undefined, path: string): Promis
   const candidates =
     given === undefined ? path.split(delimiter).map((folder) => join(folder, 'envoy')) : [given];
   for (const candidate of candidates) {
-    const canRun = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (canRun) return candidate;
+    if (await canRun(candidate)) return candidate;
   }
   if (given === undefined) return undefined;
   throw new CommandError(exitCode.usage, `--envoy ${given}: not an executable file`);
 }
 
-/** Returns the version as Envoy prints it, such as `1.40.0`. */
+/** Returns true for an executable file. A directory is executable as well. */
+async function canRun(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Returns the version as Envoy prints it, such as `1.40.0`.
+ * @throws {CommandError} (cannot start) if it does not print its version.
+ */
 export async function versionOf(envoy: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(envoy, ['--version'], { timeout: 10_000 });
+  const { stdout } = await promisify(execFile)(envoy, ['--version'], { timeout: 10_000 }).catch(
+    (error: unknown) => {
+      throw cannotRun(envoy, error);
+    },
+  );
   return /\/(?<version>\d+\.\d+\.\d+)/.exec(stdout)?.groups?.['version'] ?? 'of an unknown version';
+}
+
+function cannotRun(envoy: string, error: unknown): CommandError {
+  const [reason = ''] = reasonOf(error).split('\n');
+  return new CommandError(exitCode.cannotStart, `Envoy ${envoy} cannot be run: ${reason}`);
 }
 
 export interface DemoEnvoyOptions {
@@ -47,7 +66,10 @@ export interface DemoEnvoyOptions {
 /** Milliseconds after which an Envoy that does not end is killed. */
 const endMs = 3_000;
 
-/** Starts an Envoy with a listener that validates its clients by the trust bundle of the control plane. */
+/**
+ * Starts an Envoy with a listener that validates its clients by the trust bundle of the control plane.
+ * @throws {CommandError} (cannot start) if the program cannot be run.
+ */
 export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> {
   const { envoy, files, xds, port, adminPort } = options;
   const bootstrap = envoyBootstrap({
@@ -71,7 +93,9 @@ export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> 
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
   });
-  await once(child, 'spawn');
+  await once(child, 'spawn').catch((error: unknown) => {
+    throw cannotRun(envoy, error);
+  });
   return {
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { suite, test } from 'node:test';
 import { startChild } from '../../kit/child.ts';
@@ -74,6 +74,41 @@ suite('meshtrust demo', () => {
     assert.deepEqual(await child.exit, { code: 5, signal: null });
     assert.match(child.stderr(), /^error: Envoy ended at once; see its log \S+\n$/);
     assert.equal((await left()).length, 1);
+  });
+
+  test('SIGTERM while Envoy does not listen: is no time-out, and removes the files', async () => {
+    await using stack = new AsyncDisposableStack();
+    const dir = stack.use(await makeTempDir());
+    const envoy = dir.join('envoy');
+    await writeFile(envoy, '#!/bin/sh\n[ "$1" = --version ] || exec sleep 60\necho envoy/1.40.0/x\n');
+    await chmod(envoy, 0o755);
+    const { child, left } = await startDemo(stack, [`--envoy=${envoy}`], process.env['PATH']);
+    await poll('the start of Envoy', () => /^Envoy 1\.40\.0 serves/m.exec(child.stdout()) ?? undefined);
+    assert.deepEqual(await child.stop('SIGTERM'), { code: 1, signal: null });
+    assert.equal(child.stderr(), 'error: interrupted\n');
+    assert.deepEqual(await left(), []);
+  });
+
+  test('directory named envoy on the PATH: is not taken for an Envoy', async () => {
+    await using stack = new AsyncDisposableStack();
+    const dir = stack.use(await makeTempDir());
+    await mkdir(dir.join('envoy'));
+    const { child } = await startDemo(stack, ['--once'], dir.path);
+    assert.deepEqual(await child.exit, { code: 0, signal: null }, child.stderr());
+    assert.match(child.stdout(), /^No Envoy was found on the PATH/m);
+    const named = await startDemo(stack, ['--once', `--envoy=${dir.path}`]);
+    assert.deepEqual(await named.child.exit, { code: 2, signal: null });
+    assert.match(named.child.stderr(), /^error: --envoy \S+: not an executable file\n$/);
+  });
+
+  test('--envoy with a program that is none: one line, and no stack', async () => {
+    await using stack = new AsyncDisposableStack();
+    const dir = stack.use(await makeTempDir());
+    await writeFile(dir.join('envoy'), '#!/nowhere/interpreter\n');
+    await chmod(dir.join('envoy'), 0o755);
+    const { child } = await startDemo(stack, ['--once', `--envoy=${dir.join('envoy')}`]);
+    assert.deepEqual(await child.exit, { code: 5, signal: null });
+    assert.match(child.stderr(), /^error: Envoy \S+ cannot be run: no such file or directory\n$/);
   });
 
   test('--envoy with a file that cannot be run: exit code 2', async () => {
