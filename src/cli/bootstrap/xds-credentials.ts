@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 const httpFilter = (name: string): string => `type.googleapis.com/envoy.extensions.filters.http.${name}`;
 
 /** The files of a token that Envoy sends to the control plane. Paths are as Envoy opens them. */
@@ -52,7 +54,7 @@ export function tokenSecretFile({ token }: TokenFiles): object {
         '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
         name: tokenName,
         generic_secret: {
-          secret: { filename: token, watched_directory: { path: token.replace(/\/[^/]*$/, '') || '/' } },
+          secret: { filename: token, watched_directory: { path: posix.dirname(token) } },
         },
       },
     ],

@@ -166,6 +166,18 @@ suite('bootstrap', () => {
         },
       ],
     });
+
+    for (const [file, directory] of [
+      ['token', '.'],
+      ['./token', '.'],
+      ['tokens/meshtrust', 'tokens'],
+      ['/token', '/'],
+    ] as const)
+      test(`token file ${file}: Envoy watches the directory ${directory}`, async () => {
+        const args = ['bootstrap', '--part=token-sds', `--xds-token-file=${file}`, '-o', 'json'];
+        const { stdout } = await run(args);
+        assert.ok(stdout.includes(`"path": "${directory}"`), stdout);
+      });
   });
 
   test('token without TLS beyond this machine: a warning', async () => {
