@@ -9,26 +9,39 @@ export function bashCompletion(root: CommandNode): string {
   return `# bash completion for ${root.name}; made by: ${root.name} completion bash
 # Try it: source <(${root.name} completion bash)
 
-# Names that a running server knows. They are not expanded, since proxies choose their node ids themselves.
+# Names that a running server knows. They are not expanded, since proxies choose their node ids themselves. Bash
+# replaces only the last part of the word.
 _${root.name}_names() {
-  local words=() word
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
-    [[ $word == = ]] || words+=("$word")
-  done
-  [[ \${COMP_WORDS[COMP_CWORD]} != = ]] || words+=('')
+  local word
   while IFS= read -r word; do
-    [[ $word == :* ]] || COMPREPLY+=("\${word%%$'\\t'*}")
-  done < <("\${COMP_WORDS[0]}" complete -- "\${words[@]}" 2>/dev/null)
+    word="\${word%%$'\\t'*}"
+    [[ $word == :* || $word != "$before"* ]] || COMPREPLY+=("\${word#"$before"}")
+  done < <("\${COMP_WORDS[0]}" complete -- "\${typed[@]}" 2>/dev/null)
 }
 
 _${root.name}() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
-  # Bash takes --name=value for three words.
-  if [[ $cur == = ]]; then cur=''; elif [[ $prev == = ]]; then prev="\${COMP_WORDS[COMP_CWORD-2]}"; fi
+  # Bash takes --name=value for three words, and the address of a server for five.
+  local typed=() line="\${COMP_LINE:0:COMP_POINT}" word i last=-1
+  line="\${line#*"\${COMP_WORDS[0]}"}"
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    if [[ $last -lt 0 || -z $line || $line == [[:space:]]* ]]; then
+      line="\${line#"\${line%%[![:space:]]*}"}"
+      last=$((last + 1))
+      typed[last]=$word
+    else
+      typed[last]+=$word
+    fi
+    line="\${line#"$word"}"
+  done
+  local cur="\${COMP_WORDS[COMP_CWORD]}" full="\${typed[last]}" prev=''
+  if [[ $cur == [=:] ]]; then cur=''; fi
+  local before="\${full%"$cur"}"
+  if [[ $full == --*=* ]]; then prev="\${full%%=*}"; elif ((last > 0)); then prev="\${typed[last-1]}"; fi
 
-  local path='${root.name}' i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$path \${COMP_WORDS[i]}" in
+  local path='${root.name}'
+  for ((i = 0; i < last; i++)); do
+    case "$path \${typed[i]}" in
 ${all.flatMap(({ path, node }) => node.commands.map((command) => descend(path, command))).join('\n')}
     esac
   done

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Argument, Command, Option } from 'commander';
@@ -20,14 +20,31 @@ const bash = await execute('bash', ['-c', 'echo $BASH_VERSION']).then(
 );
 const skip = bash === undefined && (process.env['CI'] ?? '') === '' ? 'there is no bash on the PATH' : false;
 
+/** Returns the line that bash splits into these words: also at = and : within a word. */
+function lineOf(words: readonly string[]): string {
+  return words.reduce((line, word, index) =>
+    [word, words[index - 1]].some((one) => one === '=' || one === ':') ? line + word : `${line} ${word}`,
+  );
+}
+
 /** Returns bash's completions of the last word, in the directory `cwd`. */
-async function completed(cwd: string, ...words: readonly string[]): Promise<readonly string[]> {
+function completed(cwd: string, ...words: readonly string[]): Promise<readonly string[]> {
+  return completedBy('meshtrust', cwd, ...words);
+}
+
+async function completedBy(
+  program: string,
+  cwd: string,
+  ...words: readonly string[]
+): Promise<readonly string[]> {
   const { stdout: script } = await run(['completion', 'bash']);
   const driver = `${script}
+COMP_LINE=$1 COMP_POINT=\${#1}
+shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _meshtrust 2>/dev/null
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const args = ['--norc', '-c', driver, 'bash', 'meshtrust', ...words];
+  const args = ['--norc', '-c', driver, 'bash', lineOf([program, ...words]), program, ...words];
   const { stdout } = await execute('bash', args, { cwd });
   return stdout.split('\n').filter(Boolean).toSorted();
 }
@@ -82,11 +99,48 @@ suite('completion bash, by a real bash,', { skip }, () => {
     });
   }
 
+  const split: readonly (readonly [
+    words: readonly string[],
+    asked: string,
+    names: string,
+    expected: readonly string[],
+  ])[] = [
+    [
+      ['ps', '--server', 'http', ':', '//a.test', ':', '1', '--mesh', ''],
+      'ps --server http://a.test:1 --mesh ',
+      'default\nedge',
+      ['default', 'edge'],
+    ],
+    [
+      ['bootstrap', '--server', '=', 'http', ':', '//a.test', ':', '1', '--secret', 'spiffe', ':', '//b'],
+      'bootstrap --server=http://a.test:1 --secret spiffe://b',
+      'spiffe://b.test',
+      ['//b.test'],
+    ],
+    [['ps', '--server', 'http', ':', '//a.test', 'e'], 'ps --server http://a.test e', 'edge-1', ['edge-1']],
+    [['ps', '--mesh', '=', 'd'], 'ps --mesh=d', '--mesh=default', ['default']],
+    [
+      ['bootstrap', '--secret', '=', 'spiffe', ':'],
+      'bootstrap --secret=spiffe:',
+      '--secret=spiffe://b.test',
+      ['//b.test'],
+    ],
+  ];
+  for (const [words, asked, names, expected] of split)
+    test(`names of the server, and bash splits the line: meshtrust ${asked}`, async () => {
+      await using dir = await makeTempDir();
+      // In place of the program: it writes down what it is asked, and answers with the names.
+      const program = `#!/bin/sh\nprintf '%s\\n' "$*" > asked\nprintf '%b\\n:4\\n' '${names}'\n`;
+      await writeFile(dir.join('program'), program, { mode: 0o755 });
+      assert.deepEqual(await completedBy('./program', dir.path, ...words), expected);
+      assert.equal(await readFile(dir.join('asked'), 'utf8'), `complete -- ${asked}\n`);
+    });
+
   test('a completion: leaves the variables of the shell unchanged', async () => {
     const { stdout } = await run(['completion', 'bash']);
     const script = `${stdout}
 before=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
-COMP_WORDS=(meshtrust ps -o '') COMP_CWORD=3
+COMP_WORDS=(meshtrust ps -o '') COMP_CWORD=3 COMP_LINE='meshtrust ps -o ' COMP_POINT=16
 _meshtrust 2>/dev/null
 after=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
 [[ $before == "$after" ]] && echo same`;
