@@ -245,7 +245,11 @@ export const flagsWithVariable = {
     'time in which a proxy must read a response, else its connection is closed',
     '60s',
   ],
-  keepalive: ['--keepalive <duration>', 'interval of the pings on idle connections of proxies', '45s'],
+  keepalive: [
+    '--keepalive <duration>',
+    'interval of the pings on idle connections of proxies; 0 for none',
+    '45s',
+  ],
   keepaliveTimeout: ['--keepalive-timeout <duration>', 'time-out of a ping', '10s'],
   lostWindow: [
     '--lost-window <duration>',

@@ -32,6 +32,13 @@ export function parseDuration(text: string): number {
   return duration;
 }
 
+/** Parses a time-out. With 0, a server would end every connection or stream at once, and proxies would get no trust. */
+export function parseTimeout(text: string): number {
+  const timeout = parseDuration(text);
+  if (timeout === 0) throw new InvalidArgumentError('Give more than 0; for no time-out in practice, 87600h.');
+  return timeout;
+}
+
 /** Parses a duration that grpc-js supports: with a longer one it would close each connection at once. */
 export function parseConnectionAge(text: string): number {
   const age = parseDuration(text);

@@ -34,6 +34,12 @@ suite('the exit code', () => {
     [['serve', '--dir', '.', '--lost-window', '99999999999s'], /Give at most 87600h/],
     [['serve', '--dir', '.', '--lost-window', '87601h'], /Give at most 87600h/],
     [['serve', '--dir', '.', '--max-connection-age', '28801m'], /Give at most 480h/],
+    [['serve', '--dir', '.', '--request-timeout', '0'], /--request-timeout .* is invalid\. Give more than 0/],
+    [['serve', '--dir', '.', '--slow-timeout', '0s'], /--slow-timeout .* is invalid\. Give more than 0/],
+    [
+      ['serve', '--dir', '.', '--keepalive-timeout', '0'],
+      /--keepalive-timeout .* is invalid\. Give more than 0/,
+    ],
     [['serve', '--dir', '.', '--tls-cert', 'x'], /TLS needs both --tls-cert and --tls-key/],
     [['serve', '--dir', '.', '--admin-cert', 'x'], /TLS needs both --admin-cert and --admin-key/],
     [['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1'], /others could reach the admin API there/],
