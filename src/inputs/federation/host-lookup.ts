@@ -27,6 +27,8 @@ const slowMs = 1_000;
 const probeMs = 1_000;
 /** The number of hosts that are remembered whose last lookup was quick; the same of slow ones. */
 const maxHosts = 10_000;
+/** The number of lookups that may wait while one that no request wants any more still has its turn. */
+const maxWaiting = 100;
 
 /** A lookup that waits or runs. Requests for one host share it. */
 interface SharedLookup {
@@ -74,8 +76,9 @@ export function createHostLookup({
     const isRest = !hasAnswered || (!isKnown && (isForeign || slow.has(host)));
     const { promise, resolve: settle, reject } = Promise.withResolvers<readonly LookupAddress[]>();
     void (isRest ? slowLane : quickLane).run(async () => {
-      // A host whose DNS answers is asked for all the same: only a quick call brings it out of the slow lane.
-      if (!isWanted() && !(isRest && hasAnswered)) {
+      // A host whose DNS answers is asked for all the same: only a quick call brings it out of the slow lane. Names
+      // that a peer makes up must not pile up there.
+      if (!isWanted() && !(isRest && hasAnswered && shared.size <= maxWaiting)) {
         // Its DNS may have failed with that of the host before it: the next lookup begins with a probe.
         quick.delete(host);
         settle([]);

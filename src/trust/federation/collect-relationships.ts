@@ -9,7 +9,7 @@ import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
 import type { GoneEvidence } from '../source.ts';
 import { compareText } from '../../text/compare-text.ts';
-import { relationshipKey } from './relationship.ts';
+import { relationshipKey, resourceOf } from './relationship.ts';
 import type { Relationship } from './relationship.ts';
 
 export interface CollectOptions {
@@ -197,7 +197,7 @@ function addRelationship(
   } else if (other !== undefined) {
     const text = `mesh ${mesh} already takes trust domain ${trustDomain} from ${other.name} in ${other.place.file ?? ''}, which is first by path; that definition is used`;
     findings.push(finding('MT004', text, at));
-    all.set(key, { ...other, others: [...(other.others ?? []), name] });
+    all.set(key, { ...other, others: [...(other.others ?? []), resourceOf({ name, place })] });
   } else all.set(key, { key, mesh, trustDomain, name, url, profile, bootstrap, place });
 }
 

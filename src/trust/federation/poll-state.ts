@@ -3,7 +3,7 @@ import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-
 import type { BundleMemory, DocumentEffect } from './accept-document.ts';
 import { firstRetryMs, intervalMs, nextFetchMs, storeAgainMs } from './poll-schedule.ts';
 import type { PollLimits } from './poll-schedule.ts';
-import { isSameEndpoint, isSameResource } from './relationship.ts';
+import { isSameEndpoint, isSameResource, resourceOf } from './relationship.ts';
 import type { Relationship } from './relationship.ts';
 import type { BundleDates, BundleOrigin, FetchFailure, RelationshipStatus } from './relationship-status.ts';
 import type { StoredBundle } from './stored-bundle.ts';
@@ -15,7 +15,7 @@ export interface PollState {
   /** The last undamaged bundle in force, while the fetched one has damaged keys. */
   readonly retained: BundleDocument | undefined;
   /** The ClusterFederatedTrustDomain that gave the fetched bundle, as it is now; `undefined` if it is not known. */
-  readonly from: Pick<Relationship, 'name' | 'url'> | undefined;
+  readonly from: { readonly resource: string; readonly url: string } | undefined;
   /** The origin of the fetched bundle. */
   readonly origin: Exclude<BundleOrigin, 'bootstrap'>;
   readonly etag: string | undefined;
@@ -50,7 +50,7 @@ export function firstPollState(relationship: Relationship, restored: StoredBundl
     relationship,
     memory: { ...emptyMemory, applied: stored?.document },
     retained: stored?.retained,
-    from: stored?.name === undefined ? undefined : { name: stored.name, url: stored.url },
+    from: stored?.resource === undefined ? undefined : { resource: stored.resource, url: stored.url },
     origin: stored === undefined ? 'none' : 'restored',
     etag: stored?.url === relationship.url ? stored.etag : undefined,
     lastSuccessAt: stored?.fetchedAt,
@@ -85,7 +85,7 @@ export function withRelationship(
   next: Relationship,
 ): { readonly state: PollState; readonly change: 'none' | 'resource' | 'endpoint' } {
   const { relationship: before, etag, from } = state;
-  const isOfNext = from !== undefined && (from.name === next.name || from.url === next.url);
+  const isOfNext = from !== undefined && (from.resource === resourceOf(next) || from.url === next.url);
   const changed = { ...state, relationship: next, from: isOfNext ? sourceOf(next) : from };
   if (isSameResource(before, next)) return { state: changed, change: 'none' };
   const moved = { ...changed, etag: before.url === next.url ? etag : undefined };
@@ -96,14 +96,15 @@ export function withRelationship(
 
 /**
  * Returns whether the fetched bundle is that of another ClusterFederatedTrustDomain, which is gone. `relationship` must
- * be the newest one, and all of them must be known. A resource that was renamed, or that has another URL, is the same.
+ * be the newest one, and all of them must be known. A resource is the same after it was renamed or moved, and after its
+ * URL was edited.
  */
 export function isOfGoneResource({ from, relationship }: PollState): boolean {
   return (
     from !== undefined &&
-    from.name !== relationship.name &&
+    from.resource !== resourceOf(relationship) &&
     from.url !== relationship.url &&
-    relationship.others?.includes(from.name) !== true
+    relationship.others?.includes(from.resource) !== true
   );
 }
 
@@ -190,12 +191,12 @@ export function bundleToStore(state: PollState): StoredBundle | undefined {
   const { relationship, memory, etag, lastSuccessAt, bootstrapAtSuccess, retained, isTooOld } = state;
   if (memory.applied === undefined || lastSuccessAt === undefined) return undefined;
   const { mesh, trustDomain } = relationship;
-  const { name, url } = state.from ?? { name: undefined, url: relationship.url };
+  const { resource, url } = state.from ?? { resource: undefined, url: relationship.url };
   return {
     mesh,
     trustDomain,
     url,
-    ...(name !== undefined && { name }),
+    ...(resource !== undefined && { resource }),
     etag,
     fetchedAt: lastSuccessAt,
     bootstrapDigest: bootstrapAtSuccess,
@@ -288,8 +289,8 @@ function pollIntervalMs({ memory }: PollState, limits: PollLimits): number {
   return intervalMs(memory.applied?.refreshHintSeconds, limits);
 }
 
-function sourceOf({ name, url }: Relationship): PollState['from'] {
-  return { name, url };
+function sourceOf(relationship: Relationship): PollState['from'] {
+  return { resource: resourceOf(relationship), url: relationship.url };
 }
 
 function bootstrapDigest({ bootstrap }: Relationship): string | undefined {

@@ -16,12 +16,17 @@ export interface Relationship {
   readonly profile: EndpointProfile;
   readonly bootstrap: BundleDocument | undefined;
   readonly place: Place;
-  /** The names of other ClusterFederatedTrustDomains of the same mesh and trust domain, which are not used. */
+  /** The other ClusterFederatedTrustDomains of the same mesh and trust domain, which are not used, by `resourceOf`. */
   readonly others?: readonly string[] | undefined;
 }
 
 /** The name of the source whose texts are fetched bundles. */
 export const federationSource = 'federation';
+
+/** Returns a text for the resource of a relationship. Two files may have resources of one name. */
+export function resourceOf({ name, place }: Pick<Relationship, 'name' | 'place'>): string {
+  return `${name} in ${place.file ?? ''}`;
+}
 
 /** Returns the key of a relationship. Neither name has a slash. */
 export function relationshipKey(mesh: string, trustDomain: TrustDomain): string {

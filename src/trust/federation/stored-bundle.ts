@@ -9,8 +9,8 @@ export interface StoredBundle {
   readonly trustDomain: TrustDomain;
   /** The URL from which `document` was fetched. */
   readonly url: string;
-  /** The name of the ClusterFederatedTrustDomain with that URL. Files of earlier versions have none. */
-  readonly name?: string | undefined;
+  /** The ClusterFederatedTrustDomain with that URL, by `resourceOf`. Files of earlier versions have none. */
+  readonly resource?: string | undefined;
   readonly etag: string | undefined;
   /** When the last fetch succeeded, in epoch milliseconds. */
   readonly fetchedAt: number;
@@ -71,11 +71,12 @@ export function decodeStoredBundle(text: string): StoredBundle {
   if (body.format !== format) throw new Error(`format ${String(body.format)} is not known`);
   const parsed = parseTrustDomain(body.trustDomain);
   if (parsed.kind === 'invalid') throw new Error(`the trust domain ${parsed.reason}`);
-  const { mesh, url, name, etag, fetchedAt, bootstrapDigest, sequence, refreshHintSeconds, isTooOld } = body;
+  const { mesh, url, resource, etag, fetchedAt, bootstrapDigest, sequence, refreshHintSeconds, isTooOld } =
+    body;
   const shared = { remarks: [], ignoredKeys: 0, sequence, refreshHintSeconds };
   const document = { ...shared, certificates: decodeCertificates(body.certificates) };
   const dates = { fetchedAt, ...(isTooOld !== undefined && { isTooOld }) };
-  const source = { mesh, trustDomain: parsed.name, url, ...(name !== undefined && { name }) };
+  const source = { mesh, trustDomain: parsed.name, url, ...(resource !== undefined && { resource }) };
   const bundle = { ...source, etag, ...dates, bootstrapDigest, document };
   if (body.retained === undefined) return bundle;
   return { ...bundle, retained: { ...shared, certificates: decodeCertificates(body.retained) } };

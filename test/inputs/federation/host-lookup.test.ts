@@ -164,6 +164,22 @@ suite('lookup of hosts', () => {
     assert.equal(await rig.ask('good.test', never, true), 'address of good.test');
   });
 
+  test('hosts of redirects that pile up: those that no request wants are left out', async () => {
+    const rig = makeRig();
+    const over = new AbortController();
+    for (let index = 0; index < 150; index += 1) {
+      rig.hanging.add(`evil-${index}.test`);
+      void rig.ask(`evil-${index}.test`, over.signal, true);
+    }
+    await rig.settle();
+    over.abort(new Error('timed out'));
+    await rig.giveUp('evil-0.test');
+    await rig.settle();
+    const [, next, ...others] = rig.calls;
+    assert.deepEqual(others, []);
+    assert.ok(Number(/\d+/.exec(next ?? '')?.[0]) >= 49, `${next}`);
+  });
+
   test('a host that was slow once: is one of the quick ones after a quick call', async () => {
     const rig = makeRig();
     rig.hanging.add('a.test');

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
+import { resourceOf } from '../../../src/trust/federation/relationship.ts';
 import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -350,7 +351,7 @@ test('relationship that is deleted and comes back: begins without the earlier bu
 
 suite('another ClusterFederatedTrustDomain takes the place of one', () => {
   const earlier = makeRelationship({ name: 'earlier', url: 'https://earlier.test/' });
-  const next = makeRelationship({ bootstrap });
+  const next = makeRelationship({ bootstrap, place: { file: 'next.yaml' } });
   const fetchEarlier = async (options: Parameters<typeof makePoller>[0] = {}) => {
     const made = makePoller(options);
     made.respond(documentResponse(bundleDocument([b])));
@@ -373,10 +374,19 @@ suite('another ClusterFederatedTrustDomain takes the place of one', () => {
     assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
   });
 
+  test('the earlier one is gone, and had the same name in another file: its bundle is withdrawn', async () => {
+    const { update, settle, takeEvents, poller } = await fetchEarlier();
+    poller.allRead(true);
+    update({ ...next, name: 'earlier' });
+    await settle();
+    assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+    assert.equal(poller.statuses()[0]?.origin, 'bootstrap');
+  });
+
   test('the earlier one is only behind it by path: its bundle stays until it is gone', async () => {
     const { update, settle, takeEvents, poller, forgotten } = await fetchEarlier();
     poller.allRead(true);
-    update({ ...next, others: ['earlier'] });
+    update({ ...next, others: [resourceOf(earlier)] });
     await settle();
     assert.equal(poller.statuses()[0]?.origin, 'fetched');
     assert.deepEqual(forgotten, []);
@@ -390,7 +400,7 @@ suite('another ClusterFederatedTrustDomain takes the place of one', () => {
     const { update, settle, respond, takeEvents, poller, forgotten } = await fetchEarlier();
     poller.allRead(true);
     respond(documentResponse(two));
-    update({ ...next, others: ['earlier'] });
+    update({ ...next, others: [resourceOf(earlier)] });
     await settle();
     takeEvents();
     update(next);
@@ -398,9 +408,11 @@ suite('another ClusterFederatedTrustDomain takes the place of one', () => {
     assert.deepEqual(forgotten, []);
   });
 
-  test('renamed with the same URL, or edited: the bundle stays', async () => {
+  test('renamed or moved with the same URL, or edited: the bundle stays', async () => {
     const { update, settle, poller, forgotten } = await fetchEarlier();
     poller.allRead(true);
+    update({ ...earlier, name: 'renamed' });
+    update({ ...earlier, name: 'renamed', place: { file: 'moved.yaml' } });
     update({ ...earlier, name: 'renamed' });
     update({ ...earlier, name: 'renamed', url: 'https://moved.test/' });
     await settle();

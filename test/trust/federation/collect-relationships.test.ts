@@ -259,7 +259,7 @@ test('two resources of a mesh and trust domain: the used one names the other one
     isPublished: () => false,
   });
   collector.apply('files', [version('a', peer()), version('b', peer({ name: 'second' }))]);
-  assert.deepEqual(collector.view().all.get('default/spire.test')?.others, ['second']);
+  assert.deepEqual(collector.view().all.get('default/spire.test')?.others, ['second in b']);
   collector.apply('files', [gone('b')]);
   assert.equal(collector.view().all.get('default/spire.test')?.others, undefined);
 });
