@@ -45,7 +45,7 @@ const showAll: Show = async (io, servers, options) => {
 };
 
 /** Turns the failure of one server into a result, so that the proxies of the others are shown. */
-function unlessUnreachable(error: unknown): Proxies {
+function unlessUnreachable(error: unknown): { readonly proxies: undefined; readonly missing: CommandError } {
   if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
   return { proxies: undefined, missing: error };
 }
@@ -54,8 +54,13 @@ function showOne(node: string): Show {
   return async (io, servers, { mesh, output }) => {
     const query = mesh === undefined ? '' : `?mesh=${encodeURIComponent(mesh)}`;
     const path = `/api/v1/proxies/${encodeURIComponent(node)}${query}`;
-    const found = await Promise.all(servers.map((server) => detailOf(server, path, io.signal)));
-    const proxies = found.flatMap((proxy) => proxy ?? []);
+    const found = await Promise.all(
+      servers.map((server) => detailOf(server, path, io.signal).catch(unlessUnreachable)),
+    );
+    const missing = found.find((one) => one.missing !== undefined)?.missing;
+    const proxies = found.flatMap((one) => one.proxies ?? []);
+    // It may be connected to the server that does not answer.
+    if (proxies.length === 0 && missing !== undefined) throw missing;
     if (proxies.length === 0) {
       const where = servers.map(({ name }) => name).join(', ');
       throw new CommandError(
@@ -72,7 +77,7 @@ function showOne(node: string): Show {
           `${oneLine(`${node} at ${server} is shown in mesh ${named}; it is also in mesh ${other}: give --mesh`)}\n`,
       ),
     );
-    return { data: formatOutput(output, { proxies }, people), talk: talk.join('') };
+    return { data: formatOutput(output, { proxies }, people), talk: talk.join(''), missing };
   };
 }
 
@@ -80,12 +85,12 @@ async function detailOf(
   server: ServerAccess,
   path: string,
   signal: AbortSignal,
-): Promise<ServerProxy<ProxyDetail> | undefined> {
+): Promise<{ readonly proxies: readonly ServerProxy<ProxyDetail>[]; readonly missing?: undefined }> {
   try {
     const detail = (await askServer(server, 'GET', path, signal)) as ProxyDetail;
-    return { ...detail, server: server.name };
+    return { proxies: [{ ...detail, server: server.name }] };
   } catch (error) {
-    if (error instanceof AnswerError && error.apiCode === 'unknown-proxy') return undefined;
+    if (error instanceof AnswerError && error.apiCode === 'unknown-proxy') return { proxies: [] };
     throw error;
   }
 }

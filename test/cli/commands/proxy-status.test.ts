@@ -101,6 +101,19 @@ suite('proxy-status', () => {
     assert.match(stderr, /^2 proxies: .*\nerror: \S+: the server does not answer: /);
   });
 
+  test('node id, one of two servers does not answer: prints the details of the other, exit 3', async () => {
+    await using server = await twoProxies();
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    const servers = ['--server', gone, '--server', server.url];
+    const { code, stdout, stderr } = await run(['ps', 'good', ...servers]);
+    assert.equal(code, 3);
+    assert.match(stdout, /^node: +good$/m);
+    assert.match(stderr, /^error: \S+ the server does not answer: /m);
+    const nowhere = await run(['ps', 'nobody', ...servers]);
+    assert.deepEqual([nowhere.code, nowhere.stdout], [3, '']);
+    assert.doesNotMatch(nowhere.stderr, /not connected to/);
+  });
+
   test('several servers: one table, with a column for the server', async () => {
     await using one = await twoProxies();
     await using two = await twoProxies();
