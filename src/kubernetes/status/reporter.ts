@@ -75,6 +75,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     for (const object of objects.values()) {
       object.reported = undefined;
       object.lastWrite = undefined;
+      object.failure = undefined;
     }
   };
 

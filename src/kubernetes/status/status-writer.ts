@@ -18,7 +18,10 @@ export interface ReporterPace {
   readonly betweenMs: number;
   /** Time for which the answer about the status subresource is used before the reporter asks again. */
   readonly discoverMs: number;
-  /** Pause after a failed write, and after a failed question about the status subresource. */
+  /**
+   * Pause after a failed question about the status subresource, and after a failed write. For the writes of one object
+   * it doubles while no write succeeds.
+   */
   readonly retryMs: number;
   /** Pause before the same status is written again to an object that does not show it. */
   readonly rewriteMs: number;
@@ -34,6 +37,9 @@ export const defaultPace: ReporterPace = {
   rewriteMs: 5_000,
   progressMs: 10_000,
 };
+
+/** The longest pause after a failed write, in milliseconds. Somebody who grants a missing right waits for it. */
+const longestRetryMs = 60_000;
 
 /** Writes statuses, if the CRD has the status subresource. */
 export interface StatusWriter {
@@ -81,6 +87,9 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   let subresource: StatusSubresource = 'unknown';
   let discoveredAt = -Infinity;
   let retryAt = Infinity;
+  let succeededAt = -Infinity;
+  /** True if a write failed since the last one that succeeded. */
+  let hasFailed = false;
 
   const queue = createWorkQueue<StatusJob>({
     perSecond: 50,
@@ -103,8 +112,13 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       const isCount = isProgress(object.observed, status);
       const progressWrites = isCount ? (object.lastWrite?.progressWrites ?? 0) + 1 : 0;
       current.lastWrite = { status, at: now(), progressWrites };
+      const failedBefore = object.failure?.count ?? 0;
+      current.failure = undefined;
       switch (result.kind) {
         case 'written':
+          succeededAt = now();
+          if (hasFailed) retryAt = Math.min(retryAt, succeededAt + pace.retryMs);
+          hasFailed = false;
           // What the watch reported meanwhile is the result of this write, or is followed by it, or is later than it.
           if (current === object) object.observed = result.status;
           return;
@@ -116,8 +130,10 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
           discoveredAt = -Infinity;
           return onStale();
         case 'failed':
+          hasFailed = true;
           current.lastWrite = undefined;
-          retryAt = Math.min(retryAt, now() + pace.retryMs);
+          current.failure = { count: failedBefore + 1, at: now() };
+          retryAt = Math.min(retryAt, earliestWrite(current, status, pace, succeededAt));
           return;
       }
     },
@@ -145,7 +161,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       if (subresource !== 'present') return;
       const { path, uid } = object.head;
       if (isSameStatus(object.observed, status)) return queue.remove(path);
-      const writableAt = earliestWrite(object, status, pace);
+      const writableAt = earliestWrite(object, status, pace, succeededAt);
       if (now() < writableAt) retryAt = Math.min(retryAt, writableAt);
       else queue.put(path, { uid, status });
     },
@@ -157,10 +173,17 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
 
 /** Returns the time from which a status may be written, in monotonic milliseconds; `-Infinity` if at once. */
 function earliestWrite(
-  { lastWrite, observed }: TrackedObject,
+  { lastWrite, observed, failure }: TrackedObject,
   status: ObjectStatus,
   pace: ReporterPace,
+  succeededAt: number,
 ): number {
+  // Without the right to write, the status of each object would be sent every few seconds for good.
+  if (failure !== undefined) {
+    const isOutage = succeededAt < failure.at;
+    const doubledMs = Math.min(pace.retryMs * 2 ** (failure.count - 1), longestRetryMs);
+    return failure.at + (isOutage ? doubledMs : pace.retryMs);
+  }
   if (lastWrite === undefined) return -Infinity;
   if (isSameStatus(lastWrite.status, status)) return lastWrite.at + pace.rewriteMs;
   // A proxy that never acknowledges, among others that connect and disconnect, must not cause a write each time.

@@ -19,6 +19,14 @@ export interface TrackedObject {
   isQuiet: boolean;
   /** The last status that this replica wrote. */
   lastWrite: StatusWriteRecord | undefined;
+  /** The writes that failed since the last one that did not. */
+  failure: FailedWrites | undefined;
+}
+
+interface FailedWrites {
+  readonly count: number;
+  /** Time of the last one, in monotonic milliseconds. */
+  readonly at: number;
 }
 
 interface StatusWriteRecord {
@@ -32,11 +40,13 @@ interface StatusWriteRecord {
 /** Returns the record of an object after the watch reported it. An object with another uid is a new object. */
 export function trackObject(head: ObjectHead, previous: TrackedObject | undefined): TrackedObject {
   const same = previous?.head.uid === head.uid ? previous : undefined;
+  const isUnchanged = same?.head.generation === head.generation;
   return {
     head: { ...head, status: undefined },
     observed: observedStatus(head.status),
     reported: same?.reported,
-    isQuiet: same !== undefined && same.head.generation === head.generation && same.isQuiet,
+    isQuiet: isUnchanged && same.isQuiet,
     lastWrite: same?.lastWrite,
+    failure: isUnchanged ? same.failure : undefined,
   };
 }

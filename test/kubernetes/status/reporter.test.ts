@@ -311,6 +311,36 @@ test('failed write: is reported and tried again', async (t) => {
   assert.deepEqual(scene.failures, ['500: etcd is away']);
 });
 
+test('all writes fail: the intervals between the writes of an object double', async (t) => {
+  const scene = await start(t, (request) => (isStatus(request) ? { status: 403 } : keeping(request)));
+  scene.put('a');
+  const times: number[] = [];
+  for (let count = 1; count <= 4; count += 1) {
+    await scene.cluster.until(count, isStatus);
+    times.push(performance.now());
+  }
+  const [, second = 0, third = 0, fourth = 0] = times;
+  assert.ok(third - second >= 2 * pace.retryMs - 10, `${third - second} ms`);
+  assert.ok(fourth - third >= 4 * pace.retryMs - 10, `${fourth - third} ms`);
+});
+
+test('writes of one object fail, and those of others do not: its intervals stay', async (t) => {
+  const scene = await start(t, (request) =>
+    isStatus(request) && request.path.includes('/bad/') ? { status: 403 } : keeping(request),
+  );
+  scene.put('bad');
+  const ofBad = (request: Request): boolean => isStatus(request) && request.path.includes('/bad/');
+  for (let count = 1; count <= 6; count += 1) {
+    await scene.cluster.until(count, ofBad);
+    scene.put(`good-${count}`);
+    await scene.cluster.until(count, (request) => isStatus(request) && !ofBad(request));
+  }
+  const begin = performance.now();
+  await scene.cluster.until(7, ofBad);
+  // After six failures, the doubled pause would be 640 ms.
+  assert.ok(performance.now() - begin < 500);
+});
+
 test('no status subresource: no status is written, and problems are reported as Events', async (t) => {
   const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
   scene.put('old');
