@@ -446,6 +446,15 @@ suite('chart', { skip }, () => {
     });
   }
 
+  test('name of a release with dots: the Services have names without dots', async () => {
+    const { stdout } = await runHelm(found)(['template', 'my.mesh.v1', chart], withImage());
+    const services = readManifests(stdout).filter(({ kind }) => kind === 'Service');
+    assert.deepEqual(
+      services.map(({ metadata }) => metadata.name),
+      ['my-mesh-v1-meshtrust', 'my-mesh-v1-meshtrust-metrics'],
+    );
+  });
+
   test('names of digits only, and such as true: are texts in all objects', async () => {
     const helm = runHelm(found);
     const values = {
