@@ -2,7 +2,7 @@ import { decide } from '../../trust/rotation/decide.ts';
 import type { RotationCommand } from '../../trust/rotation/decide.ts';
 import { parseMark } from '../../trust/model/rotation-values.ts';
 import { rotationKeys } from '../../trust/rotation-keys.ts';
-import { switchToRecord, timeToRecord } from '../../trust/rotation/clocks.ts';
+import { changeToRecord, timeToRecord } from '../../trust/rotation/clocks.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
 import { gatesOf } from '../../trust/rotation/gates.ts';
@@ -93,7 +93,7 @@ export const switchedRotation: Action<SwitchedOptions> = tryAgain(async ({ opera
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
   if (options.at !== undefined && Date.parse(options.at) > (input.latest ?? input.now) + 1000)
     throw new CommandError(exitCode.usage, `--at ${options.at} is in the future`);
-  const at = isOnlyTtl ? undefined : (options.at ?? switchToRecord(input));
+  const at = isOnlyTtl ? undefined : (options.at ?? changeToRecord(input));
   return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
 });
 
@@ -102,7 +102,7 @@ export const backRotation: Action<BackOptions> = tryAgain(async ({ operands, opt
   const { target, input } = await prepare(operands, options, io);
   return change(
     target,
-    { kind: 'back', at: timeToRecord(input), leafTtl: options.leafTtl },
+    { kind: 'back', at: changeToRecord(input), leafTtl: options.leafTtl },
     input,
     options,
     io,

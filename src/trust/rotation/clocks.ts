@@ -26,10 +26,11 @@ export function timeToRecord({ now, latest = now }: Pick<GateInput, 'now' | 'lat
 }
 
 /**
- * Returns the present time as the time of the switch: not before the recorded times, which another clock may have set.
+ * Returns the present time as the time of the switch, or of `back`: not before the recorded times, which another clock
+ * may have set.
  */
-export function switchToRecord(input: Pick<GateInput, 'now' | 'latest' | 'marks'>): string {
-  const { startedAt, backAt } = input.marks;
-  const recorded = [startedAt, backAt].filter((time) => typeof time === 'number');
+export function changeToRecord(input: Pick<GateInput, 'now' | 'latest' | 'marks'>): string {
+  const { startedAt, switchedAt, backAt } = input.marks;
+  const recorded = [startedAt, switchedAt, backAt].filter((time) => typeof time === 'number');
   return formatTime(Math.max(Date.parse(timeToRecord(input)), ...recorded));
 }

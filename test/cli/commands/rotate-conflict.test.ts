@@ -15,7 +15,7 @@ import { insecureKubeconfig } from '../../kit/kubeconfig.ts';
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 
 /** A MeshTrust of the cluster whose issuer was switched. */
-function objectAt(resourceVersion: number): object {
+function objectAt(resourceVersion: number, switchedAt = '2026-11-28T03:00:00Z'): object {
   return {
     metadata: {
       name: 'zone',
@@ -24,7 +24,7 @@ function objectAt(resourceVersion: number): object {
       annotations: {
         'meshtrust.io/rotation-old': fingerprintOf(a.certPem),
         'meshtrust.io/rotation-new': fingerprintOf(b.certPem),
-        'meshtrust.io/rotation-switched-at': '2026-11-28T03:00:00Z',
+        'meshtrust.io/rotation-switched-at': switchedAt,
       },
     },
     spec: {
@@ -106,6 +106,27 @@ suite('meshtrust rotate --apply while servers write the status of the object', (
     const { code, stderr, patches } = await backWith(t, 1, '--access-log=/dev/null');
     assert.deepEqual([code, patches], [1, 1]);
     assert.match(stderr, /refused: R55 conflict: kubernetes:kuma-system\/zone was changed/);
+  });
+});
+
+suite('meshtrust rotate back on a machine whose clock is behind', () => {
+  test('no server answers → the time of the switch is recorded, so that leaves of the new CA do not end early', async (t) => {
+    const switchedAt = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_600_000)
+      .toISOString()
+      .replace('.000Z', 'Z');
+    let operations: unknown;
+    const { code, stderr } = await backAt(t, async (asked) => {
+      if (asked.method === 'PATCH') {
+        operations = await asked.body();
+        asked.answer(200, {});
+      } else asked.list([objectAt(1, switchedAt)], '1');
+    });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual((operations as readonly object[]).at(-1), {
+      op: 'add',
+      path: '/metadata/annotations/meshtrust.io~1rotation-back-at',
+      value: switchedAt,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { readClocks } from '../../../src/trust/rotation/clocks.ts';
+import { changeToRecord, readClocks } from '../../../src/trust/rotation/clocks.ts';
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import { drained, hour, now, server } from './facts.ts';
 
@@ -16,6 +16,21 @@ suite('clocks of a rotation', () => {
     const servers = [server({ at: now - 1 }), server({ at: now + 1 }), server()];
     assert.deepEqual(readClocks(now, servers), { earliest: now - 1, latest: now + 1 });
     assert.deepEqual(readClocks(now + 2, servers), { earliest: now - 1, latest: now + 2 });
+  });
+
+  test('the clock is behind the one that recorded the last step → the switch and back are not recorded before it', () => {
+    const ahead = now + hour;
+    for (const [marks, expected] of [
+      [{}, now],
+      [{ startedAt: ahead }, ahead],
+      [{ switchedAt: ahead }, ahead],
+      [{ backAt: ahead }, ahead],
+      [{ startedAt: 'unknown', backAt: 'unknown' }, now],
+      [{ startedAt: now - hour, switchedAt: now - 1, backAt: now - 2 }, now],
+    ] as const) {
+      const input = drained({}, { switchedAt: undefined, ...marks });
+      assert.equal(Date.parse(changeToRecord(input)), expected, JSON.stringify(marks));
+    }
   });
 
   test('no server says its time → the clock of the operator', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rotatingResource } from '../../../src/api/present-rotation.ts';
-import { switchToRecord, timeToRecord } from '../../../src/trust/rotation/clocks.ts';
+import { changeToRecord, timeToRecord } from '../../../src/trust/rotation/clocks.ts';
 import { decide } from '../../../src/trust/rotation/decide.ts';
 import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
 import { usualGateOptions } from '../../../src/trust/rotation/facts.ts';
@@ -168,7 +168,7 @@ export function makeWorld({
 
   const switchedNow = (input: GateInput): RotationCommand => ({
     kind: 'switched',
-    at: switchToRecord(input),
+    at: changeToRecord(input),
     leafTtl: undefined,
   });
   const world = {
