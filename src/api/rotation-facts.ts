@@ -153,15 +153,20 @@ function proxiesOf(rollout: RolloutDetail | undefined, isGoneComplete: boolean):
 }
 
 function notReady({ server, mesh, isChanging }: RotationAnswers): string | undefined {
-  const { readiness, sources } = server;
+  const reason = whyNotReady(server);
+  if (reason !== undefined) return reason;
+  if (isChanging === true) return 'the version of the mesh changed while it was asked';
+  return mesh === undefined ? 'it does not know the mesh' : undefined;
+}
+
+/** Returns why a server may not know the newest trust and annotations; `undefined` if it does. */
+export function whyNotReady({ readiness, sources }: ServerDetail): string | undefined {
   if (readiness.status !== 'ready') return readiness.status;
   // Readiness does not wait for a source that has failed since the start, without a state of an earlier run.
   const unread = sources.find(({ synced, restored, failure }) =>
     failure === undefined ? !synced : synced || restored,
   );
-  if (unread !== undefined) return `source ${unread.name} cannot be read, or has not been read completely`;
-  if (isChanging === true) return 'the version of the mesh changed while it was asked';
-  return mesh === undefined ? 'it does not know the mesh' : undefined;
+  return unread && `source ${unread.name} cannot be read, or has not been read completely`;
 }
 
 function knownRotation(one: KnownRotation): KnownRotation {

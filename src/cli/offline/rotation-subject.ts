@@ -1,7 +1,7 @@
 import type { ForcedDetail, RotationDetail } from '../../api/rotation-api-types.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
 import { rotatingResource } from '../../api/present-rotation.ts';
-import { caFacts } from '../../api/rotation-facts.ts';
+import { caFacts, whyNotReady } from '../../api/rotation-facts.ts';
 import type { ForcedStep } from '../../trust/model/forced-steps.ts';
 import type { RotationMarks } from '../../trust/model/read-rotation.ts';
 import { unknownOwner } from '../../trust/rotation/facts.ts';
@@ -80,9 +80,10 @@ export async function whyUnknown(
 ): Promise<string | undefined> {
   let isServed = mesh === undefined && trustDomain === undefined;
   for (const server of servers) {
-    const { readiness } = (await askServer(server, 'GET', '/api/v1/server', signal)) as ServerDetail;
-    if (readiness.status !== 'ready')
-      return `${server.name} is not ready: ${readiness.status}, so it may not have read the rotation yet`;
+    const detail = (await askServer(server, 'GET', '/api/v1/server', signal)) as ServerDetail;
+    const reason = whyNotReady(detail);
+    if (reason !== undefined)
+      return `${server.name} is not ready: ${reason}, so it may not have read the rotation yet`;
     isServed ||= (await servedMeshes(server, signal)).some(
       ({ name, trustDomains }) =>
         (mesh ?? name) === name &&

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { askRotationFacts } from '../../../src/cli/ask/rotation-answers.ts';
+import { startScripted } from '../scripted-server.ts';
+import type { Answers } from '../scripted-server.ts';
 import type { AnsweredFacts } from '../../../src/trust/rotation/facts.ts';
 
 const served = { version: 'v2', servedAt: '2026-11-28T03:00:00.000Z' };
@@ -27,9 +26,6 @@ const left = (node: string, disconnectedAt = '2026-11-28T03:00:01.000Z'): object
   disconnectedAt,
 });
 
-/** Answers of an admin API by the end of their path. A function gets the number of the request to this path. */
-type Answers = Readonly<Record<string, object | ((round: number) => object) | undefined>>;
-
 const usual: Answers = {
   '/api/v1/server': { version: '1', readiness: { status: 'ready' }, sources: [] },
   '/rotations': { rotations: [] },
@@ -42,32 +38,10 @@ const usual: Answers = {
 
 /** Returns the facts that a command takes from these answers. */
 async function factsOf(more: Answers): Promise<AnsweredFacts> {
-  const answers = { ...usual, ...more };
-  const rounds = new Map<string, number>();
-  const server = createServer(({ url = '' }, response) => {
-    const { pathname, searchParams } = new URL(url, 'http://host');
-    const state = searchParams.get('state');
-    const path = state === null ? pathname : `${pathname}?${state}`;
-    const [end, answer] = Object.entries(answers).find(([name]) => path.endsWith(name)) ?? [];
-    const round = (rounds.get(end ?? '') ?? 0) + 1;
-    rounds.set(end ?? '', round);
-    const body = typeof answer === 'function' ? (answer as (round: number) => object)(round) : answer;
-    response.writeHead(body === undefined ? 404 : 200);
-    response.end(JSON.stringify(body ?? { error: { code: 'not-found', message: 'unknown' } }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    const name = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const tls = { ca: undefined, cert: undefined, key: undefined };
-    const access = { name, target: { kind: 'url', url: new URL(name) }, token: undefined, tls } as const;
-    const { signal } = new AbortController();
-    const [facts] = await askRotationFacts([access], 'default', 'a.test', signal);
-    return facts?.kind === 'answered' ? facts : assert.fail(JSON.stringify(facts));
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  await using server = await startScripted({ ...usual, ...more });
+  const { signal } = new AbortController();
+  const [facts] = await askRotationFacts([server.access], 'default', 'a.test', signal);
+  return facts?.kind === 'answered' ? facts : assert.fail(JSON.stringify(facts));
 }
 
 suite('what a command asks a server about a rotation', () => {
