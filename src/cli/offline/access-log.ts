@@ -58,7 +58,7 @@ export function followAccessLog(path: string, io: InputIo): () => Promise<SeenIs
  * is served in another form is replaced by that of the listed certificate.
  */
 export function observationOf(
-  { issuers }: SeenIssuers,
+  { issuers, beyond }: SeenIssuers,
   certificates: MeshCertificates | undefined,
   reader: AnchorReader,
 ): Observation {
@@ -75,7 +75,8 @@ export function observationOf(
   );
   const served = new Set(listed.values());
   const lastSeen = new Map<string, number>();
-  let unknownAt: number | undefined;
+  // Issuers that were not counted may have been seen at any time.
+  let unknownAt = beyond > 0 ? Infinity : undefined;
   for (const { fingerprint, lastSeen: at } of issuers) {
     const name = listed.get(fingerprint) ?? fingerprint;
     lastSeen.set(name, Math.max(at, lastSeen.get(name) ?? -Infinity));
