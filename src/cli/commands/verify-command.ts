@@ -1,4 +1,5 @@
 import type { Action } from './command.ts';
+import { counted } from '../../text/counted.ts';
 import { plainText } from '../../text/plain-text.ts';
 import type { OtherVerdict, PathStep, Verdict, TrustedDomain } from '../../trust/verify/verdict.ts';
 import { verifyLeaf } from '../../trust/verify/verify-leaf.ts';
@@ -40,6 +41,8 @@ export const verify: Action<VerifyOptions> = async ({ operands: paths, options, 
   for (const subject of verdict.contested) say(io, plainText(describeContest(subject, verdict), lineLength));
   if (verdict.other !== undefined && verdict.uncertain !== true)
     say(io, plainText(describeOther(verdict.other), lineLength));
+  const omitted = describeOmitted(certificates, verdict);
+  if (omitted !== undefined) say(io, plainText(omitted, lineLength));
   return decisionOf(verdict) === 'admitted' ? exitCode.ok : exitCode.negative;
 };
 
@@ -122,6 +125,15 @@ function describeOther(other: OtherVerdict): string {
   const what = other.kind === 'admitted' ? 'admits' : 'refuses';
   const why = other.kind === 'admitted' ? '' : `: ${other.sentence} (${other.code})`;
   return `note: this is the decision of Envoy 1.40; Envoy ${other.envoy} ${what} this client${why}`;
+}
+
+/** Returns a note if CA certificates of the client's trust domain do not fit into the secret of the verdict. */
+function describeOmitted({ trustDomains }: MeshCertificates, { trustDomain }: Verdict): string | undefined {
+  const listed = trustDomains.find(({ name }) => name === trustDomain);
+  if (listed?.inJointSecret === undefined) return undefined;
+  const { length } = listed.anchors;
+  const count = length - listed.inJointSecret.length;
+  return `note: ${count} of ${counted(length, 'CA certificate')} of trust domain ${listed.name} do not fit into the secret of all trust domains, which decides here; the secret of the trust domain alone has all of them`;
 }
 
 function dayOf(time: number): string {

@@ -124,6 +124,30 @@ suite('verify', () => {
     );
   });
 
+  test('CAs that do not fit into the secret of all trust domains: a note says so', async () => {
+    await using dir = await files();
+    const cas = Array.from({ length: 70 }, (_, index) =>
+      makeCa({ key: root, commonName: `${index}${'x'.repeat(1000)}` }),
+    );
+    const pems = cas.map(({ certPem }) => certPem);
+    await writeFile(dir.join('b.yaml'), meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems }));
+    const clients = cas.map((ca) => makeLeaf(ca, { spiffeId: 'spiffe://b.test/web' }));
+    for (const client of [clients[0], clients.at(-1)]) {
+      await writeFile(dir.join('b.pem'), client?.certPem ?? '');
+      const { stderr } = await run(['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')]);
+      assert.match(
+        stderr,
+        /^note: \d+ of 70 CA certificates of trust domain b\.test do not fit into the secret of all trust domains, /m,
+      );
+    }
+    await writeFile(
+      dir.join('b.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: pems.slice(0, 1) }),
+    );
+    const { stderr } = await run(['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')]);
+    assert.equal(stderr, '');
+  });
+
   test('refused certificate: is named', async () => {
     await using dir = await files();
     await writeFile(dir.join('a.yaml'), meshTrustYaml({ ...resource, pems: [root.certPem, leaf.certPem] }));
