@@ -88,12 +88,13 @@ function checkFiles({ findings }: Answered): Omit<CheckResult, 'server'> {
 function checkSources({ detail: { sources } }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const unread = sources.filter(({ synced }) => !synced);
   const because = (failure: string | undefined): string => (failure === undefined ? '' : ` (${failure})`);
-  const behind = sources
-    .filter(({ synced, rejected, failure }) => synced && (rejected > 0 || failure !== undefined))
-    .map(
-      ({ name, rejected, failure }) =>
-        `${name}: ${counted(rejected, 'newest version')} not in force${because(failure)}`,
-    );
+  const behind = sources.flatMap(({ name, synced, rejected, failure }) => {
+    // Before the first complete read it is unknown whether there are newer versions.
+    if (!synced)
+      return [`${name}: it is unknown which versions are the newest, before it is read completely`];
+    if (rejected === 0 && failure === undefined) return [];
+    return [`${name}: ${counted(rejected, 'newest version')} not in force${because(failure)}`];
+  });
   return [
     {
       check: 'sources-read',

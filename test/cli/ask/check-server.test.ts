@@ -102,6 +102,25 @@ suite('the checks of a server', () => {
     );
   });
 
+  for (const [what, over, verdict] of [
+    ['a source never read', { failure: 'EACCES' }, 'failed'],
+    ['a source restored from an earlier run', { restored: true }, 'warning'],
+  ] as const) {
+    test(`${what}: sources-read is ${verdict}, and it is unknown whether its versions are current`, () => {
+      const facts = { ...well, ...source({ synced: false, ...over }) };
+      const bad = checkServer(facts, context).filter((one) => one.verdict !== 'ok');
+      assert.deepEqual(
+        bad.map(({ check, verdict: is }) => [check, is]),
+        [
+          ['sources-read', verdict],
+          ['sources-current', 'warning'],
+        ],
+      );
+      assert.match(bad[0]?.details.join() ?? '', verdict === 'failed' ? /^files \(EACCES\)$/ : /^files$/);
+      assert.match(bad[1]?.details.join() ?? '', /^files: it is unknown which versions are the newest, /);
+    });
+  }
+
   const tokens = {
     methods: ['token'],
     beyondHost: true,
@@ -148,14 +167,6 @@ suite('the checks of a server', () => {
       'server-ready',
       'failed',
       /the server is shutting down/,
-    ],
-    ['a source never read', source({ synced: false, failure: 'EACCES' }), 'sources-read', 'failed', /EACCES/],
-    [
-      'a source restored from an earlier run',
-      source({ synced: false, restored: true }),
-      'sources-read',
-      'warning',
-      /files/,
     ],
     [
       'an object whose newest version is not in force',
