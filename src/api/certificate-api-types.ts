@@ -20,6 +20,11 @@ export interface TrustDomainCertificates {
    * them, which is so as long as everything fits into it.
    */
   readonly inJointSecret?: readonly string[] | undefined;
+  /**
+   * These certificates in the form and the order of that secret. The form can differ from `anchors`: an intermediate
+   * is self-issued in a secret that does not contain its issuer.
+   */
+  readonly jointAnchors?: readonly AnchorCertificate[] | undefined;
 }
 
 export interface AnchorCertificate {

@@ -112,18 +112,12 @@ export function presentDomainCertificates(
 }
 
 function presentDomain(whole: TrustBundle, part: TrustBundle | undefined): TrustDomainCertificates {
-  return {
-    name: whole.trustDomain,
-    anchors: whole.anchors.map(presentAnchor),
-    inJointSecret: leftOver(whole, part),
-  };
+  const domain = { name: whole.trustDomain, anchors: whole.anchors.map(presentAnchor) };
+  if (whole === part) return domain;
+  const jointAnchors = (part?.anchors ?? []).map(presentAnchor);
+  return { ...domain, inJointSecret: jointAnchors.map(({ fingerprint }) => fingerprint), jointAnchors };
 }
 
 function presentAnchor({ certificate, der, rooting }: ServedAnchor): AnchorCertificate {
   return { fingerprint: certificate.fingerprint, rooting, pem: encodePem(der) };
-}
-
-/** Returns the fingerprints of a trust domain that fit into the secret of all; undefined if all of them do. */
-function leftOver(whole: TrustBundle, part: TrustBundle | undefined): readonly string[] | undefined {
-  return whole === part ? undefined : (part?.anchors ?? []).map(({ certificate }) => certificate.fingerprint);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { presentCertificates } from '../../src/api/present-certificate-list.ts';
+import { trustedDomains } from '../../src/cli/commands/verify-command.ts';
 import { toPem } from '../kit/pem.ts';
 import { anchorOf, domainOf, meshOf } from '../admin/states.ts';
 
@@ -32,6 +33,28 @@ suite('the certificates of a mesh', () => {
     assert.deepEqual(
       trustDomains.map(({ inJointSecret }) => inJointSecret),
       [undefined, [kept.anchors[0]?.certificate.fingerprint], []],
+    );
+  });
+
+  test('intermediate whose issuer does not fit into the secret of all: both of its forms', () => {
+    const issuer = anchorOf({ name: 'Root' });
+    const listed = anchorOf({ name: 'B', issuer: 'Root' });
+    const whole = { ...domainOf('a.test', []), anchors: [issuer, listed] };
+    const rerooted = { ...listed, rooting: 're-rooted' as const, der: Buffer.from('self-issued') };
+    const kept = { ...whole, anchors: [rerooted] };
+    const [domain] = presentCertificates(meshOf([whole], [kept])).trustDomains;
+    assert.deepEqual(
+      domain?.anchors.map(({ rooting }) => rooting),
+      ['as-listed', 'as-listed'],
+    );
+    const [joint, ...others] = domain.jointAnchors ?? [];
+    assert.deepEqual(others, []);
+    assert.equal(joint?.rooting, 're-rooted');
+    assert.equal(joint.pem, toPem(Buffer.from('self-issued')));
+    const [trusted] = trustedDomains({ name: 'default', version: '', trustDomains: [domain] });
+    assert.deepEqual(
+      trusted?.anchors.map(({ rooting, der }) => [rooting, Buffer.from(der).toString()]),
+      [['re-rooted', 'self-issued']],
     );
   });
 

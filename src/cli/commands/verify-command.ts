@@ -145,15 +145,14 @@ function dayOf(time: number): string {
  * answer of the admin API.
  */
 export function trustedDomains({ trustDomains }: MeshCertificates): readonly TrustedDomain[] {
-  return trustDomains.flatMap(({ name, anchors, inJointSecret }) => {
-    const present = inJointSecret === undefined ? undefined : new Set(inJointSecret);
-    const kept = anchors.filter(({ fingerprint }) => present?.has(fingerprint) !== false);
+  return trustDomains.flatMap(({ name, anchors, jointAnchors }) => {
+    const present = jointAnchors ?? anchors;
     // A trust domain without CA certificates is not in the secret.
-    if (kept.length === 0) return [];
+    if (present.length === 0) return [];
     return [
       {
         name,
-        anchors: kept.flatMap(({ fingerprint, rooting, pem }) =>
+        anchors: present.flatMap(({ fingerprint, rooting, pem }) =>
           decodePem(pem).flatMap((block) =>
             block.kind === 'certificate' ? [{ fingerprint, rooting, der: block.der }] : [],
           ),
