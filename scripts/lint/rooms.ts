@@ -212,6 +212,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/secret',
     'trust/snapshot',
     'xds',
+    'xds/core',
     'xds/timers',
   ],
   api: [

@@ -22,6 +22,7 @@ import type { FromWorker, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
 import { shareStates } from './share-states.ts';
 import { followStreams } from './share-streams.ts';
+import { createRefusalMemory, defaultRefusalLimits } from '../../xds/core/refusal-memory.ts';
 import { after } from '../../xds/timers/timers.ts';
 
 export interface WorkerPoolOptions {
@@ -77,6 +78,8 @@ export async function startWorkerPool({
   let draining = false;
   const now = (): number => systemClock.wall();
   const windowMs = options.lostWindow ?? defaultLostWindowMs;
+  /** The versions that clients rejected at any worker. A worker that starts does not know them. */
+  const refusals = createRefusalMemory(defaultRefusalLimits);
   const orphans = createOrphans(now, windowMs, history);
   const fleet: Fleet = {
     history,
@@ -148,6 +151,8 @@ export async function startWorkerPool({
       case 'listening':
         member.isUp = true;
         members.add(member);
+        // Before the state: the first ACK may be one of bytes that the client rejected at a worker that died.
+        send(member, { kind: 'refused', refusals: refusals.list(systemClock.monotonic()) });
         if (latest !== undefined) bringUpToDate(member);
         send(member, { kind: 'serving', serving });
         return member.listening.resolve(message.address);
@@ -166,6 +171,7 @@ export async function startWorkerPool({
         orphans.back(message.change.came);
         return counts.changed();
       case 'refused':
+        for (const refusal of message.refusals) refusals.remember(refusal, refusal, systemClock.monotonic());
         for (const other of members) if (other !== member) send(other, message);
         return;
       case 'fleet':

@@ -23,6 +23,8 @@ export interface ClientIdentity {
 export interface RefusalMemory {
   remember(client: ClientIdentity, bytes: RejectedResource, now: number): void;
   has(client: ClientIdentity, bytes: RejectedResource, now: number): boolean;
+  /** Returns all that it remembers, the oldest first. */
+  list(now: number): readonly (ClientIdentity & RejectedResource)[];
   readonly size: number;
 }
 
@@ -34,14 +36,15 @@ export interface RefusalMemoryLimits {
   readonly ttlMs: number;
 }
 
+/** The limits by default. */
+export const defaultRefusalLimits: RefusalMemoryLimits = { entries: 10_000, ttlMs: 3_600_000 };
+
 /** Creates an empty memory. It ignores nodes without an id: several clients would share one identity. */
 export function createRefusalMemory({ entries, ttlMs }: RefusalMemoryLimits): RefusalMemory {
   /** By key, the oldest first. */
   const refusals = new Map<string, { readonly origin: string; readonly expiry: number }>();
   /** The keys of each origin, the oldest first. */
   const byOrigin = new Map<string, Set<string>>();
-  const keyOf = ({ nodeId, origin }: ClientIdentity, { typeUrl, name, version }: RejectedResource): string =>
-    JSON.stringify([nodeId, origin, typeUrl, name, version]);
 
   function forget(key: string): void {
     const refusal = refusals.get(key);
@@ -87,5 +90,21 @@ export function createRefusalMemory({ entries, ttlMs }: RefusalMemoryLimits): Re
       const refusal = refusals.get(keyOf(client, bytes));
       return refusal !== undefined && refusal.expiry > now;
     },
+    list: (now) => [...refusals].flatMap(([key, { expiry }]) => (expiry > now ? [refusalOf(key)] : [])),
   };
+}
+
+function keyOf({ nodeId, origin }: ClientIdentity, { typeUrl, name, version }: RejectedResource): string {
+  return JSON.stringify([nodeId, origin, typeUrl, name, version]);
+}
+
+function refusalOf(key: string): ClientIdentity & RejectedResource {
+  const [nodeId, origin, typeUrl, name, version] = JSON.parse(key) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  return { nodeId, origin, typeUrl, name, version };
 }

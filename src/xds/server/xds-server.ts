@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import type { Server } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
-import { createRefusalMemory } from '../core/refusal-memory.ts';
+import { createRefusalMemory, defaultRefusalLimits } from '../core/refusal-memory.ts';
 import type { RefusalMemoryLimits, RejectedResource, ClientIdentity } from '../core/refusal-memory.ts';
 import type { XdsPeer } from '../core/peer.ts';
 import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
@@ -174,7 +174,7 @@ export function addXdsServices(
   const context: SessionContext = {
     view: store,
     frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),
-    memory: createRefusalMemory({ entries: 10_000, ttlMs: 3_600_000, ...options.refusals }),
+    memory: createRefusalMemory({ ...defaultRefusalLimits, ...options.refusals }),
     limits,
     groupOf: options.groupOf ?? (() => ''),
     optionsOf: (typeUrl) => options.types?.[typeUrl] ?? options.otherTypes ?? {},

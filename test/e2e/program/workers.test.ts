@@ -209,6 +209,42 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     assert.equal((await proxy.next()).version, refused.resources[0]?.version);
   });
 
+  test('refusal, and all workers die: their replacements do not believe an acknowledgement of the same bytes', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const proxy = proxies.use(connect(server, 'n'));
+    const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
+    await files.put('b.yaml', fileOf('b.test'));
+    const refused = await proxy.stream.next();
+    proxy.answer({ response_nonce: refused.nonce, error_detail: { code: 13, message: 'not for me' } });
+    await server.logged('the refusal', ({ event }) => event === 'nack');
+    const victims = await workersOf(server);
+    for (const victim of victims) process.kill(victim, 'SIGKILL');
+    await proxy.stream.ended;
+    await poll('a replacement to listen', async () => {
+      if (server.logs().filter(({ event }) => event === 'worker-lost').length < victims.length)
+        return undefined;
+      const socket = connectTcp(server.xdsPort, '127.0.0.1');
+      const { promise, resolve } = Promise.withResolvers<true | undefined>();
+      socket.on('connect', () => resolve(true)).on('error', () => resolve(undefined));
+      const isOpen = await promise;
+      socket.destroy();
+      return isOpen;
+    });
+    // Envoy acknowledges rejected bytes that it receives a second time, and keeps what it has.
+    const back = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
+    assert.equal((await back.next()).version, refused.resources[0]?.version);
+    await back.next();
+    const states = async () => {
+      const { body } = await server.admin('/api/v1/proxies');
+      return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
+    };
+    assert.deepEqual(await states(), ['refused']);
+  });
+
   test('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);

@@ -30,6 +30,18 @@ suite('refusal memory', () => {
     assert.equal(memory.size, 100);
   });
 
+  test('list: has all entries that are not too old, the oldest first', () => {
+    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
+    for (const [at, version] of ['1', '2', '3'].entries()) memory.remember(client, bytes(version), at);
+    memory.remember(client, bytes('1'), 3);
+    assert.deepEqual(memory.list(3), [
+      { ...client, ...bytes('2') },
+      { ...client, ...bytes('3') },
+      { ...client, ...bytes('1') },
+    ]);
+    assert.deepEqual(memory.list(1_002), [{ ...client, ...bytes('1') }]);
+  });
+
   test('retention time: an old entry is forgotten, and the next NACK frees its memory', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
     memory.remember(client, bytes('1'), 0);
