@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { oneAtATime } from './one-at-a-time.ts';
 import { readRegularFile } from './read-regular-file.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
@@ -25,11 +26,12 @@ export interface FileEvents<Value> {
 
 /** Interval at which the file is read again, in milliseconds. */
 const defaultPollMs = 5_000;
+/** Time for which a changed file must stay the same, in milliseconds: a file in the middle of a write lacks its end. */
+const settleMs = 100;
 
 /**
  * Reads a file, and reads it again when it changes. The file is polled, because such files are replaced by renames,
- * switched links or new mounts. `parse` throws if the content cannot be used. A content is used as soon as it is read:
- * where one that is written in part would do harm, `watchFile` lets the reader wait until the file is settled.
+ * switched links or new mounts. `parse` throws if the content cannot be used.
  * @throws {Error} if it cannot be used at the start.
  */
 export async function followFile<Value>(
@@ -48,9 +50,20 @@ export async function followFile<Value>(
     problem = next;
     events.problem(next);
   };
+  /** Reads a changed file until two readings are equal. */
+  async function readSettled(): Promise<Buffer> {
+    let next = await readRegularFile(path);
+    while (!next.equals(content)) {
+      await sleep(settleMs, undefined, { ref: false });
+      const before = next;
+      next = await readRegularFile(path);
+      if (closed || next.equals(before)) break;
+    }
+    return next;
+  }
   const reload = oneAtATime(async () => {
     try {
-      const next = await readRegularFile(path);
+      const next = await readSettled();
       if (closed) return;
       if (!next.equals(content)) {
         value = parse(next);

@@ -24,8 +24,8 @@ export interface FileReader {
 }
 
 /**
- * Calls `read` at each change of a file, and every ten seconds, until it is closed. It is for lists that must not be
- * used while they are written, because a missing line has an effect. Other files are followed with `followFile`.
+ * Calls `read` at each change of a file, and every ten seconds, until it is closed. It is for lists whose
+ * changes must have an effect at once. Other files are followed with `followFile`.
  */
 export function watchFile(path: string, { read, failed, unwatched }: FileReader): { close(): void } {
   let settling: NodeJS.Timeout | undefined;

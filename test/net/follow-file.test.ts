@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import files, { rename, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { suite, test } from 'node:test';
 import { followFile } from '../../src/net/follow-file.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
@@ -102,5 +104,31 @@ suite('followed file', () => {
     const events = { problem: () => assert.fail() };
     await assert.rejects(followFile(dir.join('file'), parse, events, never), /no number/);
     await assert.rejects(followFile(dir.join('none'), parse, events, never), /no such file/);
+  });
+
+  test('file that is read in the middle of a write: is applied once it is complete', async (t) => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    const loaded: number[] = [];
+    await writeFile(path, '12');
+    const events = { loaded: (value: number) => loaded.push(value), problem: assert.fail };
+    const file = await followFile(path, parse, events, never);
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    await writeFile(path, '3');
+    const { open } = files;
+    let readings = 0;
+    const mock = t.mock.method(files, 'open', (...args: Parameters<typeof open>) => {
+      readings += 1;
+      if (readings === 2) writeFileSync(path, '34');
+      return open(...args);
+    });
+    syncBuiltinESMExports();
+    try {
+      await file.reload();
+    } finally {
+      mock.mock.restore();
+      syncBuiltinESMExports();
+    }
+    assert.deepEqual([file.current(), loaded], [34, [34]]);
   });
 });
