@@ -46,7 +46,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const heap = (): number => process.memoryUsage().heapUsed;
 collectGarbage();
 const emptyHeap = heap();
-for (const stream of streams) observer.request?.(stream, { typeUrl, kind: 'initial' });
+for (const stream of streams) observer.request?.(stream, { typeUrl, kind: 'initial', isSubscribed: true });
 
 function publish(version: string): void {
   const secret = { name, version, body: new Uint8Array(), parts: [], contentSize: 0 };

@@ -238,10 +238,12 @@ export function createFleetTracker({
   }
 
   const observer: XdsObserver = {
-    request: (info, { typeUrl, kind }) => {
+    request: (info, { typeUrl, isSubscribed }) => {
       const stream = streams.get(info) ?? join(info);
-      // A proxy has nothing until its first response.
-      if (kind === 'initial' && typeUrl === secretTypeUrl) stream.awaiting = true;
+      if (typeUrl !== secretTypeUrl || stream.isSubscribed === isSubscribed) return;
+      stream.isSubscribed = isSubscribed;
+      // A proxy has nothing until its first response. If it dropped everything before, no response follows.
+      stream.awaiting = isSubscribed;
     },
     streamClosed: (info, end) => {
       const stream = streams.get(info);

@@ -7,6 +7,8 @@ export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** A stream of a connected proxy. */
 export interface TrackedStream extends Mutable<Omit<StreamRecord, 'secrets'>> {
   readonly proxy: TrackedProxy;
+  /** True while the stream is subscribed to any secret. */
+  isSubscribed: boolean;
   readonly secrets: Map<string, Mutable<SecretRecord>>;
   /** The secret that was looked up last. Most streams have only this one, so the map is rarely read. */
   lastName: string;
@@ -24,7 +26,16 @@ export interface TrackedProxy extends Mutable<Omit<ProxyRecord, 'streams' | 'ref
 
 /** Creates the record of a stream without secrets. */
 export function trackStream(info: StreamInfo, since: number, proxy: TrackedProxy): TrackedStream {
-  return { info, since, awaiting: false, secrets: new Map(), proxy, lastName: '', last: undefined };
+  return {
+    info,
+    since,
+    awaiting: false,
+    isSubscribed: false,
+    secrets: new Map(),
+    proxy,
+    lastName: '',
+    last: undefined,
+  };
 }
 
 /** Returns the record of a secret; `undefined` if the stream is not subscribed to it or was not sent it. */

@@ -136,6 +136,20 @@ suite('state of a proxy on a stream', () => {
     assert.equal(state(), 'synced');
   });
 
+  test('unsubscribes before there is anything to send: no response is waited for, until it subscribes again', () => {
+    const { serve, requests, responses, state } = proxyScene();
+    requests({ subscribe: [one] });
+    assert.equal(state(), 'pending');
+    requests({ unsubscribe: [one] });
+    serve({ [one]: 'a1' });
+    assert.deepEqual(responses(), []);
+    assert.equal(state(), 'synced');
+    requests({ subscribe: [one] });
+    assert.equal(state(), 'pending');
+    for (const answers of responses()) requests({ answers });
+    assert.equal(state(), 'synced');
+  });
+
   test('a name that does not exist: is not waited for', () => {
     const { serve, requests, responses, state } = proxyScene();
     serve({ [one]: 'a1' });

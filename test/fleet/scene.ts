@@ -47,7 +47,7 @@ export function scene(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
     publish: (states: ServedMeshes, since = time) => history.published(states, since, time),
     asks: (who: StreamInfo, type: string = typeUrl) => {
       observer.streamOpened?.(who);
-      observer.request?.(who, { typeUrl: type, kind: 'initial' });
+      observer.request?.(who, { typeUrl: type, kind: 'initial', isSubscribed: true });
     },
     sent: (who: StreamInfo, version: string, name = 'ALL', nonce = '1') =>
       observer.response?.(who, outgoing({ resources: [{ name, version, body: new Uint8Array() }], nonce })),

@@ -98,7 +98,7 @@ class FullStateType implements TypeState<SotwRequest> {
       return undefined;
     }
     this.#quoted = undefined;
-    if (!this.#replyPending && (!this.#isSubscribed || version === this.#held)) {
+    if (!this.#replyPending && (!this.isActive || version === this.#held)) {
       this.#recheckPending = false;
       return undefined;
     }
@@ -106,7 +106,7 @@ class FullStateType implements TypeState<SotwRequest> {
     return this.#send(resources, version, this.#sendsSetVersion ? set.version : version, now);
   }
 
-  get #isSubscribed(): boolean {
+  get isActive(): boolean {
     return this.#hasWildcard || this.#names.size > 0;
   }
 

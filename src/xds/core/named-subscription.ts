@@ -51,6 +51,11 @@ export abstract class NamedSubscription implements Subscription, DeliveryOwner {
     return names;
   }
 
+  get isActive(): boolean {
+    // Without a wildcard, only subscribed names are tracked.
+    return this.#hasWildcard || this.tracked.size > 0;
+  }
+
   get heldBytes(): number {
     // Usually the responses have names that are tracked, and use no more memory.
     return Math.max(this.#trackedBytes, this.deliveries.unansweredBytes);

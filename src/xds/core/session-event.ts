@@ -14,11 +14,19 @@ export type RequestKind = 'initial' | 'ack' | 'nack' | 'stale' | 'subscribe';
 
 /** An event of a stream, for logs, metrics and status. */
 export type SessionEvent =
-  | { readonly kind: 'request'; readonly typeUrl: string; readonly request: RequestKind }
+  | ({ readonly kind: 'request' } & AppliedRequest)
   | ({ readonly kind: 'acked' } & Acked)
   | ({ readonly kind: 'quoted' } & Quoted)
   | ({ readonly kind: 'nacked' } & Nacked)
   | ({ readonly kind: 'dropped' } & Dropped);
+
+/** A request that was applied, or ignored because it is stale. */
+interface AppliedRequest {
+  readonly typeUrl: string;
+  readonly request: RequestKind;
+  /** False if the client is subscribed to no resource of the type after the request. */
+  readonly isSubscribed: boolean;
+}
 
 /** A proxy acknowledged a resource. */
 export interface Acked extends NameAndVersion {

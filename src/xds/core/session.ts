@@ -151,7 +151,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     const known = this.#types.get(typeUrl);
     // The usual ACK or NACK of delta. It adds nothing, so no limit can be exceeded.
     if (known !== undefined && !changesNames(request)) {
-      this.#listener.observe({ kind: 'request', typeUrl, request: known.request(request, now) });
+      this.#apply(typeUrl, known, request, now);
       return undefined;
     }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
@@ -169,7 +169,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     this.#client ??= { nodeId: peer.nodeId, origin: grant.identity ?? from.origin };
     const type = known ?? this.#newType(typeUrl, request, this.#client);
     if (known === undefined) this.#types.set(typeUrl, type);
-    this.#listener.observe({ kind: 'request', typeUrl, request: type.request(request, now) });
+    this.#apply(typeUrl, type, request, now);
     if (changesNames(request)) this.#measure(peer);
     return undefined;
   }
@@ -203,6 +203,11 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     const { wakeAt } = type;
     if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     return undefined;
+  }
+
+  #apply(typeUrl: string, type: TypeState<Request>, request: Request, now: number): void {
+    const kind = type.request(request, now);
+    this.#listener.observe({ kind: 'request', typeUrl, request: kind, isSubscribed: type.isActive });
   }
 
   // Called by the types

@@ -57,6 +57,8 @@ export interface TypeContext {
 export interface Subscription {
   /** The names that the client subscribed to explicitly, without those of the wildcard. Takes time for each name. */
   readonly names: ReadonlySet<string>;
+  /** False if the client is subscribed to nothing: to no name and not to the wildcard. */
+  readonly isActive: boolean;
   /** Memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each name. */
   readonly heldBytes: number;
   /** False if no response is due, and none becomes due without a request or a change. */

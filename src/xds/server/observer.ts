@@ -67,6 +67,8 @@ export interface ObservedRequest {
   /** The type of the resources, also if the request leaves it to the service. */
   readonly typeUrl: string;
   readonly kind: RequestKind;
+  /** False if the client is subscribed to no resource of the type after the request. */
+  readonly isSubscribed: boolean;
 }
 
 /** A unary request that got a reply. */
@@ -228,8 +230,10 @@ export function createSafeObserver(observer: XdsObserver): FullObserver {
 /** Reports an event of a stream's session. */
 export function reportTo(observer: FullObserver, stream: StreamInfo, event: SessionEvent): void {
   switch (event.kind) {
-    case 'request':
-      return observer.request(stream, { typeUrl: event.typeUrl, kind: event.request });
+    case 'request': {
+      const { typeUrl, request: kind, isSubscribed } = event;
+      return observer.request(stream, { typeUrl, kind, isSubscribed });
+    }
     case 'acked':
       return observer.acked(stream, event);
     case 'quoted':

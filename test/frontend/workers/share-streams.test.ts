@@ -6,7 +6,7 @@ import { collectStreams, followStreams } from '../../../src/frontend/workers/sha
 import type { StreamInfo } from '../../../src/xds/index.ts';
 import { streamOf } from '../../observe/streams.ts';
 
-const request = { typeUrl: 't', kind: 'initial' } as const;
+const request = { typeUrl: 't', kind: 'initial', isSubscribed: true } as const;
 const ending = { by: 'client', code: 'CANCELLED', message: '' } as const;
 
 /** Workers that report to one log. */

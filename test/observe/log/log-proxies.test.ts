@@ -7,7 +7,7 @@ import type { StreamInfo } from '../../../src/xds/index.ts';
 import { memoryStream } from '../rig.ts';
 import { streamOf } from '../streams.ts';
 
-const request = { typeUrl: 't', kind: 'initial' } as const;
+const request = { typeUrl: 't', kind: 'initial', isSubscribed: true } as const;
 const end = { by: 'client', code: 'CANCELLED', message: '' } as const;
 
 function makeLog(level: 'info' | 'debug' | 'warn' = 'info') {

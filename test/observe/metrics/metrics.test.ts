@@ -248,8 +248,9 @@ suite('metrics of streams', () => {
   test('requests and responses: are counted by type; unknown types share one label', async () => {
     const { metrics, samples } = setup();
     const stream = streamOf();
-    metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind: 'initial' });
-    for (const typeUrl of ['a', 'b']) metrics.observer.request?.(stream, { typeUrl, kind: 'stale' });
+    metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind: 'initial', isSubscribed: true });
+    for (const typeUrl of ['a', 'b'])
+      metrics.observer.request?.(stream, { typeUrl, kind: 'stale', isSubscribed: true });
     assert.deepEqual(await samples('xds_requests_total'), {
       [`type_url="${secretTypeUrl}",kind="initial"`]: 1,
       'type_url="other",kind="stale"': 2,
@@ -329,7 +330,8 @@ suite('metrics of streams', () => {
       const stream = streamOf();
       metrics.observer.streamOpened?.(stream);
       metrics.observer.response?.(stream, response);
-      for (const kind of kinds) metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind });
+      for (const kind of kinds)
+        metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind, isSubscribed: true });
       metrics.observer.streamClosed?.(stream, { code: 'CANCELLED', message: '', by: 'client' });
     };
     run(large, 'ack');

@@ -35,7 +35,7 @@ suite('combined observers', () => {
       bytes: new Uint8Array(),
     };
     observer.streamOpened(stream);
-    observer.request(stream, { typeUrl: '', kind: 'initial' });
+    observer.request(stream, { typeUrl: '', kind: 'initial', isSubscribed: true });
     observer.response(stream, content);
     observer.acked(stream, ackOf('ALL', 'v'));
     observer.quoted(stream, { typeUrl: '', name: '', version: '', unconfirmed: false });
