@@ -98,7 +98,8 @@ function hasVersion(
 
 /** Returns the newest version of its mesh that a proxy has; `undefined` if the history does not contain it. */
 export function heldVersion(proxy: AssessedProxy, history: ServedHistory): ServedVersion | undefined {
-  if (proxy.isUnknown === true) return undefined;
+  // The streams of a proxy that left long ago may not be kept.
+  if (proxy.isUnknown === true || proxy.streams.size === 0) return undefined;
   return history
     .versions(proxy.mesh)
     ?.find((version, index) => hasVersion(proxy, version, history, index === 0));

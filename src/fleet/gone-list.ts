@@ -15,7 +15,7 @@ export interface GoneLimits {
   readonly countedBytes: number;
 }
 
-/** The most secrets of a proxy that are kept when no roll-out waits for it any more. */
+/** The most secrets and streams of a proxy that are kept when no roll-out waits for it any more. */
 const keptSecrets = 16;
 
 /**
@@ -83,9 +83,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
   function settle(key: string, record: GoneRecord, keepsStreams = true): void {
     counted.delete(key);
     bytes -= sizeOf(record);
-    // A rotation asks which version the proxy had. A proxy subscribes to a few secrets.
-    const secrets = [...record.streams].reduce((sum, stream) => sum + stream.secrets.size, 0);
-    keep(key, keepsStreams && secrets <= keptSecrets ? record : { ...record, streams: new Set() });
+    keep(key, keepsStreams ? record : withoutStreams(record));
   }
 
   function keep(key: string, record: GoneRecord): void {
@@ -97,13 +95,14 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
       return;
     }
     const served = history?.versions(record.mesh)?.[0]?.version;
-    (version !== undefined && version === served ? synced : behind).set(key, { record, version });
+    (version !== undefined && version === served ? synced : behind).set(key, {
+      record: isLarge(record) ? withoutStreams(record) : record,
+      version,
+    });
   }
 
   function versionOf(record: GoneRecord): string | undefined {
-    // Without its streams, it is not known what the proxy had.
-    if (history === undefined || record.streams.size === 0) return undefined;
-    return heldVersion(record, history)?.version;
+    return history && heldVersion(record, history)?.version;
   }
 
   function drop(left: Left): void {
@@ -189,6 +188,18 @@ export function createGoneList(limits: Partial<GoneLimits> = {}, history?: Serve
   };
 }
 
+/** Returns whether a record has more than the few secrets to which a proxy subscribes: a client may have thousands. */
+function isLarge({ streams }: GoneRecord): boolean {
+  let secrets = 0;
+  for (const stream of streams) secrets += stream.secrets.size;
+  return streams.size > keptSecrets || secrets > keptSecrets;
+}
+
+/** It is then not known any more what the proxy had. */
+function withoutStreams(record: GoneRecord): GoneRecord {
+  return { ...record, streams: new Set() };
+}
+
 function rowOf({ record: { mesh, goneAt }, version }: Left): Unlisted {
   return { mesh, version, count: 1, lastAt: goneAt };
 }
@@ -197,9 +208,10 @@ function rowOf({ record: { mesh, goneAt }, version }: Left): Unlisted {
 const overhead = { record: 2_500, stream: 500, secret: 200 } as const;
 
 /** Estimates the bytes of a record. A client chooses its names, and a character takes up to two bytes. */
-function sizeOf({ node, mesh, userAgent, streams }: GoneRecord): number {
+function sizeOf({ node, mesh, userAgent, streams, refused }: GoneRecord): number {
   let size = overhead.record + 2 * (node.length + mesh.length + userAgent.length);
   size += overhead.stream * Math.max(0, streams.size - 1);
+  for (const name of refused.keys()) size += overhead.secret + 2 * name.length;
   for (const { secrets } of streams)
     for (const name of secrets.keys()) size += overhead.secret + 2 * name.length;
   return size;

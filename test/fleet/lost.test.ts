@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { assess, assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
+import { assess, assessGone, heldVersion, returnWithinMs } from '../../src/fleet/assess.ts';
 import { mergeLooks } from '../../src/fleet/fleet.ts';
 import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import { connectedOf, lostProxies } from '../../src/fleet/moved.ts';
@@ -372,6 +372,43 @@ suite('more lost proxies than are kept', () => {
     const { states, forgotten } = rollout();
     assert.deepEqual([states.lost, forgotten], [1, 9]);
   });
+
+  test('clients that rejected many secrets, and then have few: take no more memory than others', () => {
+    const { asks, sent, refuses, quotes, leaves, rollout } = behind({ countedBytes: 100_000 });
+    for (let id = 10; id < 20; id += 1) {
+      const proxy = streamOf(id);
+      asks(proxy);
+      for (let name = 0; name < 100; name += 1) {
+        sent(proxy, 'v1', `${name}${'x'.repeat(200)}`);
+        refuses(proxy, 'v1', 'no', `${name}${'x'.repeat(200)}`);
+      }
+      leaves(proxy);
+      const again = streamOf(id + 10, proxy.nodeId);
+      asks(again);
+      quotes(again, 'v1');
+      leaves(again, 'silence');
+    }
+    const { states, forgotten } = rollout();
+    assert.deepEqual([states.lost, forgotten], [1, 9]);
+  });
+
+  for (const [what, streams, secrets] of [
+    ['a thousand secrets', 1, 1_000],
+    ['a hundred streams', 100, 1],
+  ] as const)
+    test(`client with ${what} that acknowledged nothing and closed: its streams are not kept, and its version is unknown`, () => {
+      const { asks, sent, leaves, tracker, history } = behind();
+      const all = Array.from({ length: streams }, (_, index) => streamOf(100 + index, 'tool'));
+      for (const stream of all) {
+        asks(stream);
+        for (let name = 0; name < secrets; name += 1) sent(stream, 'v2', `${name}`);
+      }
+      for (const stream of all) leaves(stream);
+      const [tool] = tracker.gone();
+      assert.ok(tool);
+      assert.deepEqual([tool.node, tool.streams.size], ['tool', 0]);
+      assert.equal(heldVersion(tool, history), undefined);
+    });
 
   test('proxies that closed their connections: do not displace a lost proxy', () => {
     const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
