@@ -4,7 +4,7 @@ import type { Acked, Nacked, Quoted, StreamEnd, StreamInfo, XdsObserver } from '
 import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
-import { withEnded, withoutOutdated } from './ended-streams.ts';
+import { createEndedStreams } from './ended-streams.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
@@ -40,6 +40,9 @@ const noProxies: ReadonlyMap<string, TrackedProxy> = new Map();
 /** The longest message of a proxy that is kept, in characters. */
 const messageLength = 1_000;
 
+/** The most ended streams, and secrets on them, that are kept of all connected proxies: some 20 MB. */
+const mostEnded = 50_000;
+
 /** The default time for which roll-outs count a lost proxy, in ms. */
 export const defaultLostWindowMs = 600_000;
 
@@ -66,6 +69,7 @@ export function createFleetTracker({
   const streams = new StreamNotes<TrackedStream>();
   const meshes = new Map<string, Map<string, TrackedProxy>>();
   const left = createGoneList(limits, history);
+  const endedStreams = createEndedStreams(lostWindowMs, mostEnded);
   /** True once any proxy has rejected a version. Until then, an ACK does not look for rejected versions. */
   let hasRefusals = false;
 
@@ -89,13 +93,14 @@ export function createFleetTracker({
         refused: before === undefined || before.refused.size === 0 ? noRefused : new Map(before.refused),
         streams: new Set(),
         ended: [],
+        endedSize: 0,
       };
       proxies.set(key, proxy);
     }
     const stream = trackStream(info, since, proxy);
     proxy.streams.add(stream);
     // The proxy has reconnected, and subscribes to everything that it needs.
-    if (proxy.ended.length > 0) proxy.ended = [];
+    endedStreams.clear(proxy);
     streams.set(info, stream);
     return stream;
   }
@@ -106,11 +111,7 @@ export function createFleetTracker({
     proxy.streams.delete(stream);
     const goneAt = now();
     const record = { info, since: openedAt, awaiting, secrets };
-    proxy.ended = withEnded(withoutOutdated(proxy.ended, goneAt, lostWindowMs), {
-      stream: record,
-      ending: endings[by],
-      at: goneAt,
-    });
+    endedStreams.add(proxy, record, endings[by], goneAt, proxy.streams.size === 0);
     if (proxy.streams.size > 0) return;
     const proxies = meshes.get(proxy.mesh);
     proxies?.delete(proxy.key);
@@ -132,6 +133,7 @@ export function createFleetTracker({
       countedUntil: goneAt + countedFor(proxy, ending),
       streams: new Set(ended.map((one) => one.stream)),
     });
+    endedStreams.clear(proxy);
   }
 
   function countedFor({ node, ended }: TrackedProxy, ending: Ending): number {
@@ -233,7 +235,7 @@ export function createFleetTracker({
   }
 
   function current(proxy: TrackedProxy): TrackedProxy {
-    if (proxy.ended.length > 0) proxy.ended = withoutOutdated(proxy.ended, now(), lostWindowMs);
+    endedStreams.age(proxy, now());
     return proxy;
   }
 

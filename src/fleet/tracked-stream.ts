@@ -22,6 +22,7 @@ export interface TrackedProxy extends Mutable<Omit<ProxyRecord, 'streams' | 'ref
   refused: Map<string, readonly string[]>;
   /** Streams that ended since the last one was opened, latest last. */
   ended: EndedStream[];
+  endedSize: number;
 }
 
 /** Creates the record of a stream without secrets. */
