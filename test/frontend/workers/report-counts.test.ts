@@ -48,7 +48,7 @@ suite('reports of a worker', () => {
 
   test('a proxy is lost, and another one changes: the change is reported as soon as without a lost proxy', (t) => {
     const { observer, reports, pass } = reporting(t, 1);
-    observer.request?.(streamOf(1), { typeUrl: 'type', kind: 'initial' });
+    observer.request?.(streamOf(1), { typeUrl: 'type', kind: 'initial', isSubscribed: true });
     pass(reportDelayMs);
     pass(100);
     observer.streamClosed?.(streamOf(1), { code: 'CANCELLED', message: '', by: 'client' });
