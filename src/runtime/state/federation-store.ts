@@ -68,6 +68,8 @@ export async function openFederationStore(
       if (bundle === undefined) await removeFile(path, stateDirectory, key);
       else {
         const body = encodeStoredBundle(bundle);
+        // Someone may have removed it, to begin without bundles.
+        await mkdir(directory, { recursive: true, mode: 0o700 });
         await replaceFile(path, signedText(body, key));
       }
     } catch (error) {

@@ -89,6 +89,19 @@ test('the directory is missing for a moment: bundles and removals are written on
   assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 2)]]);
 });
 
+test('the folder of bundles is removed while the server runs: later bundles are kept', async () => {
+  await using dir = await makeTempDir();
+  const { store, errors } = await open(dir.path);
+  store.save(bundleOf('default', 'a.test'));
+  await store.flush();
+  await rm(dir.join('federation'), { recursive: true });
+  store.save(bundleOf('default', 'a.test', 2));
+  await store.flush();
+  const { store: again } = await open(dir.path);
+  assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 2)]]);
+  assert.deepEqual(errors, []);
+});
+
 test('names that would be one file name: are kept apart', async () => {
   await using dir = await makeTempDir();
   const { store } = await open(dir.path);
