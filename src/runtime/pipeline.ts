@@ -100,13 +100,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
-  /** True if resources have changed, and no event has followed since the build that contains them. */
+  /** True if resources have changed since the last event `served` or `updated`. */
   let isUpdated = false;
 
   const observe = (event: PipelineEvent): void => {
     if (event.kind === 'granted') isUpdated = true;
-    // Readiness is known before the build.
-    else if (event.kind !== 'readiness') isUpdated = false;
+    if (event.kind === 'served' || event.kind === 'updated') isUpdated = false;
     for (const observer of observers) observer(event);
   };
 
@@ -159,11 +158,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since, work });
       hasServed = true;
     }
+    if (isUpdated) observe({ kind: 'updated', states: meshes });
     const rotations = forcedSteps.update(ledgerView.rotating);
     if (rotations.length > 0) observe({ kind: 'forced', rotations });
     const { appeared, resolved } = findings.update(ledgerView.findings, meshes, clock.wall());
     if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
-    if (isUpdated) observe({ kind: 'updated' });
     timer.sleep(dueTimes());
   }
 

@@ -27,8 +27,8 @@ export interface ChangeWork {
 
 /** A change of the state. `served` is sent for the first served state, and for each that differs. */
 export type StateEvent =
-  /** The view changed without any of the other events of a build, for example which resources list a CA. */
-  | { readonly kind: 'updated' }
+  /** Resources changed without an effect on what is served, for example those that list a CA. */
+  | { readonly kind: 'updated'; readonly states: MeshStates }
   | { readonly kind: 'readiness'; readonly readiness: Readiness }
   /** `since`: when the first cause of the change arrived, in epoch milliseconds. */
   | {

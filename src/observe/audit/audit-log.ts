@@ -87,6 +87,8 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
   return {
     state: (event) => {
       if (event.kind === 'served') served(event);
+      // The resources of a CA that is removed later. Before the first line, nothing is served.
+      if (event.kind === 'updated' && meshes !== undefined) meshes = event.states;
       if (event.kind === 'forced') for (const rotation of event.rotations) forced(rotation);
     },
     lost: (loss) => {

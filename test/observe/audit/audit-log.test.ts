@@ -53,6 +53,19 @@ function auditing(): Rig & { readonly news: () => readonly Line[] } {
 const subjects = (entries: readonly Entry[] = []): readonly string[] => entries.map(({ subject }) => subject);
 
 suite('audit log', () => {
+  test('removed CA: has the resources that listed it last, also if they changed without another change', () => {
+    const { deliver, news } = auditing();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }), synced);
+    deliver(content({ trustDomain: 'a.test', name: 'other', pems: [a.certPem, b.certPem] }));
+    news();
+    deliver(content({ trustDomain: 'a.test', name: 'other', pems: [a.certPem] }));
+    const [line] = news();
+    assert.deepEqual(
+      line?.removed?.map(({ subject, resources }) => [subject, resources]),
+      [['CN=B', ['default//other']]],
+    );
+  });
+
   test('first state: CAs are logged as listed, at every log level', () => {
     const { deliver, news } = auditing();
     deliver(
