@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Mode of a new file. It lists public hashes, and a server that runs as another user must be able to read it. */
@@ -7,7 +9,7 @@ const newMode = 0o644;
 
 /**
  * Replaces a file by writing a temporary file in the same directory and renaming it, so that no reader sees half of it.
- * Keeps the mode and, if permitted, the owner of the replaced file.
+ * Keeps the mode and, if permitted, the owner and the group of the replaced file.
  * @throws {Error} the error of the system.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
@@ -18,7 +20,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     try {
       await file.writeFile(text);
       await file.chmod(before === undefined ? newMode : before.mode & 0o777);
-      if (before !== undefined) await file.chown(before.uid, before.gid).catch(() => undefined);
+      if (before !== undefined) await keepOwner(file, before);
       await file.sync();
     } finally {
       await file.close();
@@ -29,6 +31,21 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     throw error;
   }
 }
+
+/**
+ * Gives a file the owner and the group of another one. Only root can give away a file, but a member of a group can give
+ * it to the group: a server that reads the file as another user may be in it.
+ */
+async function keepOwner(file: FileHandle, { uid, gid }: Stats): Promise<void> {
+  try {
+    await file.chown(uid, gid);
+  } catch {
+    await file.chown(keep, gid).catch(() => undefined);
+  }
+}
+
+/** In place of a user for `chown`: it stays. */
+const keep = -1;
 
 /**
  * Resolves symbolic links in a path. Returns the path itself if it does not exist.

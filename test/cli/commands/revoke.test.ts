@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { suite, test } from 'node:test';
+import { promisify } from 'node:util';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { DistrustDetail } from '../../../src/api/server-api-types.ts';
 import { runProgram } from '../../../src/cli/program.ts';
@@ -190,6 +191,26 @@ suite('distrust list', () => {
     assert.equal(await readFile(path, 'utf8'), 'two\n');
     assert.deepEqual(await readdir(dir.path), ['list']);
     await assert.rejects(replaceFile(dir.join('no/such'), ''), /ENOENT/);
+  });
+
+  // Only root can make a file of another user, and become one.
+  const isRoot = process.getuid?.() === 0;
+  test('replaced by a member of its group: keeps the group', { skip: !isRoot && 'needs root' }, async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await writeFile(path, 'one\n');
+    await chown(path, 0, 23_456);
+    await chmod(path, 0o640);
+    await chmod(dir.path, 0o777);
+    const module = new URL('../../../src/cli/terminal/replace-file.ts', import.meta.url).href;
+    const script = `const { replaceFile } = await import(${JSON.stringify(module)});
+process.setgroups([23456]);
+process.setgid(1000);
+process.setuid(1000);
+await replaceFile(${JSON.stringify(path)}, 'two\\n');`;
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const { uid, gid, mode } = await stat(path);
+    assert.deepEqual([uid, gid, mode & 0o777], [1000, 23_456, 0o640]);
   });
 });
 
