@@ -102,8 +102,11 @@ async function checkOf(
 
 function describe(document: BundleDocument, talk: (text: string) => void): void {
   const { certificates, remarks, ignoredKeys, sequence, refreshHintSeconds: hint } = document;
+  const usable = certificates.filter(({ kind }) => kind === 'ca').length;
+  const unusable = certificates.length - usable;
   const parts = [
-    counted(certificates.length, 'CA certificate'),
+    counted(usable, 'CA certificate'),
+    ...(unusable === 0 ? [] : [`${counted(unusable, 'key')} without a usable one`]),
     `sequence ${sequence ?? 'none'}`,
     hint === undefined ? 'no refresh hint: fetched every 5 minutes' : `refresh hint ${hint} s`,
     ...(ignoredKeys === 0 ? [] : [`${counted(ignoredKeys, 'key')} of another use or type ignored`]),

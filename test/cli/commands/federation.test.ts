@@ -129,6 +129,22 @@ suite('meshtrust federation fetch', () => {
     }
   });
 
+  test('a key whose certificate cannot be read: does not count as a CA certificate', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('ca.pem', ca.certPem);
+    const [key] = bundle['keys'] as readonly object[];
+    await using endpoint = await startBundleEndpoint(leaf, {
+      ...bundle,
+      keys: [key, { ...key, x5c: ['AAAA'] }],
+    });
+    const { code, stdout } = await run([
+      ...['federation', 'fetch', '--url', endpoint.url],
+      ...['--federation-web-ca', dir.join('ca.pem')],
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^the bundle has 1 CA certificate, 1 key without a usable one, sequence 4,/m);
+  });
+
   test('what cannot be used: an error that says why', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('other.pem', makeCa().certPem);
