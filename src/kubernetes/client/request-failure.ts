@@ -53,13 +53,20 @@ function refusal(
         isAbsent: true,
       });
     default:
-      // An outage (5xx) can end with another store, in which the known version is in the future or invalid. A busy API
-      // server (429) still has its store, and a list would cost it more than a watch.
       return failure(`the API server responds with status ${status}${detail}`, {
-        relist: status !== 429,
+        relist: status !== 429 || isStarting(message),
         retryAfterMs,
       });
   }
+}
+
+/**
+ * An outage (5xx) can end with another store, in which the known version is in the future or invalid. A busy API server
+ * (429) still has its store, and a list would cost it more than a watch. But kube-apiserver also answers 429 while it
+ * starts: "storage is (re)initializing".
+ */
+function isStarting(message: string): boolean {
+  return message.includes('initializing');
 }
 
 function failure(reason: string, rest: Omit<RequestFailure, 'reason'>): WatchInput {

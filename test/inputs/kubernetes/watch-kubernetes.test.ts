@@ -344,6 +344,15 @@ for (const [status, reason] of refusals) {
   });
 }
 
+test('429 of an API server that starts, perhaps with another store: everything is listed again', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  (await server.asked()).answer(429, { kind: 'Status', message: 'storage is (re)initializing' });
+  assert.equal((await server.asked()).kind, 'list');
+  assert.deepEqual(observed.detailsOf('gone'), []);
+});
+
 test('Retry-After: is respected', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server, { random: () => 0 });
