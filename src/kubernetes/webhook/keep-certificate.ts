@@ -119,7 +119,7 @@ function use({ certificate, key }: KeptCertificate, events: CertificateEvents, i
  * Wraps `issue`: a certificate that could not be stored is used again for a while, because generating keys takes time.
  * One that was stored is never used again.
  */
-function reuseUnstored(given: KeepOptions): KeepOptions {
+function reuseUnstored(given: KeepOptions): ReconcileOptions {
   let last: { readonly names: string; readonly now: number; readonly issued: IssuedCertificate } | undefined;
   return {
     ...given,
@@ -134,12 +134,22 @@ function reuseUnstored(given: KeepOptions): KeepOptions {
       last = undefined;
       given.onIssued(reason);
     },
+    onFound: ({ certificate }) => {
+      if (certificate !== last?.issued.certificate) return;
+      last = undefined;
+      given.onIssued('the API server stored it without a confirmation');
+    },
   };
+}
+
+interface ReconcileOptions extends KeepOptions {
+  /** Called with the certificate that the Secret has. */
+  readonly onFound: (kept: KeptCertificate) => void;
 }
 
 /** Runs a pass, and repeats it after a conflict. */
 async function reconcile(
-  options: KeepOptions,
+  options: ReconcileOptions,
   signal: AbortSignal,
 ): Promise<Exclude<Pass, { kind: 'conflict' }>> {
   for (let attempt = 0; attempt < maxConflicts && !signal.aborted; attempt++) {
@@ -150,7 +160,7 @@ async function reconcile(
   return { kind: 'failed', reason };
 }
 
-async function reconcileOnce(options: KeepOptions, signal: AbortSignal): Promise<Pass> {
+async function reconcileOnce(options: ReconcileOptions, signal: AbortSignal): Promise<Pass> {
   const { client, configuration, now = Date.now } = options;
   const at = `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${encodeURIComponent(configuration)}`;
   const reply = await callApi(client, at, signal);
@@ -172,7 +182,7 @@ async function reconcileOnce(options: KeepOptions, signal: AbortSignal): Promise
  * used any longer.
  */
 async function reconcileSecret(
-  options: KeepOptions,
+  options: ReconcileOptions,
   names: readonly string[],
   now: number,
   signal: AbortSignal,
@@ -186,7 +196,10 @@ async function reconcileSecret(
   if (reply.kind === 'unreachable' || reply.status !== 200) return failed(`${what}: ${refusalOf(reply)}`);
   const plan = planCertificate(reply.object, names, now);
   if (plan.kind === 'refused') return failed(`${what} cannot be used: ${plan.reason}`);
-  if (plan.kind === 'use') return { kind: 'kept', kept: plan.kept };
+  if (plan.kind === 'use') {
+    options.onFound(plan.kept);
+    return { kind: 'kept', kept: plan.kept };
+  }
   const { authority, ...issued } = await issue({ names, now });
   const kept: KeptCertificate = { ...issued, authorities: [authority, ...plan.authorities] };
   const request: ApiRequest = {

@@ -222,6 +222,24 @@ suite('certificate in a Secret', () => {
     );
   });
 
+  test('certificate stored without a confirmation, and the Secret emptied then: is not used again', async (t) => {
+    const store = new Store();
+    store.answer = (request) => {
+      if (request.method !== 'PATCH' || request.path !== secretPath) return undefined;
+      store.answer = () => undefined;
+      store.handle(request);
+      return { status: 504, object: { message: 'timeout' } };
+    };
+    const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => reported.loaded.length === 1);
+    assert.deepEqual(reported.issued, ['the API server stored it without a confirmation']);
+    // Its key has leaked.
+    store.secret = empty;
+    await until('the next certificate', () => reported.issued.length === 2);
+    await until('the CA of the next one', () => store.trusted().length === 1 && reported.loaded.length === 2);
+    assert.notEqual(reported.loaded[1]?.fingerprint, reported.loaded[0]?.fingerprint);
+  });
+
   test('CA removed from the configuration: is written again', async (t) => {
     const store = new Store();
     const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
