@@ -56,7 +56,7 @@ export const derive: Action<DeriveOptions> = async ({ operands: paths, options, 
   const hasFailed =
     views.some(({ outcome }) => outcome === 'keep' || outcome === 'invalid') ||
     // A file that cannot be parsed may contain a MeshIdentity.
-    findings.some(({ code }) => wholeRefusalCodes.has(code));
+    findings.some(({ code, severity }) => severity === 'error' && wholeRefusalCodes.has(code));
   return hasFailed ? exitCode.negative : exitCode.ok;
 };
 
