@@ -32,9 +32,10 @@ export interface HttpListenerOptions {
   readonly maxUnreadBytes?: number | undefined;
 }
 
-/** The state of a connection: its last request, if any. */
+/** The state of a connection: its last request, if any, and the response before, which the client may not have taken. */
 interface Connection {
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
+  before: ServerResponse | undefined;
 }
 
 const defaultMaxConnections = 256;
@@ -72,7 +73,7 @@ export function createHttpListener(
 
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
-    open.set(socket, { last: undefined });
+    open.set(socket, { last: undefined, before: undefined });
     if (peer !== undefined) byPeer.set(peer, socket);
     const forget = (): void => {
       open.delete(socket);
@@ -94,6 +95,8 @@ export function createHttpListener(
       // No client of ours sends a request before it has the response to the one before. A stranger could have
       // thousands of them answered at once, on a single connection.
       if (isWorkedFor(connection)) return void request.socket.destroy();
+      // Node.js reads no third request while two responses wait.
+      connection.before = connection.last?.response;
       connection.last = { request, response };
       open.delete(socket);
       open.set(socket, connection);
@@ -159,9 +162,11 @@ function isWorkedFor({ last }: Connection): boolean {
   );
 }
 
-/** Returns the bytes of a complete response that its client has not taken. */
-function unreadBytesOf({ last }: Connection): number {
-  return last?.response.writableEnded === true ? last.response.writableLength : 0;
+/** Returns the bytes of complete responses that the client has not taken. */
+function unreadBytesOf({ last, before }: Connection): number {
+  if (last?.response.writableEnded !== true) return 0;
+  const waiting = before?.writableFinished === false ? before.writableLength : 0;
+  return last.response.writableLength + waiting;
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {

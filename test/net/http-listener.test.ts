@@ -149,6 +149,36 @@ suite('the HTTP listener', () => {
     });
   }
 
+  test('two long responses to one client that reads neither → both count', async (t) => {
+    const long = 'x'.repeat(12_000_000);
+    let responses = 0;
+    const port = await serve(
+      t,
+      (_, response) => {
+        responses += 1;
+        response.end(long);
+      },
+      false,
+      2.5 * long.length,
+    );
+    const clients: Socket[] = [];
+    const closed: number[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      const client = connect(port, '127.0.0.1');
+      clients.push(client);
+      held.add(client);
+      client.on('error', () => undefined).on('close', () => closed.push(index));
+      for (let request = 1; request <= 2; request += 1) {
+        const wanted = 2 * index + request;
+        client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        await poll('the response', () => responses >= wanted || undefined);
+      }
+    }
+    clients[0]?.resume();
+    await poll('the first client to be closed', () => closed.includes(0) || undefined);
+    assert.ok((clients[0]?.bytesRead ?? 0) < 2 * long.length, 'the first client has both responses');
+  });
+
   test('requests that do not wait for the response before → the connection is closed after one of them', async (t) => {
     let requests = 0;
     const port = await serve(t, () => void (requests += 1));
