@@ -32,7 +32,7 @@ export interface HttpListenerOptions {
   readonly maxUnreadBytes?: number | undefined;
 }
 
-/** The state of a connection: its last request, if any, and the response before, which the client may not have taken. */
+/** The state of a connection: its last request, if any, and the response before that, which may wait for the client. */
 interface Connection {
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   before: ServerResponse | undefined;
