@@ -1,7 +1,7 @@
 import { DerError, contents, createCursor, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeBitString, takeBoolean, takeInteger, takeList, takeOid, toHex } from './der-values.ts';
-import { takeTime } from './walk-time.ts';
+import { checkTime } from './walk-time.ts';
 
 /** One attribute of a Name: the type, as hex of its identifier, and the value. */
 export interface NameAttribute {
@@ -100,7 +100,7 @@ function checkOther(der: Uint8Array, element: Element, what: string): void {
       return;
     case tag.utcTime:
     case tag.generalizedTime:
-      takeTime(cursor, what);
+      checkTime(cursor, what);
       return;
     case tag.null:
       if (element.body !== element.end) throw new DerError(`${what} is a NULL that is not empty`);

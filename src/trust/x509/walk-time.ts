@@ -2,6 +2,7 @@ import { DerError, contents, tag } from './der-reader.ts';
 import type { Cursor } from './der-reader.ts';
 
 const utc = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+const offset = /[+-](?:[01]\d|2[0-3])[0-5]\d$/;
 const generalized = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
 /**
@@ -11,7 +12,18 @@ const generalized = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 export function takeTime(cursor: Cursor, what: string): number {
   const isUtc = cursor.peek() === tag.utcTime;
   const element = cursor.take(isUtc ? tag.utcTime : tag.generalizedTime, what);
+  return readTime(Buffer.from(contents(cursor.der, element)).toString('latin1'), isUtc, what);
+}
+
+/** Checks a time that is not a date of validity. BoringSSL accepts a UTCTime with an offset there. */
+export function checkTime(cursor: Cursor, what: string): void {
+  const isUtc = cursor.peek() === tag.utcTime;
+  const element = cursor.take(isUtc ? tag.utcTime : tag.generalizedTime, what);
   const text = Buffer.from(contents(cursor.der, element)).toString('latin1');
+  readTime(isUtc ? text.replace(offset, 'Z') : text, isUtc, what);
+}
+
+function readTime(text: string, isUtc: boolean, what: string): number {
   const match = (isUtc ? utc : generalized).exec(text);
   if (match === null) {
     throw new DerError(`${what} is not written as ${isUtc ? 'YYMMDDHHMMSSZ' : 'YYYYMMDDHHMMSSZ'}`);

@@ -244,6 +244,12 @@ for (const [title, expected, name] of [
     'invalid-extension',
     otherName(Buffer.from('1f820000', 'hex')),
   ],
+  ['an other name with a time zone', 'admitted', otherName(tlv(23, Buffer.from('250101000000+0130')))],
+  [
+    'an other name with a time zone of 24 hours',
+    'invalid-extension',
+    otherName(tlv(23, Buffer.from('250101000000+2400'))),
+  ],
   ['an EDI name', 'admitted', ediName(contextConstructed(1, utf8String('x')))],
   [
     'an EDI name with an assigner',
