@@ -28,7 +28,9 @@ export interface Member {
   sent: ServedMeshes;
   /** Whether the worker has not confirmed that state yet. */
   busy: boolean;
-  /** The time limit of that. */
+  /** When the first change arrived that it was not sent yet, in epoch milliseconds. */
+  owedSince: number | undefined;
+  /** The time limit of that state. */
   readonly applying: ApplyLimit;
   proxies: ReadonlyMap<string, WorkerCount>;
   /** Its proxies, from its last report. */
@@ -70,6 +72,7 @@ export function createMember(id: number, process: Worker, stuck: () => void = ()
     isUp: false,
     sent: new Map(),
     busy: false,
+    owedSince: undefined,
     applying: limitApplying(stuck),
     proxies: new Map(),
     roster: createRoster(),

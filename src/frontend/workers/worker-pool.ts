@@ -114,12 +114,16 @@ export async function startWorkerPool({
   });
 
   function bringUpToDate(member: Member): void {
-    if (latest === undefined || member.busy || member.sent === latest.states) return;
+    if (latest === undefined || member.busy) return;
+    // Changes that came while it was busy are one for it. Its time counts from the first of them.
+    const since = member.owedSince ?? latest.since;
+    member.owedSince = undefined;
+    if (member.sent === latest.states) return;
     const deltas = shareStates(member.sent, latest.states);
     member.sent = latest.states;
     member.busy = true;
     member.applying.begin();
-    send(member, { kind: 'states', deltas, since: latest.since });
+    send(member, { kind: 'states', deltas, since });
   }
 
   async function start(id: number): Promise<string> {
@@ -226,7 +230,10 @@ export async function startWorkerPool({
     publish(states, since) {
       history.published(states, since, systemClock.wall());
       latest = { states, since };
-      for (const member of members) bringUpToDate(member);
+      for (const member of members) {
+        member.owedSince = Math.min(member.owedSince ?? since, since);
+        bringUpToDate(member);
+      }
     },
     setServing(next) {
       serving = next;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import type { MeshDetail, MeshList } from '../../../src/api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
@@ -374,6 +375,47 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     await back.next();
     const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
     assert.equal(after.code, 0, after.stderr);
+  });
+
+  test('changes while a worker is behind: their time is measured from the first one', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using connections = new DisposableStack();
+    const proxies = ['n0', 'n1'].map((id) => connections.use(connect(server, id)));
+    for (const proxy of proxies) await proxy.next();
+    for (const proxy of proxies) await proxy.next();
+    const acknowledge = async (proxy: Proxy): Promise<void> => {
+      for (;;) await proxy.next();
+    };
+    for (const proxy of proxies) void acknowledge(proxy).catch(() => undefined);
+    const served = async (name: string): Promise<void> => {
+      const { length } = server.logs().filter(({ event }) => event === 'served');
+      await files.put(`${name}.yaml`, fileOf(`${name}.test`));
+      await poll('the change to be served', () =>
+        server.logs().filter(({ event }) => event === 'served').length > length ? true : undefined,
+      );
+    };
+    const [victim = 0] = await workersOf(server);
+    process.kill(victim, 'SIGSTOP');
+    // The worker is sent the first change, and the other two as one.
+    await served('b');
+    await served('c');
+    await sleep(1_000);
+    await served('d');
+    process.kill(victim, 'SIGCONT');
+    // The proxy of the other worker gets each change for itself.
+    const acks = 2 + 3;
+    const bucket = 'meshtrust_xds_convergence_seconds_bucket';
+    await poll('all acknowledgements', async () =>
+      (await sum(server, 'meshtrust_xds_convergence_seconds_count')) === acks ? true : undefined,
+    );
+    const inOneSecond = (await server.metric(bucket))
+      .entries()
+      .filter(([labels]) => labels.includes('le="1"'));
+    const fast = inOneSecond.reduce((total, [, count]) => total + count, 0);
+    assert.ok(fast <= 3, `${fast} of ${acks} acknowledgements within a second`);
   });
 
   test('worker dies before it accepts a connection that it was given: the connection is closed', async (t) => {
