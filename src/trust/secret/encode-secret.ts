@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import { encodePem } from '../pem/encode-pem.ts';
-import { concat, field, fieldHeader, lengthOf, stringField } from '../../xds/wire/write.ts';
+import { concat, concatKept, field, fieldHeader, lengthOf, stringField } from '../../xds/wire/write.ts';
 import { denyAllCa } from './deny-all-ca.ts';
 
 /** A named Envoy secret: an encoded `envoy.extensions.transport_sockets.tls.v3.Secret`. */
@@ -91,7 +91,7 @@ function encodeBody(name: string, { parts, size }: SecretContent): Uint8Array {
     fieldHeader(4, lengthOf(validationContext) + size),
     ...validationContext,
   ];
-  return concat([...secret, ...parts.map((part) => part.bytes)]);
+  return concatKept([...secret, ...parts.map((part) => part.bytes)]);
 }
 
 function encodePart(trustDomain: string, pem: string): Part {

@@ -1,4 +1,4 @@
-import { concat } from '../wire/write.ts';
+import { concatKept } from '../wire/write.ts';
 import { encodeResponse } from './encode.ts';
 import type { ResponseContent } from './encode.ts';
 import type { Protocol } from './request.ts';
@@ -24,16 +24,26 @@ export interface Frames {
    * nonce is never used twice on a stream, although streams share frames.
    */
   get(protocol: Protocol, content: ResponseContent, after: number): Frame;
-  /** Like `get`, for a single resource: saves the content object of each stream. */
-  one(protocol: Protocol, typeUrl: string, version: string, resource: Resource, after: number): Frame;
+  /**
+   * Like `get`, for a single resource: saves the content object of each stream. `isListed`: the resource is in its set.
+   * Frames of listed resources are kept with the resource, and those of the others for a while.
+   */
+  one(
+    protocol: Protocol,
+    typeUrl: string,
+    version: string,
+    resource: Resource,
+    isListed: boolean,
+    after: number,
+  ): Frame;
 }
 
 /** The frames of one stream. No nonce is used twice. */
 export interface StreamFrames {
   /** Encodes a response. */
   encode(content: ResponseContent): Frame;
-  /** Like `encode`, for a single resource. */
-  encodeOne(typeUrl: string, version: string, resource: Resource): Frame;
+  /** Like `encode`, for a single resource. `isListed`: the resource is in its set. */
+  encodeOne(typeUrl: string, version: string, resource: Resource, isListed: boolean): Frame;
 }
 
 const grpcHeaderLength = 5;
@@ -45,7 +55,7 @@ const grpcHeaderLength = 5;
 function withGrpcHeader(message: Uint8Array): Uint8Array {
   const header = new DataView(new ArrayBuffer(grpcHeaderLength));
   header.setUint32(1, message.length);
-  return concat([new Uint8Array(header.buffer), message]);
+  return concatKept([new Uint8Array(header.buffer), message]);
 }
 
 /**
@@ -53,6 +63,11 @@ function withGrpcHeader(message: Uint8Array): Uint8Array {
  * resource does not.
  */
 const framesPerResource = 4;
+/**
+ * Maximum number of resources without a place in a set whose frames are kept. Clients choose their names: a stream
+ * keeps such a resource, and would keep its frames.
+ */
+const mostUnlisted = 1_000;
 
 /**
  * Creates a frame source. `instance` is the prefix of each nonce. It should differ from process to process, so
@@ -61,7 +76,9 @@ const framesPerResource = 4;
  */
 export function createFrames(instance: string, identifier: string): Frames {
   let last = 0;
-  const shared = new WeakMap<Resource, SharedFrame[]>();
+  const listed = new WeakMap<Resource, SharedFrame[]>();
+  /** The oldest first. */
+  const unlisted = new Map<Resource, SharedFrame[]>();
 
   function encode(protocol: Protocol, content: ResponseContent): Frame {
     last += 1;
@@ -70,15 +87,28 @@ export function createFrames(instance: string, identifier: string): Frames {
     return { ...content, sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed, content };
   }
 
+  function framesOf(resource: Resource, isListed: boolean): SharedFrame[] {
+    const shared = isListed ? listed : unlisted;
+    const known = shared.get(resource);
+    if (known !== undefined) return known;
+    const frames: SharedFrame[] = [];
+    shared.set(resource, frames);
+    if (unlisted.size > mostUnlisted) {
+      const [oldest] = unlisted.keys();
+      if (oldest !== undefined) unlisted.delete(oldest);
+    }
+    return frames;
+  }
+
   function one(
     protocol: Protocol,
     typeUrl: string,
     version: string,
     resource: Resource,
+    isListed: boolean,
     after: number,
   ): Frame {
-    let frames = shared.get(resource);
-    if (frames === undefined) shared.set(resource, (frames = []));
+    const frames = framesOf(resource, isListed);
     const at = indexOf(frames, protocol, typeUrl, version);
     const known = frames[at]?.frame;
     if (known !== undefined && known.sequence > after) return known;
@@ -96,7 +126,7 @@ export function createFrames(instance: string, identifier: string): Frames {
       const [only] = resources;
       return only === undefined || resources.length > 1 || removed.length > 0
         ? encode(protocol, content)
-        : one(protocol, typeUrl, version, only, after);
+        : one(protocol, typeUrl, version, only, true, after);
     },
   };
 }

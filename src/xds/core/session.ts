@@ -216,10 +216,9 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     return this.#used(this.#context.frames.get(this.#kind.protocol, content, this.#lastFrame));
   }
 
-  encodeOne(typeUrl: string, version: string, resource: Resource): Frame {
-    return this.#used(
-      this.#context.frames.one(this.#kind.protocol, typeUrl, version, resource, this.#lastFrame),
-    );
+  encodeOne(typeUrl: string, version: string, resource: Resource, isListed: boolean): Frame {
+    const { frames } = this.#context;
+    return this.#used(frames.one(this.#kind.protocol, typeUrl, version, resource, isListed, this.#lastFrame));
   }
 
   #used(frame: Frame): Frame {

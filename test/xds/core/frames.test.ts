@@ -64,6 +64,22 @@ suite('encoded responses', () => {
 suite('frames', () => {
   const one = { typeUrl, version: 'v', resources: [resource('a', '1')], removed: [] };
 
+  test('frame: keeps no memory beside its bytes', () => {
+    const { framed } = createFrames('i', 'id').get('delta', one, 0);
+    assert.equal(framed.buffer.byteLength, framed.length);
+  });
+
+  test('resource that is not in its set: is encoded once for the last 1,000 of them', () => {
+    const frames = createFrames('i', 'id');
+    const encode = (name: string, of = resource(name, '1')) =>
+      [of, frames.one('delta', typeUrl, 'v', of, false, 0)] as const;
+    const [first, frame] = encode('first');
+    for (let count = 1; count < 1_000; count += 1) encode(`${count}`);
+    assert.equal(encode('first', first)[1], frame);
+    encode('one more');
+    assert.notEqual(encode('first', first)[1], frame);
+  });
+
   test('same content on several streams: is encoded once', () => {
     const frames = createFrames('i', 'id');
     const first = frames.get('delta', one, 0);

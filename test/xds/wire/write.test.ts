@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
-import { field, stringField, varint } from '../../../src/xds/wire/write.ts';
+import { concat, concatKept, field, stringField, varint } from '../../../src/xds/wire/write.ts';
 
 /** Reads a varint the slow way: the reference. */
 function readVarint(bytes: Uint8Array): bigint {
@@ -17,6 +17,16 @@ suite('protobuf writer', () => {
         assert.equal(readVarint(bytes), BigInt(value));
         assert.equal(bytes.length, Math.max(1, Math.ceil(value.toString(2).length / 7)));
         bytes.forEach((byte, index) => assert.equal(byte >= 128, index < bytes.length - 1));
+      }),
+    );
+  });
+
+  test('bytes that are kept: are joined in a buffer of their own', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array(), { maxLength: 4 }), (parts) => {
+        const joined = concatKept(parts);
+        assert.deepEqual([...joined], [...concat(parts)]);
+        assert.equal(joined.buffer.byteLength, joined.length);
       }),
     );
   });
