@@ -137,10 +137,8 @@ suite('meshtrust federation fetch', () => {
       ...bundle,
       keys: [key, { ...key, x5c: ['AAAA'] }],
     });
-    const { code, stdout } = await run([
-      ...['federation', 'fetch', '--url', endpoint.url],
-      ...['--federation-web-ca', dir.join('ca.pem')],
-    ]);
+    const args = ['federation', 'fetch', '--url', endpoint.url, '--federation-web-ca', dir.join('ca.pem')];
+    const { code, stdout } = await run(args);
     assert.equal(code, 0);
     assert.match(stdout, /^the bundle has 1 CA certificate, 1 key without a usable one, sequence 4,/m);
   });
