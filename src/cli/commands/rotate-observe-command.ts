@@ -38,7 +38,8 @@ export const observeIssuers: Action<FlagOptions<'output'>> = async ({
   writeOutput(io, options.output, { issuers: rows, lines, without, beyond }, (style, plain) =>
     plain.issuers.length === 0 ? '' : renderTable(columns, plain.issuers, style),
   );
-  const more = beyond === 0 ? '' : `; ${beyond} of these have issuers that are not listed, because there are too many`;
+  const more =
+    beyond === 0 ? '' : `; ${beyond} of these have issuers that are not listed, because there are too many`;
   say(io, `${counted(lines, 'line')}: ${lines - without} with an issuer, ${without} without${more}`);
   if (lines > 0 && lines === without)
     throw new CommandError(
