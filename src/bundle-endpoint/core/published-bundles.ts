@@ -145,7 +145,11 @@ export function createPublishedBundles({
     if (before !== undefined && isSameSource(before, source)) return undefined;
     withheld.set(key, { mesh, trustDomain });
     const keys = keysOf(source, budget);
-    if (keys === undefined) return 'later';
+    if (keys === undefined) {
+      // If the change is taken back before its turn comes, the earlier source must end `withheld`.
+      sources.delete(key);
+      return 'later';
+    }
     sources.set(key, source);
     const record = records.get(key);
     const isEmpty = keys.length === 0;
@@ -180,10 +184,17 @@ export function createPublishedBundles({
     const budget = { keys: maxKeys };
     let isComplete = true;
     hasNewRecords = false;
+    const gone = new Set(withheld.keys());
     for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
+      if (gone.size > 0) gone.delete(keyOf(mesh, trustDomain));
       const bundle = publish(mesh, trustDomain, source, now, budget);
       if (bundle === 'later') isComplete = false;
       else if (bundle !== undefined) changed.push(bundle);
+    }
+    for (const key of gone) {
+      withheld.delete(key);
+      // Listed again as it was, it must be withheld again.
+      sources.delete(key);
     }
     if (changed.length > 0) sorted = maps = undefined;
     // Until then, a bundle that is not published may be one that is to come.

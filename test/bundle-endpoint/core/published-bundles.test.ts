@@ -243,6 +243,26 @@ suite('published bundles', () => {
       assert.deepEqual([namesOf(published), withheldBy(published)], [['default/a.test 2'], []]);
     });
 
+    test('CA that is removed before its turn comes: the trust domain is not withheld', () => {
+      const published = publishing();
+      const before = served.of(own);
+      published.update(before, 1);
+      published.step(served.of(shareOf('a.test', [one, three])), 2, 0);
+      published.update(before, 3);
+      assert.deepEqual([namesOf(published), withheldBy(published)], [['default/a.test 1'], []]);
+    });
+
+    test('trust domain that is removed while it is withheld: is not withheld any more', () => {
+      const published = publishing({ serve: ['default/a.test', 'default/b.test'] });
+      const other = shareOf('b.test', [three]);
+      const both = unread(own, other);
+      published.update(both, 1);
+      published.update(unread(other), 2);
+      assert.deepEqual(withheldBy(published), ['default/b.test']);
+      published.update(both, 3);
+      assert.deepEqual(withheldBy(published).toSorted(), ['default/a.test', 'default/b.test']);
+    });
+
     test('trust domain of which nothing may be published: is not withheld', () => {
       const published = publishing({ serve: ['default/*'] });
       published.update(unread(ofZone), 1);
