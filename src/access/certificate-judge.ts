@@ -67,7 +67,7 @@ function judgeByTrust(
   const id = claims && readLeafId(claims.names);
   const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
   // Other trust domains could only add to the explanation of a refusal, which would cost much for a stranger.
-  const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now });
+  const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now, isDecisionOnly: true });
   return verdict.kind === 'admitted' ? identityOf(verdict.spiffeId) : refuse('certificate', verdict.sentence);
 }
 

@@ -79,7 +79,7 @@ export function endpointFindings(
   }
   return domains.flatMap(({ mesh, domain }) => {
     const { leaf, chain } = svid;
-    const verdict = verifyLeaf({ leaf, chain, domains: [domain], now });
+    const verdict = verifyLeaf({ leaf, chain, domains: [domain], now, isDecisionOnly: true });
     if (verdict.kind === 'admitted') return [];
     const message = `consumers with the current bundle of trust domain ${trustDomain} refuse the certificate of the bundle endpoint from their next fetch on: ${verdict.sentence}`;
     return [finding('MT081', message, { file, mesh, trustDomain })];

@@ -24,6 +24,11 @@ export interface VerifyInput {
   readonly domains: readonly TrustedDomain[];
   /** Milliseconds since 1970. */
   readonly now: number;
+  /**
+   * True to leave out `other` and `uncertain`, which need further paths and signatures. A server that decides about
+   * clients needs only the decision, and must not do several times the work for each stranger.
+   */
+  readonly isDecisionOnly?: boolean | undefined;
 }
 
 /** The reasons for which Envoy refuses a leaf, in the order of its checks. */

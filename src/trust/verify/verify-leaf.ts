@@ -22,7 +22,7 @@ import type {
  * It repeats the checks of Envoy's TLS, its SPIFFE validator and BoringSSL, in their order. Tried with Envoy 1.36 and
  * 1.40.
  */
-export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict {
+export function verifyLeaf({ leaf, chain, domains, now, isDecisionOnly = false }: VerifyInput): Verdict {
   const length = messageLength([leaf, ...chain]);
   if (length > longestMessage) {
     const sentence = `the client sends ${length} bytes of certificates, and Envoy accepts ${longestMessage}`;
@@ -50,7 +50,7 @@ export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict 
   if (id.kind === 'none') return refusal({ code: 'no-spiffe-id', sentence: id.reason }, id, leafOnly);
   const domain = domains.find(({ name }) => name === id.trustDomain);
   if (domain === undefined) return refusal(unknownDomain(id.trustDomain, domains), id, leafOnly);
-  return verifyPath(own.link, sent, domain, { domains, now, id });
+  return verifyPath(own.link, sent, domain, { domains, now, id, isDecisionOnly });
 }
 
 /** The limit of BoringSSL for the Certificate message of a client, in bytes (tried). */
@@ -64,20 +64,21 @@ function messageLength(certificates: readonly Uint8Array[]): number {
 
 interface VerifyContext extends Pick<VerifyInput, 'domains' | 'now'> {
   readonly id: Extract<LeafId, { readonly kind: 'spiffe-id' }>;
+  readonly isDecisionOnly: boolean;
 }
 
 function verifyPath(
   leaf: Link,
   sent: readonly Link[],
   domain: TrustedDomain,
-  { domains, now, id }: VerifyContext,
+  { domains, now, id, isDecisionOnly }: VerifyContext,
 ): Verdict {
   const listed = readAnchors(domain);
   const anchors = [...listed.keys()];
   const built = buildPath(leaf, sent, anchors);
   const path = stepsOf(built, listed);
   const contested = built.contested.map(({ subject }) => subject);
-  const uncertain = isUncertain(built, anchors, now) ? ({ uncertain: true } as const) : {};
+  const uncertain = !isDecisionOnly && isUncertain(built, anchors, now) ? ({ uncertain: true } as const) : {};
   const anchor = path.at(-1);
   if (!built.complete || anchor === undefined) {
     const otherDomains = domains
@@ -87,9 +88,7 @@ function verifyPath(
     return { ...refusal(explainNoPath(deadEnd), id, path, contested), ...uncertain };
   }
   const reason = checkPath(built, now, '1.40');
-  const olderReason = checkPath(built, now, '1.36');
-  const isSameDecision = (reason === undefined) === (olderReason === undefined);
-  const more = { ...(isSameDecision ? {} : { other: otherVerdict(olderReason) }), ...uncertain };
+  const more = { ...(isDecisionOnly ? {} : otherOf(reason, checkPath(built, now, '1.36'))), ...uncertain };
   if (reason !== undefined) return { ...refusal(reason, id, path, contested), ...more };
   const { id: spiffeId, trustDomain } = id;
   return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested, ...more };
@@ -111,10 +110,14 @@ function isUncertain(built: BuiltPath, anchors: readonly Link[], now: number): b
   return false;
 }
 
-function otherVerdict(reason: RefusalReason | undefined): OtherVerdict {
-  return reason === undefined
-    ? { envoy: '1.36', kind: 'admitted' }
-    : { envoy: '1.36', kind: 'refused', ...reason };
+/** Returns the verdict of Envoy 1.36 if it decides differently. `older`: why it refuses the leaf, if it does. */
+function otherOf(
+  reason: RefusalReason | undefined,
+  older: RefusalReason | undefined,
+): { readonly other?: OtherVerdict } {
+  if ((reason === undefined) === (older === undefined)) return {};
+  const envoy = '1.36';
+  return { other: older === undefined ? { envoy, kind: 'admitted' } : { envoy, kind: 'refused', ...older } };
 }
 
 function refusal(

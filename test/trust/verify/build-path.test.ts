@@ -25,7 +25,7 @@ function verdictOf(intermediates: number): string {
 }
 
 /** Returns the verdict on a client of one of two CAs with one name and no key identifiers, among other CAs. */
-function verdictOfTwin(others: number, which: 0 | 1, notAfter?: Date) {
+function verdictOfTwin(others: number, which: 0 | 1, notAfter?: Date, isDecisionOnly?: boolean) {
   const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
   const twins = [makeCa(plain), makeCa(plain)] as const;
   const cas = [
@@ -42,6 +42,7 @@ function verdictOfTwin(others: number, which: 0 | 1, notAfter?: Date) {
     chain: [],
     domains: [{ name: 'a.test', anchors }],
     now: Date.now(),
+    isDecisionOnly,
   });
   assert.equal(verdict.contested.length, 1);
   return { kind: verdict.kind, isUncertain: verdict.uncertain === true };
@@ -59,6 +60,11 @@ test('two CAs of one name among more than 24 CAs: the decision is uncertain', ()
 
 test('two CAs of one name among more than 24 CAs, and both refuse the client: the decision is certain', () => {
   assert.deepEqual(verdictOfTwin(23, 0, new Date(1000)), { kind: 'refused', isUncertain: false });
+});
+
+test('two CAs of one name among more than 24 CAs, and only the decision is asked for: the first one decides', () => {
+  assert.deepEqual(verdictOfTwin(23, 0, undefined, true), { kind: 'admitted', isUncertain: false });
+  assert.deepEqual(verdictOfTwin(23, 1, undefined, true), { kind: 'refused', isUncertain: false });
 });
 
 test('more possible paths than are checked: the decision is uncertain, within a second', () => {

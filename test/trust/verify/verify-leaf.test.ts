@@ -133,16 +133,19 @@ suite('verifyLeaf', () => {
     const extensions = [leafUsage, uriNames('spiffe://a.test/x')];
     const signed = { issuer: nameOf('Middle'), issuerKey: keys.mlDsa65, signing: mlDsa65(), extensions };
     const anchor = { fingerprint: 'f', rooting: 'as-listed', der: root.der } as const;
-    const verdictOn = (leaf: Buffer) =>
+    const verdictOn = (leaf: Buffer, isDecisionOnly?: boolean) =>
       verifyLeaf({
         leaf,
         chain: [middle.der],
         domains: [{ name: 'a.test', anchors: [anchor] }],
         now: Date.now(),
+        isDecisionOnly,
       });
     const verdict = verdictOn(makeOdd({ ...signed, key: keys.p384 }).der);
     assert.equal(sentenceOf(verdict), 'admitted');
     assert.equal(verdict.other?.kind === 'refused' && verdict.other.code, 'signature-unsupported');
+    const decision = verdictOn(makeOdd({ ...signed, key: keys.p384 }).der, true);
+    assert.deepEqual([decision.kind, decision.other], ['admitted', undefined]);
     assert.match(
       sentenceOf(verdictOn(makeOdd({ ...signed, key: keys.mlDsa65 }).der)),
       /a key of type ML-DSA-65, which/,
