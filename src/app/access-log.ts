@@ -55,7 +55,7 @@ export async function startAccessLogs(listen: string, input: AccessLogInput): Pr
       metrics.received(message, issuers);
     },
     lost(mesh) {
-      // Entries of a mesh that does not exist are not counted, and must not say anything of others.
+      // The entries of a mesh that does not exist are never counted, so their loss must not make others incomplete.
       if (mesh === undefined || served(mesh) !== undefined) sightings.lost(mesh, now());
     },
     refused(reason, address, message) {

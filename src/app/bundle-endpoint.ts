@@ -158,7 +158,7 @@ export async function startBundleEndpoint(
   };
   /** Publishes the state of a build, and returns what there is to report about it. */
   const update = (): ReturnType<typeof publicationFindings> => {
-    // The pipeline may still build: what it publishes now would be sent to nobody, and keep the process alive.
+    // The pipeline may still build. No client would get what is published now, and a timer would keep the process up.
     if (isEnded) return reported;
     const { readiness, meshes } = pipeline.view();
     if (readiness.kind !== 'ready') return [];

@@ -43,8 +43,8 @@ interface SharedLookup {
  * bundles of all other peers, and the lookups of the API server, waiting for ever.
  *
  * So one call runs at a time for hosts that are known to be quick, and one for the rest. Before the first call for a
- * host, the DNS is asked without a thread whether it answers at all. A DNS can answer that and not the call: so a host
- * whose last call was slow, and a new one that a peer names, are among the rest until a call for them was quick.
+ * host, the DNS is asked without a thread whether it answers at all. A hostile DNS can answer this probe and delay the
+ * call. So a host whose last call was slow, and a new host that a peer names, count as slow until a call is quick.
  */
 export function createHostLookup({
   resolve = resolveBySystem,
@@ -76,8 +76,8 @@ export function createHostLookup({
     const isRest = !hasAnswered || (!isKnown && (isForeign || slow.has(host)));
     const { promise, resolve: settle, reject } = Promise.withResolvers<readonly LookupAddress[]>();
     void (isRest ? slowLane : quickLane).run(async () => {
-      // A host whose DNS answers is asked for all the same: only a quick call brings it out of the slow lane. Names
-      // that a peer makes up must not pile up there.
+      // A host whose DNS answers is looked up even if no request waits any more: only a quick call brings it out of the
+      // slow lane. The limit is for names that a peer makes up.
       if (!isWanted() && !(isRest && hasAnswered && shared.size <= maxWaiting)) {
         // Its DNS may have failed with that of the host before it: the next lookup begins with a probe.
         quick.delete(host);

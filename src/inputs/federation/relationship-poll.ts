@@ -141,7 +141,8 @@ export function createRelationshipPoll(
     const { response, isBootstrapped } = await fetchOnce(state, context, signal);
     const read = withinLimits(await readResponse(response), state.relationship, context);
     if (signal.aborted) return;
-    // A failed fetch may be the work of anyone on the way: nobody showed the CAs that a person vouched for.
+    // Anyone on the way to the peer can make a fetch fail. Only a bundle that the new CAs authenticated shows that the
+    // peer has them.
     if (isBootstrapped && read.kind === 'bundle') state = withoutSequence(state);
     const before = state;
     const result = applyResponse(read);

@@ -38,7 +38,7 @@ export const defaultPace: ReporterPace = {
   progressMs: 10_000,
 };
 
-/** The longest pause after a failed write, in milliseconds. Somebody who grants a missing right waits for it. */
+/** The longest pause after a failed write, in ms: so long may statuses stay old after a missing right is granted. */
 const longestRetryMs = 60_000;
 
 /** Writes statuses, if the CRD has the status subresource. */
@@ -119,7 +119,8 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
           succeededAt = now();
           if (hasFailed) retryAt = Math.min(retryAt, succeededAt + pace.retryMs);
           hasFailed = false;
-          // What the watch reported meanwhile is the result of this write, or is followed by it, or is later than it.
+          // If the watch reported the object during the write, its report counts: it has the result of this write or of
+          // a later one, or the watch reports that result next.
           if (current === object) object.observed = result.status;
           return;
         case 'pruned':

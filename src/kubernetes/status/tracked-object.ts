@@ -19,13 +19,13 @@ export interface TrackedObject {
   isQuiet: boolean;
   /** The last status that this replica wrote. */
   lastWrite: StatusWriteRecord | undefined;
-  /** The writes that failed since the last one that did not. */
+  /** The failed writes since the last successful one. */
   failure: FailedWrites | undefined;
 }
 
 interface FailedWrites {
   readonly count: number;
-  /** Time of the last one, in monotonic milliseconds. */
+  /** The time of the last failed write, in monotonic milliseconds. */
   readonly at: number;
 }
 

@@ -116,7 +116,7 @@ function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[
         annotate(rotationKeys.new, marks.new),
         annotate(rotationKeys.leafTtl, command.leafTtl),
         annotate(rotationKeys.startedAt, command.at),
-        // Somebody may have removed only the fingerprints of an earlier rotation.
+        // A person may have removed only the fingerprints of an earlier rotation, and left its times.
         annotate(rotationKeys.switchedAt, undefined),
         annotate(rotationKeys.backAt, undefined),
         { kind: 'add', fingerprint: marks.new, pem: command.pem },

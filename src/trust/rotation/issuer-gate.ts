@@ -19,7 +19,7 @@ export interface IssuerEvidence {
    * observes clients.
    */
   readonly unknown: readonly string[] | undefined;
-  /** False if only an access log that a command read has clients: it does not say which time and proxies it covers. */
+  /** False if the only evidence is an access log that the command read: the time and proxies of a file are unknown. */
   readonly isByServers: boolean;
 }
 

@@ -50,7 +50,7 @@ function diffTrustDomains(one: MeshState | undefined, other: MeshState): readonl
   const names = [...new Set([...earlier.keys(), ...later.keys()])].sort();
   return names.flatMap((trustDomain) => {
     const [own, laterOwn] = [earlier.get(trustDomain), later.get(trustDomain)];
-    // Another resource may list the same anchors, which proxies do not see.
+    // Bundles also differ if another resource lists the same anchors. Proxies see no change then.
     const isSame =
       isSentAlike(own, laterOwn) && isSentAlike(shares.get(trustDomain), laterShares.get(trustDomain));
     if (isSame) return [];

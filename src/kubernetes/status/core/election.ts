@@ -93,7 +93,7 @@ export function stepElection(
     case 'read': {
       const { lease } = input;
       if (lease === undefined) {
-        // The Lease was deleted. Its holder leads on until it notices that, and creates it again.
+        // The Lease was deleted. Its holder leads until it notices the deletion, and then creates the Lease again.
         if (isHeldByOther(state, now, times)) return wait({ ...state, readAt: now });
         const request = { kind: 'create', spec: specOf(state, undefined, moment, times) } as const;
         return { state: { ...state, seen: undefined, readAt: now, fresh: true }, request };

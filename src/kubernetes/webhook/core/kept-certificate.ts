@@ -65,8 +65,8 @@ function reissueReason(
   if (own === undefined) return 'the certificate cannot be parsed';
   if (!isKeyOf(key, own)) return 'the private key does not match, or cannot be parsed';
   const [from, to] = [own.validFromDate.getTime(), own.validToDate.getTime()];
-  // A replica whose clock is ahead has issued it. It is not this clock that is behind: the certificate was not valid
-  // yet when the API server stored it.
+  // A replica whose clock is ahead issued it. This clock is not behind: by the clock of the API server, too, the
+  // certificate was not valid yet when it was stored.
   if (from > Math.max(now, written)) return 'the certificate is not valid yet';
   if (now >= to) return 'the certificate has expired';
   if (now >= to - (to - from) / 3) return 'the certificate expires soon';
