@@ -58,6 +58,19 @@ suite('the certificates of a mesh', () => {
     );
   });
 
+  test('server of an earlier version, which has only the fingerprints: those certificates count', () => {
+    const whole = domainOf('a.test', [{ name: 'A' }, { name: 'B' }]);
+    const kept = domainOf('a.test', [{ name: 'B' }]);
+    const left = domainOf('b.test', [{ name: 'C' }]);
+    const { trustDomains } = presentCertificates(meshOf([whole, left], [kept]));
+    const earlier = trustDomains.map((domain) => ({ ...domain, jointAnchors: undefined }));
+    const trusted = trustedDomains({ name: 'default', version: '', trustDomains: earlier });
+    assert.deepEqual(
+      trusted.map(({ name, anchors }) => [name, anchors.map(({ fingerprint }) => fingerprint)]),
+      [['a.test', [kept.anchors[0]?.certificate.fingerprint]]],
+    );
+  });
+
   test('nothing trusted: no certificates', () => {
     assert.deepEqual(presentCertificates(meshOf([])).trustDomains, []);
   });

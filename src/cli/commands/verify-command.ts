@@ -145,8 +145,10 @@ function dayOf(time: number): string {
  * answer of the admin API.
  */
 export function trustedDomains({ trustDomains }: MeshCertificates): readonly TrustedDomain[] {
-  return trustDomains.flatMap(({ name, anchors, jointAnchors }) => {
-    const present = jointAnchors ?? anchors;
+  return trustDomains.flatMap(({ name, anchors, inJointSecret, jointAnchors }) => {
+    // A server of an earlier version has no `jointAnchors`.
+    const kept = anchors.filter(({ fingerprint }) => inJointSecret?.includes(fingerprint) !== false);
+    const present = jointAnchors ?? kept;
     // A trust domain without CA certificates is not in the secret.
     if (present.length === 0) return [];
     return [
