@@ -113,9 +113,13 @@ async function goneProxies(server: ServerAccess, mesh: string, signal: AbortSign
   return { proxies: gone, isComplete };
 }
 
-/** Returns each proxy once, as the last list has it. */
+/**
+ * Returns each proxy once, as the last list has it. Several proxies without a node ID can have one address, as those
+ * behind a Unix socket do: one that is in sync must not hide another one.
+ */
 function newest(lists: readonly ProxySummary[]): readonly ProxySummary[] {
-  const keyOf = ({ node, address }: ProxySummary): string => JSON.stringify(node === '' ? [address] : node);
+  const keyOf = ({ node, address, disconnectedAt, version }: ProxySummary): string =>
+    JSON.stringify(node === '' ? [address, disconnectedAt, version] : node);
   return [...new Map(lists.map((proxy) => [keyOf(proxy), proxy])).values()];
 }
 

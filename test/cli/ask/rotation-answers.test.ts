@@ -82,6 +82,21 @@ suite('what a command asks a server about a rotation', () => {
     );
   });
 
+  test('proxies without a node id at one address left: each version among them counts', async () => {
+    const nameless = { ...left(''), address: 'unix:/run/meshtrust.sock' };
+    const { gone } = await factsOf({
+      '/proxies?disconnected': () => ({
+        proxies: [nameless, { ...nameless, version: 'v2' }],
+        total: 2,
+        complete: true,
+      }),
+    });
+    assert.deepEqual(
+      gone.map(({ hasServed }) => hasServed),
+      [false, true],
+    );
+  });
+
   test('a proxy returns while the server is asked: it still counts as one that was away', async () => {
     const { gone } = await factsOf({
       '/proxies?disconnected': (round) => ({
