@@ -225,6 +225,7 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
   'replicas as a text': [{ replicaCount: '2' }, /\/replicaCount.*got string, want integer/],
   'duration without a unit': [{ trust: { guardHold: '30' } }, /\/trust\/guardHold/],
   'duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
+  'time-out of zero': [{ xds: { keepaliveTimeout: '0s' } }, /\/xds\/keepaliveTimeout/],
   'count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
   'too many workers': [{ xds: { workers: 65 } }, /\/xds\/workers/],
   'published trust domain without a mesh': [
