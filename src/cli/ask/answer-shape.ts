@@ -24,8 +24,8 @@ const shapes: readonly (readonly [path: RegExp, fields: Readonly<Record<string, 
 ];
 
 /**
- * Returns why an answer cannot be one of the admin API: it is no JSON object, or lacks a field. Another program that
- * answers every request with JSON is told from a server by it. `path`: that of the request, with its query.
+ * Returns why an answer cannot come from the admin API: it is not a JSON object, or lacks a field. Another program can
+ * answer every request with JSON. `path` is the path of the request, with its query.
  */
 export function shapeProblem(path: string, answer: unknown): string | undefined {
   const mapping = asMapping(answer);
