@@ -56,7 +56,7 @@ suite('the page, in Chromium', { skip }, () => {
     const address = `127.0.0.1:${server.xdsPort}`;
     await using relay = await startRelay(address);
     using connected = playProxies(address, 1);
-    using lost = playProxies(relay.address, 3);
+    using lost = playProxies(relay.address, 2, (index) => `node-${index + 1}`);
     await says('3 of 3 proxies in sync.');
     relay.freeze();
     connected.acknowledge(() => true);
