@@ -3,6 +3,11 @@ import { worstOf } from './records.ts';
 
 /** The time within which the streams of one connection end, in ms. */
 const togetherMs = 1_000;
+/**
+ * The time in which the server notices that a connection is dead, in ms. By default it takes 55 s for an idle one, and
+ * 60 s for one with an unread response.
+ */
+const noticedMs = 120_000;
 
 /**
  * Returns the ended streams of a proxy with one more, in the same list if none is dropped. A stream that the proxy did
@@ -23,6 +28,7 @@ function withEnded(ended: EndedStream[], last: EndedStream): EndedStream[] {
 
 /** A connected proxy, with the streams that have ended since it opened the last one. */
 interface WithEnded {
+  readonly streams: ReadonlySet<StreamRecord>;
   ended: EndedStream[];
   /** The number of these streams and their secrets. */
   endedSize: number;
@@ -32,7 +38,7 @@ interface WithEnded {
 export interface EndedStreams {
   /** Adds a stream. `isLast`: the proxy has no other, so the list is about to leave the proxy. */
   add(proxy: WithEnded, stream: StreamRecord, ending: Ending, now: number, isLast: boolean): void;
-  /** Forgets those of a proxy that broke or that the server ended before the lost window. */
+  /** Forgets the ended streams that no longer count: those before the lost window, and replaced ones. */
   age(proxy: WithEnded, now: number): void;
   /** Forgets those of a proxy, which has opened a stream or left. */
   clear(proxy: WithEnded): void;
@@ -54,17 +60,23 @@ export function createEndedStreams(lostWindowMs: number, most: number): EndedStr
     proxy.endedSize = size;
   }
 
-  function age(proxy: WithEnded, now: number): void {
-    if (proxy.ended.length === 0) return;
-    const counts = ({ ending, at }: EndedStream): boolean => ending === 'closed' || now - at < lostWindowMs;
-    if (proxy.ended.every(counts)) return;
+  function keep(proxy: WithEnded, counts: (one: EndedStream) => boolean): void {
     const ended = proxy.ended.filter(counts);
-    replace(proxy, ended, sizeOf(ended));
+    if (ended.length < proxy.ended.length) replace(proxy, ended, sizeOf(ended));
   }
 
+  const isInWindow = ({ ending, at }: EndedStream, now: number): boolean =>
+    ending === 'closed' || now - at < lostWindowMs;
+
   function addUnknown(proxy: WithEnded, { info, since }: StreamRecord, ending: Ending, at: number): void {
-    const before = proxy.ended.find(({ stream }) => stream.secrets === unknownSecrets);
     const stream = { info, since, awaiting: true, secrets: unknownSecrets };
+    const last = proxy.ended.at(-1);
+    // The usual case beyond the limit. To search the list for each of thousands of streams takes seconds.
+    if (last !== undefined && isUnknown(last)) {
+      proxy.ended[proxy.ended.length - 1] = { stream, ending: worstOf([last, { ending }]), at };
+      return;
+    }
+    const before = proxy.ended.find(isUnknown);
     const unknown = { stream, ending: before === undefined ? ending : worstOf([before, { ending }]), at };
     const ended = [...proxy.ended.filter((one) => one !== before), unknown];
     replace(proxy, ended, sizeOf(ended));
@@ -72,17 +84,55 @@ export function createEndedStreams(lostWindowMs: number, most: number): EndedStr
 
   return {
     add(proxy, stream, ending, now, isLast) {
-      age(proxy, now);
+      const [first] = proxy.ended;
+      // The list has the order of the ends. A connection that breaks can end thousands of streams of a proxy at once.
+      if (first !== undefined && now - first.at >= lostWindowMs) keep(proxy, (one) => isInWindow(one, now));
       if (!isLast && total + 1 + stream.secrets.size > most) return addUnknown(proxy, stream, ending, now);
       const ended = withEnded(proxy.ended, { stream, ending, at: now });
       const isSame = ended === proxy.ended;
       replace(proxy, ended, isSame ? proxy.endedSize + 1 + stream.secrets.size : sizeOf(ended));
     },
-    age,
+    age(proxy, now) {
+      if (proxy.ended.length === 0) return;
+      const latest = latestByName(proxy.streams);
+      keep(proxy, (one) => isInWindow(one, now) && !isReplaced(one, latest));
+    },
     clear: (proxy) => {
       if (proxy.ended.length > 0) replace(proxy, [], 0);
     },
   };
+}
+
+function isUnknown({ stream }: EndedStream): boolean {
+  return stream.secrets === unknownSecrets;
+}
+
+/** Returns the stream of each secret that was opened last. */
+function latestByName(streams: ReadonlySet<StreamRecord>): ReadonlyMap<string, StreamRecord> {
+  const latest = new Map<string, StreamRecord>();
+  for (const stream of streams)
+    for (const name of stream.secrets.keys()) {
+      const other = latest.get(name);
+      if (other === undefined || other.since < stream.since) latest.set(name, stream);
+    }
+  return latest;
+}
+
+/**
+ * Returns whether the proxy reconnected before the server noticed that the stream was dead: it has all secrets of the
+ * stream on other connections, opened shortly before the end and after the last sign of life on the stream.
+ */
+function isReplaced({ stream, ending, at }: EndedStream, latest: ReadonlyMap<string, StreamRecord>): boolean {
+  const { info, since, awaiting, secrets } = stream;
+  if (ending === 'closed' || awaiting || secrets.size === 0) return false;
+  let livedAt = since;
+  for (const { ackedAt } of secrets.values()) livedAt = Math.max(livedAt, ackedAt);
+  for (const name of secrets.keys()) {
+    const other = latest.get(name);
+    if (other === undefined || other.info.address === info.address) return false;
+    if (other.since <= livedAt || other.since < at - noticedMs) return false;
+  }
+  return true;
 }
 
 function sizeOf(ended: readonly EndedStream[]): number {

@@ -235,7 +235,7 @@ export function createFleetTracker({
   }
 
   function current(proxy: TrackedProxy): TrackedProxy {
-    endedStreams.age(proxy, now());
+    if (proxy.ended.length > 0) endedStreams.age(proxy, now());
     return proxy;
   }
 

@@ -6,6 +6,7 @@ import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import { connectedOf, lostProxies } from '../../src/fleet/moved.ts';
 import { assessRollout, countAcks, countStates } from '../../src/fleet/rollout.ts';
 import { defaultLostWindowMs } from '../../src/fleet/track-fleet.ts';
+import type { StreamInfo } from '../../src/xds/index.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
 
 const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
@@ -232,6 +233,67 @@ suite('connected proxy with a stream that ended', () => {
     assert.equal(state(), 'synced');
     leaves(second, 'silence');
     assert.deepEqual(gone(), { a: undefined });
+  });
+
+  suite('had reconnected before the server noticed that the connection was dead', () => {
+    /** The proxy `a` opens a stream on another connection, and gets all versions there. `names`: its secrets. */
+    function reconnected({
+      after = 20_000,
+      names,
+      again = streamOf(3, 'a'),
+    }: {
+      after?: number;
+      names: readonly string[];
+      again?: StreamInfo;
+    }) {
+      const all = scene();
+      all.publish(statesOf({ ALL: 'v1', other: 'v1' }));
+      all.asks(a);
+      for (const name of ['ALL', 'other']) all.quotes(a, 'v1', name);
+      all.pass(after);
+      all.asks(again);
+      for (const name of names) all.quotes(again, 'v1', name);
+      all.publish(statesOf({ ALL: 'v2', other: 'v1' }));
+      all.pass(40_000);
+      for (const name of names) if (name === 'ALL') all.quotes(again, 'v2', name);
+      const state = () =>
+        [...all.look().connected].map((proxy) => assess(proxy, all.history, all.now()).state);
+      return { ...all, again, state };
+    }
+
+    for (const by of ['silence', 'server'] as const)
+      test(`${by}: the old stream no longer counts`, () => {
+        const { leaves, state } = reconnected({ names: ['ALL', 'other'] });
+        assert.deepEqual(state(), ['stale']);
+        leaves(a, by);
+        assert.deepEqual(state(), ['synced']);
+      });
+
+    test('the first response comes after the end: the old stream counts until then', () => {
+      const { leaves, quotes, again, state } = reconnected({ names: ['ALL'] });
+      leaves(a, 'silence');
+      assert.deepEqual(state(), ['stale']);
+      quotes(again, 'v1', 'other');
+      assert.deepEqual(state(), ['synced']);
+    });
+
+    for (const [situation, parts] of [
+      ['is subscribed to only one of the two secrets there', { names: ['ALL'] }],
+      ['the other stream is on the same connection', { again: { ...streamOf(3, 'a'), address: a.address } }],
+      ['the old stream acknowledged something when the other one was open', { after: 0 }],
+    ] as const)
+      test(`${situation}: the old stream counts`, () => {
+        const { leaves, state } = reconnected({ names: ['ALL', 'other'], ...parts });
+        leaves(a, 'silence');
+        assert.deepEqual(state(), ['stale']);
+      });
+
+    test('the other stream was open for minutes: both connections were in use, so the old stream counts', () => {
+      const { leaves, pass, state } = reconnected({ names: ['ALL', 'other'] });
+      pass(120_000);
+      leaves(a, 'silence');
+      assert.deepEqual(state(), ['stale']);
+    });
   });
 
   test('opens another stream at another process: the ended one no longer counts', () => {
