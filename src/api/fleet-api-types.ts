@@ -85,6 +85,10 @@ export interface StreamDetail {
   readonly transport: string;
   readonly address: string;
   readonly openedAt: string;
+  /** When the stream ended. Present for a connected proxy that must be in sync on it until it opens another one. */
+  readonly endedAt?: string | undefined;
+  /** How that stream ended: it broke (`silence`), or the server ended it. */
+  readonly ending?: 'silence' | 'server' | undefined;
   readonly secrets: readonly ProxySecret[];
 }
 

@@ -1,4 +1,4 @@
-import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
+import { assess, assessGone, countedEnded, heldVersion } from '../fleet/assess.ts';
 import { identityOf } from '../fleet/records.ts';
 import type { GoneRecord, ProxyRecord, RefusalRecord, SecretRecord, StreamRecord } from '../fleet/records.ts';
 import type { Lagging, Rollout } from '../fleet/rollout.ts';
@@ -84,8 +84,15 @@ export function presentAny(proxy: ProxyRecord | GoneRecord, context: FleetContex
 
 /** Returns all details of a proxy. */
 export function presentProxyDetail(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxyDetail {
-  const streams = [...proxy.streams].map((stream) => presentStream(stream, proxy.mesh, context));
-  return { ...presentAny(proxy, context), streams };
+  const present = (stream: StreamRecord): StreamDetail => presentStream(stream, proxy.mesh, context);
+  const ended = 'goneAt' in proxy ? [] : countedEnded(proxy);
+  return {
+    ...presentAny(proxy, context),
+    streams: [
+      ...[...proxy.streams].map(present),
+      ...ended.map(({ stream, ending, at }) => ({ ...present(stream), endedAt: presentTime(at), ending })),
+    ],
+  };
 }
 
 /** Returns the progress of a roll-out. */

@@ -1,4 +1,4 @@
-import type { EndedStream, GoneRecord, ProxyMemory, StreamRecord } from './records.ts';
+import type { EndedStream, Ending, GoneRecord, ProxyMemory, StreamRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
 /**
@@ -46,13 +46,23 @@ type AssessedProxy = Pick<ProxyMemory, 'mesh' | 'since' | 'lastNack' | 'refused'
   readonly isUnknown?: boolean | undefined;
 };
 
+/** A stream that the proxy did not close. */
+interface CountedEnd extends EndedStream {
+  readonly ending: Exclude<Ending, 'closed'>;
+}
+
 /**
  * Returns the streams that a proxy must be in sync on. A stream that broke, or that the server ended, counts until the
  * proxy opens another one: the proxy may still use what it got on it.
  */
 function streamsOf({ streams, ended = [] }: AssessedProxy): Iterable<StreamRecord> {
   if (ended.length === 0) return streams;
-  return [...streams, ...ended.filter(({ ending }) => ending !== 'closed').map(({ stream }) => stream)];
+  return [...streams, ...countedEnded({ ended }).map(({ stream }) => stream)];
+}
+
+/** Returns the ended streams of a connected proxy that it must be in sync on. */
+export function countedEnded({ ended = [] }: Pick<AssessedProxy, 'ended'>): readonly CountedEnd[] {
+  return ended.flatMap(({ stream, ending, at }) => (ending === 'closed' ? [] : [{ stream, ending, at }]));
 }
 
 /** Compares a connected proxy with the served version of its mesh. `now`: epoch milliseconds. */

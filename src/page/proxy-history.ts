@@ -22,8 +22,10 @@ export function historyOf({
   const add = (at: string | undefined, what: string, isBad = false): void => {
     if (at !== undefined) moments.push({ at, what, isBad });
   };
-  for (const { transport, openedAt, secrets } of streams) {
+  for (const { transport, openedAt, endedAt, ending, secrets } of streams) {
     add(openedAt, `opened a stream (${transport})`);
+    const end = ending === 'server' ? 'the server ended a stream' : 'a stream broke';
+    add(endedAt, `${end} (${transport})`, true);
     for (const { name, sentAt, sentVersion, ackedAt, ackedVersion } of secrets) {
       add(sentAt, `was sent ${name}, version ${shortOf(sentVersion)}`);
       add(ackedAt, `acknowledged ${name}, version ${shortOf(ackedVersion)}`);

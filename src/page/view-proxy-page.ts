@@ -109,16 +109,26 @@ function viewNack(
 }
 
 function viewStream(
-  { transport, address, openedAt, secrets }: StreamDetail,
+  { transport, address, openedAt, endedAt, ending, secrets }: StreamDetail,
   index: number,
   now: number,
 ): TemplateResult {
   return html`<section aria-labelledby="stream-${index}">
     <h2 id="stream-${index}">Stream: ${transport}</h2>
-    <p class="faint">From ${address}, opened ${viewTime(openedAt, now)}</p>
+    <p class="faint">
+      From ${address}, opened
+      ${viewTime(openedAt, now)}${
+        endedAt === undefined
+          ? nothing
+          : html`, ${ending === 'server' ? 'ended by the server' : 'broken'} ${viewTime(endedAt, now)}, and
+            not opened again`
+      }
+    </p>
     ${
       secrets.length === 0
-        ? html`<p>The stream has not subscribed to a secret.</p>`
+        ? html`<p>
+            ${endedAt === undefined ? 'The stream has not subscribed to a secret.' : 'Its secrets are not known.'}
+          </p>`
         : html`<table class="cards secrets">
             <thead>
               <tr>

@@ -40,3 +40,26 @@ test('history of a proxy: newest first, with the words of its NACK', () => {
     ],
   );
 });
+
+test('history of a connected proxy: has the streams that ended and that it has not opened again', () => {
+  const stream = { transport: 'delta ADS', address: '127.0.0.1:1', openedAt: at(1), secrets: [] };
+  const proxy: ProxyDetail = {
+    node: 'edge-1',
+    mesh: 'a',
+    state: 'stale',
+    address: '127.0.0.1:1',
+    proxy: 'envoy 1.40.0',
+    transports: [],
+    connectedAt: at(0),
+    nacks: 0,
+    streams: [
+      { ...stream, endedAt: at(2), ending: 'silence' },
+      { ...stream, endedAt: at(3), ending: 'server' },
+    ],
+  };
+  const [last, before] = historyOf(proxy);
+  assert.deepEqual(
+    [last?.what, before?.what],
+    ['the server ended a stream (delta ADS)', 'a stream broke (delta ADS)'],
+  );
+});

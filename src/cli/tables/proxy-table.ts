@@ -1,4 +1,5 @@
 import type { AnyProxyState, ProxyDetail, ProxySecret, ProxySummary } from '../../api/fleet-api-types.ts';
+import { counted } from '../../text/counted.ts';
 import { formatDuration, paint, renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle, Tone } from '../terminal/output.ts';
 
@@ -60,6 +61,7 @@ export function renderProxies(
 export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, now: number): string {
   const { node, mesh, state, server, address, version, servedVersion, lastNack, behindSeconds } = proxy;
   const behind = behindSeconds === undefined ? '' : `, behind for ${formatDuration(behindSeconds * 1000)}`;
+  const ended = proxy.streams.filter(({ ending }) => ending !== undefined);
   const facts: readonly (readonly [string, string])[] = [
     ['node', node],
     ['mesh', mesh],
@@ -75,6 +77,9 @@ export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, 
             `${proxy.disconnectedAt} (${age(proxy.disconnectedAt, now)})${leaving(proxy.ending)}`,
           ] as const,
         ]),
+    ...(ended.length === 0
+      ? []
+      : [['ended', `${counted(ended.length, 'stream')} not opened again`] as const]),
     ['acked', version ?? '-'],
     ['served', servedVersion ?? '-'],
     ['nacks', String(proxy.nacks)],
@@ -84,7 +89,10 @@ export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, 
   ];
   const lines = facts.map(([name, text]) => `${`${name}:`.padEnd(11)}${text}`);
   const secrets = proxy.streams.flatMap((stream) =>
-    stream.secrets.map((secret) => ({ ...secret, transport: stream.transport })),
+    stream.secrets.map((secret) => ({
+      ...secret,
+      transport: stream.ending === undefined ? stream.transport : `${stream.transport} (ended)`,
+    })),
   );
   const table = secrets.length === 0 ? '' : `\n${renderTable(secretColumns, secrets, style)}`;
   return `${lines.join('\n')}\n${table}`;

@@ -33,3 +33,26 @@ suite('identity of a proxy', () => {
     assert.doesNotMatch(renderProxy({ ...proxy, identity: undefined }, style, now), /identity/);
   });
 });
+
+suite('streams of a proxy', () => {
+  test('a stream ended and still counts: the details say so, and mark its secrets', () => {
+    const open = {
+      transport: 'delta ADS',
+      address: '10.0.0.1:1',
+      openedAt: proxy.connectedAt,
+      secrets: [{ name: 'one' }],
+    };
+    const ended = {
+      ...open,
+      endedAt: proxy.connectedAt,
+      ending: 'silence',
+      secrets: [{ name: 'two' }],
+    } as const;
+    const style = { wide: false, colour: false };
+    const text = renderProxy({ ...proxy, streams: [open, ended] }, style, now);
+    assert.match(text, /ended: +1 stream not opened again/);
+    assert.match(text, /one +delta ADS  /);
+    assert.match(text, /two +delta ADS \(ended\)/);
+    assert.doesNotMatch(renderProxy({ ...proxy, streams: [open] }, style, now), /ended/);
+  });
+});
