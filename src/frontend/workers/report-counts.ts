@@ -7,6 +7,8 @@ import { collectStreams, reportDelayMs } from './share-streams.ts';
 
 /** The interval of reports while proxies are lost and nothing else changes, in ms. */
 const lostCensusMs = 1_000;
+/** The same while a proxy is connected and behind. An ended stream of it may count until the lost window passes. */
+const behindCensusMs = 10_000;
 
 /** Reports the counts of proxies with a delay after a change, because thousands of proxies can change at once. */
 export function reportCounts(
@@ -29,16 +31,18 @@ export function reportCounts(
     const proxies = counts();
     send({ kind: 'proxies', proxies, change: census(Date.now()), streams: streams.take() });
     // The end of the lost window has no event.
-    if (proxies.values().some(({ lost }) => lost > 0)) idle = setTimeout(report, lostCensusMs).unref();
+    const isLost = proxies.values().some(({ lost }) => lost > 0);
+    const isBehind = proxies.values().some(({ connected, acked }) => acked < connected);
+    if (isLost || isBehind) idle = setTimeout(report, isLost ? lostCensusMs : behindCensusMs).unref();
   };
   return {
     changed,
     observer: {
-      // The first request names the mesh.
+      // The first request names the mesh, and later ones can subscribe to secrets that the proxy does not have yet.
       request: (stream, request) => {
         streams.observer.request(stream, request);
         const { kind } = request;
-        if (kind === 'initial') changed();
+        if (kind !== 'ack' && kind !== 'nack') changed();
       },
       acked: changed,
       quoted: changed,

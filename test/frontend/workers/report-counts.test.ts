@@ -5,18 +5,18 @@ import { reportCounts } from '../../../src/frontend/workers/report-counts.ts';
 import { reportDelayMs } from '../../../src/frontend/workers/share-streams.ts';
 import { scene, streamOf } from '../../fleet/scene.ts';
 
-/** A worker with the given number of lost proxies, and its reports. */
-function reporting(t: TestContext, lost: number) {
+/** A worker with a connected proxy and the given number of lost ones, and its reports. */
+function reporting(t: TestContext, lost: number, acked = 1) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { tracker } = scene();
   const sent: unknown[] = [];
-  let left = lost;
+  let [left, synced] = [lost, acked];
   const reporter = reportCounts(
     (message) => void sent.push(message),
     tracker,
-    () => new Map([['default', { version: 'v1', connected: 1, acked: 1, lost: left }]]),
+    () => new Map([['default', { version: 'v1', connected: 1, acked: synced, lost: left }]]),
   );
-  const found = (): void => void (left = 0);
+  const found = (): void => void ([left, synced] = [0, 1]);
   return { ...reporter, found, reports: () => sent.length, pass: (ms: number) => t.mock.timers.tick(ms) };
 }
 
@@ -45,6 +45,34 @@ suite('reports of a worker', () => {
     pass(60_000);
     assert.equal(reports(), 4);
   });
+
+  test('a proxy is behind: a report every 10 seconds, because an ended stream stops counting without an event', (t) => {
+    const { changed, found, reports, pass } = reporting(t, 0, 0);
+    changed();
+    pass(reportDelayMs);
+    pass(9_999);
+    assert.equal(reports(), 1);
+    pass(1);
+    assert.equal(reports(), 2);
+    found();
+    pass(10_000);
+    pass(60_000);
+    assert.equal(reports(), 3);
+  });
+
+  for (const [kind, expected] of [
+    ['initial', 1],
+    ['subscribe', 1],
+    ['stale', 1],
+    // The ACK or NACK is an event of its own.
+    ['ack', 0],
+  ] as const)
+    test(`request (${kind}): ${expected} report`, (t) => {
+      const { observer, reports, pass } = reporting(t, 0);
+      observer.request?.(streamOf(1), { typeUrl: 'type', kind, isSubscribed: true });
+      pass(reportDelayMs);
+      assert.equal(reports(), expected);
+    });
 
   test('a proxy is lost, and another one changes: the change is reported as soon as without a lost proxy', (t) => {
     const { observer, reports, pass } = reporting(t, 1);
