@@ -2,7 +2,7 @@ import { concatKept } from '../wire/write.ts';
 import { encodeResponse } from './encode.ts';
 import type { ResponseContent } from './encode.ts';
 import type { Protocol } from './request.ts';
-import type { Resource } from './resource.ts';
+import type { Resource, ResourceSet } from './resource.ts';
 
 /** An encoded response. All streams that get the same content share one frame. */
 export interface Frame extends ResponseContent {
@@ -25,15 +25,15 @@ export interface Frames {
    */
   get(protocol: Protocol, content: ResponseContent, after: number): Frame;
   /**
-   * Like `get`, for a single resource: saves the content object of each stream. `isListed`: the resource is in its set.
-   * Frames of listed resources are kept with the resource, and those of the others for a while.
+   * Like `get`, for a single resource: saves the content object of each stream. Frames of resources that are or were in
+   * their `set` are kept with the resource, and those of the others for a while.
    */
   one(
     protocol: Protocol,
     typeUrl: string,
     version: string,
     resource: Resource,
-    isListed: boolean,
+    set: ResourceSet | undefined,
     after: number,
   ): Frame;
 }
@@ -42,8 +42,8 @@ export interface Frames {
 export interface StreamFrames {
   /** Encodes a response. */
   encode(content: ResponseContent): Frame;
-  /** Like `encode`, for a single resource. `isListed`: the resource is in its set. */
-  encodeOne(typeUrl: string, version: string, resource: Resource, isListed: boolean): Frame;
+  /** Like `encode`, for a single resource. */
+  encodeOne(typeUrl: string, version: string, resource: Resource, set: ResourceSet | undefined): Frame;
 }
 
 const grpcHeaderLength = 5;
@@ -87,12 +87,21 @@ export function createFrames(instance: string, identifier: string): Frames {
     return { ...content, sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed, content };
   }
 
-  function framesOf(resource: Resource, isListed: boolean): SharedFrame[] {
-    const shared = isListed ? listed : unlisted;
-    const known = shared.get(resource);
+  function listedFrames(resource: Resource): SharedFrame[] {
+    const known = listed.get(resource);
     if (known !== undefined) return known;
     const frames: SharedFrame[] = [];
-    shared.set(resource, frames);
+    listed.set(resource, frames);
+    return frames;
+  }
+
+  // The set is only searched for the first frame of a resource: this is called for each push.
+  function framesOf(resource: Resource, set: ResourceSet | undefined): SharedFrame[] {
+    const known = listed.get(resource) ?? unlisted.get(resource);
+    if (known !== undefined) return known;
+    if (set?.resources.get(resource.name) === resource) return listedFrames(resource);
+    const frames: SharedFrame[] = [];
+    unlisted.set(resource, frames);
     if (unlisted.size > mostUnlisted) {
       const [oldest] = unlisted.keys();
       if (oldest !== undefined) unlisted.delete(oldest);
@@ -100,15 +109,14 @@ export function createFrames(instance: string, identifier: string): Frames {
     return frames;
   }
 
-  function one(
+  function frameOf(
+    frames: SharedFrame[],
     protocol: Protocol,
     typeUrl: string,
     version: string,
     resource: Resource,
-    isListed: boolean,
     after: number,
   ): Frame {
-    const frames = framesOf(resource, isListed);
     const at = indexOf(frames, protocol, typeUrl, version);
     const known = frames[at]?.frame;
     if (known !== undefined && known.sequence > after) return known;
@@ -120,13 +128,14 @@ export function createFrames(instance: string, identifier: string): Frames {
   }
 
   return {
-    one,
+    one: (protocol, typeUrl, version, resource, set, after) =>
+      frameOf(framesOf(resource, set), protocol, typeUrl, version, resource, after),
     get(protocol, content, after) {
       const { typeUrl, version, resources, removed } = content;
       const [only] = resources;
       return only === undefined || resources.length > 1 || removed.length > 0
         ? encode(protocol, content)
-        : one(protocol, typeUrl, version, only, true, after);
+        : frameOf(listedFrames(only), protocol, typeUrl, version, only, after);
     },
   };
 }

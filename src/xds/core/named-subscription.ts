@@ -146,10 +146,7 @@ export abstract class NamedSubscription implements Subscription, DeliveryOwner {
     this.#wildcardReplyPending = false;
     const version = set === undefined ? '' : this.#versionAfter(deliveries, set);
     const only = deliveries.length === 1 ? deliveries[0]?.resource : undefined;
-    if (only !== undefined) {
-      const isListed = set?.resources.get(only.name) === only;
-      return frames.encodeOne(typeUrl, version, only, isListed);
-    }
+    if (only !== undefined) return frames.encodeOne(typeUrl, version, only, set);
     return frames.encode({
       typeUrl,
       version,

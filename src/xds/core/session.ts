@@ -10,7 +10,7 @@ import type { XdsPeer } from './peer.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode, peerOf } from './request.ts';
 import type { DeltaRequest, Peer, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
-import type { Resource } from './resource.ts';
+import type { Resource, ResourceSet } from './resource.ts';
 import type { SessionListener } from './session-event.ts';
 import { SmallMap } from '../small/small-map.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
@@ -216,9 +216,9 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     return this.#used(this.#context.frames.get(this.#kind.protocol, content, this.#lastFrame));
   }
 
-  encodeOne(typeUrl: string, version: string, resource: Resource, isListed: boolean): Frame {
+  encodeOne(typeUrl: string, version: string, resource: Resource, set: ResourceSet | undefined): Frame {
     const { frames } = this.#context;
-    return this.#used(frames.one(this.#kind.protocol, typeUrl, version, resource, isListed, this.#lastFrame));
+    return this.#used(frames.one(this.#kind.protocol, typeUrl, version, resource, set, this.#lastFrame));
   }
 
   #used(frame: Frame): Frame {

@@ -4,6 +4,7 @@ import * as fc from '../../kit/fast-check.ts';
 import { encodeResponse } from '../../../src/xds/core/encode.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { deltaResponses, sotwResponses } from '../codec.ts';
+import { createResourceSet } from '../../../src/xds/core/resource.ts';
 import { resource } from '../vocabulary.ts';
 
 const typeUrl = 'type.googleapis.com/test.T';
@@ -72,12 +73,21 @@ suite('frames', () => {
   test('resource that is not in its set: is encoded once for the last 1,000 of them', () => {
     const frames = createFrames('i', 'id');
     const encode = (name: string, of = resource(name, '1')) =>
-      [of, frames.one('delta', typeUrl, 'v', of, false, 0)] as const;
+      [of, frames.one('delta', typeUrl, 'v', of, undefined, 0)] as const;
     const [first, frame] = encode('first');
     for (let count = 1; count < 1_000; count += 1) encode(`${count}`);
     assert.equal(encode('first', first)[1], frame);
     encode('one more');
     assert.notEqual(encode('first', first)[1], frame);
+  });
+
+  test('resource that was in its set before, and is sent again after a NACK: keeps its frame', () => {
+    const frames = createFrames('i', 'id');
+    const [before, after] = [resource('a', '1'), resource('a', '2')];
+    const [frame] = [before, after].map((of) =>
+      frames.one('delta', typeUrl, 'v', of, createResourceSet([of]), 0),
+    );
+    assert.equal(frames.one('delta', typeUrl, 'v', before, createResourceSet([after]), 0), frame);
   });
 
   test('same content on several streams: is encoded once', () => {
