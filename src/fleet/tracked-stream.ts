@@ -80,7 +80,7 @@ export function noteSent(stream: TrackedStream, { resources, removed, nonce }: O
     const secret = secretOf(stream, name);
     secret.sent = version;
     secret.sentAt = at;
-    // The acknowledged bytes once more leave nothing open, unless a response with others is on its way.
+    // A proxy already has a version that it acknowledged, unless a response with another one is on its way.
     if (secret.unanswered !== undefined || version !== secret.acked) secret.unanswered = nonce;
   }
   for (const name of removed) {
