@@ -33,7 +33,8 @@ export function reportCounts(
     // The end of the lost window has no event.
     const isLost = proxies.values().some(({ lost }) => lost > 0);
     const isBehind = proxies.values().some(({ connected, acked }) => acked < connected);
-    if (isLost || isBehind) idle = setTimeout(report, isLost ? lostCensusMs : behindCensusMs).unref();
+    if (isLost || isBehind)
+      idle = setTimeout(report, timerMs(isLost ? lostCensusMs : behindCensusMs)).unref();
   };
   return {
     changed,
