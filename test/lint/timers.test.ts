@@ -43,7 +43,7 @@ function argumentsFrom(code: string, from: number): readonly string[] {
   return found;
 }
 
-/** The page cannot import the helper, whose types are those of Node.js. The delays that it passes here are constants. */
+/** The page cannot import the helper, whose types are those of Node.js. It passes only constants here. */
 const bounded = ['src/page/main.ts: setTimeout with milliseconds'];
 
 /** A number, a constant of the file that is one, or a call of the helper that bounds it. */
