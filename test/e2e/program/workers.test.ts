@@ -82,6 +82,23 @@ const lives = (pid: number): boolean => {
 const sum = async (server: Meshtrust, metric: string): Promise<number> =>
   (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
 
+/**
+ * Lets a new proxy reject its first change. Returns the version of `ALL` that it has, and the one that it rejected.
+ */
+async function refuseNext(proxy: Proxy, change: () => Promise<void>) {
+  const first = [await proxy.next(), await proxy.next()];
+  const held = first.find(({ name }) => name === 'ALL')?.version ?? '';
+  await change();
+  const { nonce, resources } = await proxy.stream.next();
+  proxy.answer({ response_nonce: nonce, error_detail: { code: 13, message: 'not for me' } });
+  return { held, refused: resources[0]?.version };
+}
+
+async function statesAt(server: Meshtrust): Promise<readonly string[]> {
+  const { body } = await server.admin('/api/v1/proxies');
+  return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
+}
+
 suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
   test('a worker dies: all proxies had the same bytes, and those of the worker are sent nothing again', async () => {
     await using dir = await makeTempDir();
@@ -185,29 +202,22 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
     using proxies = new DisposableStack();
     const proxy = proxies.use(connect(server, 'n'));
-    const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
-    await files.put('b.yaml', fileOf('b.test'));
-    const refused = await proxy.stream.next();
-    proxy.answer({ response_nonce: refused.nonce, error_detail: { code: 13, message: 'not for me' } });
+    const { held, refused } = await refuseNext(proxy, () => files.put('b.yaml', fileOf('b.test')));
     await server.logged('the refusal', ({ event }) => event === 'nack');
     const sentBack = await proxy.next();
-    assert.equal(sentBack.version, held?.version);
-    const states = async () => {
-      const { body } = await server.admin('/api/v1/proxies');
-      return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
-    };
+    assert.equal(sentBack.version, held);
     // One for each worker: connections take turns. What is owed goes out in order of name, ALL first.
     for (const _ of [1, 2]) {
-      const other = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
-      assert.equal((await other.next()).version, refused.resources[0]?.version);
+      const other = proxies.use(connect(server, 'n', { ALL: held }));
+      assert.equal((await other.next()).version, refused);
       await other.next();
     }
-    assert.deepEqual(await states(), ['refused']);
+    assert.deepEqual(await statesAt(server), ['refused']);
     // The stream that refused them gets them again once it has acknowledged others.
     await files.put('c.yaml', fileOf('c.test'));
     await proxy.next();
     await files.remove('c.yaml');
-    assert.equal((await proxy.next()).version, refused.resources[0]?.version);
+    assert.equal((await proxy.next()).version, refused);
   });
 
   test('refusal, and all workers die: their replacements do not believe an acknowledgement of the same bytes', async () => {
@@ -217,10 +227,7 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
     using proxies = new DisposableStack();
     const proxy = proxies.use(connect(server, 'n'));
-    const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
-    await files.put('b.yaml', fileOf('b.test'));
-    const refused = await proxy.stream.next();
-    proxy.answer({ response_nonce: refused.nonce, error_detail: { code: 13, message: 'not for me' } });
+    const { held, refused } = await refuseNext(proxy, () => files.put('b.yaml', fileOf('b.test')));
     await server.logged('the refusal', ({ event }) => event === 'nack');
     const victims = await workersOf(server);
     for (const victim of victims) process.kill(victim, 'SIGKILL');
@@ -236,14 +243,10 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
       return isOpen;
     });
     // Envoy acknowledges rejected bytes that it receives a second time, and keeps what it has.
-    const back = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
-    assert.equal((await back.next()).version, refused.resources[0]?.version);
+    const back = proxies.use(connect(server, 'n', { ALL: held }));
+    assert.equal((await back.next()).version, refused);
     await back.next();
-    const states = async () => {
-      const { body } = await server.admin('/api/v1/proxies');
-      return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
-    };
-    assert.deepEqual(await states(), ['refused']);
+    assert.deepEqual(await statesAt(server), ['refused']);
   });
 
   test('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {

@@ -202,20 +202,20 @@ suite('stream guard', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
+  /** A request for other names than those of the request before. */
+  const otherNames = (count: number): object => ({
+    type_url: typeUrls.secret,
+    resource_names_subscribe: names.map((name) => `${count}-${name}`),
+    resource_names_unsubscribe: count === 0 ? [] : names.map((name) => `${count - 1}-${name}`),
+  });
+
   test('subscribes to ever other names and answers no response: the responses above the budget close the connection', async () => {
     const { observer, closed } = reports();
     await using serving = await serve({ observer, clientLimits: { connectionBytes: 400_000 } });
     serving.store.set('', typeUrls.secret, setOf({}));
     const stream = serving.connect().delta(ads.delta);
-    let before: string[] = [];
     for (let count = 0; count < 20; count += 1) {
-      const others = names.map((name) => `${count}-${name}`);
-      stream.send({
-        type_url: typeUrls.secret,
-        resource_names_subscribe: others,
-        resource_names_unsubscribe: before,
-      });
-      before = others;
+      stream.send(otherNames(count));
       if ((await Promise.race([stream.next(), closed])) === 'request-bytes') return;
     }
     assert.fail('the connection is open');
@@ -227,15 +227,8 @@ suite('stream guard', () => {
     serving.store.set('', typeUrls.secret, setOf({}));
     using stream = serving.connect().delta(ads.delta);
     void closed.then(() => assert.fail('a connection was closed'));
-    let before: string[] = [];
     for (let count = 0; count < 20; count += 1) {
-      const others = names.map((name) => `${count}-${name}`);
-      stream.send({
-        type_url: typeUrls.secret,
-        resource_names_subscribe: others,
-        resource_names_unsubscribe: before,
-      });
-      before = others;
+      stream.send(otherNames(count));
       const { nonce } = await stream.next();
       stream.send({ type_url: typeUrls.secret, response_nonce: nonce });
     }
