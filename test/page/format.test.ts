@@ -10,6 +10,7 @@ import {
   rolloutSentence,
   syncText,
 } from '../../src/page/format.ts';
+import { noProxies } from './no-proxies.ts';
 
 const [second, hour, day] = [1_000, 3_600_000, 86_400_000];
 
@@ -63,17 +64,6 @@ test('number with a noun: singular and plural', () => {
 
 type Proxies = RolloutDetail['proxies'];
 
-const none: Proxies = {
-  connected: 0,
-  synced: 0,
-  pending: 0,
-  stale: 0,
-  refused: 0,
-  reconnecting: 0,
-  lost: 0,
-  forgotten: 0,
-};
-
 suite('sentence of the page about a roll-out', () => {
   const table: readonly (readonly [
     what: string,
@@ -103,14 +93,14 @@ suite('sentence of the page about a roll-out', () => {
   ];
   for (const [what, proxies, over, says] of table) {
     test(what, () => {
-      const rollout = { proxies: { ...none, ...proxies }, complete: true, converged: false, ...over };
+      const rollout = { proxies: { ...noProxies, ...proxies }, complete: true, converged: false, ...over };
       assert.equal(rolloutSentence(rollout), says);
     });
   }
 });
 
 test('proxies of all meshes: are summed, and those that the server does not name are counted once', () => {
-  const rollout = (proxies: Partial<Proxies>) => ({ proxies: { ...none, ...proxies } });
+  const rollout = (proxies: Partial<Proxies>) => ({ proxies: { ...noProxies, ...proxies } });
   assert.deepEqual(
     [
       syncText([]),

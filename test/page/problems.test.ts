@@ -4,6 +4,7 @@ import type { FindingDetail, FindingList, MeshSummary, ReadyAnswer } from '../..
 import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { errorCount, problemsOf, worstFirst } from '../../src/page/problems.ts';
 import type { ProblemInput } from '../../src/page/problems.ts';
+import { noProxies } from './no-proxies.ts';
 
 const none = { error: 0, warning: 0, info: 0 };
 const at = '2026-11-23T12:00:00.000Z';
@@ -28,17 +29,7 @@ const rollout = (
   version: 'v',
   changedAt: at,
   servedAt: at,
-  proxies: {
-    connected: 0,
-    synced: 0,
-    pending: 0,
-    stale: 0,
-    refused: 0,
-    reconnecting: 0,
-    lost: 0,
-    forgotten: 0,
-    ...proxies,
-  },
+  proxies: { ...noProxies, ...proxies },
   complete: true,
   converged: false,
   versions: [],

@@ -7,6 +7,7 @@ import { initialState } from '../../src/page/page-state.ts';
 import type { Actions } from '../../src/page/page-state.ts';
 import { parseRoute } from '../../src/page/route.ts';
 import { viewMesh } from '../../src/page/view-mesh.ts';
+import { noProxies } from './no-proxies.ts';
 import { plainOf, textOf } from './template-text.ts';
 
 const at = '2026-11-28T12:00:00.000Z';
@@ -26,16 +27,7 @@ function holding(versions: readonly (readonly [version: string, proxies: number]
     mesh: 'default',
     version: versions[0]?.[0],
     changedAt: at,
-    proxies: {
-      connected: 9,
-      synced: 0,
-      pending: 0,
-      stale: 0,
-      refused: 0,
-      reconnecting: 0,
-      lost: 0,
-      forgotten: 0,
-    },
+    proxies: { ...noProxies, connected: 9 },
     complete: true,
     converged: false,
     versions: versions.map(([version, proxies]) => ({ version, servedAt: at, proxies })),
