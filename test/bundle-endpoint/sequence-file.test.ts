@@ -57,7 +57,7 @@ test('write that fails: is tried again after a minute, with the newest records',
   assert.equal(clock.pending(), 0);
 });
 
-test('write that fails, then the end of the server: it is tried once more', async () => {
+test('write that fails, then the end of the server: it is tried again', async () => {
   await using dir = await makeTempDir();
   const path = dir.join('state');
   await mkdir(path);

@@ -201,7 +201,7 @@ suite('state of a proxy', () => {
     assert.notEqual(rollout()?.convergedAt, undefined);
   });
 
-  test('served version is sent once more: stays synced', () => {
+  test('served version is sent again: stays synced', () => {
     const { publish, asks, quotes, sent, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);

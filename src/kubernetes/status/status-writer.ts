@@ -38,7 +38,7 @@ export const defaultPace: ReporterPace = {
   progressMs: 10_000,
 };
 
-/** The longest pause after a failed write, in ms: so long may statuses stay old after a missing right is granted. */
+/** The longest pause after a failed write, in ms. Statuses can stay old for this time after a right is granted. */
 const longestRetryMs = 60_000;
 
 /** Writes statuses, if the CRD has the status subresource. */

@@ -1,7 +1,7 @@
 import type { AnsweredFacts } from './facts.ts';
 
 /**
- * Returns a function that tells whether a resource of a server (`mesh/namespace/name`) is the rotated one. A file may
+ * Returns a function that decides whether a resource of a server (`mesh/namespace/name`) is the rotated one. A file may
  * leave the namespace to the command that applies it. Then the only resource of servers with its mesh and name counts.
  */
 export function isRotated(identity: string, answered: readonly AnsweredFacts[]): (name: string) => boolean {

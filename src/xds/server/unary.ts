@@ -39,7 +39,7 @@ export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
   const { transport } = service;
   const fetch = createFetch({ typeUrl, context, identifier });
 
-  /** Never throws: after a late decision nobody would catch it, and the process would end. */
+  /** Never throws: after a late decision, no caller would catch the error, and the process would end. */
   function answer(request: SotwRequest, peer: XdsPeer, group?: string): DirectReply {
     let outcome: ReturnType<typeof fetch>;
     try {
