@@ -1,7 +1,6 @@
-import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeNewFile } from '../net/open-new-file.ts';
 import { readRegularFile } from '../net/read-regular-file.ts';
+import { replaceFile } from '../net/replace-file.ts';
 import { after } from '../xds/timers/timers.ts';
 import { decodeRecords, encodeRecords } from './core/sequence-record.ts';
 import type { SequenceRecord } from './core/sequence-record.ts';
@@ -40,9 +39,7 @@ export async function openSequenceFile(
 
   const writeOnce = async (records: readonly SequenceRecord[]): Promise<boolean> => {
     try {
-      await rm(`${path}.new`, { force: true, recursive: true });
-      await writeNewFile(`${path}.new`, encodeRecords(records));
-      await rename(`${path}.new`, path);
+      await replaceFile(path, encodeRecords(records));
       return true;
     } catch (error) {
       onError('the sequences of the published bundles cannot be kept', error);

@@ -8,7 +8,8 @@ import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/s
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { Clock } from '../clock.ts';
 import { signedText, verifiedBody } from './signed-text.ts';
-import { removeFile, replaceFile } from './state-files.ts';
+import { replaceFile } from '../../net/replace-file.ts';
+import { removeFile } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
 

@@ -1,18 +1,6 @@
-import { rename, rm, unlink } from 'node:fs/promises';
-import { writeNewFile } from '../../net/open-new-file.ts';
+import { unlink } from 'node:fs/promises';
 import { checkStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
-
-/**
- * Replaces a file of the state directory, completely or not at all.
- * @throws {Error} the system's error.
- */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  // Left by a crash, or a named pipe or link that another process created, which is not opened.
-  await rm(`${path}.new`, { force: true, recursive: true });
-  await writeNewFile(`${path}.new`, text);
-  await rename(`${path}.new`, path);
-}
 
 /**
  * Removes a file of the state directory, if it exists. A directory that is missing is an error: the file is still there

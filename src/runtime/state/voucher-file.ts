@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
 import { signedText, verifiedBody } from './signed-text.ts';
-import { replaceFile } from './state-files.ts';
+import { replaceFile } from '../../net/replace-file.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
