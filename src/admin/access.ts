@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
+import { clientCertificateOf } from '../net/client-certificate.ts';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTokens } from '../net/follow-token-file.ts';
 import type { AuthFailure } from '../observe/metrics/auth-failures.ts';
@@ -63,12 +64,9 @@ export function refuseCaller(
 /** True if TLS has verified the certificate of the client, and it is still valid. */
 function isVerified(socket: TLSSocket, isOfRemovedCa: NonNullable<AdminAccess['isOfRemovedCa']>): boolean {
   if (!socket.authorized) return false;
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined || certificate.validToDate.getTime() < Date.now()) return false;
-  const chain: Uint8Array[] = [];
-  for (let next = certificate.issuerCertificate; next !== undefined; next = next.issuerCertificate)
-    chain.push(next.raw);
-  return !isOfRemovedCa({ leaf: certificate.raw, chain, isVerified: true });
+  const found = clientCertificateOf(socket);
+  if (found === undefined || found.certificate.validToDate.getTime() < Date.now()) return false;
+  return !isOfRemovedCa({ leaf: found.certificate.raw, chain: found.chain, isVerified: true });
 }
 
 /** True if the client sent a certificate, of whichever CA. */

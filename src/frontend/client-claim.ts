@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { statusOfRefusal } from '../access/claim.ts';
 import type { AccessDecision, ClaimedCertificate, ClientClaim, DecideAccess } from '../access/claim.ts';
+import { clientCertificateOf } from '../net/client-certificate.ts';
 import type { Authorization, Authorize, PeerCertificate, XdsNode, XdsPeer } from '../xds/index.ts';
 
 /** Returns the mesh that a node names; else the default. */
@@ -59,12 +60,9 @@ export function claimOfCall(
 }
 
 function certificateOf(socket: TLSSocket): ClaimedCertificate | undefined {
-  const leaf = socket.getPeerX509Certificate();
-  if (leaf === undefined) return undefined;
-  const chain: Uint8Array[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate)
-    chain.push(next.raw);
-  return { leaf: leaf.raw, chain, isVerified: socket.authorized };
+  const found = clientCertificateOf(socket);
+  if (found === undefined) return undefined;
+  return { leaf: found.certificate.raw, chain: found.chain, isVerified: socket.authorized };
 }
 
 function claimedCertificate({ raw, chain, isVerified }: PeerCertificate): ClaimedCertificate {
