@@ -49,7 +49,7 @@ export function findSecret(stream: TrackedStream, name: string): Mutable<SecretR
   return secret;
 }
 
-/** Returns the record of a secret, a new one if there is none. */
+/** Returns the record of a secret. Creates it if it does not exist. */
 export function secretOf(stream: TrackedStream, name: string): Mutable<SecretRecord> {
   const known = findSecret(stream, name);
   if (known !== undefined) return known;

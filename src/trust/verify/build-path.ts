@@ -53,8 +53,8 @@ function describePath(
 }
 
 /**
- * Returns every path that Envoy 1.40 could build instead, because it does not keep the order of so many anchors. Empty
- * if the built path is the only one.
+ * Returns every path that Envoy 1.40 could build instead, because it does not keep the order of more than 24 anchors.
+ * Returns none if the built path is the only one.
  */
 export function* otherPaths(
   { presented, contested }: BuiltPath,

@@ -90,7 +90,7 @@ export type OtherVerdict =
  * for name constraints or because it does not know ML-DSA. `contested` has the subjects on the path with several
  * possible issuers among the anchors, by name and key identifier. Envoy uses the first of these anchors and tries no
  * other. Envoy 1.36 has another order, so its decision may differ there, and only there. `uncertain`: the trust domain
- * has so many anchors that the choice of Envoy 1.40 cannot be predicted either, and not all of the anchors lead to the
+ * has more than 24 anchors, so the choice of Envoy 1.40 cannot be predicted either, and not all of them lead to the
  * decision.
  */
 export type Verdict = Admitted | Refused;

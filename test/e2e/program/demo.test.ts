@@ -101,7 +101,7 @@ suite('meshtrust demo', () => {
     assert.match(named.child.stderr(), /^error: --envoy \S+: not an executable file\n$/);
   });
 
-  test('--envoy with a program that is none: one line, and no stack', async () => {
+  test('--envoy with a program that is not an Envoy: one line, and no stack', async () => {
     await using stack = new AsyncDisposableStack();
     const dir = stack.use(await makeTempDir());
     await writeFile(dir.join('envoy'), '#!/nowhere/interpreter\n');
