@@ -1,8 +1,7 @@
-import { lookup } from 'node:dns/promises';
-import { createServer } from 'node:net';
-import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { formatListenAddress, parseListenAddress, removeStaleSocket } from '../net/listen-address.ts';
+import { listenSockets } from '../net/listen-sockets.ts';
 import { paceConnections } from './pace-connections.ts';
 import { reasonOf } from '../text/system-error.ts';
 
@@ -19,15 +18,6 @@ export interface GrpcListener extends SocketListener {
   /** Closes the remaining connections. */
   destroy(): void;
 }
-
-/**
- * Number of connections that may wait to be accepted, up to the kernel's limit (`net.core.somaxconn`). Node's own 511
- * overflow when all proxies reconnect at once, and each proxy without a place tries again after 1, 3, 7 seconds.
- */
-const backlog = 4096;
-
-/** Errors that make one of several addresses of a host name useless, such as `::1` on a machine without IPv6. */
-const unusable: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 /**
  * Accepts connections for a server at `HOST:PORT`, or at `unix:PATH`. The listener is our own, because the one of
@@ -67,51 +57,14 @@ export async function listenAt(
   { pauseOnConnect = false }: { readonly pauseOnConnect?: boolean } = {},
 ): Promise<SocketListener> {
   const address = parseListenAddress(text);
-  const listeners: NetServer[] = [];
   const isPausedTcp = pauseOnConnect && address.kind !== 'unix';
   const take = paceConnections(isPausedTcp ? skipReset(accept) : accept);
-
-  async function listen(options: ListenOptions): Promise<number> {
-    const listener = createServer({ pauseOnConnect }, take);
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen({ ...options, backlog }, resolve);
-    });
-    // An error of one connection, such as too many open files, does not end the listener.
-    listener.on('error', () => undefined);
-    listeners.push(listener);
-    const bound = listener.address();
-    return typeof bound === 'object' && bound !== null ? bound.port : 0;
-  }
-
-  async function listenAtAll(host: string, port: number): Promise<number> {
-    const problems: unknown[] = [];
-    for (const { address: ip } of await lookup(host, { all: true })) {
-      try {
-        port = await listen({ host: ip, port });
-      } catch (error) {
-        problems.push(error);
-        if (!unusable.has((error as NodeJS.ErrnoException).code)) throw error;
-      }
-    }
-    if (listeners.length === 0) throw problems[0];
-    return port;
-  }
-
-  function stop(): void {
-    for (const listener of listeners) listener.close();
-  }
-
   try {
-    if (address.kind === 'unix') {
-      await removeStaleSocket(address.path);
-      await listen({ path: address.path });
-    }
-    const actual =
-      address.kind === 'unix' ? address : { ...address, port: await listenAtAll(address.host, address.port) };
-    return { address: formatListenAddress(actual), stop };
+    if (address.kind === 'unix') await removeStaleSocket(address.path);
+    const listeners = await listenSockets(address, take, { pauseOnConnect });
+    const actual = address.kind === 'unix' ? address : { ...address, port: listeners.port };
+    return { address: formatListenAddress(actual), stop: () => listeners.stop() };
   } catch (error) {
-    stop();
     const reason = reasonOf(error);
     throw new Error(`cannot listen on ${text}: ${reason}`, { cause: error });
   }

@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { parseListenAddress } from '../net/listen-address.ts';
+import { listenSockets } from '../net/listen-sockets.ts';
 import { createTlsAcceptor } from './tls-acceptor.ts';
 import type { AcceptorMaterial, TlsAcceptor } from './tls-acceptor.ts';
 
@@ -22,12 +22,9 @@ export interface Binding {
   stop(): void;
 }
 
-/** All proxies of a fleet may connect at once; the kernel's limit (`net.core.somaxconn`) applies as well. */
-const backlog = 4096;
-
 /**
- * Listens at `HOST:PORT` or `unix:PATH`, and passes on the sockets of accepted connections: with TLS, after the
- * handshake.
+ * Listens at `HOST:PORT` (all addresses of a host name) or `unix:PATH`, and passes on the sockets of accepted
+ * connections: with TLS, after the handshake.
  * @throws {Error} if the address is invalid or in use, or the TLS files cannot be used.
  */
 export async function bindServer(
@@ -37,20 +34,15 @@ export async function bindServer(
 ): Promise<Binding> {
   const address = parseListenAddress(text);
   const acceptor = tls && acceptorOf(tls, attach);
-  const listener = createServer(acceptor === undefined ? attach : (socket) => acceptor.accept(socket));
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    const place =
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
-    listener.listen({ ...place, backlog }, resolve);
-  });
-  // An error of one connection, such as too many open files, does not end the listener.
-  listener.on('error', () => undefined);
+  const listeners = await listenSockets(
+    address,
+    acceptor === undefined ? attach : (socket) => acceptor.accept(socket),
+  );
   return {
-    port: address.kind === 'unix' ? 0 : (listener.address() as AddressInfo).port,
+    port: listeners.port,
     updateTls: (material) => acceptor?.update(material),
     stop() {
-      listener.close();
+      listeners.stop();
       acceptor?.close();
     },
   };

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import dns from 'node:dns/promises';
 import { once } from 'node:events';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -77,6 +79,19 @@ suite('bindAsync', () => {
     using server = startServer();
     const ports = [await bind(server, '127.0.0.1:0'), await bind(server, '127.0.0.1:0')];
     for (const port of ports) assert.equal(await callEcho(`127.0.0.1:${port}`), 'hello');
+  });
+
+  test('host name: each of its addresses serves, and the port is free again after a shutdown', async (t) => {
+    const addresses = ['127.0.0.1', '127.0.0.2'];
+    t.mock.method(dns, 'lookup', () => Promise.resolve(addresses.map((address) => ({ address, family: 4 }))));
+    syncBuiltinESMExports();
+    t.after(syncBuiltinESMExports);
+    using server = startServer();
+    const port = await bind(server, 'localhost:0');
+    for (const address of addresses) assert.equal(await callEcho(`${address}:${port}`), 'hello');
+    server.forceShutdown();
+    using next = startServer();
+    assert.equal(await bind(next, `localhost:${port}`), port);
   });
 
   test('address in use: an error', async () => {
