@@ -5,7 +5,10 @@ import type { Output, Wire } from '../http2/output.ts';
 import { holdOverhead } from '../http2/output-budget.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 
-/** Number of waiting bytes that are written at once. */
+/**
+ * Number of bytes that are written at once. Of a longer write, nobody would see how much the kernel has accepted: a
+ * client that takes it slowly would look like one that takes nothing.
+ */
 const maxWritten = 262_144;
 /**
  * The same for TLS, which encrypts all bytes of a write at once: each connection then holds a copy of them, also of
@@ -85,7 +88,7 @@ export class SocketWire implements Wire {
     const socket = this.#socket;
     if (socket.destroyed) return;
     if (this.#isWriting) return this.#enqueue(bytes, shared, isReused);
-    if (this.#isTls) {
+    if (this.#isTls || bytes.length > maxWritten) {
       this.#enqueue(bytes, shared, isReused);
       return this.#writeQueue();
     }
@@ -123,6 +126,7 @@ export class SocketWire implements Wire {
 
   #writePlain(): void {
     const socket = this.#socket;
+    this.#splitFirst(maxWritten);
     const batch = this.#takeBatch(maxWritten);
     socket.cork();
     for (const { bytes } of batch) socket.write(bytes);
@@ -158,7 +162,7 @@ export class SocketWire implements Wire {
     this.#queue.splice(0, 1, start, { bytes: bytes.subarray(limit), shared, memory });
   }
 
-  /** Takes the first writes of the queue, up to a number of bytes; a longer one alone. */
+  /** Takes the first writes of the queue, up to a number of bytes. The first one must not be longer. */
   #takeBatch(limit: number): PendingWrite[] {
     let [count, length] = [0, 0];
     for (const { bytes } of this.#queue) {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { flag, frameType } from '../../src/http2/frame.ts';
@@ -125,6 +126,24 @@ suite('connection that breaks', () => {
     stream.end(framed('go'));
     await once(stream, 'end');
     assert.equal(written, rounds);
+  });
+
+  test('client that takes a long response slowly, longer than its time limit: gets all of it', async () => {
+    const length = 12_000_000;
+    const repeat = (call: ServerWritableStream<string, string>): void => {
+      call.write('x'.repeat(length));
+      call.end();
+    };
+    using rig = await startRig({ repeat }, { times: { stallMs: 250 } });
+    const socket = connect(rig.port, '127.0.0.1');
+    socket.write(callOf(echo.repeat.path));
+    let received = 0;
+    for await (const chunk of socket) {
+      received += (chunk as Buffer).length;
+      if (received > length) break;
+      await sleep(10);
+    }
+    assert.ok(received > length, `${received} bytes`);
   });
 
   test('client that closes its side while its output waits: is closed after lingerMs', async () => {

@@ -161,6 +161,26 @@ suite('output that the kernel does not accept', () => {
     assert.ok(pool.budget.used > 256_000 && pool.budget.used < 500_000, `${pool.budget.used} bytes`);
   });
 
+  for (const room of [0, 300_000, 9_000_000])
+    test(`long writes, of which the kernel accepts ${room} bytes at once: arrive in order, and nothing is held at the end`, async () => {
+      const { pool, connect } = makeServer(256 * mebibyte);
+      const socket = new SlowSocket(room);
+      const { wire } = connect(socket);
+      const parts = [262_144, 262_145, 1, 3_000_000, 600_000].map((length) => randomBytes(length));
+      for (const [index, bytes] of parts.entries())
+        wire.write(bytes, index % 2 === 0 ? undefined : new SharedData([bytes]));
+      const total = parts.reduce((sum, { length }) => sum + length, 0);
+      while (wire.unsent > 0) {
+        const left = total - socket.bytes.length;
+        assert.ok(wire.unsent - left < 262_144, `${wire.unsent} bytes count as waiting, and ${left} wait`);
+        socket.accept(100_000);
+        await turn();
+      }
+      await turn();
+      assert.ok(socket.bytes.equals(Buffer.concat(parts)));
+      assert.equal(pool.budget.used, 0);
+    });
+
   test('connection that ends: its socket ends after all writes', async () => {
     const { connect, tick } = makeServer(256 * mebibyte);
     const socket = new SlowSocket(1);
