@@ -23,6 +23,8 @@ export interface Wire {
 const maxCopied = 32_768;
 /** The same for shared data while much output waits: a copy would be held for each connection. */
 const maxCopiedIfTight = 1024;
+/** Number of writes in a tick after which a handler should wait, as for a stream of objects in Node.js. */
+const mostWrites = 16;
 
 /**
  * Receives a notification when output was sent. An interface instead of a function, so that a stream needs no closure.
@@ -77,6 +79,11 @@ export class Output implements PooledOutput {
   /** Bytes that the kernel has not accepted. */
   get unsent(): number {
     return this.#wire.unsent;
+  }
+
+  /** True if a handler should wait: the kernel has not accepted all output, or many writes wait for the tick's end. */
+  get isBackedUp(): boolean {
+    return this.unsent > 0 || (this.#others !== undefined && this.#others.length >= mostWrites);
   }
 
   /** True if several streams write to it. */

@@ -52,9 +52,9 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     return this.#stream.waitingBytes;
   }
 
-  /** True if the client has not taken earlier output: no window is left, or the kernel has not accepted all of it. */
+  /** True if earlier output waits: for a window, for the kernel to accept it, or, if it is much, for the end of the tick. */
   get isBackedUp(): boolean {
-    return this.#stream.waitingBytes > 0 || this.#stream.connection.output.unsent > 0;
+    return this.#stream.waitingBytes > 0 || this.#stream.connection.output.isBackedUp;
   }
 
   /** True if further data has to follow, or if data is dropped because the call is over. */

@@ -140,7 +140,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
 
   /**
    * Sends a response. The callback is called when the kernel has accepted it, or with an error if the call is over.
-   * Returns false if earlier output waits: for a window, or for the kernel.
+   * Returns false if earlier output waits: for a window, for the kernel, or for the end of the tick.
    */
   write(message: unknown, encoding?: string | WriteCallback, then?: WriteCallback): boolean {
     const callback = typeof encoding === 'function' ? encoding : then;

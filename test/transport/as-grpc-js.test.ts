@@ -24,6 +24,13 @@ type Chat = ServerDuplexStream<string, string>;
 type Unary = ServerUnaryCall<string, string>;
 type Repeat = ServerWritableStream<string, string>;
 
+/** The first frames of a client with large windows. */
+const largeWindow = [
+  preface.subarray(0, 24),
+  frame(frameType.settings, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])),
+  frame(frameType.windowUpdate, 0, 0, Buffer.from([0x7f, 0, 0, 0])),
+];
+
 interface ServerRig extends Disposable {
   readonly server: Server | GrpcServer;
   readonly port: number;
@@ -87,6 +94,8 @@ const grpcFields = [
   ['content-type', 'application/grpc'],
   ['te', 'trailers'],
 ] as const;
+const grpcFieldsWithHost = [...grpcFields, ['host', 'example.com']] as const;
+const repeatHead = postBlock(echo.repeat.path, grpcFieldsWithHost);
 
 const servers: Readonly<
   Record<
@@ -252,10 +261,29 @@ for (const [name, start] of Object.entries(servers))
       };
       using rig = await start({ unary });
       using client = rawClient(rig.port);
-      const block = postBlock(echo.unary.path, [...grpcFields, ['host', 'example.com']]);
+      const block = postBlock(echo.unary.path, grpcFieldsWithHost);
       client.write(preface, frame(frameType.headers, flag.endHeaders, 1, block));
       client.write(frame(frameType.data, flag.endStream, 1, framed('x')));
       assert.equal(await host.promise, 'example.com');
+    });
+
+    test('handler writes in one go, to a client with a large window: write returns false in time', async () => {
+      const most = 10_000;
+      const written = Promise.withResolvers<number>();
+      const repeat = (call: Repeat): void => {
+        // Later than the read of the request, whose output is written at once.
+        setImmediate(() => {
+          let count = 1;
+          while (call.write('x'.repeat(1_000)) && count < most) count += 1;
+          written.resolve(count);
+        });
+      };
+      using rig = await start({ repeat });
+      using client = rawClient(rig.port);
+      client.write(...largeWindow, frame(frameType.headers, flag.endHeaders, 1, repeatHead));
+      client.write(frame(frameType.data, flag.endStream, 1, framed('x')));
+      const count = await written.promise;
+      assert.ok(count < 100, `${count} messages`);
     });
 
     test('destroy of a call: emits close', async () => {
@@ -285,10 +313,7 @@ suite('services on the server of the own transport only', () => {
     };
     using rig = await startRig({ repeat });
     using client = rawClient(rig.port);
-    const settings = frame(frameType.settings, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]));
-    const window = frame(frameType.windowUpdate, 0, 0, Buffer.from([0x7f, 0, 0, 0]));
-    const head = frame(frameType.headers, flag.endHeaders, 1, postBlock(echo.repeat.path, grpcFields));
-    client.write(preface.subarray(0, 24), settings, window, head);
+    client.write(...largeWindow, frame(frameType.headers, flag.endHeaders, 1, repeatHead));
     client.write(frame(frameType.data, flag.endStream, 1, framed('x')));
     // A socket without a reader takes some MB.
     assert.ok((await written.promise) < 300);
