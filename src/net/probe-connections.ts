@@ -10,7 +10,10 @@ export interface ProbeTimes {
 
 /** A connection that can be pinged. */
 export interface ProbedConnection {
+  /** True if the connection was closed, even if output still waits. It is not probed any more. */
   readonly isGone: boolean;
+  /** True while a ping would not reach the client. The connection counts as alive: other limits apply to it. */
+  readonly isBlocked?: boolean;
   /**
    * Sends a ping and returns true, or returns false if it cannot. `answered(false)` means that the connection broke.
    */
@@ -72,10 +75,18 @@ export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): Connect
   function tick(): void {
     now += 1;
     for (const probed of slots.get(now) ?? []) {
-      if (probed.asked || probed.connection.isGone) probed.connection.destroy();
+      const { connection, asked } = probed;
+      if (connection.isGone) remove(probed);
+      else if (connection.isBlocked === true) isAlive(probed);
+      else if (asked) connection.destroy();
       else ask(probed);
     }
     slots.delete(now);
+  }
+
+  function isAlive(probed: Probed): void {
+    probed.asked = false;
+    put(probed, interval);
   }
 
   function ask(probed: Probed): void {
@@ -83,9 +94,8 @@ export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): Connect
     probed.asked = true;
     // One tick more: if this tick ran late, the next one may be due already.
     put(probed, timeout + 1);
-    const sent = connection.ping((isAlive) => {
-      probed.asked = false;
-      if (isAlive) put(probed, interval);
+    const sent = connection.ping((isAnswer) => {
+      if (isAnswer) isAlive(probed);
       else connection.destroy();
     });
     if (!sent) connection.destroy();

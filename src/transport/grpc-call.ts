@@ -52,7 +52,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     return this.#stream.waitingBytes;
   }
 
-  /** True if earlier output waits: for a window, for the kernel to accept it, or, if it is much, for the end of the tick. */
+  /** True if earlier output waits: for a window, for the kernel, or, if it is much, for the end of the tick. */
   get isBackedUp(): boolean {
     return this.#stream.waitingBytes > 0 || this.#stream.connection.output.isBackedUp;
   }

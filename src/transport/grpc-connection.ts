@@ -168,15 +168,19 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     this.#socket.destroy();
   }
 
-  /** Sends PING. A client that reads nothing counts as alive: it cannot answer, and `stallMs` limits it. */
+  /**
+   * True if a PING would wait behind other output, which `stallMs` limits, or before the client's SETTINGS, when no PING
+   * may be sent and `prefaceMs` limits the client.
+   */
+  get isBlocked(): boolean {
+    return this.#http2.output.unsent > 0 || !this.#http2.begun;
+  }
+
+  /** Sends PING. */
   ping(answered: (isAlive: boolean) => void): boolean {
     if (this.isGone) return false;
-    // Before the client's SETTINGS, no PING may be sent, and `prefaceMs` limits it.
-    if (this.#socket.isPaused() || !this.#http2.begun) answered(true);
-    else {
-      this.#probed = answered;
-      this.#http2.ping(pings.probe);
-    }
+    this.#probed = answered;
+    this.#http2.ping(pings.probe);
     return true;
   }
 

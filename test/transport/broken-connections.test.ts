@@ -146,6 +146,34 @@ suite('connection that breaks', () => {
     assert.ok(received > length, `${received} bytes`);
   });
 
+  for (const [what, leaves] of [
+    ['reads nothing for longer than the time-out of a PING', false],
+    ['does so after it has closed its side', true],
+  ] as const)
+    test(`client that ${what}: gets all of its output after that`, async () => {
+      const length = 12_000_000;
+      const written = Promise.withResolvers<void>();
+      const repeat = (call: ServerWritableStream<string, string>): void => {
+        // Later than the read of the request: a server reads nothing more from a client with much output.
+        setImmediate(() => {
+          call.write('x'.repeat(length));
+          setImmediate(written.resolve);
+        });
+      };
+      const keepAlive = { intervalMs: 20, timeoutMs: 20 };
+      using rig = await startRig({ repeat }, { keepAlive });
+      const socket = connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.write(callOf(echo.repeat.path));
+      await written.promise;
+      if (leaves) socket.end();
+      // Ten times as long.
+      await sleep(10 * (keepAlive.intervalMs + keepAlive.timeoutMs));
+      let received = 0;
+      for await (const chunk of socket) received += (chunk as Buffer).length;
+      assert.ok(received > length, `${received} bytes`);
+      socket.destroy();
+    });
+
   test('client that closes its side while its output waits: is closed after lingerMs', async () => {
     const begun = Promise.withResolvers<void>();
     const chat = (call: ServerDuplexStream<string, string>): void => {
