@@ -169,8 +169,8 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   /**
-   * True if a PING would wait behind other output, which `stallMs` limits, or before the client's SETTINGS, when no PING
-   * may be sent and `prefaceMs` limits the client.
+   * True if a PING would wait behind other output, which `stallMs` limits, or if none may be sent yet: before the
+   * client's SETTINGS, which `prefaceMs` limits.
    */
   get isBlocked(): boolean {
     return this.#http2.output.unsent > 0 || !this.#http2.begun;
