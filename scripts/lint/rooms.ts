@@ -60,7 +60,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'access-log': [],
 
   // Who may use the xDS port: pure
-  access: ['text', 'trust/model', 'trust/snapshot', 'trust/verify'],
+  access: ['text', 'trust/model', 'trust/snapshot', 'trust/verify', 'trust/x509'],
 
   // The cluster, and the inputs: where the texts come from
   'kubernetes/client': ['net', 'text', 'trust', 'xds/timers'],

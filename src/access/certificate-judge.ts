@@ -35,8 +35,9 @@ export function certificateJudge(
 ): CertificateJudge {
   if (mesh === undefined)
     return (certificate) => {
-      const isOfRemoved = certificate.isVerified && removedCas?.include(certificate) === true;
-      return isOfRemoved ? refusedCa : judgeVerified(certificate, now());
+      const time = now();
+      const isOfRemoved = certificate.isVerified && removedCas?.include(certificate, time) === true;
+      return isOfRemoved ? refusedCa : judgeVerified(certificate, time);
     };
   return (certificate) => {
     const { readiness, meshes } = view();

@@ -1,24 +1,42 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import {
+  describeChainCertificate,
+  hasSigned,
+  indexIssuers,
+  readChainCertificate,
+} from './chain-certificate.ts';
+import type { ChainCertificate } from './chain-certificate.ts';
 import type { ClaimedCertificate } from './claim.ts';
+import { findChain, isBelow } from './find-chain.ts';
 
 /** The CA certificates of clients that were removed since the start. */
 export interface RemovedCas {
   /** Called with the CA certificates in force: at the start, and after each change. */
   update(inForce: readonly X509Certificate[]): void;
   /**
-   * True if the certificate is below a removed CA, and no chain leads from it to a root in force. As with TLS, a chain
-   * consists of certificates that the client sent and of those in force, and an intermediate in force is no root.
+   * True if the certificate is below a removed CA, and no valid chain leads from it to a root in force. As with TLS, a
+   * chain consists of certificates that the client sent and of those in force, and an intermediate in force is no root.
+   * `now`: epoch milliseconds.
    */
-  include(certificate: ClaimedCertificate): boolean;
+  include(certificate: ClaimedCertificate, now: number): boolean;
 }
 
 /** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
 const mostRemoved = 1_000;
-/**
- * The most signatures that are verified for one question. Only a client that sends many certificates with the names of
- * others needs more. It is unknown then which CA it has, so it counts as one of a removed CA.
- */
-const mostVerified = 1_000;
+
+/** The most clients whose last answer is remembered. */
+const mostAnswers = 1_000;
+/** Time for which an answer is remembered, in ms: a client can open many streams, and each asks again. */
+const answerMs = 10_000;
+
+interface Answer {
+  readonly isIncluded: boolean;
+  /** The time for which it counts, in epoch milliseconds. */
+  readonly from: number;
+  readonly until: number;
+}
 
 /**
  * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
@@ -26,71 +44,63 @@ const mostVerified = 1_000;
  * first. Once more than `most` were removed, it may be one of those that were forgotten, so it is refused.
  */
 export function createRemovedCas(most = mostRemoved): RemovedCas {
-  let current = new Map<string, X509Certificate>();
-  let removed = new Map<string, X509Certificate>();
+  let current = new Map<string, ChainCertificate>();
+  let removed = new Map<string, ChainCertificate>();
+  let [inForce, gone] = [indexIssuers([]), indexIssuers([])];
   let hasForgotten = false;
+  const answers = new LRUCache<string, Answer>({ max: mostAnswers });
+
+  function isRoot(one: ChainCertificate): boolean {
+    const isSelfIssued = one.fields === undefined || one.fields.subject === one.fields.issuer;
+    return current.has(one.fingerprint) && isSelfIssued && hasSigned(one, one);
+  }
+
+  function decide({ leaf, chain }: ClaimedCertificate, now: number): Answer {
+    const [from, until] = [now, now + answerMs];
+    const own = readChainCertificate(leaf);
+    // TLS has read it, so its connection is closed by now.
+    if (own === undefined) return { isIncluded: true, from, until };
+    // All that the client sent: those that are below no removed CA may be there to hide the others.
+    const sent = indexIssuers(chain.flatMap((der) => readChainCertificate(der) ?? []));
+    const search = findChain(own, [inForce, sent], isRoot, now);
+    if (search.kind === 'found') return { isIncluded: false, from, until: Math.min(until, search.until) };
+    // Which CA it has is unknown if the client sent too much.
+    const isUnknown = hasForgotten || search.kind === 'unknown';
+    const isIncluded =
+      isUnknown || isBelow(own, [gone, inForce, sent], (one) => removed.has(one.fingerprint)) !== false;
+    return { isIncluded, from, until };
+  }
+
   return {
-    update(inForce) {
-      const next = new Map(inForce.map((ca) => [ca.fingerprint256, ca]));
-      const gone = [...removed, ...current].filter(([fingerprint]) => !next.has(fingerprint));
-      removed = new Map(gone.slice(-most));
-      hasForgotten ||= gone.length > most;
+    update(cas) {
+      const known = new Map([...removed, ...current]);
+      const next = new Map(
+        cas.map((ca) => [ca.fingerprint256, known.get(ca.fingerprint256) ?? describeChainCertificate(ca)]),
+      );
+      const left = [...known].filter(([fingerprint]) => !next.has(fingerprint));
+      removed = new Map(left.slice(-most));
+      hasForgotten ||= left.length > most;
       current = next;
+      inForce = indexIssuers([...current.values()]);
+      gone = indexIssuers([...removed.values()]);
+      answers.clear();
     },
-    include(certificate) {
+    include(certificate, now) {
       if (removed.size === 0 && !hasForgotten) return false;
-      // All that the client sent: those that are below no removed CA may be there to hide the others.
-      const [leaf, ...sent] = [certificate.leaf, ...certificate.chain].flatMap(read);
-      if (leaf === undefined) return false;
-      const known = above(leaf, [...sent, ...current.values(), ...removed.values()]);
-      if (known === undefined) return true;
-      if (!hasForgotten && !known.some(({ fingerprint256 }) => removed.has(fingerprint256))) return false;
-      const inForce = above(leaf, [...sent, ...current.values()]);
-      return inForce?.some((one) => current.has(one.fingerprint256) && isIssuedBy(one, one)) !== true;
+      const key = keyOf(certificate);
+      const known = answers.get(key);
+      // A clock that was set back ends the time of an answer, too.
+      if (known !== undefined && known.from <= now && now < known.until) return known.isIncluded;
+      const answer = decide(certificate, now);
+      answers.set(key, answer);
+      return answer.isIncluded;
     },
   };
 }
 
-/** Returns a certificate, and those of the others that are above it; `undefined` if that takes too many signatures. */
-function above(
-  certificate: X509Certificate,
-  others: readonly X509Certificate[],
-): readonly X509Certificate[] | undefined {
-  // Iteration over a Set includes the elements that are added during it.
-  const found = new Set([certificate]);
-  let verified = 0;
-  for (const one of found)
-    for (const other of others) {
-      if (found.has(other) || !names(one, other)) continue;
-      verified += 1;
-      if (verified > mostVerified) return undefined;
-      if (isSignedBy(one, other)) found.add(other);
-    }
-  return [...found];
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return names(certificate, issuer) && isSignedBy(certificate, issuer);
-}
-
-/** Returns whether a certificate names another one as its issuer. */
-function names(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer);
-}
-
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey);
-  } catch {
-    // A key that cannot be used verifies nothing.
-    return false;
-  }
-}
-
-function read(der: Uint8Array): readonly X509Certificate[] {
-  try {
-    return [new X509Certificate(der)];
-  } catch {
-    return [];
-  }
+/** Returns a key of the certificates of a client. DER has its length in it, so no two lists have the same bytes. */
+function keyOf({ leaf, chain }: ClaimedCertificate): string {
+  const digest = createHash('sha256').update(leaf);
+  for (const der of chain) digest.update(der);
+  return digest.digest('base64url');
 }

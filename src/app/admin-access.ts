@@ -63,7 +63,7 @@ export async function followAdminAccess(
       tls,
       tokens,
       clientCertificates: adminTls?.clientCa !== undefined,
-      isOfRemovedCa: (certificate) => removedCas.include(certificate),
+      isOfRemovedCa: (certificate) => removedCas.include(certificate, Date.now()),
     },
     onRenewed: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -6,9 +6,10 @@ import { suite, test } from 'node:test';
 import { connect, createServer } from 'node:tls';
 import { certificateJudge } from '../../src/access/certificate-judge.ts';
 import { createRemovedCas } from '../../src/access/removed-cas.ts';
-import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
-import type { Certificate } from '../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeLeaf, makeSelfSignedLeaf } from '../kit/certificates.ts';
+import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
 
+const noFurtherCa = { kind: 'ca', pathLength: 0 } as const;
 const [old, kept, other] = ['Old', 'Kept', 'Other'].map((commonName) => makeCa({ commonName })) as [
   Certificate,
   Certificate,
@@ -25,6 +26,16 @@ const below = makeLeaf(intermediate, { spiffeId });
 const deep = makeIntermediate(intermediate, { commonName: 'Deep' });
 /** The name and key of the intermediate, signed by another root. */
 const crossSigned = makeIntermediate(kept, { key: intermediate });
+const hour = 3_600_000;
+/** A leaf of a root that stays. Its key may sign, as it has no key usage, but it is no CA. */
+const bridge = makeLeaf(kept, { commonName: 'Bridge', keyUsage: undefined });
+/** The name and the key of a removed root, in a certificate of another CA. */
+const oldBelow = (issuer: Certificate, options: CertificateOptions = {}): Certificate =>
+  makeIntermediate(issuer, { commonName: 'Old', key: old, ...options });
+const expired = makeCa({ commonName: 'Expired', notAfter: new Date(Date.now() - 60_000) });
+const endsSoon = makeIntermediate(kept, { commonName: 'No further CA', basicConstraints: noFurtherCa });
+const named = makeIntermediate(kept, { commonName: 'Named', permittedUriHosts: ['b.test'] });
+const ofServers = makeIntermediate(kept, { commonName: 'Servers', extendedKeyUsage: ['serverAuth'] });
 
 suite('client certificate of a CA that was removed from the client CAs', () => {
   const cases: readonly (readonly [
@@ -123,8 +134,88 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       [...Array.from({ length: 12 }, (_, index) => makeCa({ commonName: `Other ${index}` })), intermediate],
       'accepted',
     ],
+    [
+      'root removed, which a root that stays has signed as well, and the client sends that',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(kept)],
+      'accepted',
+    ],
+    [
+      'root removed, and the client sends its intermediate as both roots signed it, first that of the root that stays',
+      [[old, kept], [kept]],
+      below,
+      [crossSigned, intermediate],
+      'accepted',
+    ],
+    [
+      'root removed, and the client sends its intermediate as another removed root signed it as well',
+      [[old, other, kept], [kept]],
+      below,
+      [makeIntermediate(other, { key: intermediate }), intermediate],
+      'refused',
+    ],
+    [
+      'root removed, and a client that is no CA has signed its name and key',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(bridge), bridge],
+      'refused',
+    ],
+    [
+      'root removed, and its certificate of a root that stays has expired',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(kept, { notBefore: new Date(Date.now() - 2 * hour), notAfter: new Date(Date.now() - hour) })],
+      'refused',
+    ],
+    [
+      'root removed, and its certificate of a root that stays is not valid yet',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(kept, { notBefore: new Date(Date.now() + hour) })],
+      'refused',
+    ],
+    [
+      'root removed, and a CA whose path length allows no other CA has signed its name and key',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(endsSoon), endsSoon],
+      'refused',
+    ],
+    [
+      'root removed, and a CA whose name constraints do not allow the leaf has signed its name and key',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(named), named],
+      'refused',
+    ],
+    [
+      'root removed, and a CA of servers only has signed its name and key',
+      [[old, kept], [kept]],
+      ofOld,
+      [oldBelow(ofServers), ofServers],
+      'refused',
+    ],
+    [
+      'root that has expired stays, and has signed the name and key of a removed root',
+      [
+        [old, expired, kept],
+        [expired, kept],
+      ],
+      ofOld,
+      [oldBelow(expired)],
+      'refused',
+    ],
   ];
   const lenient: typeof cases = [
+    [
+      'root removed, and the client sends its intermediate as both roots signed it, first that of the removed root',
+      [[old, kept], [kept]],
+      below,
+      [intermediate, crossSigned],
+      'accepted',
+    ],
     [
       'root removed, and its intermediate stays, which another root signed as well',
       [
@@ -148,8 +239,9 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
   ];
   // OpenSSL tries one chain only: it refuses these clients on a new connection.
   for (const [what, lists, leaf, chain] of lenient)
-    test(`${what}: accepted`, () => {
+    test(`${what}: accepted, but not on a new connection`, async () => {
       assert.equal(judgeAfter(lists, leaf, chain), 'spiffe');
+      assert.equal(await connectTo(lists.at(-1) ?? [], leaf, chain), 'refused');
     });
 
   test('client that sends more certificates with the names of its issuers than are verified: refused', () => {
@@ -171,11 +263,78 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
     removedCas.update(parsed(kept));
     const isRemoved = (ca: Certificate): boolean => {
       const { der } = makeLeaf(ca, { spiffeId });
-      return removedCas.include({ isVerified: true, leaf: der, chain: [] });
+      return removedCas.include({ isVerified: true, leaf: der, chain: [] }, Date.now());
     };
     assert.deepEqual([old, other, ...many, kept].map(isRemoved), [true, true, true, true, false]);
     removedCas.update(parsed(kept, old));
     assert.deepEqual([old, other].map(isRemoved), [false, true]);
+  });
+
+  for (const [what, options] of [
+    ['different names', (index: number) => ({ commonName: `CA ${index}` })],
+    ['one name, and key identifiers', () => ({ commonName: 'CA' })],
+  ] as const)
+    test(`a thousand removed CAs of ${what}: a client is compared with a few of them`, (t) => {
+      const all = Array.from({ length: 1_000 }, (_, index) => makeCa(options(index)));
+      const removedCas = createRemovedCas();
+      removedCas.update(parsed(kept, ...all));
+      removedCas.update(parsed(kept));
+      const compared = t.mock.method(X509Certificate.prototype, 'checkIssued');
+      const verified = t.mock.method(X509Certificate.prototype, 'verify');
+      const isIncluded = (ca: Certificate, leaf: Certificate): boolean =>
+        removedCas.include({ isVerified: true, leaf: leaf.der, chain: [ca.der] }, Date.now());
+      const [ofRemoved = old] = all;
+      assert.equal(isIncluded(ofRemoved, makeLeaf(ofRemoved, { spiffeId })), true);
+      assert.equal(isIncluded(ofKept, makeLeaf(ofKept, { spiffeId })), false);
+      assert.ok(compared.mock.callCount() < 20, `${compared.mock.callCount()} comparisons`);
+      assert.ok(verified.mock.callCount() < 20, `${verified.mock.callCount()} signatures`);
+    });
+
+  test('many streams of a client with an expensive chain: it is verified once in ten seconds', (t) => {
+    const removedCas = createRemovedCas();
+    removedCas.update(parsed(old, kept));
+    removedCas.update(parsed(kept));
+    const certificate = { isVerified: true, leaf: below.der, chain: [intermediate.der] };
+    const verified = t.mock.method(X509Certificate.prototype, 'verify');
+    const now = Date.now();
+    assert.equal(removedCas.include(certificate, now), true);
+    const once = verified.mock.callCount();
+    assert.ok(once > 0);
+    assert.equal(removedCas.include({ ...certificate }, now + 9_999), true);
+    assert.equal(verified.mock.callCount(), once);
+    assert.equal(removedCas.include(certificate, now + 10_000), true);
+    assert.equal(verified.mock.callCount(), 2 * once);
+    // A clock that was set back.
+    assert.equal(removedCas.include(certificate, now), true);
+    assert.equal(verified.mock.callCount(), 3 * once);
+    // A change of the CAs counts at once.
+    removedCas.update(parsed(old, kept));
+    assert.equal(removedCas.include(certificate, now), false);
+    removedCas.update(parsed(kept));
+    assert.equal(removedCas.include(certificate, now), true);
+  });
+
+  test('chain to a root in force that ends soon: counts until then, also for an answer that is remembered', () => {
+    const now = Date.now();
+    const removedCas = createRemovedCas();
+    removedCas.update(parsed(old, kept));
+    removedCas.update(parsed(kept));
+    // Certificates have whole seconds.
+    const end = Math.ceil(now / 1_000) * 1_000 + 2_000;
+    const ending = oldBelow(kept, { notAfter: new Date(end) });
+    const certificate = { isVerified: true, leaf: ofOld.der, chain: [ending.der] };
+    assert.deepEqual(
+      [now, end - 1, end + 1].map((time) => removedCas.include(certificate, time)),
+      [false, false, true],
+    );
+  });
+
+  test('self-signed client certificate that is itself in force, and more CAs were removed than are remembered: accepted', () => {
+    const own = makeSelfSignedLeaf({ spiffeId });
+    const removedCas = createRemovedCas(1);
+    removedCas.update(parsed(own, old, ...many));
+    removedCas.update(parsed(own));
+    assert.equal(removedCas.include({ isVerified: true, leaf: own.der, chain: [] }, Date.now()), false);
   });
 
   for (const [what, lists, leaf, chain, expected] of cases)

@@ -74,7 +74,7 @@ async function start({
       tls,
       tokens: file,
       clientCertificates: certificates,
-      isOfRemovedCa: (certificate) => removedCas.include(certificate),
+      isOfRemovedCa: (certificate) => removedCas.include(certificate, Date.now()),
       failed: (failure) => failures.push(failure),
     },
   });
