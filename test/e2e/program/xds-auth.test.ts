@@ -6,7 +6,7 @@ import { credentials, status } from '@grpc/grpc-js';
 import type { ProxyList } from '../../../src/api/fleet-api-types.ts';
 import type { ServerDetail } from '../../../src/api/server-api-types.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
@@ -14,6 +14,7 @@ import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { createClient } from '../../xds/client.ts';
+import type { CallEnd, XdsClient } from '../../xds/client.ts';
 import { ads } from '../../xds/loopback/serving.ts';
 
 const requestOf = (id: string): object => ({
@@ -143,67 +144,144 @@ suite('clients that the served trust verifies', () => {
   }
 });
 
+/** Starts a server that verifies clients with these CA certificates. */
+async function startWithCas(cas: readonly Certificate[], args: readonly string[]) {
+  const serverCa = makeCa({ commonName: 'Server CA' });
+  const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const trust = stack.use(await makeTempDir());
+  const pem = (...list: readonly Certificate[]): string => list.map(({ certPem }) => certPem).join('');
+  await writeFile(trust.join('a.yaml'), makeDomain('a.test').yaml());
+  await writeFile(dir.join('tls.crt'), server.certPem);
+  await writeFile(dir.join('tls.key'), server.keyPem);
+  await writeFile(dir.join('ca.crt'), pem(...cas));
+  const files = ['cert=tls.crt', 'key=tls.key', 'client-ca=ca.crt'].map((one) => one.split('='));
+  const program = stack.use(
+    await startMeshtrust({
+      dirs: [trust.path],
+      args: [...files.map(([flag = '', name = '']) => `--tls-${flag}=${dir.join(name)}`), ...args],
+    }),
+  );
+  const owned = stack.move();
+  return {
+    trust,
+    connect: (leaf: Certificate, chain: readonly Certificate[] = []) =>
+      createClient(
+        `127.0.0.1:${program.xdsPort}`,
+        { 'grpc.ssl_target_name_override': 'localhost' },
+        credentials.createSsl(
+          Buffer.from(serverCa.certPem),
+          Buffer.from(leaf.keyPem),
+          Buffer.from(pem(leaf, ...chain)),
+        ),
+      ),
+    /** Replaces the CA certificates. */
+    async put(...list: readonly Certificate[]) {
+      await watchedDir(dir.path).put('ca.crt', pem(...list));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function openStream(client: XdsClient) {
+  const stream = client.delta(ads.delta);
+  stream.send(requestOf('edge-1'));
+  return stream;
+}
+
+/** Returns the end of a new stream, which may be on an open connection; `undefined` if it gets a response. */
+async function endOfNew(client: XdsClient): Promise<CallEnd | undefined> {
+  using stream = openStream(client);
+  return await stream.next().then(
+    () => undefined,
+    () => stream.ended,
+  );
+}
+
 suite('clients that a CA file verifies', () => {
+  const spiffeId = 'spiffe://a.test/proxy';
   for (const [what, args] of [
     ['grpc-js', ['--xds-transport=grpc-js']],
     ['own', ['--xds-transport=own']],
     ['2 workers', ['--workers=2']],
-  ] as const)
+  ] as const) {
     test(`${what}: a CA that is removed from the file admits no stream of a connection that is open`, async () => {
-      const serverCa = makeCa({ commonName: 'Server CA' });
-      const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
       const [old, kept] = [makeCa({ commonName: 'Old CA' }), makeCa({ commonName: 'Kept CA' })];
-      await using dir = await makeTempDir();
-      await using trust = await makeTempDir();
-      await writeFile(trust.join('a.yaml'), makeDomain('a.test').yaml());
-      await writeFile(dir.join('tls.crt'), server.certPem);
-      await writeFile(dir.join('tls.key'), server.keyPem);
-      await writeFile(dir.join('ca.crt'), old.certPem + kept.certPem);
-      await using program = await startMeshtrust({
-        dirs: [trust.path],
-        args: [
-          `--tls-cert=${dir.join('tls.crt')}`,
-          `--tls-key=${dir.join('tls.key')}`,
-          `--tls-client-ca=${dir.join('ca.crt')}`,
-          ...args,
-        ],
-      });
-      const connect = (ca: Certificate) => {
-        const { certPem, keyPem } = makeLeaf(ca, { spiffeId: 'spiffe://a.test/proxy' });
-        return createClient(
-          `127.0.0.1:${program.xdsPort}`,
-          { 'grpc.ssl_target_name_override': 'localhost' },
-          credentials.createSsl(Buffer.from(serverCa.certPem), Buffer.from(keyPem), Buffer.from(certPem)),
-        );
-      };
-      const [clientOfOld, clientOfKept] = [connect(old), connect(kept)];
-      using _ = clientOfOld;
-      using __ = clientOfKept;
-      const open = (client: typeof clientOfOld) => {
-        const stream = client.delta(ads.delta);
-        stream.send(requestOf('edge-1'));
-        return stream;
-      };
-      const held = [open(clientOfOld), open(clientOfKept)];
+      await using server = await startWithCas([old, kept], args);
+      using clientOfOld = server.connect(makeLeaf(old, { spiffeId }));
+      using clientOfKept = server.connect(makeLeaf(kept, { spiffeId }));
+      const held = [openStream(clientOfOld), openStream(clientOfKept)];
       for (const stream of held) await stream.next();
-      const put = watchedDir(dir.path).put;
-      await put('ca.crt', kept.certPem);
-      const end = await poll(
-        'the removed CA to be refused',
+      await server.put(kept);
+      const end = await poll('the removed CA to be refused', () => endOfNew(clientOfOld), {
+        timeoutMs: 30_000,
+      });
+      assert.equal(end.code, status.UNAUTHENTICATED, end.details);
+      assert.equal(await endOfNew(clientOfKept), undefined);
+      // Open streams stay, because no flag has their clients judged again.
+      await writeFile(server.trust.join('b.yaml'), makeDomain('b.test').yaml());
+      for (const stream of held) await stream.next();
+    });
+
+    test(`${what}: cross-signed CAs admit streams by a chain to a CA that stays, and by no other`, async () => {
+      const [old, kept] = [makeCa({ commonName: 'Old CA' }), makeCa({ commonName: 'Kept CA' })];
+      const byOld = makeIntermediate(old);
+      const byKept = makeIntermediate(kept, { key: byOld });
+      const below = makeLeaf(byOld, { spiffeId });
+      // The owner of a leaf without a key usage signs the name and the key of the old CA.
+      const leafOfKept = makeLeaf(kept, { keyUsage: undefined });
+      const forged = makeIntermediate(leafOfKept, { commonName: 'Old CA', key: old });
+      const clients: readonly (readonly [
+        what: string,
+        leaf: Certificate,
+        chain: readonly Certificate[],
+        onOpen: boolean,
+        onNew: boolean,
+      ])[] = [
+        ['only the intermediate by the old CA', below, [byOld], false, false],
+        ['only the intermediate by the other CA', below, [byKept], true, true],
+        ['both, the one by the other CA first', below, [byKept, byOld], true, true],
+        // OpenSSL tries one chain only.
+        ['both, the one by the old CA first', below, [byOld, byKept], true, false],
+        [
+          'a certificate of the old CA that no CA signed',
+          makeLeaf(old, { spiffeId }),
+          [forged, leafOfKept],
+          false,
+          false,
+        ],
+      ];
+      await using server = await startWithCas([old, kept], args);
+      using stack = new DisposableStack();
+      const open: XdsClient[] = [];
+      for (const [, leaf, chain] of clients) {
+        const client = stack.use(server.connect(leaf, chain));
+        open.push(client);
+        // It keeps the connection open.
+        await openStream(client).next();
+      }
+      await server.put(kept);
+      const [first] = open;
+      assert.ok(first !== undefined);
+      await poll('the removed CA to be refused', () => endOfNew(first), { timeoutMs: 30_000 });
+      // The listener reads the file at its own time. Until then, it accepts the connection and refuses the stream.
+      await poll(
+        'TLS to refuse a new connection',
         async () => {
-          using stream = open(clientOfOld);
-          return await stream.next().then(
-            () => undefined,
-            () => stream.ended,
-          );
+          using client = server.connect(below, [byOld]);
+          const end = await endOfNew(client);
+          return end?.code === status.UNAVAILABLE || undefined;
         },
         { timeoutMs: 30_000 },
       );
-      assert.equal(end.code, status.UNAUTHENTICATED, end.details);
-      using again = open(clientOfKept);
-      await again.next();
-      // Open streams stay, because no flag has their clients judged again.
-      await writeFile(trust.join('b.yaml'), makeDomain('b.test').yaml());
-      for (const stream of held) await stream.next();
+      for (const [index, [sent, leaf, chain, onOpen, onNew]] of clients.entries()) {
+        const onOpenEnd = open[index] && (await endOfNew(open[index]));
+        const expected = onOpen ? undefined : status.UNAUTHENTICATED;
+        assert.equal(onOpenEnd?.code, expected, `open connection: ${sent}: ${onOpenEnd?.details}`);
+        using client = server.connect(leaf, chain);
+        assert.equal((await endOfNew(client)) === undefined, onNew, `new connection: ${sent}`);
+      }
     });
+  }
 });
