@@ -4,13 +4,13 @@ import type { Logger } from '../../observe/log/log.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { after } from '../../xds/timers/timers.ts';
-import { limitApplying } from './apply-limit.ts';
-import type { ApplyLimit } from './apply-limit.ts';
 import { followHandovers } from './handovers.ts';
 import type { Handovers } from './handovers.ts';
 import type { ToWorker, WorkerCount } from './messages.ts';
 import { createRoster } from './roster.ts';
 import type { Roster } from './roster.ts';
+import { defaultWorkerLimits, limitTime } from './time-limit.ts';
+import type { TimeLimit, WorkerLimits } from './time-limit.ts';
 
 /** A worker, as its parent knows it. */
 export interface Member {
@@ -31,7 +31,9 @@ export interface Member {
   /** When the first change arrived that it was not sent yet, in epoch milliseconds. */
   owedSince: number | undefined;
   /** The time limit of that state. */
-  readonly applying: ApplyLimit;
+  readonly applying: TimeLimit;
+  /** The time limit until it listens. */
+  readonly starting: TimeLimit;
   proxies: ReadonlyMap<string, WorkerCount>;
   /** Its proxies, from its last report. */
   readonly roster: Roster;
@@ -53,16 +55,35 @@ const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotte
 /** The proxies of a worker that does not answer: they may still be connected. */
 const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0, unlisted: [] };
 
-/** Returns the member for a process that was started just now. `stuck`: it has not applied a state in time. */
-export function createMember(id: number, process: Worker, stuck: () => void = () => undefined): Member {
+/** The time limits of a worker, and what is called with a sentence when it exceeds one. */
+interface MemberLimits extends WorkerLimits {
+  readonly stuck: (problem: string) => void;
+}
+
+/** Returns the member for a process that was started just now. */
+export function createMember(
+  id: number,
+  process: Worker,
+  { startMs, applyMs, stuck }: MemberLimits = { ...defaultWorkerLimits, stuck: () => undefined },
+): Member {
   const listening = Promise.withResolvers<string>();
   process.on('error', (error) => {
     // A worker that dies while `cluster` gives it a connection: the event `exit` follows, and this one must not end
     // this process.
     if (process.process.pid !== undefined) return;
     // The process was not created, for example because there are too many: no other event follows.
+    starting.end();
     listening.reject(error);
   });
+  const starting = limitTime(startMs, () => {
+    const problem = `worker ${id} did not listen within ${startMs / 1000} s`;
+    stuck(problem);
+    listening.reject(new Error(problem));
+  });
+  const applying = limitTime(applyMs, () =>
+    stuck(`worker ${id} did not apply a change within ${applyMs / 1000} s`),
+  );
+  starting.begin();
   return {
     id,
     process,
@@ -73,7 +94,8 @@ export function createMember(id: number, process: Worker, stuck: () => void = ()
     sent: new Map(),
     busy: false,
     owedSince: undefined,
-    applying: limitApplying(stuck),
+    applying,
+    starting,
     proxies: new Map(),
     roster: createRoster(),
     metrics: [],
@@ -90,8 +112,9 @@ export function send({ process }: Member, message: ToWorker): void {
 
 /** Settles every call that waits for a worker that has ended, and closes the connections that did not reach it. */
 export function abandon(member: Member): void {
-  const { id, process, handovers, applying, collecting, looking, listening } = member;
+  const { id, process, handovers, applying, starting, collecting, looking, listening } = member;
   applying.end();
+  starting.end();
   // Confirmations that it sent may still be in the channel.
   if (process.isConnected()) process.once('disconnect', () => handovers.close());
   else handovers.close();
@@ -137,7 +160,12 @@ export async function endMember(member: Member, graceMs: number): Promise<void> 
   const { promise, resolve } = Promise.withResolvers<void>();
   member.process.once('exit', () => resolve());
   send(member, { kind: 'drain', graceMs });
-  const cancel = after(graceMs + exitTimeoutMs, () => member.process.process.kill('SIGKILL'));
+  const cancel = after(graceMs + exitTimeoutMs, () => kill(member));
   await promise;
   cancel();
+}
+
+/** Ends a worker at once, also if it hangs. */
+export function kill({ process }: Member): void {
+  process.process.kill('SIGKILL');
 }

@@ -13,15 +13,16 @@ import type { Logger } from '../../observe/log/log.ts';
 import { createProxyLog } from '../../observe/log/log-proxies.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { proxyOptionNames } from '../../runtime/serve-options.ts';
-import { applyLimitMs } from './apply-limit.ts';
 import { answerWorker } from './ask-parent.ts';
 import { createJointCounts } from './joint-counts.ts';
-import { abandon, collectFrom, createMember, endMember, lookAt, send } from './member.ts';
+import { abandon, collectFrom, createMember, endMember, kill, lookAt, send } from './member.ts';
 import type { Member } from './member.ts';
 import type { FromWorker, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
 import { shareStates } from './share-states.ts';
 import { followStreams } from './share-streams.ts';
+import { defaultWorkerLimits } from './time-limit.ts';
+import type { WorkerLimits } from './time-limit.ts';
 import { createRefusalMemory, defaultRefusalLimits } from '../../xds/core/refusal-memory.ts';
 import { after } from '../../xds/timers/timers.ts';
 
@@ -31,6 +32,8 @@ export interface WorkerPoolOptions {
   readonly log: Logger;
   /** Decides about the clients of all workers. `undefined`: every client may subscribe. */
   readonly decide?: DecideAccess | undefined;
+  /** Read at the start of each worker. */
+  readonly limits?: WorkerLimits | undefined;
 }
 
 /** Processes that serve proxies behind one port. */
@@ -59,15 +62,18 @@ const restartDelayMs = 1_000;
 /**
  * Starts the workers; resolves when all of them listen. A worker that dies is replaced. Its proxies reconnect to any
  * worker and are sent nothing, because all workers have the same versions.
- * @throws {Error} when it cannot listen on the address, or TLS cannot be set up.
+ * @throws {Error} when it cannot listen on the address, TLS cannot be set up, or a worker hangs.
  */
 export async function startWorkerPool({
   count,
   options,
   log,
   decide,
+  limits = defaultWorkerLimits,
 }: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
+  /** The workers that do not listen yet. */
+  const starting = new Set<Member>();
   /** The lasting metrics of all workers that ended, added up one after the other. */
   let lost: Promise<readonly StreamMetric[]> = Promise.resolve([]);
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
@@ -127,19 +133,24 @@ export async function startWorkerPool({
   }
 
   async function start(id: number): Promise<string> {
-    const member = createMember(id, cluster.fork(), () => endStuck(member));
+    const member = createMember(id, cluster.fork(), {
+      ...limits,
+      stuck: (problem) => endStuck(member, problem),
+    });
+    starting.add(member);
     member.process.on('message', (message: FromWorker) => receive(member, message));
     member.process.on('exit', (code, signal) => ended(member, code, signal));
-    return member.listening.promise;
+    try {
+      return await member.listening.promise;
+    } finally {
+      starting.delete(member);
+    }
   }
 
   /** Its proxies would keep the trust that they have, removed CAs included. They reconnect to other workers. */
-  function endStuck({ id, process }: Member): void {
-    log.error(
-      { event: 'worker-stuck', worker: id },
-      `worker ${id} did not apply a change within ${applyLimitMs / 1000} s, so it is ended`,
-    );
-    process.process.kill('SIGKILL');
+  function endStuck(member: Member, problem: string): void {
+    log.error({ event: 'worker-stuck', worker: member.id }, `${problem}, so it is ended`);
+    kill(member);
   }
 
   function receive(member: Member, message: FromWorker): void {
@@ -154,6 +165,7 @@ export async function startWorkerPool({
         });
       case 'listening':
         member.isUp = true;
+        member.starting.end();
         members.add(member);
         // Before the state: the first ACK may be one of bytes that the client rejected at a worker that died.
         send(member, { kind: 'refused', refusals: refusals.list(systemClock.monotonic()) });
@@ -208,11 +220,19 @@ export async function startWorkerPool({
     after(wait, () => void replace(id));
   }
 
+  /** Starts no more workers. Those that do not listen yet have no proxies. */
+  function close(): void {
+    draining = true;
+    counts.close();
+    for (const member of starting) kill(member);
+  }
+
   async function replace(id: number): Promise<void> {
     if (draining) return;
     try {
       await start(id);
     } catch (error) {
+      if (draining) return;
       log.error(
         { event: 'worker-lost', worker: id, err: error },
         `worker ${id}: the replacement did not start, trying again in ${restartDelayMs / 1000} s`,
@@ -222,7 +242,13 @@ export async function startWorkerPool({
   }
 
   // Each worker listens on the configured address; `cluster` opens one shared socket for it, also for port 0.
-  const [address = ''] = await Promise.all(Array.from({ length: count }, (_, index) => start(index + 1)));
+  const starts = Array.from({ length: count }, (_, index) => start(index + 1));
+  const [address = ''] = await Promise.all(starts).catch((error: unknown) => {
+    close();
+    // One that hangs would not notice that this process ends.
+    for (const member of members) kill(member);
+    throw error;
+  });
   log.info({ event: 'workers', workers: count }, `${count} workers serve proxies`);
 
   return {
@@ -249,8 +275,7 @@ export async function startWorkerPool({
     },
     async drain(graceMs) {
       if (draining) return;
-      draining = true;
-      counts.close();
+      close();
       await Promise.all([...members].map((member) => endMember(member, graceMs)));
       streams.settle();
     },
