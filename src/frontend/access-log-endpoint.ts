@@ -80,9 +80,6 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
     authFailed,
   });
   const open = new Set<LogStream>();
-  const breaks = (connection: object): void => {
-    for (const stream of open) if (stream.isOf(connection)) stream.breaks();
-  };
   // Envoy opens few streams. A client that opens many costs time, whether or not it may send.
   const rates = new WeakMap<object, TokenBucket>();
   server.guardWith({
@@ -91,10 +88,9 @@ export async function startAccessLogEndpoint(input: AccessLogEndpointOptions): P
       if (rate === undefined) rates.set(connection, (rate = createTokenBucket(limits.streamRate)));
       if (rate.take(input.now()) === 0) return call.serve();
       input.refused('too-many', connection.address, 'the connection opens too many streams');
-      breaks(connection);
       connection.closeForExcess();
     },
-    failed: breaks,
+    failed: () => undefined,
   });
   const all = createByteRate(limits.allBytes);
   server.addStream(path, (call) => {
@@ -153,10 +149,6 @@ class LogStream {
     this.#ended = ended;
   }
 
-  isOf(connection: object): boolean {
-    return this.#call.session === connection;
-  }
-
   start(): void {
     const timeout = (): void =>
       this.#refuse(
@@ -171,19 +163,23 @@ class LogStream {
   }
 
   gone(): void {
-    clearTimeout(this.#admission);
     clearTimeout(this.#pause);
+    // An Envoy may end while the decision takes its time. The decision still says whether its entries count, and until
+    // then the stream is one of the limited number: clients that leave at once must not fill the memory.
+    if (this.#waiting === undefined) this.#forget();
+  }
+
+  #forget(): void {
+    clearTimeout(this.#admission);
+    this.#waiting = undefined;
     this.#ended();
   }
 
   /** Ends the stream, because the server ends. */
   end(): void {
+    if (this.#call.isOver) return this.#forget();
+    this.#waiting = undefined;
     this.#call.end({ code: grpcStatus.UNAVAILABLE, message: 'the server is shutting down' });
-  }
-
-  /** The server closes the connection of the stream: entries on the way are lost. */
-  breaks(): void {
-    if (this.#sender !== undefined) this.#input.lost(this.#sender.mesh);
   }
 
   message(bytes: Buffer): void {
@@ -210,7 +206,8 @@ class LogStream {
   }
 
   aborted(): void {
-    // Nothing to do: `gone` has been called.
+    // The connection broke, or the server closed it: bytes on the way are lost. An Envoy that ends closes it itself.
+    if (this.#sender !== undefined && !this.#call.endedByClient) this.#input.lost(this.#sender.mesh);
   }
 
   /** Asks whether the client may send, with the node of its first message. */
@@ -236,7 +233,6 @@ class LogStream {
       return this.#undecided();
     }
     const settle = (settled: Awaited<typeof decision>): void => {
-      if (this.#call.isOver) return;
       if (settled.kind === 'allowed') this.#admit(sender, this.#waiting ?? [message]);
       else {
         const code = statusOfRefusal[settled.reason];
@@ -246,7 +242,12 @@ class LogStream {
     if (!(decision instanceof Promise)) return settle(decision);
     this.#waiting = [message];
     this.#call.pauseReading();
-    decision.then(settle, () => this.#undecided());
+    decision.then(
+      (settled) => {
+        if (this.#waiting !== undefined) settle(settled);
+      },
+      () => this.#undecided(),
+    );
   }
 
   /** An error about one client must not end the server, and admits no client. */
@@ -258,9 +259,12 @@ class LogStream {
     clearTimeout(this.#admission);
     this.#sender = sender;
     for (const message of messages) this.#input.received(sender, message);
-    if (this.#isSlowed) this.#input.lost(sender.mesh);
+    const hasLeft = this.#call.isOver;
+    // While the client waited, the server did not read further messages.
+    if (this.#isSlowed || (hasLeft && !this.#isComplete)) this.#input.lost(sender.mesh);
     if (this.#waiting === undefined) return;
     this.#waiting = undefined;
+    if (hasLeft) return this.#forget();
     if (this.#isComplete) this.halfClosed();
     else if (this.#pause === undefined) this.#call.resumeReading();
   }
@@ -281,11 +285,15 @@ class LogStream {
 
   /** `isUndecided`: it is not known whether the client may send, so the entries of an honest one may be missing. */
   #refuse(reason: LogRefusal, code: number, message: string, isUndecided = false): void {
-    if (this.#call.isOver) return;
+    const hasLeft = this.#call.isOver;
+    // A client that has left is refused only if it still waits for the decision.
+    if (hasLeft && this.#waiting === undefined) return;
     this.#input.refused(reason, this.#call.address, message);
     // A client that was refused may have nothing to say.
     if (this.#sender !== undefined || isUndecided) this.#input.lost(this.#claimed?.mesh);
     else if (reason === 'too-long') this.#input.lost(undefined);
-    this.#call.end({ code, message });
+    this.#waiting = undefined;
+    if (hasLeft) this.#forget();
+    else this.#call.end({ code, message });
   }
 }

@@ -12,6 +12,7 @@ import { entryOf, identifierOf, openLogStream } from '../kit/access-log-client.t
 import type { LogMessageObject } from '../kit/access-log-client.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
+import { startForwarder } from '../kit/forwarder.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { proxyOptions } from '../kit/proxy-options.ts';
 
@@ -23,6 +24,8 @@ const first = (mesh?: string): LogMessageObject => ({
   identifier: identifierOf('node', mesh),
   ...entries(1),
 });
+
+const allowed: AccessDecision = { kind: 'allowed', identity: undefined };
 
 interface Rig extends AsyncDisposable {
   readonly endpoint: AccessLogEndpoint;
@@ -310,9 +313,97 @@ suite('listener for access logs', () => {
     using other = openLogStream(rig.endpoint.address);
     other.send(entries(1));
     await other.status;
-    decided.resolve({ kind: 'allowed', identity: undefined });
+    decided.resolve(allowed);
     assert.deepEqual(await client.status, { code: status.OK, message: '' });
     assert.equal(rig.received.get('mesh-1'), 3);
+  });
+
+  test('connection that breaks: entries of its streams may be missing', async () => {
+    await using rig = await start();
+    await using network = await startForwarder(Number(rig.endpoint.address.split(':')[1]));
+    using client = openLogStream(`127.0.0.1:${network.port}`);
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    network.reset();
+    await poll('the stream is over', () => Promise.resolve(rig.endpoint.streams() === 0 ? true : undefined));
+    assert.deepEqual(rig.lost, ['mesh-1']);
+  });
+
+  for (const { left, decision, counted, missing } of [
+    { left: 'is then permitted', decision: allowed, counted: 1, missing: ['mesh-1'] },
+    { left: 'is then denied', decision: refuse('token', 'the token is bad'), counted: 0, missing: [] },
+    {
+      left: 'cannot be decided about',
+      decision: refuse('review-unavailable', 'no review'),
+      counted: 0,
+      missing: ['mesh-1'],
+    },
+    { left: 'is never decided about', decision: undefined, counted: 0, missing: ['mesh-1'] },
+  ])
+    test(`client that leaves before the decision and ${left}: ${counted} of its entries count`, async () => {
+      const asked = Promise.withResolvers<void>();
+      const decided = Promise.withResolvers<AccessDecision>();
+      await using rig = await start({
+        decide() {
+          asked.resolve();
+          return decided.promise;
+        },
+        options: { requestTimeout: 500 },
+      });
+      await using network = await startForwarder(Number(rig.endpoint.address.split(':')[1]));
+      using client = openLogStream(`127.0.0.1:${network.port}`);
+      client.send(first('mesh-1'));
+      await asked.promise;
+      network.reset();
+      await client.status;
+      // Answered after the server has seen the end of the other connection.
+      using other = openLogStream(rig.endpoint.address);
+      other.send(entries(1));
+      await other.status;
+      if (decision !== undefined) decided.resolve(decision);
+      await poll('the stream is forgotten', () =>
+        Promise.resolve(rig.endpoint.streams() === 0 ? true : undefined),
+      );
+      assert.deepEqual([rig.received.get('mesh-1') ?? 0, rig.lost], [counted, missing]);
+    });
+
+  test('client that has ended its side and leaves before the decision: all of its entries count', async () => {
+    const asked = Promise.withResolvers<void>();
+    const decided = Promise.withResolvers<AccessDecision>();
+    await using rig = await start({
+      decide() {
+        asked.resolve();
+        return decided.promise;
+      },
+    });
+    const client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    client.end();
+    await asked.promise;
+    client[Symbol.dispose]();
+    await client.status;
+    // Answered after the reset of the other stream.
+    using other = openLogStream(rig.endpoint.address);
+    other.send(entries(1));
+    await other.status;
+    decided.resolve(allowed);
+    await rig.until('mesh-1', 1);
+    assert.deepEqual(rig.lost, []);
+  });
+
+  test('clients that leave before the decision: count as streams, so they cannot fill the memory', async () => {
+    await using rig = await start({
+      decide: () => new Promise(() => undefined),
+      limits: { ...defaultAccessLogLimits, streams: 1 },
+    });
+    const client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await poll('the stream is open', () => Promise.resolve(rig.endpoint.streams() === 1 ? true : undefined));
+    client[Symbol.dispose]();
+    await client.status;
+    using other = openLogStream(rig.endpoint.address);
+    other.send(first('mesh-2'));
+    assert.equal((await other.status).code, status.RESOURCE_EXHAUSTED);
   });
 
   test('client that is too fast and is refused: says nothing of the entries of others', async () => {
@@ -328,7 +419,7 @@ suite('listener for access logs', () => {
 
   test('client that is too fast while it waits for the decision: entries of its mesh may be missing', async () => {
     await using rig = await start({
-      decide: () => Promise.resolve({ kind: 'allowed', identity: undefined }),
+      decide: () => Promise.resolve(allowed),
       limits: { ...defaultAccessLogLimits, streamBytes: 10 },
     });
     using client = openLogStream(rig.endpoint.address);
