@@ -42,7 +42,7 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       pattern: '/api/v1/certificates/{fingerprint}',
       answer: ([fingerprint = '']) => {
         const found = presentCertificate(view().meshes, fingerprint);
-        return found === undefined ? unknownCertificate(fingerprint) : jsonReply(found);
+        return found === undefined ? absent(view(), unknownCertificate(fingerprint)) : jsonReply(found);
       },
     },
     {
@@ -50,7 +50,7 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       pattern: '/api/v1/certificates/{fingerprint}/pem',
       answer: ([fingerprint = '']) => {
         const found = presentCertificate(view().meshes, fingerprint);
-        if (found === undefined) return unknownCertificate(fingerprint);
+        if (found === undefined) return absent(view(), unknownCertificate(fingerprint));
         return fileReply(`${fingerprint.slice(0, 16)}.pem`, 'application/x-pem-file', found.pem);
       },
     },
@@ -61,9 +61,11 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
         const state = view().meshes.get(mesh);
         const domain = state && presentDomainCertificates(state, trustDomain);
         if (domain === undefined) {
-          return errorReply('not-found', `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`);
+          const message = `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`;
+          return absent(view(), errorReply('not-found', message));
         }
         if (format === 'pem') {
+          if (domain.anchors.length === 0) return noPem(mesh, trustDomain);
           const pem = domain.anchors.map((anchor) => anchor.pem).join('');
           return fileReply(`${trustDomain}.pem`, 'application/x-pem-file', pem);
         }
@@ -96,6 +98,26 @@ function badLimit(): Reply {
 
 function unknownCertificate(fingerprint: string): Reply {
   return errorReply('unknown-certificate', `no mesh trusts a CA certificate with fingerprint ${fingerprint}`);
+}
+
+/**
+ * Returns the error about something that the server does not have. Before the first complete read, it may exist: a
+ * script that reads "trusted no more" would remove trust.
+ */
+function absent({ readiness }: StateView, reply: Reply): Reply {
+  if (readiness.kind === 'ready') return reply;
+  const message =
+    'the server has not read all of its sources yet, so what it will trust is unknown: see /readyz';
+  return errorReply('incomplete', message);
+}
+
+/**
+ * Returns the error instead of an empty PEM file. A script would replace its file with it, and programs do not start
+ * with an empty file (Envoy 1.40: "file … is empty"), or keep the CA certificates that they have read before.
+ */
+function noPem(mesh: string, trustDomain: string): Reply {
+  const message = `mesh ${mesh} has no CA in force of trust domain ${trustDomain}: remove its earlier PEM file, which is out of date`;
+  return errorReply('not-found', message);
 }
 
 /** Names of trust domains and fingerprints have no character that a file name or a header must not have. */

@@ -18,6 +18,23 @@ const later = makeCa({ commonName: 'Later Root', notAfter: new Date(now + 500 * 
 const fingerprintOf = (pem: string): string =>
   new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 
+/** A server without any trust, to which a test delivers some. */
+async function serve() {
+  const rig = makeRig(() => undefined);
+  const edge = createHttpEdge({
+    routes: trustRoutes({ view: () => rig.pipeline.view() }),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const address = await edge.listen('127.0.0.1:0');
+  return {
+    rig,
+    ask: (path: string) => ask(address, path),
+    [Symbol.asyncDispose]: () => edge.close(),
+  };
+}
+
 suite('routes for certificates and changes', () => {
   const changes = createChangeLog(() => now);
   const rig = makeRig((event) => changes.state(event));
@@ -117,6 +134,40 @@ suite('routes for certificates and changes', () => {
     for (const path of [`${base}/other`, '/api/v1/meshes/default/trust-domains/c.test/pem'])
       assert.equal((await get(path)).status, 404);
     assert.equal((await get('/api/v1/meshes/nowhere/trust-domains/b.test/pem')).status, 404);
+  });
+
+  test('trust domain whose CAs are all distrusted: no PEM file, and an empty SPIFFE bundle', async () => {
+    const distrusted = makeCa({ commonName: 'Distrusted' });
+    await using server = await serve();
+    server.rig.deliver(content({ trustDomain: 'c.test', pems: [distrusted.certPem] }), synced);
+    server.rig.pipeline.setPolicy({
+      distrusted: new Set([fingerprintOf(distrusted.certPem)]),
+      refuseIntermediates: false,
+    });
+    server.rig.clock.advance(100);
+    const base = '/api/v1/meshes/default/trust-domains/c.test';
+    const pem = await server.ask(`${base}/pem`);
+    assert.equal(pem.status, 404);
+    assert.deepEqual(JSON.parse(pem.body), {
+      error: {
+        code: 'not-found',
+        message:
+          'mesh default has no CA in force of trust domain c.test: remove its earlier PEM file, which is out of date',
+      },
+    });
+    const spiffe = await server.ask(`${base}/spiffe`);
+    assert.deepEqual([spiffe.status, (JSON.parse(spiffe.body) as SpiffeBundle).keys], [200, []]);
+  });
+
+  test('server that has not read its sources: does not say that nothing is trusted', async () => {
+    await using server = await serve();
+    const paths = ['meshes/default/trust-domains/d.test/pem', 'certificates/00', 'certificates/00/pem'];
+    const statuses = (): Promise<readonly number[]> =>
+      Promise.all(paths.map(async (path) => (await server.ask(`/api/v1/${path}`)).status));
+    assert.deepEqual(await statuses(), [503, 503, 503]);
+    assert.match((await server.ask(`/api/v1/${paths[0]}`)).body, /"incomplete"/);
+    server.rig.deliver(content({ trustDomain: 'a.test', pems: [later.certPem] }), synced);
+    assert.deepEqual(await statuses(), [404, 404, 404]);
   });
 
   test('changes: of all meshes, or of one', async () => {

@@ -48,6 +48,7 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
   } else {
     requireComplete(source, io);
     const certificates = only(await source.certificates(), options.trustDomain);
+    if (options.format === 'pem') requireCas(certificates, options.trustDomain);
     const { findings } = await source.detail();
     writeFindings(
       io,
@@ -80,6 +81,20 @@ function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomai
   throw new CommandError(
     exitCode.negative,
     `mesh ${mesh.name} does not list trust domain ${trustDomain} (trust domains: ${known})`,
+  );
+}
+
+/**
+ * A PEM file without a certificate is an error for programs that read it, or leaves them with the file that they read
+ * before. An empty SPIFFE bundle has a meaning: no key is trusted any more.
+ * @throws {CommandError} (negative) if no CA certificate is in force.
+ */
+function requireCas({ name, trustDomains }: MeshCertificates, trustDomain: string | undefined): void {
+  if (trustDomains.some(({ anchors }) => anchors.length > 0)) return;
+  const of = trustDomain === undefined ? '' : ` of trust domain ${trustDomain}`;
+  throw new CommandError(
+    exitCode.negative,
+    `mesh ${name} has no CA in force${of}: remove its earlier PEM file, which is out of date`,
   );
 }
 

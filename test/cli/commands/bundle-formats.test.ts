@@ -61,6 +61,19 @@ suite('bundle --format pem', () => {
     assert.equal(pemsOf((await run(['bundle', dir.path, '--format', 'pem'])).stdout).length, 3);
   });
 
+  test('no CA in force: exit 1, and no empty file', async () => {
+    await using dir = await files();
+    await writeFile(dir.join('distrusted.txt'), `${new X509Certificate(other.certPem).fingerprint256}\n`);
+    const args = ['bundle', dir.path, '--distrust', dir.join('distrusted.txt'), '--format', 'pem'];
+    const one = await run([...args, '--trust-domain', 'b.test']);
+    assert.deepEqual([one.code, one.stdout], [1, '']);
+    assert.match(
+      one.stderr,
+      /mesh default has no CA in force of trust domain b\.test: remove its earlier PEM file, which is out of date/,
+    );
+    assert.equal((await run(args)).code, 0);
+  });
+
   test('re-rooted intermediate: printed in self-issued form, with a note', async () => {
     await using dir = await makeTempDir();
     const pems = [makeIntermediate(ec, { commonName: 'Intermediate' }).certPem];
