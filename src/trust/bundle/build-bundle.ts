@@ -57,7 +57,17 @@ export function buildBundle(input: BundleInput): TrustBundle {
   };
   const listed = joinListed(input.shares);
   reportRepeated(listed, trustDomain, report);
-  const [trusted, distrusted] = withoutDistrusted(listed, policy, report);
+  const distrusted = listed.filter(({ certificate }) => isDistrusted(certificate, policy));
+  const trusted = listed.filter(({ certificate }) => !isDistrusted(certificate, policy));
+  const effect =
+    trusted.length === 0 ? `; ${trustDomain} has no CA in force, and its clients are refused` : '';
+  for (const item of distrusted) {
+    report(
+      'MT018',
+      `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served${effect}`,
+      item,
+    );
+  }
   const choice = chooseSameKeyCertificates(trusted, now);
   for (const { item, inFavourOf } of choice.dropped) {
     report(
@@ -83,7 +93,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     trustDomain,
     anchors,
     caNamesSize: caNamesSize(anchors),
-    distrusted,
+    distrusted: distrusted.map(({ certificate }) => certificate),
     findings: [
       ...findings,
       ...constraintFindings({ mesh, trustDomain, anchors, issuers: grounding.issuers }),
@@ -103,25 +113,6 @@ function reportRepeated(listed: readonly Listed[], trustDomain: TrustDomain, rep
         item,
       );
   }
-}
-
-function withoutDistrusted(
-  listed: readonly Listed[],
-  policy: BundlePolicy,
-  report: Report,
-): readonly [trusted: readonly Listed[], distrusted: readonly Certificate[]] {
-  const distrusted: Certificate[] = [];
-  const trusted = listed.filter((item) => {
-    if (!isDistrusted(item.certificate, policy)) return true;
-    distrusted.push(item.certificate);
-    report(
-      'MT018',
-      `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
-      item,
-    );
-    return false;
-  });
-  return [trusted, distrusted];
 }
 
 function asListed({ certificate, places, listedBy }: Listed): ServedAnchor {

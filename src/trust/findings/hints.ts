@@ -145,7 +145,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     name: 'distrusted',
     about: 'The fingerprint of the certificate, or the hash of its key, is in the --distrust file.',
     served:
-      'Everything but this certificate, at once: the mass-loss guard and last good versions do not apply. Open connections survive in Envoy: restart or drain the proxies to cut them.',
+      'Everything but this certificate, at once: the mass-loss guard and last good versions do not apply. If it leaves the trust domain without a CA, the message says so: proxies refuse its clients. Open connections survive in Envoy: restart or drain the proxies to cut them.',
     remedy: 'Remove it from the resources that list it.',
   },
   MT020: {

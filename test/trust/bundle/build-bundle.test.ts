@@ -172,6 +172,20 @@ suite('buildBundle', () => {
       const bundle = bundleOf([shareOf('a.test', [intermediate, other])], { policy });
       assert.deepEqual(served(bundle), ['Other']);
       assert.deepEqual(codesOf(bundle), ['MT018']);
+      assert.match(bundle.findings[0]?.message ?? '', /it is not served$/);
     }
+  });
+
+  test('all certificates distrusted → the finding says that clients are refused', () => {
+    const hash = bundleOf([shareOf('a.test', [other])]).anchors[0]?.certificate.fingerprint ?? '';
+    const policy: BundlePolicy = { ...noPolicy, distrusted: new Set([hash]) };
+    const all = bundleOf([shareOf('a.test', [other])], { policy });
+    const one = bundleOf([shareOf('a.test', [other, root])], { policy });
+    assert.deepEqual([all.anchors.length, one.anchors.length], [0, 1]);
+    assert.match(
+      all.findings[0]?.message ?? '',
+      /it is not served; a\.test has no CA in force, and its clients are refused$/,
+    );
+    assert.match(one.findings[0]?.message ?? '', /it is not served$/);
   });
 });
