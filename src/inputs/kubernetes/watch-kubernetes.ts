@@ -5,7 +5,7 @@ import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
-import { listPages } from '../../kubernetes/client/list-pages.ts';
+import { createLister } from '../../kubernetes/client/list-pages.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
@@ -62,6 +62,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   // Only the core group has no name.
   const group = resource.group === '' ? '/api' : `/apis/${resource.group}`;
   const path = `${group}/${resource.version}${within}/${resource.plural}`;
+  const list = createLister(client, path, resource);
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialWatchState;
@@ -73,7 +74,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
 
   const sendNext = (): AsyncIterable<WatchInput> => {
     const { next } = state;
-    if (next.kind === 'list') return listPages(client, path, resource, signal);
+    if (next.kind === 'list') return list(signal);
     const timeoutSeconds = Math.ceil((watchMs * (1 + random())) / 1000);
     return watchOnce(client, { resource, path, silenceMs, timeoutSeconds, ...next }, signal);
   };

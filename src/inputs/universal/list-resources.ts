@@ -1,45 +1,52 @@
+import { createPageSize } from '../../net/page-size.ts';
+import type { PageSize } from '../../net/page-size.ts';
 import { asMapping } from '../../text/json.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import type { ListedResource, PollInput } from './poll-state.ts';
-import type { RestClient } from './rest-client.ts';
+import { maxBytes, TooLong } from './rest-client.ts';
+import type { RestAnswer, RestClient } from './rest-client.ts';
 import type { UniversalResource } from './universal-resource.ts';
 
-/** Kuma's largest page. */
-const pageSize = 1000;
 /** Maximum time for one page, in milliseconds. */
 const pageMs = 60_000;
 
 /** The result of a list, or the absence of the kind of resource at the server. */
 export type ListResult = PollInput | { readonly kind: 'absent' };
 
+/** Lists resources. */
+export type Lister = (signal: AbortSignal) => Promise<ListResult>;
+
 /**
- * Lists the resources of all meshes, page by page. A list counts only if it is complete: the number of resources is the
- * total of its last page. Each page after the first begins with the last resource of the page before. If it does not, a
- * resource was added or removed meanwhile, and another one may have slipped to a page that was read already. Never
- * throws.
+ * Returns a function that lists the resources of all meshes, page by page. A list counts only if it is complete: the
+ * number of resources is the total of its last page. Each page after the first begins with the last resource of the
+ * page before. If it does not, a resource was added or removed meanwhile, and another one may have slipped to a page
+ * that was read already. A page that is too long is read again with half as many resources, and so are the next pages
+ * and lists. Never throws.
  */
-export async function listResources(
-  client: RestClient,
-  resource: UniversalResource,
-  signal: AbortSignal,
-): Promise<ListResult> {
-  try {
-    return await readPages(client, resource, signal);
-  } catch (error) {
-    return failed(reasonWithPlace(error));
-  }
+export function createLister(client: RestClient, resource: UniversalResource): Lister {
+  // The most is Kuma's largest page. A page after the first repeats one resource, so the least is two.
+  const pageSize = createPageSize({ most: 1000, least: 2, maxLength: maxBytes });
+  return async (signal) => {
+    try {
+      return await readPages(client, resource, pageSize, signal);
+    } catch (error) {
+      return failed(reasonWithPlace(error));
+    }
+  };
 }
 
 async function readPages(
   client: RestClient,
   { plural, read }: UniversalResource,
+  pageSize: PageSize,
   signal: AbortSignal,
 ): Promise<ListResult> {
   const resources: ListedResource[] = [];
+  let longest = 0;
   for (;;) {
     const offset = Math.max(0, resources.length - 1);
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
-    const { status, body } = await client.get(`/${plural}?size=${pageSize}&offset=${offset}`, limited);
+    const { status, body, length } = await readPage(client, plural, offset, pageSize, signal);
+    longest = Math.max(longest, length);
     if (status === 404) return resources.length === 0 ? { kind: 'absent' } : failed(changed);
     if (status !== 200) return failed(statusReason(status, plural));
     const { items, total, next } = asMapping(body) ?? {};
@@ -56,9 +63,28 @@ async function readPages(
     if (resources.length >= total && next == null) {
       const isComplete =
         resources.length === total && new Set(resources.map(({ path }) => path)).size === total;
-      return isComplete ? { kind: 'listed', resources } : failed(changed);
+      if (!isComplete) return failed(changed);
+      pageSize.listed(longest);
+      return { kind: 'listed', resources };
     }
     if (page.length <= (last === undefined ? 0 : 1)) return failed('the list ends before its total');
+  }
+}
+
+async function readPage(
+  client: RestClient,
+  plural: string,
+  offset: number,
+  pageSize: PageSize,
+  signal: AbortSignal,
+): Promise<RestAnswer> {
+  for (;;) {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
+    try {
+      return await client.get(`/${plural}?size=${pageSize.current}&offset=${offset}`, limited);
+    } catch (error) {
+      if (!(error instanceof TooLong) || !pageSize.halve()) throw error;
+    }
   }
 }
 

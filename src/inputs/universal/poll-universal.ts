@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Source, SourceSink } from '../../trust/source.ts';
 import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
-import { listResources } from './list-resources.ts';
+import { createLister } from './list-resources.ts';
 import { initialPollState, stepPoll } from './poll-state.ts';
 import type { PollInput } from './poll-state.ts';
 import { createRestClient } from './rest-client.ts';
@@ -36,6 +36,7 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
   const { confirmsAbsence = false } = options;
   const { sleep = sleepFor } = options;
   const client = createRestClient(options);
+  const list = createLister(client, resource);
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialPollState;
@@ -43,7 +44,7 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
   let wasAbsent = !confirmsAbsence;
 
   const pollOnce = async (): Promise<PollInput> => {
-    const result = await listResources(client, resource, signal);
+    const result = await list(signal);
     if (result.kind === 'listed') hasListed = true;
     if (result.kind !== 'absent') {
       wasAbsent = !confirmsAbsence;

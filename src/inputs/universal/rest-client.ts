@@ -14,23 +14,33 @@ export interface RestAccess {
 }
 
 /** A response, parsed. */
-interface RestAnswer {
+export interface RestAnswer {
   readonly status: number;
   /** `undefined` if it is not JSON. */
   readonly body: unknown;
+  /** The length of the response, in bytes. */
+  readonly length: number;
 }
 
 export interface RestClient {
   /**
    * Sends a GET. Redirects are not followed, because the token would go along.
-   * @throws {Error} if there is no complete response, or it is longer than the limit.
+   * @throws {TooLong} if the response is longer than the limit.
+   * @throws {Error} if there is no complete response.
    */
   get(path: string, signal: AbortSignal): Promise<RestAnswer>;
   close(): void;
 }
 
-/** A page of the list has at most a thousand resources. */
-const maxBytes = 64 * 1024 * 1024;
+/** Maximum length of a response, in bytes. */
+export const maxBytes = 64 * 1024 * 1024;
+
+/** The error of a response above the limit. */
+export class TooLong extends Error {
+  constructor() {
+    super(`the response is longer than ${maxBytes} bytes`);
+  }
+}
 
 export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient {
   const isSecure = new URL(url).protocol === 'https:';
@@ -52,8 +62,8 @@ export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient
         },
         ...(ca === undefined ? {} : { ca: await readRegularFile(ca) }),
       };
-      const { status, text } = await answerOf((isSecure ? https : http).request(`${base}${path}`, options));
-      return { status, body: parseJson(text) };
+      const { status, bytes } = await answerOf((isSecure ? https : http).request(`${base}${path}`, options));
+      return { status, body: parseJson(bytes.toString('utf8')), length: bytes.length };
     },
     close: () => agent.destroy(),
   };
@@ -61,7 +71,7 @@ export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient
 
 async function answerOf(
   request: http.ClientRequest,
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<{ readonly status: number; readonly bytes: Buffer }> {
   const responded = responseOf(request);
   request.end();
   const response = await responded;
@@ -69,9 +79,9 @@ async function answerOf(
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > maxBytes) throw new Error(`the response is longer than ${maxBytes} bytes`);
+    if (length > maxBytes) throw new TooLong();
     chunks.push(chunk);
   }
   if (!response.complete) throw new Error('the response is incomplete');
-  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+  return { status: response.statusCode ?? 0, bytes: Buffer.concat(chunks) };
 }

@@ -5,45 +5,65 @@ import { resourceVersionOf, selectorOf } from './api-object.ts';
 import type { ApiObject, WatchedResource } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
+import { createPageSize } from '../../net/page-size.ts';
+import type { PageSize } from '../../net/page-size.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
 
-/** Objects per page: a few MiB of JSON, which are parsed at once. */
-const pageSize = 500;
+/**
+ * Maximum length of a page of several objects, in characters. It is usually a few MiB, which are parsed at once; with
+ * 500 objects of the most that etcd accepts (1.5 MiB), it would be longer than the longest string of V8 (512 MiB).
+ */
+const maxLength = 32 * 2 ** 20;
+/** Maximum length of a page that cannot be smaller: an API server may ignore the number of objects. */
+const maxLastLength = 256 * 2 ** 20;
 /** Maximum time for one page, in milliseconds. */
 const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
 
+/** Lists all objects of a resource. */
+export type Lister = (signal: AbortSignal) => AsyncGenerator<WatchInput, void, undefined>;
+
 /**
- * Lists all objects of a resource at `path`, in pages of one consistent state. It is the most recent state, because the
- * request has no resource version. Yields one result: all pages together, or the failure of one page (410 if the state
- * was compacted meanwhile). Never throws.
+ * Returns a function that lists all objects of a resource at `path`, in pages of one consistent state. It is the most
+ * recent state, because the request has no resource version. Yields one result: all pages together, or the failure of
+ * one page (410 if the state was compacted meanwhile). Never throws. The lists share the number of objects per page.
  */
-export async function* listPages(
-  client: ApiClient,
-  path: string,
-  resource: WatchedResource,
-  signal: AbortSignal,
-): AsyncGenerator<WatchInput, void, undefined> {
-  try {
-    yield await readPages(client, path, resource, signal);
-  } catch (error) {
-    yield unreachable(error);
-  }
+export function createLister(client: ApiClient, path: string, resource: WatchedResource): Lister {
+  const pageSize = createPageSize({ most: 500, least: 1, maxLength });
+  return async function* list(signal) {
+    try {
+      for (;;) {
+        const result = await readPages(client, path, resource, pageSize, signal);
+        if (result !== 'too long') return yield result;
+        // The token of a list is only valid with the same limit, so the list starts again.
+        if (!pageSize.halve())
+          return yield unreadable(`a page of one object with more than ${maxLastLength} characters`);
+      }
+    } catch (error) {
+      yield unreachable(error);
+    }
+  };
 }
 
 async function readPages(
   client: ApiClient,
   path: string,
   resource: WatchedResource,
+  pageSize: PageSize,
   signal: AbortSignal,
-): Promise<WatchInput> {
+): Promise<WatchInput | 'too long'> {
   const objects: ApiObject[] = [];
-  const query = new URLSearchParams({ limit: String(pageSize), ...selectorOf(resource) });
+  const query = new URLSearchParams({ limit: String(pageSize.current), ...selectorOf(resource) });
+  const limit = pageSize.current > 1 ? maxLength : maxLastLength;
+  let longest = 0;
   for (;;) {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
     const { status, retryAfterMs, body } = await client.get(`${path}?${query.toString()}`, limited);
-    const text = await readText(body, status === 200 ? Infinity : maxErrorLength);
-    if (status !== 200) return refusedRequest({ status, retryAfterMs }, text, resource);
+    if (status !== 200)
+      return refusedRequest({ status, retryAfterMs }, await readText(body, maxErrorLength), resource);
+    const text = await readPage(body, limit, pageSize);
+    if (text.length > limit) return 'too long';
+    longest = Math.max(longest, text.length);
     const list = asMapping(parseJson(text));
     const resourceVersion = resourceVersionOf(list);
     const items = list?.['items'];
@@ -54,10 +74,23 @@ async function readPages(
       objects.push(object);
     }
     const next = asMapping(list?.['metadata'])?.['continue'];
-    if (typeof next !== 'string' || next === '') return { kind: 'listed', objects, resourceVersion };
+    if (typeof next !== 'string' || next === '') {
+      pageSize.listed(longest);
+      return { kind: 'listed', objects, resourceVersion };
+    }
     query.set('continue', next);
     // The event loop serves proxies between two pages.
     await delay(0, undefined, { signal });
+  }
+}
+
+/** Reads a page. If it breaks off, it may have taken too long: the list fails, and the next one has smaller pages. */
+async function readPage(body: NodeJS.ReadableStream, limit: number, pageSize: PageSize): Promise<string> {
+  try {
+    return await readText(body, limit);
+  } catch (error) {
+    pageSize.halve();
+    throw error;
   }
 }
 

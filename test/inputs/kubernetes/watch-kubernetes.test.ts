@@ -257,6 +257,65 @@ test('list that expires between two pages: starts again', async (t) => {
   assert.deepEqual(observed.detailsOf('content'), ['kubernetes:kuma-system/b']);
 });
 
+test('page too long to be read: the list starts again with half as many objects, and nothing is withdrawn', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  const large = { trustDomain: 'x'.repeat(2 ** 20) };
+  const names = Array.from({ length: 40 }, (_, index) => `large-${index}`);
+  const objects = names.map((name) => apiObject(name, 1, large));
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  (await server.asked()).refuse(410);
+  const all = await server.asked();
+  assert.equal(all.query.get('limit'), '500');
+  all.list([apiObject('a', 1), ...objects], '20');
+  const first = await server.asked();
+  assert.equal(first.query.get('limit'), '250');
+  assert.equal(first.query.get('continue'), null, 'a token belongs to the limit of its list');
+  first.list([apiObject('a', 1), ...objects.slice(0, 20)], '20', 'next page');
+  const second = await server.asked();
+  assert.equal(second.query.get('limit'), '250');
+  second.list(objects.slice(20), '20');
+  await observed.until(contentOf('large-39'));
+  assert.deepEqual(observed.detailsOf('failed'), []);
+  assert.deepEqual(observed.detailsOf('gone'), []);
+  assert.deepEqual(observed.sleeps, [250], 'only after the response 410');
+  // Pages of this size were well filled, so the next list has them, too.
+  (await server.asked()).refuse(410);
+  assert.equal((await server.asked()).query.get('limit'), '250');
+});
+
+test('pages that became short again: the next lists have twice as many objects each', async (t) => {
+  const server = await startFakeApiServer(t);
+  observe(t, server);
+  (await server.asked()).list([apiObject('a', 1, { trustDomain: 'x'.repeat(40 * 2 ** 20) })], '10');
+  for (const limit of ['250', '500', '500']) {
+    const list = await server.asked();
+    assert.equal(list.query.get('limit'), limit);
+    list.list([apiObject('a', 1)], '10');
+    (await server.asked()).refuse(410);
+  }
+});
+
+test('page that breaks off: is a failure, and the next list has half as many objects per page', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  const half = (await server.asked()).open();
+  half.write('{"metadata":{"resourceVersion":"10"},"items":[');
+  half.drop();
+  await observed.until(failedWith('the API server cannot be reached'));
+  const next = await server.asked();
+  assert.equal(next.query.get('limit'), '250');
+  next.list([apiObject('a', 1)], '10');
+  await observed.until(synced);
+});
+
+test('no response to a list: the next list has as many objects per page', async (t) => {
+  const server = await startFakeApiServer(t);
+  observe(t, server);
+  (await server.asked()).drop();
+  assert.equal((await server.asked()).query.get('limit'), '500');
+});
+
 test('optional resource without a CRD: none at once, and asked again after a minute', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server, { isOptional: true });

@@ -81,6 +81,43 @@ suite('polling the REST API of a Global control plane', () => {
     ]);
   });
 
+  test('page too long to be read: is read with half as many resources, which the next lists keep', async () => {
+    await using api = await startGlobalApi();
+    const label = 'x'.repeat(11 * 2 ** 20);
+    const resources = [one, two, three, four, five];
+    api.resources = Array.from({ length: 1000 }, (_, index) => {
+      const resource = resources[index] ?? trustOf(`zone-${index + 1}`, 'a.test', ca.certPem);
+      // The first five resources and the last two are large.
+      return index < 5 || index >= 998 ? { ...resource, labels: { ...resource.labels, label } } : resource;
+    });
+    await using source = follow(api);
+    const first = await source.poll();
+    assert.deepEqual(reasons(first), []);
+    assert.equal(first.length, 1000);
+    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    assert.deepEqual(
+      api.requests.map(({ path }) => path.replace('/meshtrusts?', '')),
+      [
+        'size=1000&offset=0',
+        'size=500&offset=0',
+        'size=500&offset=499',
+        'size=500&offset=998',
+        'size=500&offset=0',
+        'size=500&offset=499',
+        'size=500&offset=998',
+      ],
+    );
+  });
+
+  test('two resources that are too long to be read: a failure with the limit', async () => {
+    await using api = await startGlobalApi();
+    const label = 'x'.repeat(33 * 2 ** 20);
+    api.resources = [one, two].map((resource) => ({ ...resource, labels: { ...resource.labels, label } }));
+    await using source = follow(api);
+    assert.deepEqual(reasons(await source.poll()), ['the response is longer than 67108864 bytes']);
+    assert.equal(api.requests.at(-1)?.path, '/meshtrusts?size=2&offset=0');
+  });
+
   test('defect when a list is applied: a failure, and the next poll applies it', async () => {
     await using api = await startGlobalApi();
     api.resources = [one];
