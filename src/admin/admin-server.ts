@@ -1,5 +1,6 @@
 import { unprotected } from '../api/unprotected.ts';
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
+import { logAcceptErrors } from '../observe/log/log-accept-errors.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { isProtected } from './access.ts';
 import type { AdminAccess } from './access.ts';
@@ -53,6 +54,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...page,
     ],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),
+    acceptFailed: logAcceptErrors(log, 'the listener of the admin API'),
     access,
     events: events && { path: '/api/v1/events', hub: events },
   });
@@ -70,5 +72,6 @@ export function createProbeServer(input: ProbeInput & Pick<AdminServerInput, 'lo
   return createHttpEdge({
     routes: probeRoutes(input),
     onError: (error) => input.log.error({ event: 'probe-failed', err: error }, 'a probe request failed'),
+    acceptFailed: logAcceptErrors(input.log, 'the listener for probes'),
   });
 }

@@ -28,6 +28,8 @@ export interface HttpEdgeOptions {
   readonly events?: { readonly path: string; readonly hub: EventHub } | undefined;
   /** Called with an error that a route threw; the client gets `internal`. */
   readonly onError: (error: unknown) => void;
+  /** Called for a connection that could not be accepted. */
+  readonly acceptFailed?: ((error: Error) => void) | undefined;
   /** By default every caller is accepted, over plain HTTP. */
   readonly access?: AdminAccess | undefined;
   /** Maximum number of connections, beyond which idle ones are closed; 256. */
@@ -44,6 +46,7 @@ export function createHttpEdge({
   routes,
   events,
   onError,
+  acceptFailed,
   access = {},
   maxConnections,
   handshakeTimeoutMs,
@@ -58,6 +61,7 @@ export function createHttpEdge({
   const listener = createHttpListener(server, {
     onRequest: (request, response) => void respond(request, response),
     maxConnections,
+    acceptFailed,
   });
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {

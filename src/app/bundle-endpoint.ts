@@ -13,6 +13,7 @@ import { createPublishedBundles } from '../bundle-endpoint/core/published-bundle
 import { openSequenceFile } from '../bundle-endpoint/sequence-file.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
+import { logAcceptErrors } from '../observe/log/log-accept-errors.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
@@ -120,7 +121,7 @@ export async function startBundleEndpoint(
       for (const { mesh, trustDomain } of names) metrics.request(mesh, trustDomain, status);
       for (const fetch of consumersOf({ ...answered, at: now() })) consumers.saw(fetch);
     },
-    onError: (error) => log.error({ event: 'bundle-endpoint', err: error }, 'the bundle endpoint failed'),
+    acceptFailed: logAcceptErrors(log, 'the listener of the bundle endpoint'),
   });
   cleanup.defer(() => server.close());
 

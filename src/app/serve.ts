@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { createEventLog } from '../observe/log/log-events.ts';
+import { logDescriptors } from '../observe/log/log-descriptors.ts';
 import { createLogger } from '../observe/log/log.ts';
 import { createChangeLog } from '../fleet/change-log.ts';
 import { countStates } from '../fleet/rollout.ts';
@@ -51,6 +52,7 @@ export interface ServeIo {
 export async function serve(options: ServeOptions, { env, signal, stdout, colour }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout, colour });
+  cleanup.use(logDescriptors(log));
   const sources = await planSources(options, log);
   const names = sourceNames(sources, options);
 

@@ -41,8 +41,8 @@ export interface BundleServerOptions {
    */
   readonly perSecond: number;
   readonly onAnswered: (answered: AnsweredRequest) => void;
-  /** Called with an error of the listening socket. */
-  readonly onError: (error: Error) => void;
+  /** Called for a connection that could not be accepted. */
+  readonly acceptFailed: (error: Error) => void;
   /** Maximum number of connections. Beyond it, the longest idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
   /**
@@ -83,7 +83,7 @@ export function createBundleServer({
   publication,
   perSecond,
   onAnswered,
-  onError,
+  acceptFailed,
   maxConnections,
   maxUnreadBytes = defaultMaxUnreadBytes,
   maxResponseMs = defaultMaxResponseMs,
@@ -97,11 +97,7 @@ export function createBundleServer({
     handshakeTimeout: handshakeTimeoutMs,
     connectionsCheckingInterval: 1000,
   });
-  const listener = createHttpListener(server, { onRequest: respond, maxConnections });
-  // An example is a lack of file descriptors for a new connection. `listen` rejects with the errors of its start.
-  server.on('error', (error) => {
-    if (server.listening) onError(error);
-  });
+  const listener = createHttpListener(server, { onRequest: respond, maxConnections, acceptFailed });
 
   function respond(message: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', headers } = message;

@@ -3,6 +3,7 @@ import { endHalfClosed, watchHandshakes } from '../grpc/listeners.ts';
 import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
+import { logAcceptErrors } from '../observe/log/log-accept-errors.ts';
 import { xdsServerOptions } from '../xds/index.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
@@ -27,7 +28,8 @@ export function createGrpcJsServer({ options, log, authFailed }: ProxyServerOpti
         }));
       stack.defer(() => tls?.close());
       const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
-      const listener = await listenGrpc(server, options.xdsListen, credentials);
+      const acceptFailed = logAcceptErrors(log, 'the listener for proxies');
+      const listener = await listenGrpc(server, options.xdsListen, credentials, acceptFailed);
       stack.defer(() => {
         // Without channelz, only this call finds the remaining connections.
         listener.destroy();

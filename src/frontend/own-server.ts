@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { listenAt } from '../grpc/listen.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import { handshakeFailureOf } from '../net/handshake-failure.ts';
+import { logAcceptErrors } from '../observe/log/log-accept-errors.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { ConnectionTimes } from '../transport/connection-times.ts';
 import { GrpcServer } from '../transport/grpc-server.ts';
@@ -32,7 +33,10 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer & { r
       const accept = await acceptorFor(settings, stack, (socket) => server.attach(socket));
       stack.defer(() => server.forceShutdown());
       // When many connect at once, most sockets wait for their turn. Node.js would read each into a buffer of its own.
-      const listener = await listenAt(options.xdsListen, accept, { pauseOnConnect: true });
+      const listener = await listenAt(options.xdsListen, accept, {
+        pauseOnConnect: true,
+        acceptFailed: logAcceptErrors(settings.log, `the listener for ${settings.clients ?? 'proxies'}`),
+      });
       stopListening = () => listener.stop();
       return listener.address;
     },

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { formatListenAddress, parseListenAddress, removeStaleSocket } from '../net/listen-address.ts';
 import { listenSockets } from '../net/listen-sockets.ts';
+import type { ListenSocketsOptions } from '../net/listen-sockets.ts';
 import { paceConnections } from './pace-connections.ts';
 import { reasonOf } from '../text/system-error.ts';
 
@@ -20,6 +21,7 @@ export interface GrpcListener extends SocketListener {
 }
 
 /**
+/**
  * Accepts connections for a server at `HOST:PORT`, or at `unix:PATH`. The listener is our own, because the one of
  * grpc-js has no option for the backlog.
  * @throws {Error} that names the address, if it is in use or invalid.
@@ -28,9 +30,10 @@ export async function listenGrpc(
   server: Server,
   text: string,
   credentials: ServerCredentials,
+  acceptFailed?: ListenSocketsOptions['acceptFailed'],
 ): Promise<GrpcListener> {
   const injector = server.createConnectionInjector(credentials);
-  const listener = await listenAt(text, (socket) => injector.injectConnection(socket));
+  const listener = await listenAt(text, (socket) => injector.injectConnection(socket), { acceptFailed });
   return { ...listener, destroy: () => injector.drain(0) };
 }
 
@@ -48,20 +51,20 @@ export function skipReset(accept: (socket: Socket) => void): (socket: Socket) =>
 
 /**
  * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name
- * stands for all of its addresses. `pauseOnConnect`: nothing is read from a socket before `accept` resumes it.
+ * stands for all of its addresses.
  * @throws {Error} that names the address, if it is in use or invalid.
  */
 export async function listenAt(
   text: string,
   accept: (socket: Socket) => void,
-  { pauseOnConnect = false }: { readonly pauseOnConnect?: boolean } = {},
+  { pauseOnConnect = false, acceptFailed }: ListenSocketsOptions = {},
 ): Promise<SocketListener> {
   const address = parseListenAddress(text);
   const isPausedTcp = pauseOnConnect && address.kind !== 'unix';
   const take = paceConnections(isPausedTcp ? skipReset(accept) : accept);
   try {
     if (address.kind === 'unix') await removeStaleSocket(address.path);
-    const listeners = await listenSockets(address, take, { pauseOnConnect });
+    const listeners = await listenSockets(address, take, { pauseOnConnect, acceptFailed });
     const actual = address.kind === 'unix' ? address : { ...address, port: listeners.port };
     return { address: formatListenAddress(actual), stop: () => listeners.stop() };
   } catch (error) {

@@ -30,6 +30,8 @@ export interface HttpListenerOptions {
    * closed, the longest waiting first. The newest response may be longer.
    */
   readonly maxUnreadBytes?: number | undefined;
+  /** Called for a connection that could not be accepted, for example because the system has no memory for it. */
+  readonly acceptFailed?: ((error: Error) => void) | undefined;
 }
 
 /** The state of a connection: its last request, if any, and the response before that, which may wait for the client. */
@@ -62,6 +64,7 @@ export function createHttpListener(
     onRequest,
     maxConnections = defaultMaxConnections,
     maxUnreadBytes = defaultMaxUnreadBytes,
+    acceptFailed,
   }: HttpListenerOptions,
 ): HttpListener {
   /** Open connections, the longest idle first. */
@@ -132,7 +135,7 @@ export function createHttpListener(
         server.listen({ ...target, backlog, exclusive: true }, () => {
           server.off('error', failed);
           // An error of one connection, such as too many open files, does not end the listener.
-          server.on('error', () => undefined);
+          server.on('error', (error) => acceptFailed?.(error));
           resolve();
         });
       });

@@ -3,6 +3,13 @@ import { createServer } from 'node:net';
 import type { AddressInfo, ListenOptions, Server, Socket } from 'node:net';
 import type { ListenAddress } from './listen-address.ts';
 
+export interface ListenSocketsOptions {
+  /** True if nothing is to be read from a socket before `accept` resumes it. */
+  readonly pauseOnConnect?: boolean | undefined;
+  /** Called for a connection that could not be accepted, for example because the system has no memory for it. */
+  readonly acceptFailed?: ((error: Error) => void) | undefined;
+}
+
 /** The listeners of an address. */
 export interface SocketListeners {
   /** The port; 0 for a unix socket. */
@@ -22,14 +29,13 @@ const unusable: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']
 
 /**
  * Accepts connections at an address. A host name stands for all of its addresses, as in grpc-js: clients of `localhost`
- * connect to `127.0.0.1` or to `::1`. With port 0, all have the port that the first one gets. `pauseOnConnect`: nothing
- * is read from a socket before `accept` resumes it.
+ * connect to `127.0.0.1` or to `::1`. With port 0, all have the port that the first one gets.
  * @throws {Error} if an address is in use, or none can be used.
  */
 export async function listenSockets(
   address: ListenAddress,
   accept: (socket: Socket) => void,
-  { pauseOnConnect = false }: { readonly pauseOnConnect?: boolean } = {},
+  { pauseOnConnect = false, acceptFailed }: ListenSocketsOptions = {},
 ): Promise<SocketListeners> {
   const listeners: Server[] = [];
 
@@ -40,7 +46,7 @@ export async function listenSockets(
       listener.listen({ ...options, backlog }, resolve);
     });
     // An error of one connection, such as too many open files, does not end the listener.
-    listener.on('error', () => undefined);
+    listener.on('error', (error) => acceptFailed?.(error));
     listeners.push(listener);
     return 'path' in options ? 0 : (listener.address() as AddressInfo).port;
   }

@@ -47,7 +47,7 @@ async function start(options: Partial<BundleServerOptions> = {}) {
     publication,
     perSecond: 1000,
     onAnswered: (one) => answered.push(one),
-    onError: assert.fail,
+    acceptFailed: assert.fail,
     ...options,
   });
   const address = await server.listen('127.0.0.1:0');

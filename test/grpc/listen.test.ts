@@ -51,13 +51,16 @@ suite('gRPC listener', () => {
     assert.equal(stdout, String(proxies));
   });
 
-  test('connections that cannot be accepted, for example without a free file: do not end the program', async (t) => {
+  test('connections that cannot be accepted, for example without a free file: are reported, and do not end the program', async (t) => {
     const { mock } = t.mock.method(Server.prototype, 'listen');
-    const listener = await listenAt('127.0.0.1:0', (socket) => socket.destroy());
+    const errors: string[] = [];
+    const acceptFailed = ({ message }: Error): void => void errors.push(message);
+    const listener = await listenAt('127.0.0.1:0', (socket) => socket.destroy(), { acceptFailed });
     t.after(() => listener.stop());
     const server = mock.calls[0]?.this as Server | undefined;
     for (let times = 0; times < 2; times += 1)
       assert.equal(server?.emit('error', new Error('accept EMFILE')), true);
+    assert.deepEqual(errors, ['accept EMFILE', 'accept EMFILE']);
   });
 
   test('unix socket: accepts connections', async () => {

@@ -57,12 +57,15 @@ const holders: readonly (readonly [what: string, text: string])[] = [
 ];
 
 suite('the HTTP listener', () => {
-  test('connections that cannot be accepted, for example without a free file: do not end the program', async (t) => {
+  test('connections that cannot be accepted, for example without a free file: are reported, and do not end the program', async (t) => {
     const server = createServer();
-    const listener = createHttpListener(server, { onRequest: ok });
+    const errors: string[] = [];
+    const acceptFailed = ({ message }: Error): void => void errors.push(message);
+    const listener = createHttpListener(server, { onRequest: ok, acceptFailed });
     await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
     t.after(() => listener.close());
     for (let times = 0; times < 2; times += 1) server.emit('error', new Error('accept EMFILE'));
+    assert.deepEqual(errors, ['accept EMFILE', 'accept EMFILE']);
   });
 
   for (const [what, text] of holders) {

@@ -5,6 +5,7 @@ import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { countDenied, createAuthFailures } from '../../observe/metrics/auth-failures.ts';
 import { createConvergence } from '../../observe/metrics/convergence.ts';
 import { createEventLog } from '../../observe/log/log-events.ts';
+import { logDescriptors } from '../../observe/log/log-descriptors.ts';
 import { createLogger } from '../../observe/log/log.ts';
 import { localLook } from '../../fleet/fleet.ts';
 import { countAcks } from '../../fleet/rollout.ts';
@@ -73,6 +74,7 @@ async function startServing(
   }).child({
     worker: id,
   });
+  logDescriptors(log);
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });

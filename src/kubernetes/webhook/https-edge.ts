@@ -108,10 +108,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const listener = createHttpListener(server, {
     onRequest: (request, response) => void respond(request, response),
     maxConnections: options.maxConnections,
-  });
-  // For example: no file descriptor for another connection. `listen` rejects with earlier errors.
-  server.on('error', (error) => {
-    if (server.listening) onRequest('error', error);
+    acceptFailed: (error) => onRequest('error', error),
   });
   server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
     if (isDistrust(error)) onRequest('untrusted', error);

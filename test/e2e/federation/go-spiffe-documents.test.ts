@@ -139,7 +139,7 @@ async function startEndpoint(
     publication,
     perSecond,
     onAnswered: () => undefined,
-    onError: assert.fail,
+    acceptFailed: assert.fail,
   });
   stack.defer(() => server.close());
   const { port } = new URL(`https://${await server.listen('127.0.0.1:0')}`);
