@@ -8,6 +8,11 @@ export interface Loss {
   readonly mesh: string;
   readonly kind: 'lost' | 'expired';
   readonly proxies: readonly LostProxy[];
+  /**
+   * The number of further lost proxies that are not kept by name. They may be of any mesh, may have been reported by
+   * name before, and may have returned. If it is above 0, `proxies` is empty.
+   */
+  readonly unlisted: number;
 }
 
 interface LostProxy {
@@ -19,7 +24,11 @@ interface LostProxy {
 /** Tracks the lost proxies of the roll-outs in progress. */
 export interface LossFollower {
   /** Compares the proxies with those of the previous call, and reports changes. `now`: epoch milliseconds. */
-  see(mesh: string, look: Pick<FleetLook, 'connected' | 'gone' | 'complete'>, now: number): void;
+  see(
+    mesh: string,
+    look: Pick<FleetLook, 'connected' | 'gone' | 'complete' | 'forgotten'>,
+    now: number,
+  ): void;
   /** Ends a roll-out. Returns the number of proxies that it gave up. */
   end(mesh: string): number;
 }
@@ -27,6 +36,8 @@ export interface LossFollower {
 interface MeshLosses {
   /** By `keyOf`. */
   readonly lost: Map<string, LostProxy>;
+  /** The number of reported proxies without names that are not given up. */
+  unlisted: number;
   gaveUp: number;
 }
 
@@ -36,13 +47,23 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
 
   function lossesOf(mesh: string): MeshLosses {
     let losses = meshes.get(mesh);
-    if (losses === undefined) meshes.set(mesh, (losses = { lost: new Map(), gaveUp: 0 }));
+    if (losses === undefined) meshes.set(mesh, (losses = { lost: new Map(), unlisted: 0, gaveUp: 0 }));
     return losses;
   }
 
+  /** A number falls once the proxies are given up. Not in an incomplete look, which lacks those of a worker. */
+  function countUnlisted(mesh: string, losses: MeshLosses, forgotten: number, complete: boolean): void {
+    const change = forgotten - losses.unlisted;
+    if (change === 0 || (change < 0 && !complete)) return;
+    losses.unlisted = forgotten;
+    if (change < 0) losses.gaveUp -= change;
+    onLoss({ mesh, kind: change > 0 ? 'lost' : 'expired', proxies: [], unlisted: Math.abs(change) });
+  }
+
   return {
-    see(mesh, { connected, gone, complete }, now) {
+    see(mesh, { connected, gone, complete, forgotten }, now) {
       const losses = lossesOf(mesh);
+      countUnlisted(mesh, losses, forgotten, complete);
       const fresh: LostProxy[] = [];
       const seen = new Set<string>();
       for (const record of gone) {
@@ -54,7 +75,7 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
         losses.lost.set(key, proxy);
         fresh.push(proxy);
       }
-      if (fresh.length > 0) onLoss({ mesh, kind: 'lost', proxies: fresh });
+      if (fresh.length > 0) onLoss({ mesh, kind: 'lost', proxies: fresh, unlisted: 0 });
       if (losses.lost.size === 0) return;
       const connectedNodes = new Set<string>();
       for (const { node, mesh: other } of connected) if (other === mesh) connectedNodes.add(node);
@@ -71,7 +92,7 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
         if (isBack || isOver || complete) losses.lost.delete(key);
       }
       losses.gaveUp += expired.length;
-      if (expired.length > 0) onLoss({ mesh, kind: 'expired', proxies: expired });
+      if (expired.length > 0) onLoss({ mesh, kind: 'expired', proxies: expired, unlisted: 0 });
     },
     end(mesh) {
       const gaveUp = meshes.get(mesh)?.gaveUp ?? 0;

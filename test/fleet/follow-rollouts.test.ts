@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { followRollouts } from '../../src/fleet/follow-rollouts.ts';
 import type { FleetLook } from '../../src/fleet/fleet.ts';
+import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import type { Rollout } from '../../src/fleet/rollout.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
@@ -10,8 +11,8 @@ import { scene, statesOf, streamOf } from './scene.ts';
 const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
 
 /** Creates a follower of a fleet whose replies can be delayed. */
-function following() {
-  const all = scene();
+function following(limits?: Partial<GoneLimits>) {
+  const all = scene(limits);
   const clock = createFakeClock(all.now());
   const converged: (Rollout & { readonly gaveUp: number })[] = [];
   const losses: string[] = [];
@@ -36,8 +37,10 @@ function following() {
     },
     clock,
     onConverged: (rollout, gaveUp) => converged.push({ ...rollout, gaveUp }),
-    onLost: ({ kind, proxies }) =>
-      losses.push(`${kind}: ${proxies.map(({ record, version }) => `${record.node} ${version}`).join(', ')}`),
+    onLost: ({ kind, proxies, unlisted }) =>
+      losses.push(
+        `${kind}: ${proxies.map(({ record, version }) => `${record.node} ${version}`).join(', ') || `${unlisted} without names`}`,
+      ),
     onFailed: (error) => failures.push(String(error)),
     onProgress: ({ current, states }) =>
       progress.push(`${current.version} ${states.synced}/${states.pending}`),
@@ -339,6 +342,37 @@ suite('roll-out with a lost proxy', () => {
     assert.deepEqual(
       converged.map(({ connected: proxies, gaveUp }) => [proxies, gaveUp]),
       [[1, 2]],
+    );
+  });
+
+  test('more lost proxies than are kept by name: the number of the others is reported, also when they are given up', async () => {
+    const { asks, takes, leaves, serve, silence, converged, losses, pass } = following({ counted: 1 });
+    const [first, second, third, connected] = ['a', 'b', 'c', 'd'].map((node, id) => streamOf(id, node));
+    assert.ok(first && second && third && connected);
+    for (const stream of [first, second, third, connected]) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    takes(connected, 'v2');
+    leaves(first, 'silence');
+    await pass(300);
+    for (const stream of [second, third]) leaves(stream, 'silence');
+    await pass(300);
+    const lost = ['lost: a v1', 'lost: c v1', 'lost: 2 without names'];
+    assert.deepEqual(losses.toSorted(), lost.toSorted());
+    for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
+    assert.deepEqual(losses.length, 3, 'each is reported once');
+    silence(true);
+    await pass(120_000);
+    assert.ok(!losses.includes('expired: 2 without names'), 'a worker may still know them');
+    silence(false);
+    await pass(3_000);
+    assert.deepEqual(losses.slice(3).toSorted(), ['expired: 2 without names', 'expired: c v1']);
+    assert.deepEqual(
+      converged.map(({ connected: proxies, gaveUp }) => [proxies, gaveUp]),
+      [[1, 3]],
     );
   });
 

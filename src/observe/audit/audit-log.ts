@@ -18,7 +18,7 @@ export interface AuditLog {
   readonly state: (event: StateEvent) => void;
   /** All connected proxies of a mesh have the served version; the server gave up waiting for `gaveUp` lost proxies. */
   readonly converged: (rollout: Rollout, gaveUp: number) => void;
-  /** A roll-out lost proxies, or gave up waiting for lost proxies. The lines name each of them. */
+  /** A roll-out lost proxies, or gave up waiting for lost proxies. The lines name each that is kept by name. */
   readonly lost: (loss: Loss) => void;
 }
 
@@ -114,9 +114,23 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
   };
 }
 
-/** Yields one line for each 100 proxies. */
-function* lossLines({ mesh, kind, proxies }: Loss): Iterable<readonly [Record<string, unknown>, string]> {
+/** Yields one line for each 100 proxies, or one with the number of those that are not kept by name. */
+function* lossLines({
+  mesh,
+  kind,
+  proxies,
+  unlisted,
+}: Loss): Iterable<readonly [Record<string, unknown>, string]> {
   const event = kind === 'lost' ? 'proxy-lost' : 'proxy-lost-expired';
+  if (unlisted > 0) {
+    const [lost, are] = [`${counted(unlisted, 'lost proxy')} of any mesh`, unlisted === 1 ? 'is' : 'are'];
+    const what =
+      kind === 'lost'
+        ? `${lost} ${are} not kept by name`
+        : `the server no longer waits for ${lost} that ${are} not kept by name`;
+    const message = `mesh ${mesh}: ${what}: it is unknown whether the served version arrived`;
+    yield [{ event, mesh, proxies: [], unlisted }, message];
+  }
   for (let start = 0; start < proxies.length; start += proxiesInLine) {
     const some = proxies.slice(start, start + proxiesInLine).map(({ record, version }) => ({
       node: plainText(record.node, nodeLength),

@@ -243,8 +243,8 @@ suite('audit log', () => {
       all.leaves(stream, 'silence');
     }
     const proxies = [...all.tracker.gone()].map((record) => ({ record, version: 'v1' }));
-    audit.lost({ mesh: 'default', kind: 'lost', proxies: proxies.slice(0, 1) });
-    audit.lost({ mesh: 'default', kind: 'expired', proxies });
+    audit.lost({ mesh: 'default', kind: 'lost', proxies: proxies.slice(0, 1), unlisted: 0 });
+    audit.lost({ mesh: 'default', kind: 'expired', proxies, unlisted: 0 });
     const lines = out.lines() as {
       event: string;
       msg: string;
@@ -272,6 +272,31 @@ suite('audit log', () => {
     assert.match(
       lines[1]?.msg ?? '',
       /^mesh default: node-0 and 99 other proxies are still lost, the server no longer waits/,
+    );
+  });
+
+  test('lost proxies that are not kept by name: a line has their number, and so has one when they expire', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
+    const audit = createAuditLog({ log, proxies: () => 0 });
+    audit.lost({ mesh: 'default', kind: 'lost', proxies: [], unlisted: 1 });
+    audit.lost({ mesh: 'default', kind: 'expired', proxies: [], unlisted: 1200 });
+    assert.deepEqual(
+      out.lines().map(({ event, proxies, unlisted, msg }) => ({ event, proxies, unlisted, msg })),
+      [
+        {
+          event: 'proxy-lost',
+          proxies: [],
+          unlisted: 1,
+          msg: 'mesh default: 1 lost proxy of any mesh is not kept by name: it is unknown whether the served version arrived',
+        },
+        {
+          event: 'proxy-lost-expired',
+          proxies: [],
+          unlisted: 1200,
+          msg: 'mesh default: the server no longer waits for 1200 lost proxies of any mesh that are not kept by name: it is unknown whether the served version arrived',
+        },
+      ],
     );
   });
 });
