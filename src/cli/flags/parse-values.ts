@@ -57,7 +57,7 @@ export function parseZones(text: string): readonly string[] {
   const zones = text.split(',').map((zone) => zone.trim());
   if (zones.some((zone) => !/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(zone)))
     throw new InvalidArgumentError('Give names of zones, such as zone-1,zone-2.');
-  return zones;
+  return [...new Set(zones)];
 }
 
 /** Parses the refresh hint of bundles. Consumers poll in about this time, so it bounds how long a removed CA stays. */
@@ -79,7 +79,10 @@ export function appendRules(
     .map(parsePublicationRule);
   const [problem] = rules.filter((rule) => typeof rule === 'string');
   if (problem !== undefined) throw new InvalidArgumentError(problem);
-  return [...(before ?? []), ...rules.filter((rule) => typeof rule !== 'string')];
+  return distinct(
+    [...(before ?? []), ...rules.filter((rule) => typeof rule !== 'string')],
+    ({ mesh, trustDomain }) => `${mesh}/${trustDomain}`,
+  );
 }
 
 /** Parses `unix:PATH`. Returns the path. */
@@ -141,7 +144,10 @@ export function parseObjectName(text: string): string {
   throw new InvalidArgumentError('Give the name of an object, such as meshtrust.');
 }
 
-/** Parses `namespace/name` pairs, separated by commas, and adds them to those of an earlier flag. */
+/**
+ * Parses `namespace/name` pairs, separated by commas, and adds them to those of an earlier flag. An object that is
+ * named twice is watched once.
+ */
 export function parseNames(text: string, before?: unknown): readonly NamespacedName[] {
   const names = text.split(',').map((pair) => {
     const { namespace, name } =
@@ -151,7 +157,17 @@ export function parseNames(text: string, before?: unknown): readonly NamespacedN
       throw new InvalidArgumentError('Give a namespace and a name, such as kuma-system/identity-root-ca.');
     return { namespace, name };
   });
-  return [...(Array.isArray(before) ? (before as readonly NamespacedName[]) : []), ...names];
+  return distinct(
+    [...(Array.isArray(before) ? (before as readonly NamespacedName[]) : []), ...names],
+    ({ namespace, name }) => `${namespace}/${name}`,
+  );
+}
+
+/** Returns the values without those whose key an earlier one has. */
+function distinct<T>(values: readonly T[], keyOf: (value: T) => string): readonly T[] {
+  const first = new Map<string, T>();
+  for (const value of values) if (!first.has(keyOf(value))) first.set(keyOf(value), value);
+  return [...first.values()];
 }
 
 /** Parses the URL of a REST API. Plain HTTP is for loopback only: anyone on the way could add CA certificates. */

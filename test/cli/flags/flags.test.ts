@@ -4,7 +4,14 @@ import { suite, test } from 'node:test';
 import { flagsPage } from '../../../scripts/flag-table.ts';
 import { describeFlags } from '../../../src/cli/flags/flags.ts';
 import { run } from '../run.ts';
-import { parseDuration, parseNamespace, parseObjectName } from '../../../src/cli/flags/parse-values.ts';
+import {
+  appendRules,
+  parseDuration,
+  parseNames,
+  parseNamespace,
+  parseObjectName,
+  parseZones,
+} from '../../../src/cli/flags/parse-values.ts';
 
 suite('the flags', () => {
   test('docs/flags.md: has the flags of the program', async () => {
@@ -45,6 +52,18 @@ suite('the flags', () => {
   for (const text of ['', 'a/b', 'A', 'a..b', '.a', 'a-.b', 'x'.repeat(245), `${'a-'.repeat(120)}!`])
     test(`object ${JSON.stringify(text)}: is refused`, () =>
       assert.throws(() => parseObjectName(text), /Give the name of an object/));
+
+  test('a Secret named twice, in one value or in two: is read once', () => {
+    const [a, b] = ['ca', 'root'].map((name) => ({ namespace: 'kuma-system', name }));
+    assert.deepEqual(parseNames('kuma-system/ca,kuma-system/root, kuma-system/ca'), [a, b]);
+    assert.deepEqual(parseNames('kuma-system/root,kuma-system/ca', [a]), [a, b]);
+  });
+
+  test('a zone or a published trust domain named twice: counts once', () => {
+    assert.deepEqual(parseZones('east,west, east'), ['east', 'west']);
+    const once = appendRules('default/a.test', undefined);
+    assert.deepEqual(appendRules('default/a.test default/a.test', once), once);
+  });
 
   for (const name of ['--kube-namespace', '--kube-lease-namespace', '--import-namespace', '--kube-lease'])
     test(`${name} without a value, as from an unset variable of a shell: usage error`, async () => {
