@@ -6,6 +6,7 @@ import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { createLister } from '../../kubernetes/client/list-pages.ts';
+import type { ListLimits } from '../../net/list-budget.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
@@ -42,6 +43,8 @@ export interface WatchKubernetesOptions {
   readonly settleMs?: number | undefined;
   /** Called in the same turn of the event loop as the sink, and before it. */
   readonly onHeads?: ((change: HeadChange) => void) | undefined;
+  /** The limits of one list. Default: `defaultListLimits`. */
+  readonly limits?: ListLimits | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Returns a number from 0 to 1, for jitter. */
@@ -56,13 +59,13 @@ export interface WatchKubernetesOptions {
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
   const { resource = meshTrusts, isOptional = false, confirmsAbsence = false } = options;
-  const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
+  const { settleMs = 100, limits, onHeads, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace, resource.place);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   // Only the core group has no name.
   const group = resource.group === '' ? '/api' : `/apis/${resource.group}`;
   const path = `${group}/${resource.version}${within}/${resource.plural}`;
-  const list = createLister(client, path, resource);
+  const list = createLister(client, path, resource, limits);
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialWatchState;

@@ -1,3 +1,5 @@
+import { createListBudget } from '../../net/list-budget.ts';
+import type { ListLimits } from '../../net/list-budget.ts';
 import { createPageSize } from '../../net/page-size.ts';
 import type { PageSize } from '../../net/page-size.ts';
 import { asMapping } from '../../text/json.ts';
@@ -21,26 +23,32 @@ export type Lister = (signal: AbortSignal) => Promise<ListResult>;
  * number of resources is the total of its last page. Each page after the first begins with the last resource of the
  * page before. If it does not, a resource was added or removed meanwhile, and another one may have slipped to a page
  * that was read already. A page that is too long is read again with half as many resources, and so are the next pages
- * and lists. Never throws.
+ * and lists. A list beyond the limits counts as failed. Never throws.
  */
-export function createLister(client: RestClient, resource: UniversalResource): Lister {
+export function createLister(client: RestClient, resource: UniversalResource, limits?: ListLimits): Lister {
   // The most is Kuma's largest page. A page after the first repeats one resource, so the least is two.
   const pageSize = createPageSize({ most: 1000, least: 2, maxLength: maxBytes });
   return async (signal) => {
     try {
-      return await readPages(client, resource, pageSize, signal);
+      return await readPages({ client, resource, pageSize, signal, limits });
     } catch (error) {
       return failed(reasonWithPlace(error));
     }
   };
 }
 
-async function readPages(
-  client: RestClient,
-  { plural, read }: UniversalResource,
-  pageSize: PageSize,
-  signal: AbortSignal,
-): Promise<ListResult> {
+interface ListRequest {
+  readonly client: RestClient;
+  readonly resource: UniversalResource;
+  readonly pageSize: PageSize;
+  readonly signal: AbortSignal;
+  readonly limits: ListLimits | undefined;
+}
+
+async function readPages(request: ListRequest): Promise<ListResult> {
+  const { client, pageSize, signal, limits } = request;
+  const { plural, read } = request.resource;
+  const budget = createListBudget(limits);
   const resources: ListedResource[] = [];
   let longest = 0;
   for (;;) {
@@ -57,6 +65,8 @@ async function readPages(
       if (one === undefined) return failed('the response is not a list: an item has no type, name or mesh');
       page.push(one);
     }
+    const excess = budget.add(page);
+    if (excess !== undefined) return failed(excess);
     const last = resources.pop();
     if (last !== undefined && last.path !== page[0]?.path) return failed(changed);
     resources.push(...page);

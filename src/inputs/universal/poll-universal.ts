@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ListLimits } from '../../net/list-budget.ts';
 import type { Source, SourceSink } from '../../trust/source.ts';
 import { reasonOf } from '../../text/system-error.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
@@ -22,6 +23,8 @@ export interface PollUniversalOptions extends RestAccess {
    * The time after which a list is read again because it is the first one, or lacks a known resource. Default: 1,000.
    */
   readonly confirmMs?: number | undefined;
+  /** The limits of one list. Default: `defaultListLimits`. */
+  readonly limits?: ListLimits | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
@@ -36,7 +39,7 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
   const { confirmsAbsence = false } = options;
   const { sleep = sleepFor } = options;
   const client = createRestClient(options);
-  const list = createLister(client, resource);
+  const list = createLister(client, resource, options.limits);
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialPollState;

@@ -5,6 +5,8 @@ import { resourceVersionOf, selectorOf } from './api-object.ts';
 import type { ApiObject, WatchedResource } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
+import { createListBudget } from '../../net/list-budget.ts';
+import type { ListLimits } from '../../net/list-budget.ts';
 import { createPageSize } from '../../net/page-size.ts';
 import type { PageSize } from '../../net/page-size.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
@@ -26,14 +28,20 @@ export type Lister = (signal: AbortSignal) => AsyncGenerator<WatchInput, void, u
 /**
  * Returns a function that lists all objects of a resource at `path`, in pages of one consistent state. It is the most
  * recent state, because the request has no resource version. Yields one result: all pages together, or the failure of
- * one page (410 if the state was compacted meanwhile). Never throws. The lists share the number of objects per page.
+ * one page (410 if the state was compacted meanwhile). A list beyond the limits is a failure, too. Never throws. The
+ * lists share the number of objects per page.
  */
-export function createLister(client: ApiClient, path: string, resource: WatchedResource): Lister {
+export function createLister(
+  client: ApiClient,
+  path: string,
+  resource: WatchedResource,
+  limits?: ListLimits,
+): Lister {
   const pageSize = createPageSize({ most: 500, least: 1, maxLength });
   return async function* list(signal) {
     try {
       for (;;) {
-        const result = await readPages(client, path, resource, pageSize, signal);
+        const result = await readPages({ client, path, resource, pageSize, signal, limits });
         if (result !== 'too long') return yield result;
         // The token of a list is only valid with the same limit, so the list starts again.
         if (!pageSize.halve())
@@ -45,13 +53,18 @@ export function createLister(client: ApiClient, path: string, resource: WatchedR
   };
 }
 
-async function readPages(
-  client: ApiClient,
-  path: string,
-  resource: WatchedResource,
-  pageSize: PageSize,
-  signal: AbortSignal,
-): Promise<WatchInput | 'too long'> {
+interface ListRequest {
+  readonly client: ApiClient;
+  readonly path: string;
+  readonly resource: WatchedResource;
+  readonly pageSize: PageSize;
+  readonly signal: AbortSignal;
+  readonly limits: ListLimits | undefined;
+}
+
+async function readPages(request: ListRequest): Promise<WatchInput | 'too long'> {
+  const { client, path, resource, pageSize, signal, limits } = request;
+  const budget = createListBudget(limits);
   const objects: ApiObject[] = [];
   const query = new URLSearchParams({ limit: String(pageSize.current), ...selectorOf(resource) });
   const limit = pageSize.current > 1 ? maxLength : maxLastLength;
@@ -68,11 +81,15 @@ async function readPages(
     const resourceVersion = resourceVersionOf(list);
     const items = list?.['items'];
     if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('an invalid list');
+    const page: ApiObject[] = [];
     for (const item of items) {
       const object = resource.read(item);
       if (object === undefined) return unreadable('an invalid list: an item has no name');
-      objects.push(object);
+      page.push(object);
     }
+    const excess = budget.add(page);
+    if (excess !== undefined) return unreadable(`an invalid list: ${excess}`);
+    objects.push(...page);
     const next = asMapping(list?.['metadata'])?.['continue'];
     if (typeof next !== 'string' || next === '') {
       pageSize.listed(longest);

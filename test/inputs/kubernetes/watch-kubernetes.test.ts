@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { createApiClient } from '../../../src/kubernetes/client/api-client.ts';
 import { watchKubernetes } from '../../../src/inputs/kubernetes/watch-kubernetes.ts';
 import type { WatchKubernetesOptions } from '../../../src/inputs/kubernetes/watch-kubernetes.ts';
+import { defaultListLimits } from '../../../src/net/list-budget.ts';
 import type { Source, SourceEvent } from '../../../src/trust/source.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { apiObject, startFakeApiServer } from './fake-api-server.ts';
@@ -98,6 +99,22 @@ test('list in pages: is one batch, and the watch starts at its resource version'
   assert.equal(watch.query.get('allowWatchBookmarks'), 'true');
   assert.equal(watch.query.get('timeoutSeconds'), '480');
   assert.deepEqual(observed.sleeps, [], 'no wait between list and watch');
+});
+
+test('list without end: is a failure that takes nothing away, and is listed again', async (t) => {
+  const server = await startFakeApiServer(t);
+  const limits = { ...defaultListLimits, items: 3 };
+  const observed = observe(t, server, { limits });
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  await observed.until(synced);
+  (await server.asked()).refuse(410);
+  for (const name of ['b', 'd'])
+    (await server.asked()).list([apiObject(name, 1), apiObject('c', 1)], '11', 'more');
+  await observed.until(failedWith('an invalid list: the list has more than 3 resources'));
+  assert.deepEqual(observed.detailsOf('gone'), []);
+  (await server.asked()).list([apiObject('a', 1)], '12');
+  await observed.until(({ kind }) => kind === 'recovered');
+  assert.deepEqual(observed.detailsOf('gone'), []);
 });
 
 test('all namespaces: are listed with one path', async (t) => {

@@ -5,6 +5,8 @@ import { suite, test } from 'node:test';
 import { pollUniversal } from '../../../src/inputs/universal/poll-universal.ts';
 import { meshIdentities, meshTrusts } from '../../../src/inputs/universal/universal-resource.ts';
 import type { UniversalResource } from '../../../src/inputs/universal/universal-resource.ts';
+import { defaultListLimits } from '../../../src/net/list-budget.ts';
+import type { ListLimits } from '../../../src/net/list-budget.ts';
 import type { SourceEvent } from '../../../src/trust/source.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
@@ -25,6 +27,7 @@ function follow(
     readonly confirmsAbsence?: boolean;
     readonly tokenFile?: string;
     readonly ca?: string;
+    readonly limits?: ListLimits;
   } = {},
 ) {
   const events: SourceEvent[] = [];
@@ -220,6 +223,29 @@ suite('polling the REST API of a Global control plane', () => {
     const events = [...(await source.poll()), ...(await source.poll()), ...(await source.poll())];
     assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
   });
+
+  for (const [what, limits, reason] of [
+    ['resources', { items: 20 }, 'the list has more than 20 resources'],
+    ['length', { characters: 40_000 }, 'the resources of the list have more than 40000 characters'],
+  ] as const)
+    test(`pages without end, limited by ${what}: a failure, and nothing is withdrawn`, async () => {
+      await using api = await startGlobalApi({ pageSize: 2 });
+      api.resources = [one, two];
+      await using source = follow(api, { limits: { ...defaultListLimits, ...limits } });
+      await source.poll();
+      await source.poll();
+      api.answer = (_, offset) => {
+        const items = [offset, offset + 1].map((number) => ({ ...one, name: `trust-${number}` }));
+        return { status: 200, body: JSON.stringify({ total: offset + 3, items, next: 'more' }) };
+      };
+      const events = [...(await source.poll()), ...(await source.poll())];
+      assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
+      assert.deepEqual(reasons(events), [reason]);
+      api.answer = () => undefined;
+      assert.deepEqual(kinds([...(await source.poll()), ...(await source.poll())]), [
+        'recovered import:meshtrusts',
+      ]);
+    });
 
   test('a server that starts has no resources yet: they are read before synced', async () => {
     await using api = await startGlobalApi();
