@@ -21,7 +21,6 @@ export interface GrpcListener extends SocketListener {
 }
 
 /**
-/**
  * Accepts connections for a server at `HOST:PORT`, or at `unix:PATH`. The listener is our own, because the one of
  * grpc-js has no option for the backlog.
  * @throws {Error} that names the address, if it is in use or invalid.
