@@ -53,7 +53,14 @@ export function anchorOf({
     // Names and signatures are made up, so nothing is known about the issuers.
     signatureSupported: false,
   };
-  return { certificate, der: bytes, rooting, listedBy: listedBy as readonly Identity[], place: {} };
+  return {
+    certificate,
+    der: bytes,
+    rooting,
+    listedBy: listedBy as readonly Identity[],
+    place: {},
+    origin: 'local',
+  };
 }
 
 export function domainOf(trustDomain: string, anchors: readonly AnchorText[], mesh = 'default'): TrustBundle {

@@ -1,8 +1,7 @@
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import { isNamed, isNamedInFull } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
-import { federationPath } from '../../trust/federation/relationship.ts';
-import { isImportedPath } from '../../trust/ledger/import-sources.ts';
+import { originOfPath } from '../../trust/ledger/path-origin.ts';
 import type { Holdings, Share } from '../../trust/ledger/share.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 
@@ -98,10 +97,9 @@ function publishableCertificates(
 ): ReadonlySet<string> {
   const listed = shares
     .flatMap(({ anchors }) => anchors)
-    .filter(({ place: { file = '' } }) => !isFederated(file) && (imported || !isImportedPath(file)));
+    .filter(({ place: { file = '' } }) => {
+      const origin = originOfPath(file);
+      return origin === 'local' || (imported && origin === 'imported');
+    });
   return new Set(listed.map(({ certificate }) => certificate.fingerprint));
-}
-
-function isFederated(file: string): boolean {
-  return file.startsWith(federationPath(''));
 }

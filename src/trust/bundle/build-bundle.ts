@@ -2,12 +2,15 @@ import { finding } from '../findings/finding.ts';
 import type { Severity } from '../findings/catalogue.ts';
 import type { Finding, Place } from '../findings/finding.ts';
 import { originOf } from '../identity/derived-identity.ts';
+import { firstOrigin, originOfPath } from '../ledger/path-origin.ts';
+import type { Origin } from '../ledger/path-origin.ts';
 import type { Share } from '../ledger/share.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { reroot } from '../x509/reroot.ts';
 import { caNamesSize } from './ca-names.ts';
 import { chooseSameKeyCertificates } from './same-key-certificates.ts';
+import type { SameKeyChoice } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
@@ -34,6 +37,7 @@ interface Listed {
   readonly certificate: Certificate;
   readonly places: readonly Place[];
   readonly listedBy: readonly Identity[];
+  readonly origin: Origin;
 }
 
 /** Adds a finding about a listed certificate. */
@@ -81,7 +85,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     now,
   );
   const rootingOf = createRootingOf(input.previous);
-  const anchors = choice.chosen.flatMap((item): readonly ServedAnchor[] => {
+  const anchors = withOrigins(choice).flatMap((item): readonly ServedAnchor[] => {
     const ungrounded = grounding.ungrounded.get(item.certificate);
     return ungrounded === undefined
       ? [asListed(item)]
@@ -115,8 +119,19 @@ function reportRepeated(listed: readonly Listed[], trustDomain: TrustDomain, rep
   }
 }
 
-function asListed({ certificate, places, listedBy }: Listed): ServedAnchor {
-  return { certificate, der: certificate.der, rooting: 'as-listed', listedBy, place: places[0] ?? {} };
+/** Returns the chosen certificates. A CA has its first origin by any of its certificates. */
+function withOrigins({ chosen, dropped }: SameKeyChoice<Listed>): readonly Listed[] {
+  if (dropped.length === 0) return chosen;
+  const others = Map.groupBy(dropped, ({ inFavourOf }) => inFavourOf);
+  return chosen.map((item) => {
+    const same = others.get(item.certificate) ?? [];
+    return { ...item, origin: firstOrigin([item.origin, ...same.map(({ item: { origin } }) => origin)]) };
+  });
+}
+
+function asListed({ certificate, places, listedBy, origin }: Listed): ServedAnchor {
+  const place = places[0] ?? {};
+  return { certificate, der: certificate.der, rooting: 'as-listed', listedBy, place, origin };
 }
 
 /** Returns the anchor of an intermediate without a usable issuer; none if the policy refuses it. */
@@ -175,6 +190,7 @@ function joinListed(shares: readonly Share[]): readonly Listed[] {
       certificate,
       places: [...places.values()],
       listedBy: [...listedBy],
+      origin: firstOrigin(places.values().map(({ file = '' }) => originOfPath(file))),
     }))
     .sort((a, b) => compareText(a.certificate.fingerprint, b.certificate.fingerprint));
 }

@@ -23,15 +23,18 @@ export function caNamesSize(anchors: readonly ServedAnchor[]): number {
 /** Counts the subject names of all anchors of the bundles. */
 export function countNames(bundles: readonly Pick<TrustBundle, 'anchors'>[]): NameCount {
   const count: NameCount = { uses: new Map(), size: 0 };
-  for (const { anchors } of bundles) {
-    for (const { certificate } of anchors) {
-      const name = nameKey(certificate.subjectDer);
-      const uses = count.uses.get(name) ?? 0;
-      if (uses === 0) count.size += name.length + 2;
-      count.uses.set(name, uses + 1);
-    }
-  }
+  for (const { anchors } of bundles) addNames(count, anchors);
   return count;
+}
+
+/** Adds the names of the anchors to a count. */
+export function addNames(count: NameCount, anchors: readonly ServedAnchor[]): void {
+  for (const { certificate } of anchors) {
+    const name = nameKey(certificate.subjectDer);
+    const uses = count.uses.get(name) ?? 0;
+    if (uses === 0) count.size += name.length + 2;
+    count.uses.set(name, uses + 1);
+  }
 }
 
 /** Removes the names of the anchors from a count that includes them. */

@@ -1,7 +1,8 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { caNamesLimit, countNames, encodedNameAndKey, removeNames } from './ca-names.ts';
+import { caNamesLimit, countNames } from './ca-names.ts';
+import { fitIntoLimit } from './fit-into-limit.ts';
 import { findSharedCas } from './shared-cas.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -43,8 +44,12 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
     `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that fit into a TLS handshake; ${how}`,
     { mesh },
   );
-  const present = new Set(merged.map((bundle) => bundle.trustDomain));
-  const leftOut = sorted.filter(({ trustDomain }) => !present.has(trustDomain)).map(leftOutFinding);
+  const present = new Set(
+    merged.flatMap(({ trustDomain, anchors }) => (anchors.length > 0 ? trustDomain : [])),
+  );
+  const leftOut = sorted
+    .filter(({ trustDomain, anchors }) => anchors.length > 0 && !present.has(trustDomain))
+    .map(leftOutFinding);
   return { mesh, bundles: sorted, merged, findings: [over, ...leftOut, ...shared] };
 }
 
@@ -56,37 +61,4 @@ function leftOutFinding(bundle: TrustBundle): Finding {
     leftOutFindings.set(bundle, (known = finding('MT032', message, { mesh, trustDomain })));
   }
   return known;
-}
-
-function fitIntoLimit(
-  bundles: readonly TrustBundle[],
-  previous: MeshBundle | undefined,
-  restrict: MeshInput['restrict'],
-): { readonly merged: readonly TrustBundle[]; readonly how: string } {
-  if (previous !== undefined && previous.merged.length > 0) {
-    // A renewed certificate of a served CA adds no byte to the handshake, and must replace the old one when it expires.
-    const served = new Set(
-      previous.merged.flatMap(({ anchors }) =>
-        anchors.map(({ certificate }) => encodedNameAndKey(certificate)),
-      ),
-    );
-    const isServed = (certificate: Certificate): boolean => served.has(encodedNameAndKey(certificate));
-    const before = new Set(previous.merged.map((bundle) => bundle.trustDomain));
-    const merged = bundles
-      .filter((bundle) => before.has(bundle.trustDomain))
-      .map((bundle) => restrict(bundle, isServed));
-    if (countNames(merged).size <= caNamesLimit)
-      return { merged, how: 'only the CAs that were served before and are still listed are served' };
-  }
-  const count = countNames(bundles);
-  const leftOut = new Set<TrustBundle>();
-  for (const bundle of bundles.toSorted((x, y) => y.caNamesSize - x.caNamesSize)) {
-    if (count.size <= caNamesLimit) break;
-    removeNames(count, bundle.anchors);
-    leftOut.add(bundle);
-  }
-  return {
-    merged: bundles.filter((bundle) => !leftOut.has(bundle)),
-    how: 'the largest trust domains are left out',
-  };
 }

@@ -58,6 +58,7 @@ function compareSameKey(a: Certificate, b: Certificate, now: number): number {
   );
 }
 
-function nameAndKey(certificate: Certificate): string {
+/** Returns a key of a CA: certificates that share it are one CA to Envoy. */
+export function nameAndKey(certificate: Certificate): string {
   return `${certificate.keyHash} ${canonicalNameKey(certificate.subjectDer)}`;
 }

@@ -1,4 +1,5 @@
 import type { Finding, Place } from '../findings/finding.ts';
+import type { Origin } from '../ledger/path-origin.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import type { TimeSpan } from './time-span.ts';
@@ -20,6 +21,8 @@ export interface ServedAnchor {
   readonly listedBy: readonly Identity[];
   /** The place at which the first of these resources lists it. */
   readonly place: Place;
+  /** Who vouches for the CA: this zone, if any resource of it lists a certificate with this subject and key. */
+  readonly origin: Origin;
 }
 
 /**

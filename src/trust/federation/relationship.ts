@@ -2,6 +2,7 @@ import type { BundleDocument } from '../model/bundle-document.ts';
 import type { EndpointProfile } from '../model/federated-trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { Place } from '../findings/finding.ts';
+import { federationSource } from '../ledger/path-origin.ts';
 import { digestOf } from './accept-document.ts';
 
 /** One mesh that trusts another trust domain, whose bundle comes from an endpoint. */
@@ -20,8 +21,7 @@ export interface Relationship {
   readonly others?: readonly string[] | undefined;
 }
 
-/** The name of the source whose texts are fetched bundles. */
-export const federationSource = 'federation';
+export { federationSource };
 
 /** Returns a text for the resource of a relationship. Two files may have resources of one name. */
 export function resourceOf({ name, place }: Pick<Relationship, 'name' | 'place'>): string {

@@ -7,6 +7,7 @@ import { derivedIdentityOf } from '../../../src/trust/identity/derived-identity.
 import type { Share } from '../../../src/trust/ledger/share.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
 
 const day = 86_400_000;
 const root = makeCa({ commonName: 'Root' });
@@ -188,4 +189,25 @@ suite('buildBundle', () => {
     );
     assert.match(one.findings[0]?.message ?? '', /it is not served$/);
   });
+
+  for (const [what, files, origin] of [
+    ['a peer alone', ['federation:default/a.test'], 'federated'],
+    ['another zone and a peer', ['federation:default/a.test', 'import:default/a'], 'imported'],
+    ['this zone and a peer', ['federation:default/a.test', 'trust.yaml'], 'local'],
+  ] as const)
+    test(`CA that is listed by ${what}, also as a renewed certificate: is ${origin}`, () => {
+      const key = makeKey();
+      const of = (cas: readonly Certificate[]): readonly (string | undefined)[] => {
+        const shares = files.map((file, index) => {
+          const share = shareOf('a.test', [cas[index] ?? assert.fail()], `trust-${index}`);
+          return {
+            ...share,
+            anchors: share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file } })),
+          };
+        });
+        return bundleOf(shares).anchors.map((anchor) => anchor.origin);
+      };
+      const [ca, renewed] = [1, 2].map(() => makeCa({ commonName: 'CA', key })) as [Certificate, Certificate];
+      assert.deepEqual([of([ca, ca]), of([ca, renewed])], [[origin], [origin]]);
+    });
 });

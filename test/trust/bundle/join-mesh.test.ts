@@ -7,6 +7,7 @@ import type { Share } from '../../../src/trust/ledger/share.ts';
 import type { TrustBundle } from '../../../src/trust/bundle/trust-bundle.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { longName, makeCa, makeKey } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
 
 const key = makeKey();
 /** A CA whose subject name takes about `bytes` bytes. */
@@ -91,6 +92,76 @@ suite('joinMesh', () => {
         ['MT032', 'c.test'],
       ],
     );
+  });
+
+  suite('CAs of other parties', () => {
+    /** A share that another zone or a peer gives, of CAs whose names take about 2,000 bytes each. */
+    const from = (path: string, trustDomain: string, cas: readonly Certificate[]): Share => {
+      const share = shareOf(trustDomain, cas);
+      const anchors = share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file: path } }));
+      return { ...share, identity: path as Share['identity'], anchors };
+    };
+    const peerCas = many(15, 'peer');
+    const peer = bundleOf([from('federation:default/peer.test', 'peer.test', peerCas)]);
+    const zone = bundleOf([from('import:default/zone', 'zone.test', many(10, 'zone'))]);
+    const local = bundleOf([shareOf('local.test', many(25, 'local'))]);
+    const codes = ({ findings }: MeshBundle) =>
+      findings
+        .filter(({ code }) => code !== 'MT026')
+        .map(({ code, trustDomain }) => [code, trustDomain].join(' ').trim());
+
+    test('first state does not fit → the peer is left out, although the local trust domain is the largest', () => {
+      const mesh = join([peer, local]);
+      assert.deepEqual(names(mesh), ['local.test 25']);
+      assert.deepEqual(codes(mesh), ['MT031', 'MT032 peer.test']);
+      assert.match(
+        mesh.findings[0]?.message ?? '',
+        /; of federated trust domains, the largest are left out$/,
+      );
+    });
+
+    test('first state does not fit → imported ones come before federated ones', () => {
+      const smaller = bundleOf([shareOf('local.test', many(8, 'local'))]);
+      assert.deepEqual(names(join([peer, zone, smaller])), ['local.test 8', 'zone.test 10']);
+    });
+
+    test('peer takes the rest of the limit → a new local CA is served, and the peer is left out', () => {
+      const half = bundleOf([shareOf('local.test', many(9, 'local'))]);
+      const before = join([peer, half]);
+      assert.equal(before.merged.length, 2);
+      const mesh = join([peer, local], before);
+      assert.deepEqual(names(mesh), ['local.test 25']);
+      assert.deepEqual(codes(mesh), ['MT031', 'MT032 peer.test']);
+    });
+
+    test('peer that was served grows beyond the limit → only its earlier CAs are served', () => {
+      const before = join([peer, zone]);
+      assert.deepEqual(codes(before), []);
+      const grown = [...peerCas, ...many(15, 'more')];
+      const mesh = join([bundleOf([from('federation:default/peer.test', 'peer.test', grown)]), zone], before);
+      assert.deepEqual(names(mesh), ['peer.test 15', 'zone.test 10']);
+      assert.deepEqual(codes(mesh), ['MT031']);
+      assert.match(
+        mesh.findings[0]?.message ?? '',
+        /; of federated trust domains, only the CAs that were served/,
+      );
+    });
+
+    test('peer adds CAs to a trust domain that this zone lists → the local CAs are served', () => {
+      const cas = many(8, 'local');
+      const mixed = bundleOf([
+        shareOf('local.test', cas),
+        from('federation:default/local.test', 'local.test', [...cas, ...many(30, 'peer')]),
+      ]);
+      const mesh = join([mixed, zone]);
+      assert.deepEqual(names(mesh), ['local.test 8', 'zone.test 10']);
+      assert.deepEqual(codes(mesh), ['MT031']);
+    });
+
+    test('all fit → all are served', () => {
+      const mesh = join([peer, zone]);
+      assert.ok(mesh.merged === mesh.bundles);
+    });
   });
 
   test('one CA in two trust domains → a warning', () => {

@@ -1,0 +1,134 @@
+import { origins } from '../ledger/path-origin.ts';
+import type { Origin } from '../ledger/path-origin.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import {
+  addNames,
+  caNamesLimit,
+  caNamesSize,
+  countNames,
+  encodedNameAndKey,
+  removeNames,
+} from './ca-names.ts';
+import type { NameCount } from './ca-names.ts';
+import type { MeshBundle, MeshInput } from './join-mesh.ts';
+import { nameAndKey } from './same-key-certificates.ts';
+import type { TrustBundle } from './trust-bundle.ts';
+
+type Admits = (certificate: Certificate) => boolean;
+
+/** The part of a bundle that is in the secret of all trust domains. */
+interface Part {
+  readonly bundle: TrustBundle;
+  readonly admits: Admits;
+  /** True if it has all CAs of the origins so far. */
+  readonly isWhole: boolean;
+}
+
+/** The parts by their whole bundles. */
+type Parts = ReadonlyMap<TrustBundle, Part>;
+
+const nothing: Admits = () => false;
+
+/**
+ * Returns the bundles, or fewer CAs of them, so that their names fit. The CAs that this zone lists come first, then
+ * imported ones, then those of peers: another party decides how many and how long its names are, and must not keep
+ * the CAs of others from the proxies. Among those of one origin, the CAs that were served before stay.
+ */
+export function fitIntoLimit(
+  bundles: readonly TrustBundle[],
+  previous: MeshBundle | undefined,
+  restrict: MeshInput['restrict'],
+): { readonly merged: readonly TrustBundle[]; readonly how: string } {
+  const wasServed = servedBefore(previous);
+  const cas = new Map(bundles.map((bundle) => [bundle, originsOf(bundle)]));
+  const how: string[] = [];
+  let parts: Parts = new Map();
+  for (const origin of origins) {
+    const some = bundles.filter((bundle) => cas.get(bundle)?.present.has(origin) === true);
+    if (some.length === 0) continue;
+    const before = parts;
+    const partOf = (bundle: TrustBundle, isKept: Admits | undefined): Part => {
+      const lower = before.get(bundle);
+      const { of, present } = cas.get(bundle) ?? originsOf(bundle);
+      const isWhole = isKept === undefined && lower?.isWhole !== false;
+      const admits: Admits = (certificate) =>
+        of(certificate) === origin ? isKept?.(certificate) !== false : lower?.admits(certificate) === true;
+      const isLast = origins.slice(origins.indexOf(origin) + 1).every((later) => !present.has(later));
+      return { bundle: isWhole && isLast ? bundle : restrict(bundle, admits), admits, isWhole };
+    };
+    const partsWith = (keptOf?: (bundle: TrustBundle) => Admits): Parts =>
+      new Map(some.map((bundle) => [bundle, partOf(bundle, keptOf?.(bundle))]));
+    const all = partsWith();
+    if (sizeOf([...before, ...all]) <= caNamesLimit) {
+      parts = new Map([...before, ...all]);
+      continue;
+    }
+    const served = wasServed && partsWith(wasServed);
+    const isServedFitting = served !== undefined && sizeOf([...before, ...served]) <= caNamesLimit;
+    parts = isServedFitting ? new Map([...before, ...served]) : withoutLargest(before, served ?? all);
+    how.push(describe(origin, isServedFitting));
+  }
+  const wasThere = new Set(previous?.merged.map(({ trustDomain }) => trustDomain));
+  const merged = bundles.flatMap((bundle) => {
+    const { bundle: part } = parts.get(bundle) ?? {};
+    // A trust domain that was there and lost its CAs stays, with none.
+    const isLeftOut = part?.anchors.length === 0 && bundle.anchors.length > 0;
+    return part === undefined || (isLeftOut && !wasThere.has(bundle.trustDomain)) ? [] : part;
+  });
+  return { merged, how: how.join('; ') };
+}
+
+/** Returns a test for the CAs of the secret that was served last; `undefined` without such a secret. */
+function servedBefore(previous: MeshBundle | undefined): ((bundle: TrustBundle) => Admits) | undefined {
+  if (previous === undefined || previous.merged.length === 0) return undefined;
+  // A renewed certificate of a served CA adds no byte to the handshake, and must replace the old one when it expires.
+  const served = new Set(
+    previous.merged.flatMap(({ anchors }) =>
+      anchors.map(({ certificate }) => encodedNameAndKey(certificate)),
+    ),
+  );
+  const domains = new Set(previous.merged.map(({ trustDomain }) => trustDomain));
+  return ({ trustDomain }) =>
+    domains.has(trustDomain) ? (certificate) => served.has(encodedNameAndKey(certificate)) : nothing;
+}
+
+/** Returns the origins of the CAs of a bundle. */
+function originsOf({ anchors }: TrustBundle): {
+  readonly present: ReadonlySet<Origin>;
+  readonly of: (certificate: Certificate) => Origin | undefined;
+} {
+  const present = new Set<Origin>(anchors.length === 0 ? ['local'] : anchors.map(({ origin }) => origin));
+  const [only] = present;
+  if (present.size === 1) return { present, of: () => only };
+  const byCa = new Map(anchors.map(({ certificate, origin }) => [nameAndKey(certificate), origin]));
+  return { present, of: (certificate) => byCa.get(nameAndKey(certificate)) };
+}
+
+/** Adds parts, without the largest ones, so that the names fit. */
+function withoutLargest(before: Parts, added: Parts): Parts {
+  const parts = new Map([...before, ...added]);
+  const count: NameCount = countNames([...parts.values()].map(({ bundle }) => bundle));
+  const bySize = [...added]
+    .map(([whole, part]) => ({ whole, part, size: caNamesSize(part.bundle.anchors) }))
+    .toSorted((x, y) => y.size - x.size);
+  for (const { whole, part } of bySize) {
+    if (count.size <= caNamesLimit) break;
+    const lower = before.get(whole);
+    removeNames(count, part.bundle.anchors);
+    addNames(count, lower?.bundle.anchors ?? []);
+    if (lower === undefined) parts.delete(whole);
+    else parts.set(whole, lower);
+  }
+  return parts;
+}
+
+function sizeOf(parts: Iterable<readonly [TrustBundle, Part]>): number {
+  return countNames([...new Map(parts).values()].map(({ bundle }) => bundle)).size;
+}
+
+function describe(origin: Origin, isServed: boolean): string {
+  const some = origin === 'local' ? '' : `of ${origin} trust domains, `;
+  return isServed
+    ? `${some}only the CAs that were served before and are still listed are served`
+    : `${some}the largest ${origin === 'local' ? 'trust domains ' : ''}are left out`;
+}

@@ -1,0 +1,21 @@
+import { isImportedPath } from './import-sources.ts';
+
+/** The name of the source whose texts are fetched bundles. */
+export const federationSource = 'federation';
+
+/** Who vouches for a CA certificate, in the order of who comes first: this zone, another zone, or a peer. */
+export const origins = ['local', 'imported', 'federated'] as const;
+
+export type Origin = (typeof origins)[number];
+
+/** Returns who vouches for what a file or object lists, by its path. */
+export function originOfPath(path: string): Origin {
+  if (path.startsWith(`${federationSource}:`)) return 'federated';
+  return isImportedPath(path) ? 'imported' : 'local';
+}
+
+/** Returns the first one of several origins in their order; `local` if there is none. */
+export function firstOrigin(some: Iterable<Origin>): Origin {
+  const present = new Set(some);
+  return origins.find((origin) => present.has(origin)) ?? 'local';
+}
