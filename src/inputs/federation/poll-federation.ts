@@ -49,6 +49,9 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   /** Each stored bundle is used once: a relationship that is deleted and comes back begins without one. */
   const stored = new Map(options.stored);
   const polls = new Map<string, RelationshipPoll>();
+  const startedAt = clock.wall();
+  /** The relationships of an earlier run without a stored bundle that were too old. */
+  const tooOld = new Set<string>();
   let isRead = false;
   let isKnown = false;
   let hasFailed = false;
@@ -75,10 +78,14 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
   const inForce = (): readonly string[] =>
     withoutRelationship().filter((key) => {
       const bundle = stored.get(key);
-      return bundle === undefined || (bundle.isTooOld !== true && bundle.document.certificates.length > 0);
+      if (bundle === undefined) return !tooOld.has(key);
+      return bundle.isTooOld !== true && bundle.document.certificates.length > 0;
     });
 
-  /** Withdraws what is kept without a relationship once its last success is too long ago. Nothing fetches it. */
+  /**
+   * Withdraws what is kept without a relationship once its last success is too long ago. Nothing fetches it. If the
+   * time of the last success is not known, the start of the server counts.
+   */
   const endAged = (): void => {
     cancelAge?.();
     if (options.maxAgeMs === 0) return;
@@ -86,16 +93,16 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
     let next = Number.POSITIVE_INFINITY;
     for (const key of inForce()) {
       const bundle = stored.get(key);
-      if (bundle === undefined) continue;
       // A clock that was ahead at the last success does not keep it.
-      const fetchedAt = Math.min(bundle.fetchedAt, now);
+      const fetchedAt = Math.min(bundle?.fetchedAt ?? startedAt, now);
       const left = fetchedAt + options.maxAgeMs - now;
-      const aged: StoredBundle = { ...bundle, fetchedAt, ...(left <= 0 && { isTooOld: true }) };
-      stored.set(key, aged);
+      const aged = bundle && { ...bundle, fetchedAt, ...(left <= 0 && { isTooOld: true }) };
+      if (aged !== undefined) stored.set(key, aged);
       if (left > 0) next = Math.min(next, left);
       else {
         sink([{ kind: 'gone', path: federationPath(key), evidence: 'absence' }]);
-        options.save(aged);
+        if (aged === undefined) tooOld.add(key);
+        else options.save(aged);
       }
     }
     if (Number.isFinite(next))
@@ -148,7 +155,11 @@ export function createFederationPoller(options: FederationPollerOptions): Federa
           const { file } = poll.status().relationship.place;
           poll.update(relationship, isKnown ? evidenceOf(file) : undefined);
         } else {
-          polls.set(key, createRelationshipPoll(relationship, stored.get(key), context));
+          const keptSince = options.earlier.has(key) && !tooOld.has(key) ? startedAt : undefined;
+          polls.set(
+            key,
+            createRelationshipPoll(relationship, { stored: stored.get(key), keptSince }, context),
+          );
           stored.delete(key);
         }
       }

@@ -56,16 +56,22 @@ export interface RelationshipPoll {
 /** The time for one fetch, in milliseconds. */
 const fetchTimeoutMs = 10_000;
 
-/** Does what `PollState` decides: sends requests, sets timers, delivers bundles and stores them. */
+/**
+ * Does what `PollState` decides: sends requests, sets timers, delivers bundles and stores them. `keptSince`: as for
+ * `firstPollState`.
+ */
 export function createRelationshipPoll(
   first: Relationship,
-  stored: StoredBundle | undefined,
+  {
+    stored,
+    keptSince,
+  }: { readonly stored: StoredBundle | undefined; readonly keptSince: number | undefined },
   context: PollContext,
 ): RelationshipPoll {
   const { clock, deliver, lanes } = context;
   const path = federationPath(first.key);
   // A fetch reads the state again when it ends: `update` may have replaced the relationship meanwhile.
-  let state = firstPollState(first, stored);
+  let state = firstPollState(first, stored, keptSince);
   let delivered: string | undefined;
   let dates: { readonly of: BundleDocument; readonly dates: BundleDates | undefined } | undefined;
   let cancelTimer: (() => void) | undefined;
@@ -93,12 +99,25 @@ export function createRelationshipPoll(
     const before = state;
     state = afterFailure(state, failure, clock.wall(), context.maxAgeMs);
     const { isTooOld, lastSuccessAt } = state;
-    if (isTooOld && !before.isTooOld) deliverCurrent('absence');
+    if (isTooOld && !before.isTooOld) {
+      // What only an earlier run had was not delivered here.
+      if (delivered === undefined) deliver({ kind: 'gone', path, evidence: 'absence' });
+      else deliverCurrent('absence');
+    }
     if (isTooOld !== before.isTooOld || lastSuccessAt !== before.lastSuccessAt) {
       const toStore = bundleToStore(state);
       if (toStore !== undefined) context.save(toStore);
     }
     return failure.reason;
+  };
+
+  /** Counts a defect as a failed fetch, also if the same defect prevents that. */
+  const failByDefect = (failure: FetchFailure): void => {
+    try {
+      fail(failure);
+    } catch {
+      state = { ...state, error: failure };
+    }
   };
 
   const succeed = (fetched: FetchedBundle | undefined): DocumentEffect => {
@@ -128,7 +147,7 @@ export function createRelationshipPoll(
       await fetchAndApply(signal);
     } catch (error) {
       if (signal.aborted) return;
-      state = { ...state, error: { reason: 'document', message: reasonOf(error) } };
+      failByDefect({ reason: 'document', message: reasonOf(error) });
       running = undefined;
       schedule();
     }

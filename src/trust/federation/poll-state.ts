@@ -1,4 +1,6 @@
 import type { BundleDocument } from '../model/bundle-document.ts';
+import { endOfAge, notAhead } from './bundle-age.ts';
+import type { AgedBundle } from './bundle-age.ts';
 import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-document.ts';
 import type { BundleMemory, DocumentEffect } from './accept-document.ts';
 import { firstRetryMs, intervalMs, nextFetchMs, storeAgainMs } from './poll-schedule.ts';
@@ -9,7 +11,7 @@ import type { BundleDates, BundleOrigin, FetchFailure, RelationshipStatus } from
 import type { StoredBundle } from './stored-bundle.ts';
 
 /** The state of fetching one relationship. Times are epoch milliseconds. */
-export interface PollState {
+export interface PollState extends AgedBundle {
   readonly relationship: Relationship;
   readonly memory: BundleMemory;
   /** The last undamaged bundle in force, while the fetched one has damaged keys. */
@@ -19,7 +21,6 @@ export interface PollState {
   /** The origin of the fetched bundle. */
   readonly origin: Exclude<BundleOrigin, 'bootstrap'>;
   readonly etag: string | undefined;
-  readonly lastSuccessAt: number | undefined;
   /** The digest of `trustDomainBundle` at the last success. */
   readonly bootstrapAtSuccess: string | undefined;
   /** When the bundle was stored last; -Infinity before the first time. */
@@ -43,10 +44,20 @@ export interface PollTimes {
   readonly instance: string;
 }
 
-/** Returns the state before the first fetch. `restored` is the bundle of an earlier run. */
-export function firstPollState(relationship: Relationship, restored: StoredBundle | undefined): PollState {
+/**
+ * Returns the state before the first fetch. `restored` is the bundle of an earlier run. `keptSince`: the start of the
+ * server, if an earlier run had a bundle in force, whether it is stored here or not.
+ */
+export function firstPollState(
+  relationship: Relationship,
+  restored: StoredBundle | undefined,
+  keptSince?: number,
+): PollState {
   const stored = restored !== undefined && isUsable(restored.document) ? restored : undefined;
+  const isKept =
+    stored === undefined && restored?.isTooOld !== true && !hasCertificates(relationship.bootstrap);
   return {
+    keptSince: isKept ? (restored?.fetchedAt ?? keptSince) : undefined,
     relationship,
     memory: { ...emptyMemory, applied: stored?.document },
     retained: stored?.retained,
@@ -68,7 +79,11 @@ export function firstPollState(relationship: Relationship, restored: StoredBundl
 export function bundleInForce({ isTooOld, memory, relationship }: PollState): BundleDocument | undefined {
   if (isTooOld) return undefined;
   const document = memory.applied ?? relationship.bootstrap;
-  return document === undefined || document.certificates.length === 0 ? undefined : document;
+  return hasCertificates(document) ? document : undefined;
+}
+
+function hasCertificates(document: BundleDocument | undefined): boolean {
+  return document !== undefined && document.certificates.length > 0;
 }
 
 /** Returns whether `trustDomainBundle` was changed after the last success. */
@@ -86,12 +101,27 @@ export function withRelationship(
 ): { readonly state: PollState; readonly change: 'none' | 'resource' | 'endpoint' } {
   const { relationship: before, etag, from } = state;
   const isOfNext = from !== undefined && (from.resource === resourceOf(next) || from.url === next.url);
-  const changed = { ...state, relationship: next, from: isOfNext ? sourceOf(next) : from };
+  const changed = {
+    ...state,
+    relationship: next,
+    from: isOfNext ? sourceOf(next) : from,
+    ...agesWith(state, next),
+  };
   if (isSameResource(before, next)) return { state: changed, change: 'none' };
   const moved = { ...changed, etag: before.url === next.url ? etag : undefined };
   return isSameEndpoint(before, next)
     ? { state: moved, change: 'resource' }
     : { state: { ...moved, failures: 0 }, change: 'endpoint' };
+}
+
+/** Returns what the age counts for. A `trustDomainBundle` has none, and replaces what an earlier run had in force. */
+function agesWith(
+  { memory, keptSince, isTooOld }: PollState,
+  { bootstrap }: Relationship,
+): Pick<PollState, 'keptSince' | 'isTooOld'> {
+  return memory.applied === undefined && hasCertificates(bootstrap)
+    ? { keptSince: undefined, isTooOld: false }
+    : { keptSince, isTooOld };
 }
 
 /**
@@ -123,9 +153,7 @@ export function afterFailure(
   maxAgeMs: PollTimes['maxAgeMs'],
 ): PollState {
   const { failures } = state;
-  // After a clock that was ahead, the age of the bundle is not known. It counts from now, or it would not for long.
-  const lastSuccessAt = state.lastSuccessAt && Math.min(state.lastSuccessAt, now);
-  const dated = { ...state, lastSuccessAt };
+  const dated = { ...state, ...notAhead(state, now) };
   const end = endOfAge(dated, maxAgeMs);
   const isOld = end !== undefined && now >= end;
   // A withdrawn bundle stays withdrawn, even if the clock goes back: only a success ends it.
@@ -250,14 +278,6 @@ export function nextPollMs(state: PollState, times: PollTimes, now: number): num
   const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
   const end = isTooOld ? undefined : endOfAge(state, maxAgeMs);
   return Math.max(1, Math.min(regular, confirm, end === undefined ? Infinity : end - now));
-}
-
-/**
- * Returns when the fetched bundle is too old. `trustDomainBundle` has no age, nor has an empty document that is held.
- */
-function endOfAge({ memory, lastSuccessAt }: PollState, maxAgeMs: PollTimes['maxAgeMs']): number | undefined {
-  if (maxAgeMs === 0 || memory.applied === undefined || lastSuccessAt === undefined) return undefined;
-  return lastSuccessAt + maxAgeMs;
 }
 
 /** Returns the status for people. `dates` are those of the bundle in force. */
