@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { presentFederation } from '../../src/api/present-federation.ts';
-import { afterSuccess, firstPollState, pollStatus } from '../../src/trust/federation/poll-state.ts';
+import { afterSuccess, firstPollState } from '../../src/trust/federation/poll-state.ts';
+import { pollStatus } from '../../src/trust/federation/poll-view.ts';
 import { bundleDocument, bundleKey } from '../kit/bundle-endpoint.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { makeRelationship, readDocument } from '../kit/federation.ts';

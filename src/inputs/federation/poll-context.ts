@@ -1,5 +1,5 @@
 import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
-import type { PollTimes } from '../../trust/federation/poll-state.ts';
+import type { PollTimes } from '../../trust/federation/poll-view.ts';
 import type { Relationship } from '../../trust/federation/relationship.ts';
 import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';

@@ -1,13 +1,12 @@
 import type { BundleDocument } from '../model/bundle-document.ts';
 import { endOfAge, notAhead } from './bundle-age.ts';
 import type { AgedBundle } from './bundle-age.ts';
-import { acceptDocument, confirmAfterMs, digestOf, emptyMemory } from './accept-document.ts';
+import { acceptDocument, digestOf, emptyMemory } from './accept-document.ts';
 import type { BundleMemory, DocumentEffect } from './accept-document.ts';
-import { firstRetryMs, intervalMs, nextFetchMs, storeAgainMs } from './poll-schedule.ts';
-import type { PollLimits } from './poll-schedule.ts';
+import { storeAgainMs } from './poll-schedule.ts';
 import { isSameEndpoint, isSameResource, resourceOf } from './relationship.ts';
 import type { Relationship } from './relationship.ts';
-import type { BundleDates, BundleOrigin, FetchFailure, RelationshipStatus } from './relationship-status.ts';
+import type { BundleOrigin, FetchFailure } from './relationship-status.ts';
 import type { StoredBundle } from './stored-bundle.ts';
 
 /** The state of fetching one relationship. Times are epoch milliseconds. */
@@ -33,15 +32,6 @@ export interface PollState extends AgedBundle {
   readonly failures: number;
   /** True if the bundle is withdrawn because the last success was too long ago. */
   readonly isTooOld: boolean;
-}
-
-/** When a bundle is fetched, and when it is too old. */
-export interface PollTimes {
-  readonly limits: PollLimits;
-  /** A bundle whose last fetch is older is withdrawn, in milliseconds; 0 for never. */
-  readonly maxAgeMs: number;
-  /** The name of this server, by which the fetches of several servers are spread. */
-  readonly instance: string;
 }
 
 /**
@@ -150,7 +140,7 @@ export function afterFailure(
   state: PollState,
   error: FetchFailure,
   now: number,
-  maxAgeMs: PollTimes['maxAgeMs'],
+  maxAgeMs: number,
 ): PollState {
   const { failures } = state;
   const dated = { ...state, ...notAhead(state, now) };
@@ -178,7 +168,7 @@ export function afterSuccess(
   state: PollState,
   fetched: FetchedBundle | undefined,
   now: number,
-  maxAgeMs: PollTimes['maxAgeMs'] = 0,
+  maxAgeMs: number = 0,
 ): PollSuccess {
   const { memory: before } = state;
   const { memory, effect } =
@@ -251,62 +241,6 @@ function isDamaged({ certificates }: BundleDocument): boolean {
 /** Returns whether a stored bundle has a CA, or none because all were withdrawn. */
 function isUsable({ certificates }: BundleDocument): boolean {
   return certificates.length === 0 || certificates.some(({ kind }) => kind === 'ca');
-}
-
-/** Returns whether the result of a fetch is worth a line of log: the fetch before did not have it. */
-export function isNewResult(
-  before: PollState,
-  { error }: PollState,
-  result: DocumentEffect | FetchFailure['reason'],
-): boolean {
-  if (result === 'unchanged') return false;
-  if (result === 'hold') return before.memory.held === undefined;
-  return error === undefined || error.reason !== before.error?.reason;
-}
-
-/**
- * Returns the time until the next fetch, in milliseconds: earlier than the interval for a bundle that was never
- * fetched, for a held document, and at the end of the bundle's age.
- */
-export function nextPollMs(state: PollState, times: PollTimes, now: number): number {
-  const { relationship, memory, error, failures, isTooOld } = state;
-  const { limits, maxAgeMs, instance } = times;
-  const isFirst = error !== undefined && memory.applied === undefined;
-  const regular = isFirst
-    ? firstRetryMs(failures)
-    : nextFetchMs(pollIntervalMs(state, limits), `${instance}\0${relationship.key}`);
-  const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
-  const end = isTooOld ? undefined : endOfAge(state, maxAgeMs);
-  return Math.max(1, Math.min(regular, confirm, end === undefined ? Infinity : end - now));
-}
-
-/** Returns the status for people. `dates` are those of the bundle in force. */
-export function pollStatus(
-  state: PollState,
-  limits: PollLimits,
-  dates: BundleDates | undefined,
-): RelationshipStatus {
-  const { relationship, memory, origin, isTooOld } = state;
-  const { etag, lastSuccessAt, lastAttemptAt, nextAttemptAt, error } = state;
-  const document = bundleInForce(state);
-  return {
-    relationship,
-    origin: document === undefined ? 'none' : memory.applied === undefined ? 'bootstrap' : origin,
-    document,
-    dates,
-    held: memory.held,
-    withdrawn: isTooOld ? 'too-old' : memory.applied?.certificates.length === 0 ? 'empty' : undefined,
-    etag,
-    intervalMs: pollIntervalMs(state, limits),
-    lastSuccessAt,
-    lastAttemptAt,
-    nextAttemptAt,
-    error,
-  };
-}
-
-function pollIntervalMs({ memory }: PollState, limits: PollLimits): number {
-  return intervalMs(memory.applied?.refreshHintSeconds, limits);
 }
 
 function sourceOf(relationship: Relationship): PollState['from'] {

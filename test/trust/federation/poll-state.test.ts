@@ -6,13 +6,12 @@ import {
   bundleInForce,
   firstPollState,
   isBootstrapNew,
-  isNewResult,
-  nextPollMs,
-  pollStatus,
   withoutSequence,
   withRelationship,
 } from '../../../src/trust/federation/poll-state.ts';
-import type { PollState, PollTimes } from '../../../src/trust/federation/poll-state.ts';
+import { isNewResult, nextPollMs, pollStatus } from '../../../src/trust/federation/poll-view.ts';
+import type { PollState } from '../../../src/trust/federation/poll-state.ts';
+import type { PollTimes } from '../../../src/trust/federation/poll-view.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  pollStatus,
-  afterFailure,
-  afterSuccess,
-  firstPollState,
-} from '../../../src/trust/federation/poll-state.ts';
+import { afterFailure, afterSuccess, firstPollState } from '../../../src/trust/federation/poll-state.ts';
+import { pollStatus } from '../../../src/trust/federation/poll-view.ts';
 import type { PollState } from '../../../src/trust/federation/poll-state.ts';
 import { stateOf } from '../../../src/trust/federation/relationship-status.ts';
 import { bundleDocument } from '../../kit/bundle-endpoint.ts';
