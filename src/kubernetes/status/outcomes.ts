@@ -1,8 +1,11 @@
 /** The kinds of objects that meshtrust writes to the cluster. */
 type WriteKind = 'status' | 'event' | 'lease' | 'replicas';
 
-/** Records the outcome of a request: the reason of its failure, or `undefined` if it succeeded. */
-export type Outcomes = (kind: WriteKind, failure: string | undefined) => void;
+/**
+ * Records the outcome of a request: the reason of its failure, or `undefined` if it succeeded. `othersFail`: for a kind
+ * with requests for several objects, whether those for another object still fail.
+ */
+export type Outcomes = (kind: WriteKind, failure: string | undefined, othersFail?: () => boolean) => void;
 
 interface OutcomeSinks {
   readonly count: (kind: WriteKind, result: 'ok' | 'error') => void;
@@ -26,10 +29,12 @@ const names: Readonly<Record<WriteKind, string>> = {
 export function createOutcomes({ count, warn, info, now }: OutcomeSinks): Outcomes {
   const failing = new Set<WriteKind>();
   const warnedAt = new Map<WriteKind, number>();
-  return (kind, failure) => {
+  return (kind, failure, othersFail) => {
     count(kind, failure === undefined ? 'ok' : 'error');
     if (failure === undefined) {
-      if (failing.delete(kind)) info(kind, `${names[kind]}: requests succeed again`);
+      if (!failing.has(kind) || othersFail?.() === true) return;
+      failing.delete(kind);
+      info(kind, `${names[kind]}: requests succeed again`);
       return;
     }
     if (failing.has(kind) || now() - (warnedAt.get(kind) ?? -Infinity) < quietMs) return;

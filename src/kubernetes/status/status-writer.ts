@@ -90,6 +90,8 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   let succeededAt = -Infinity;
   /** True if a write failed since the last one that succeeded. */
   let hasFailed = false;
+  /** The paths of the objects whose last write failed. */
+  const failing = new Set<string>();
 
   const queue = createWorkQueue<StatusJob>({
     perSecond: 50,
@@ -105,7 +107,10 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       if (isSameStatus(object.observed, status)) return;
       const result = await writeStatus(client, object.head, status, signal);
       if (signal.aborted) return;
-      outcomes('status', result.kind === 'failed' ? result.reason : undefined);
+      // An object that was deleted meanwhile is never written again.
+      if (result.kind === 'failed' && objects.has(path)) failing.add(path);
+      else failing.delete(path);
+      outcomes('status', result.kind === 'failed' ? result.reason : undefined, () => failing.size > 0);
       // The watch may have reported the object again during the write.
       const latest = objects.get(path);
       const current = latest?.head.uid === uid ? latest : object;
@@ -161,12 +166,18 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     write(object, status) {
       if (subresource !== 'present') return;
       const { path, uid } = object.head;
-      if (isSameStatus(object.observed, status)) return queue.remove(path);
+      if (isSameStatus(object.observed, status)) {
+        failing.delete(path);
+        return queue.remove(path);
+      }
       const writableAt = earliestWrite(object, status, pace, succeededAt);
       if (now() < writableAt) retryAt = Math.min(retryAt, writableAt);
       else queue.put(path, { uid, status });
     },
-    remove: (path) => queue.remove(path),
+    remove: (path) => {
+      failing.delete(path);
+      queue.remove(path);
+    },
     clear: () => queue.clear(),
     close: () => queue.close(),
   };

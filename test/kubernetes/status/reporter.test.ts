@@ -49,6 +49,8 @@ interface Scene {
   readonly compared: () => Promise<unknown>;
   readonly count: (counts: ProxyCounts) => void;
   readonly failures: readonly string[];
+  /** Whether requests for other objects still failed, for each status that was written. */
+  readonly othersFail: readonly boolean[];
   /** Makes the next comparison fail. */
   readonly fail: () => void;
   readonly statuses: (name: string) => readonly Status[];
@@ -81,6 +83,7 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   const ledger = createLedger(['kubernetes'], { holdMs: 0 });
   const builder = createMeshBuilder(noPolicy);
   const failures: string[] = [];
+  const othersFail: boolean[] = [];
   const generations = new Map<string, number>();
   let counts = all;
   let isLeading = leading;
@@ -102,7 +105,10 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
       throw new Error('cannot be compared');
     },
     countsOf: () => counts,
-    outcomes: (_, failure) => void (failure !== undefined && failures.push(failure)),
+    outcomes: (kind, failure, fail) => {
+      if (failure !== undefined) failures.push(failure);
+      else if (kind === 'status') othersFail.push(fail?.() === true);
+    },
     onDropped: () => failures.push('dropped'),
     pace,
   });
@@ -115,6 +121,7 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   return {
     cluster,
     failures,
+    othersFail,
     fail: () => void (isBroken = true),
     put: (name, pem = pemOf(name), status) => {
       const path = `kubernetes:ns/${name}`;
@@ -339,6 +346,26 @@ test('writes of one object fail, and those of others do not: its intervals stay'
   await scene.cluster.until(7, ofBad);
   // After six failures, the doubled pause would be 640 ms.
   assert.ok(performance.now() - begin < 500);
+});
+
+test('writes of one object fail: those of others do not end the failure until it is deleted', async (t) => {
+  const scene = await start(t, (request) =>
+    isStatus(request) && request.path.includes('/bad/') ? { status: 403 } : keeping(request),
+  );
+  const written = async (name: string): Promise<boolean | undefined> => {
+    const before = scene.othersFail.length;
+    scene.put(name);
+    await poll('the write', () => scene.othersFail.length > before || undefined);
+    return scene.othersFail[before];
+  };
+  scene.put('bad');
+  await poll('the failure', () => scene.failures.length > 0 || undefined);
+  assert.equal(await written('good'), true);
+  // A new version of the object has not failed yet, but nothing shows that its write succeeds.
+  scene.put('bad');
+  assert.equal(await written('better'), true);
+  scene.remove('bad');
+  assert.equal(await written('best'), false);
 });
 
 test('no status subresource: no status is written, and problems are reported as Events', async (t) => {
