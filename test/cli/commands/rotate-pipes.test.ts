@@ -92,6 +92,18 @@ suite('meshtrust rotate with what can be read only once', () => {
     );
   });
 
+  test('status --watch whose reader has closed the pipe → ends', async () => {
+    await using it = await scene();
+    const stdout = new Writable({
+      write: (_, __, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    });
+    stdout.on('error', () => undefined);
+    const { code } = await run(['rotate', 'status', '--watch', it.url], {}, undefined, (io) =>
+      runProgram({ ...io, stdout, watchMs: 10 }),
+    );
+    assert.equal(code, 0);
+  });
+
   test('wait with the MeshTrust on standard input → waits until time is up', async () => {
     await using it = await scene();
     const args = ['wait', '--proxies=0', '--disconnect-window=0', '--timeout=500ms', it.url, '-'];
