@@ -1,6 +1,7 @@
 import { readApiObject, resource as meshTrusts } from '../../kubernetes/client/api-object.ts';
 import { refusalOf } from '../../kubernetes/client/call-api.ts';
 import type { ApiReply } from '../../kubernetes/client/call-api.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
@@ -18,6 +19,8 @@ interface ClusterResource {
   /** `kubernetes:namespace/name`. */
   readonly path: string;
   readonly object: Readonly<Record<string, unknown>>;
+  /** What is remarkable about it, such as annotations that cannot be read. */
+  readonly remarks: readonly Finding[];
 }
 
 /** The MeshTrusts of a cluster, with the rights of the user's kubeconfig. */
@@ -100,7 +103,8 @@ function readObject(item: unknown, parse: ParseOptions): readonly ClusterResourc
   const { path, text } = read;
   const parsed = parseFile(path, text, parse);
   const [document] = parsed.kind === 'documents' ? parsed.documents : [];
-  return document?.kind === 'mesh-trust' ? [{ resource: document.resource, path, object }] : [];
+  if (document?.kind !== 'mesh-trust') return [];
+  return [{ resource: document.resource, path, object, remarks: document.remarks }];
 }
 
 /** Returns the text that the cluster source parses of an object. */

@@ -12,6 +12,7 @@ import { readGiven, rotationRun, startInput } from '../offline/rotation-run.ts';
 import type { GivenCertificates, RotationOptions } from '../offline/rotation-run.ts';
 import { listedSubjects, onlyOne, selected, subjectOf } from '../offline/rotation-subject.ts';
 import type { Subject } from '../offline/rotation-subject.ts';
+import { describeUnread } from '../offline/unread-rotation.ts';
 import { renderGates } from '../tables/rotation-table.ts';
 import { CommandError, ConflictError, exitCode } from '../terminal/exit-code.ts';
 import type { ExitCode } from '../terminal/exit-code.ts';
@@ -180,7 +181,8 @@ async function prepare(
   const { target, subject } = onlyOne(
     rotating,
     (one) => `${one.subject.resource.identity} in ${one.target.path}`,
-    'no MeshTrust has the annotations of a rotation; begin one with: meshtrust rotate start',
+    describeUnread(targets.flatMap(({ remarks }) => remarks)) ??
+      'no MeshTrust has the annotations of a rotation; begin one with: meshtrust rotate start',
   );
   return { target, input: { ...(await run.facts(subject)), marks: subject.marks } };
 }

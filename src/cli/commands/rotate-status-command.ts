@@ -9,6 +9,7 @@ import type { FileResource } from '../offline/rotating-files.ts';
 import { rotationRun } from '../offline/rotation-run.ts';
 import type { RotationOptions, RotationRun } from '../offline/rotation-run.ts';
 import { onlyOne, selected, servedSubjects, subjectOf, whyUnknown } from '../offline/rotation-subject.ts';
+import { describeUnread } from '../offline/unread-rotation.ts';
 import { renderRotation } from '../tables/rotation-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -33,8 +34,10 @@ export const rotationStatus: Action<StatusOptions> = async ({ operands, options,
   const style = styleOf(io, options.output);
   let isSilent = false;
   const show = async (): Promise<Shown> => {
-    const found = await rotationOf(run, files, options, io);
-    if (found === undefined) throw new CommandError(exitCode.negative, nothing);
+    const answer = await rotationOf(run, files, options, io);
+    const { found } = answer;
+    if (found === undefined)
+      throw new CommandError(exitCode.negative, answer.kind === 'none' ? nothing : answer.reason);
     isSilent = found.gates.some(({ id, open }) => id === 'R01' && !open);
     return {
       data: formatOutput(options.output, found, (plain) => renderRotation(plain, style)),
@@ -126,11 +129,15 @@ function isReached(state: WaitOptions['for'], found: RotationDetail | undefined)
   return found !== undefined && reached[state].includes(found.state);
 }
 
-/** A rotation, or why none was found. `unknown`: a server may have one, but has not read everything. */
-type Answer =
+/**
+ * A rotation, or why none was found. `unknown`: there may be one, but a server has not read everything, or annotations
+ * cannot be read.
+ */
+type Found =
   | { readonly kind: 'found'; readonly found: RotationDetail }
   | { readonly kind: 'none'; readonly found?: undefined }
-  | { readonly kind: 'unknown' | 'silent'; readonly found?: undefined; readonly reason: string };
+  | { readonly kind: 'unknown'; readonly found?: undefined; readonly reason: string };
+type Answer = Found | { readonly kind: 'silent'; readonly found?: undefined; readonly reason: string };
 
 /** Returns the rotation. A server that does not answer may be restarting. */
 async function answerOf(
@@ -140,10 +147,7 @@ async function answerOf(
   io: CommandIo,
 ): Promise<Answer> {
   try {
-    const found = await rotationOf(run, files, options, io);
-    if (found !== undefined) return { kind: 'found', found };
-    const reason = files !== undefined ? undefined : await whyUnknown(run.servers, options, io.signal);
-    return reason === undefined ? { kind: 'none' } : { kind: 'unknown', reason };
+    return await rotationOf(run, files, options, io);
   } catch (error) {
     if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
     return { kind: 'silent', reason: error.message };
@@ -154,21 +158,25 @@ function describeGates(gates: readonly GateDetail[]): string {
   return gates.map(({ id, code, detail }) => `${id} ${code}: ${detail}`).join('; ');
 }
 
-/** Returns the rotation in the files, or else the one that the servers know; `undefined` if no CA is rotated. */
+/** Returns the rotation in the files, or else the one that the servers know. */
 async function rotationOf(
   run: RotationRun,
   files: Files | undefined,
   options: RotationOptions,
   io: CommandIo,
-): Promise<RotationDetail | undefined> {
-  const subjects =
-    files !== undefined
-      ? selected(await files(), options).map(subjectOf)
-      : await servedSubjects(run.servers, options, io.signal);
+): Promise<Found> {
+  const resources = files && selected(await files(), options);
+  const subjects = resources?.map(subjectOf) ?? (await servedSubjects(run.servers, options, io.signal));
   const rotating = subjects.flatMap((subject) =>
     subject.marks === undefined ? [] : [{ subject, marks: subject.marks }],
   );
-  if (rotating.length === 0) return undefined;
+  if (rotating.length === 0) {
+    const reason =
+      resources === undefined
+        ? await whyUnknown(run.servers, options, io.signal)
+        : describeUnread(resources.flatMap(({ remarks }) => remarks));
+    return reason === undefined ? { kind: 'none' } : { kind: 'unknown', reason };
+  }
   const { subject, marks } = onlyOne(rotating, (one) => one.subject.resource.identity, nothing);
-  return presentRotation(subject, { ...(await run.facts(subject)), marks });
+  return { kind: 'found', found: presentRotation(subject, { ...(await run.facts(subject)), marks }) };
 }

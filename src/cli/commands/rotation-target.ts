@@ -1,3 +1,4 @@
+import type { Finding } from '../../trust/findings/finding.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import { patchObject } from '../../trust/rotation/edit-object.ts';
@@ -18,6 +19,7 @@ export interface Target {
   readonly resource: MeshTrust;
   /** The file or object. */
   readonly path: string;
+  readonly remarks: readonly Finding[];
   /**
    * Changes it, or prints the text of the file. Returns what was done.
    * @throws {CommandError} if it cannot be changed, or was changed since it was read.
@@ -46,6 +48,7 @@ export async function readTargets(
   return resources.map((file): Target => ({
     resource: file.resource,
     path: file.path,
+    remarks: file.remarks,
     async change(edits) {
       const edited = editText(file.text, file.resource, edits, parse);
       if (edited.kind === 'refused') throw cannotChange(file.path, edited.reason);
@@ -68,6 +71,7 @@ async function clusterTargets(
   return found.map((target): Target => ({
     resource: target.resource,
     path: target.path,
+    remarks: target.remarks,
     async change(edits) {
       const patch = patchObject(target.object, target.resource, edits, parse, textOfObject);
       if (patch.kind === 'refused') throw cannotChange(target.path, patch.reason);

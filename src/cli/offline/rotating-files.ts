@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Finding } from '../../trust/findings/finding.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
@@ -16,6 +17,8 @@ export interface FileResource {
   readonly resource: MeshTrust;
   readonly path: string;
   readonly text: string;
+  /** What is remarkable about it, such as annotations that cannot be read. */
+  readonly remarks: readonly Finding[];
 }
 
 /** Milliseconds to wait for another command that changes the file. */
@@ -45,7 +48,8 @@ export async function readResources(
     if (invalid)
       throw new CommandError(exitCode.usage, `${path} has an error; see it with: meshtrust validate ${path}`);
     for (const document of documents)
-      if (document.kind === 'mesh-trust') found.push({ resource: document.resource, path, text });
+      if (document.kind === 'mesh-trust')
+        found.push({ resource: document.resource, path, text, remarks: document.remarks });
   }
   return found;
 }

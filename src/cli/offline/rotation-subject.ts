@@ -13,6 +13,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { mergeSubjects } from './merge-subjects.ts';
 import type { FileResource } from './rotating-files.ts';
 import { meshNames, servedMeshes } from './served-meshes.ts';
+import { describeUnread, findingsAbout } from './unread-rotation.ts';
 
 /** A resource with a CA that is or will be rotated. */
 export interface Subject {
@@ -79,18 +80,20 @@ export async function whyUnknown(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   let isServed = mesh === undefined && trustDomain === undefined;
+  let unread: string | undefined;
   for (const server of servers) {
     const detail = (await askServer(server, 'GET', '/api/v1/server', signal)) as ServerDetail;
     const reason = whyNotReady(detail);
     if (reason !== undefined)
       return `${server.name} is not ready: ${reason}, so it may not have read the rotation yet`;
-    isServed ||= (await servedMeshes(server, signal)).some(
-      ({ name, trustDomains }) =>
-        (mesh ?? name) === name &&
-        (trustDomain === undefined || trustDomains.some((domain) => domain.name === trustDomain)),
+    const meshes = (await servedMeshes(server, signal)).filter(({ name }) => (mesh ?? name) === name);
+    isServed ||= meshes.some(
+      ({ trustDomains }) =>
+        trustDomain === undefined || trustDomains.some((domain) => domain.name === trustDomain),
     );
+    unread ??= describeUnread(meshes.flatMap((one) => findingsAbout(one, trustDomain)));
   }
-  if (isServed) return undefined;
+  if (isServed) return unread;
   const what = trustDomain === undefined ? '' : `trust domain ${trustDomain}`;
   const where = mesh === undefined ? '' : `mesh ${mesh}`;
   throw new CommandError(

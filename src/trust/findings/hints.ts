@@ -497,7 +497,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl, -started-at, -switched-at, -back-at or -forced) cannot be read, or one of the two fingerprints is missing.',
     served:
-      'The CA certificates that the MeshTrust lists. The annotations have no effect on trust. meshtrust rotate treats the annotation as absent, so a gate that needs it stays shut.',
+      'The CA certificates that the MeshTrust lists. The annotations have no effect on trust. meshtrust rotate treats the annotation as absent, so a gate that needs it stays shut. Without both fingerprints, rotate status and rotate wait say that it is unknown whether a rotation is in progress.',
     remedy: 'Correct the annotation, or remove all of them (Rotate a CA).',
   },
 };

@@ -178,4 +178,31 @@ suite('meshtrust rotate wait, without a rotation', () => {
     ] as const)
       assert.match((await expectCode(1, rotate('wait', '--for=steady', ...args))).stderr, sentence);
   });
+
+  test('annotations that cannot be read → it is unknown whether a rotation is in progress', async () => {
+    await using it = await replicas([[{}], [{ ...pair, old: 'x' }]]);
+    await using dir = await makeTempDir();
+    const file = dir.join('trust.yaml');
+    await writeFile(file, rotating({ ...pair, old: 'x' }));
+    const sentence =
+      /default\/\/zone: it is unknown whether a rotation is in progress: MT100: the annotation meshtrust\.io\/rotation-old must be a SHA-256/;
+    for (const rotate of it.orders)
+      for (const where of [[], ['--trust-domain=a.test'], [file]]) {
+        const waited = await expectCode(4, rotate('wait', '--for=steady', '--timeout=50ms', ...where));
+        assert.match(waited.stderr, sentence);
+        assert.match((await expectCode(1, rotate('status', ...where))).stderr, sentence);
+      }
+    const [rotate] = it.orders;
+    assert.ok(rotate !== undefined);
+    assert.match((await expectCode(1, rotate('finish', file))).stderr, sentence);
+  });
+
+  test('only the record of forced steps cannot be read → is steady, since it outlasts the rotation', async () => {
+    await using it = await replicas([[{ forced: 'x' }]]);
+    await using dir = await makeTempDir();
+    const file = dir.join('trust.yaml');
+    await writeFile(file, rotating({ forced: 'x' }));
+    for (const where of [[], [file]])
+      for (const rotate of it.orders) await expectCode(0, rotate('wait', '--for=steady', ...where));
+  });
 });
