@@ -1,10 +1,10 @@
 import { readApiObject, resource as meshTrusts } from '../../kubernetes/client/api-object.ts';
 import { refusalOf } from '../../kubernetes/client/call-api.ts';
 import type { ApiReply } from '../../kubernetes/client/call-api.ts';
-import type { Finding } from '../../trust/findings/finding.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
+import type { ParsedDocument } from '../../trust/model/parse-mesh-trust.ts';
 import { hasPatch } from '../../trust/rotation/edit-object.ts';
 import type { PatchOperation } from '../../trust/rotation/edit-object.ts';
 import { asMapping } from '../../text/json.ts';
@@ -20,7 +20,7 @@ interface ClusterResource {
   readonly path: string;
   readonly object: Readonly<Record<string, unknown>>;
   /** What is remarkable about it, such as annotations that cannot be read. */
-  readonly remarks: readonly Finding[];
+  readonly remarks: Extract<ParsedDocument, { readonly kind: 'mesh-trust' }>['remarks'];
 }
 
 /** The MeshTrusts of a cluster, with the rights of the user's kubeconfig. */
