@@ -238,7 +238,7 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'identities',
     group: 'Operate',
     summary:
-      'list the MeshIdentities of a running server, their CA certificates, and replaced ones with their end',
+      'list the MeshIdentities of running servers, their CA certificates, and replaced ones with their end',
     flags: ['mesh', 'output', ...serverFlags],
     examples: [['identities --mesh default', 'the MeshIdentities of a mesh']],
     load: async () => (await import('./commands/identities-command.ts')).identities,
@@ -255,7 +255,7 @@ export const commandTable: readonly CommandDefinition[] = [
   define({
     name: 'federation',
     group: 'Operate',
-    summary: 'list the trust domains whose bundles a running server fetches, and the state of each',
+    summary: 'list the trust domains whose bundles running servers fetch, and the state of each',
     flags: ['mesh', 'watch', 'output', ...serverFlags],
     examples: [
       ['federation -o wide', 'with URLs, sequence numbers and the next fetch'],

@@ -5,11 +5,13 @@ import type {
   FederationRelationship,
 } from '../../api/federation-api-types.ts';
 import { counted } from '../../text/counted.ts';
+import { askAll } from '../ask/ask-all.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { renderFederation } from '../tables/federation-table.ts';
+import type { ListedRelationship } from '../tables/federation-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatOutput, styleOf } from '../terminal/output.ts';
@@ -19,19 +21,26 @@ import { showOutput } from './show-output.ts';
 type StatusOptions = FlagOptions<'mesh' | 'watch' | 'output'> & ServerOptions;
 type RefreshOptions = FlagOptions<'mesh' | 'trustDomain'> & ServerOptions;
 
-/** Lists the relationships of a server. Each replica fetches on its own; the first server is asked. */
+/** Lists the relationships of servers. Each replica fetches on its own, so one may fail while another does not. */
 export const federation: Action<StatusOptions> = async ({ options, io }) => {
-  const [server] = await serverAccess(options, io);
+  const servers = await serverAccess(options, io);
+  const style = { ...styleOf(io, options.output), servers: servers.length };
   await showOutput(
     io,
     async () => {
-      const all = server === undefined ? [] : await relationshipsOf(server, io);
-      const relationships = all.filter(({ mesh }) => (options.mesh ?? mesh) === mesh);
+      const { answers, missing } = await askAll(servers, (server) => relationshipsOf(server, io));
+      const relationships = answers.flatMap(({ server, answer }) =>
+        answer
+          .filter(({ mesh }) => (options.mesh ?? mesh) === mesh)
+          .map((relationship): ListedRelationship => ({ ...relationship, server })),
+      );
       const failing = relationships.filter(({ error }) => error !== undefined).length;
       const data = formatOutput(options.output, { relationships }, (plain) =>
-        renderFederation(plain.relationships, styleOf(io, options.output)),
+        renderFederation(plain.relationships, style),
       );
-      return { data, talk: `${counted(relationships.length, 'relationship')}, ${failing} failing\n` };
+      const where = servers.length > 1 ? ` of ${counted(answers.length, 'server')}` : '';
+      const talk = `${counted(relationships.length, 'relationship')}${where}, ${failing} failing\n`;
+      return { data, talk, missing };
     },
     options.watch === true,
   );
@@ -43,15 +52,16 @@ export const refreshFederation: Action<RefreshOptions> = async ({ options, io })
   const query = new URLSearchParams();
   if (options.mesh !== undefined) query.set('mesh', options.mesh);
   if (options.trustDomain !== undefined) query.set('trustDomain', options.trustDomain);
-  let most = 0;
-  for (const server of await serverAccess(options, io)) {
-    const path = `/api/v1/federation/refresh?${query.toString()}`;
-    const { refreshed } = (await askServer(server, 'POST', path, io.signal)) as FederationRefresh;
-    most = Math.max(most, refreshed);
-  }
-  if (most === 0) throw new CommandError(exitCode.negative, 'no such relationship: see meshtrust federation');
+  const path = `/api/v1/federation/refresh?${query.toString()}`;
+  const { answers, missing } = await askAll(
+    await serverAccess(options, io),
+    async (server) => (await askServer(server, 'POST', path, io.signal)) as FederationRefresh,
+  );
+  const most = Math.max(0, ...answers.map(({ answer }) => answer.refreshed));
   // The server starts the fetches, and does not wait for them.
-  say(io, `fetching ${counted(most, 'bundle')}: meshtrust federation shows the result`);
+  if (most > 0) say(io, `fetching ${counted(most, 'bundle')}: meshtrust federation shows the result`);
+  if (missing !== undefined) throw missing;
+  if (most === 0) throw new CommandError(exitCode.negative, 'no such relationship: see meshtrust federation');
   return exitCode.ok;
 };
 

@@ -6,11 +6,13 @@ import type {
   SupersededCertificate,
 } from '../../api/identity-api-types.ts';
 import { counted } from '../../text/counted.ts';
+import { askAll } from '../ask/ask-all.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { renderIdentities } from '../tables/identity-table.ts';
+import type { ListedIdentity } from '../tables/identity-table.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -20,16 +22,22 @@ import { say } from '../terminal/terminal.ts';
 type IdentitiesOptions = FlagOptions<'mesh' | 'output'> & ServerOptions;
 type ReleaseOptions = FlagOptions<'mesh' | 'defaultMesh' | 'yes'> & ServerOptions;
 
-/** Lists the MeshIdentities of a server. All replicas derive the same, so the first server is asked. */
+/** Lists the MeshIdentities of servers. Replicas may have read different versions, or replaced a CA at other times. */
 export const identities: Action<IdentitiesOptions> = async ({ options, io }) => {
-  const [server] = await serverAccess(options, io);
-  const list = server === undefined ? [] : await identitiesOf(server, io);
-  const selected = list.filter(({ mesh }) => (options.mesh ?? mesh) === mesh);
+  const servers = await serverAccess(options, io);
+  const { answers, missing } = await askAll(servers, (server) => identitiesOf(server, io));
+  const selected = answers.flatMap(({ server, answer }) =>
+    answer
+      .filter(({ mesh }) => (options.mesh ?? mesh) === mesh)
+      .map((identity): ListedIdentity => ({ ...identity, server })),
+  );
   writeOutput(io, options.output, { identities: selected }, (style, plain) =>
-    renderIdentities(plain.identities, style),
+    renderIdentities(plain.identities, { ...style, servers: servers.length }),
   );
   const where = options.mesh === undefined ? '' : ` of mesh ${options.mesh}`;
-  if (selected.length === 0) say(io, `the server has no MeshIdentity${where}`);
+  const which = answers.length === 1 ? 'the server has' : 'the servers have';
+  if (selected.length === 0) say(io, `${which} no MeshIdentity${where}`);
+  if (missing !== undefined) throw missing;
   return exitCode.ok;
 };
 

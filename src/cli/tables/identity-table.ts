@@ -2,9 +2,14 @@ import type { IdentityCertificate, IdentityDetail } from '../../api/identity-api
 import { renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle, Tone } from '../terminal/output.ts';
 
+/** A MeshIdentity, and the server that listed it. */
+export interface ListedIdentity extends IdentityDetail {
+  readonly server: string;
+}
+
 /** One line of the table: a CA certificate of a MeshIdentity, or a MeshIdentity without one. */
 interface Row {
-  readonly identity: IdentityDetail;
+  readonly identity: ListedIdentity;
   readonly trustDomain: string;
   readonly certificate: IdentityCertificate | undefined;
   /** For a CA certificate that the MeshIdentity no longer has. */
@@ -12,12 +17,15 @@ interface Row {
 }
 
 /** Renders a table with a line for each CA certificate of each MeshIdentity. */
-export function renderIdentities(identities: readonly IdentityDetail[], style: TableStyle): string {
+export function renderIdentities(
+  identities: readonly ListedIdentity[],
+  { servers, ...style }: TableStyle & { readonly servers: number },
+): string {
   const rows = identities.flatMap(rowsOf);
-  return rows.length === 0 ? '' : renderTable(columns, rows, style);
+  return rows.length === 0 ? '' : renderTable(columnsOf(servers), rows, style);
 }
 
-function rowsOf(identity: IdentityDetail): readonly Row[] {
+function rowsOf(identity: ListedIdentity): readonly Row[] {
   const current = identity.trustDomains.flatMap(({ name, certificates }) =>
     certificates.map((certificate): Row => ({ identity, trustDomain: name, certificate, until: '' })),
   );
@@ -39,7 +47,7 @@ const tones: Readonly<Record<IdentityDetail['state'], Tone | undefined>> = {
   gone: 'warning',
 };
 
-const columns: readonly Column<Row>[] = [
+const columnsOf = (servers: number): readonly Column<Row>[] => [
   { title: 'MESH', value: ({ identity }) => identity.mesh },
   {
     title: 'IDENTITY',
@@ -58,6 +66,7 @@ const columns: readonly Column<Row>[] = [
     value: ({ until }) => until,
     tone: ({ until }) => (until === '' ? undefined : 'warning'),
   },
+  ...(servers > 1 ? [{ title: 'SERVER', value: ({ identity }: Row) => identity.server }] : []),
   { title: 'FROM', wide: true, value: ({ identity }) => identity.path },
   { title: 'KRI', wide: true, value: ({ identity }) => identity.kri ?? '' },
 ];

@@ -69,6 +69,11 @@ suite('meshtrust federation consumers', () => {
     assert.equal(without.code, 1);
     assert.match(without.stderr, /publishes no bundles: see --bundle-listen/);
 
+    const dead = await run(['federation', 'consumers', '--server=http://127.0.0.1:1', to]);
+    assert.equal(dead.code, 3);
+    assert.match(dead.stdout, /^default +a\.test .* current /m);
+    assert.match(dead.stderr, /^error: .*does not answer/);
+
     const { published } = JSON.parse(
       (await server.admin('/api/v1/federation/consumers')).body,
     ) as ConsumerList;

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { run } from '../run.ts';
+import { startScripted } from '../scripted-server.ts';
 
 const trustDomain = 'spire.test';
 const id = `spiffe://${trustDomain}/spire/server`;
@@ -58,6 +60,56 @@ suite('meshtrust federation', () => {
     const unknown = await run(['federation', 'refresh', '--trust-domain', 'other.test', ...at]);
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /no such relationship/);
+  });
+
+  /** Starts an admin API with one relationship in a state. */
+  const playedServer = (state: string) =>
+    startScripted({
+      '/federation': {
+        read: true,
+        relationships: [{ mesh: 'default', trustDomain, state, anchors: 1, ...failureIn(state) }],
+      },
+      '/federation/refresh': { refreshed: 1 },
+    });
+  const failureIn = (state: string): object =>
+    state === 'failing' ? { error: { reason: 'connect', message: 'connection refused' } } : {};
+  const statesIn = (json: string): readonly unknown[] =>
+    (
+      JSON.parse(json) as { relationships: readonly { readonly server: string; readonly state: string }[] }
+    ).relationships.map(({ server, state }) => [server, state]);
+
+  test('several servers: each with its own state', async () => {
+    await using one = await playedServer('fetched');
+    await using two = await playedServer('failing');
+    const servers = [`--server=${one.url}`, `--server=${two.url}`];
+    const json = await run(['federation', '-o', 'json', ...servers]);
+    assert.deepEqual(statesIn(json.stdout), [
+      [one.url, 'fetched'],
+      [two.url, 'failing'],
+    ]);
+    const { code, stdout, stderr } = await run(['federation', ...servers]);
+    assert.equal(code, 0);
+    assert.match(stdout, /LAST SUCCESS +SERVER +ERROR/);
+    assert.ok(stdout.includes(`${two.url}  connect: connection refused`), stdout);
+    assert.equal(stderr, '2 relationships of 2 servers, 1 failing\n');
+  });
+
+  test('one of several servers does not answer: the others are listed and asked to fetch, and the exit code is 3', async () => {
+    await using one = await playedServer('fetched');
+    const dead = `--server=http://127.0.0.1:${await freePort()}`;
+    for (const servers of [
+      [dead, `--server=${one.url}`],
+      [`--server=${one.url}`, dead],
+    ]) {
+      const listed = await run(['federation', '-o', 'json', ...servers]);
+      assert.equal(listed.code, 3);
+      assert.deepEqual(statesIn(listed.stdout), [[one.url, 'fetched']]);
+      assert.match(listed.stderr, /^1 relationship of 1 server, 0 failing\nerror: .*does not answer/);
+      const refreshed = await run(['federation', 'refresh', ...servers]);
+      assert.equal(refreshed.code, 3);
+      assert.match(refreshed.stderr, /^fetching 1 bundle: .*\nerror: .*does not answer/);
+    }
+    assert.equal((await run(['federation', dead])).code, 3);
   });
 
   test('a server without --federation: an error', async () => {

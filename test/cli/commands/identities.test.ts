@@ -262,6 +262,28 @@ suite('meshtrust identities', () => {
     assert.match(stderr, /^1 CA certificate released\nerror: \S+ answered: not from here$/m);
   });
 
+  test('several servers: each with what it has read, and one that does not answer does not hide the others', async (t) => {
+    const [one, two] = [await playedServer(t, []), await playedServer(t, ['CN=Old'])];
+    const listed = await run(['identities', one.option, two.option]);
+    assert.equal(listed.code, 0);
+    assert.match(listed.stdout, /SUPERSEDED, UNTIL +SERVER$/m);
+    assert.match(listed.stdout, /CN=Old +CN=Old +forever +http:/);
+    assert.equal(listed.stdout.split('\n').length, 4);
+    for (const servers of [
+      ['--server=http://127.0.0.1:1', two.option],
+      [two.option, '--server=http://127.0.0.1:1'],
+    ]) {
+      const { code, stdout, stderr } = await run(['identities', '-o', 'json', ...servers]);
+      assert.equal(code, 3);
+      const { identities } = JSON.parse(stdout) as { identities: readonly { readonly server: string }[] };
+      assert.deepEqual(
+        identities.map(({ server }) => `--server=${server}`),
+        [two.option],
+      );
+      assert.match(stderr, /^error: .*does not answer/);
+    }
+  });
+
   test('a mesh without a MeshIdentity: the note names the mesh', async (t) => {
     const server = await playedServer(t, []);
     const { stderr } = await run(['identities', '--mesh=blue', server.option]);
