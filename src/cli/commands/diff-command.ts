@@ -1,9 +1,7 @@
 import type { Action } from './command.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { ProxyList } from '../../api/fleet-api-types.ts';
-import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
-import { counted } from '../../text/counted.ts';
 import type { Holdings } from '../../trust/ledger/share.ts';
 import { askServer, mapFew } from '../ask/ask-server.ts';
 import { addResources, servedHoldings } from '../offline/add-resources.ts';
@@ -16,6 +14,7 @@ import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { buildOffline, concerns, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
+import { countUnknownTrust, unknownTrust } from '../offline/unknown-trust.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';
@@ -102,8 +101,8 @@ interface Side {
 
 /**
  * Returns the meshes that would be served from files, beside those of `base`, and the errors in them.
- * @throws {CommandError} (usage) if a whole file or resource is refused. A server would keep the previous version of
- * it, so the effect of the change is unknown. The errors are printed before.
+ * @throws {CommandError} (usage) if a whole file or resource is refused, or a MeshIdentity gives nothing now. A server
+ * would keep the previous version of it, so the effect of the change is unknown. The errors are printed before.
  */
 async function filesAt(
   path: string,
@@ -116,14 +115,13 @@ async function filesAt(
   const errors = built.findings.filter(
     (found) => found.severity === 'error' && (mesh === undefined || concerns(found, mesh)),
   );
-  const whole = errors.filter(({ code }) => wholeRefusalCodes.has(code));
-  if (whole.length === 0)
+  const unknown = unknownTrust(errors);
+  if (unknown.length === 0)
     return { meshes: only(presentOffline(built), mesh), holdings: built.holdings, errors };
   writeFindings(io, errors);
-  const what = counted(whole.length, 'error');
   throw new CommandError(
     exitCode.usage,
-    `${path}: a whole file or resource is refused (${what}); a server would keep its previous version, so the change is unknown`,
+    `${path}: ${countUnknownTrust(unknown)}; a server would keep its previous version, so the change is unknown`,
   );
 }
 

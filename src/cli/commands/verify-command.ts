@@ -12,6 +12,7 @@ import type { CommandIo } from '../terminal/io.ts';
 import { paint, renderTable, writeOutput } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
 import { readPresented } from '../offline/read-presented.ts';
+import { describeUnknownTrust } from '../offline/unknown-trust.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { say } from '../terminal/terminal.ts';
@@ -56,7 +57,7 @@ async function reportErrors({ detail, refusals }: OneMesh, io: CommandIo): Promi
   if (refusals.length === 0) return;
   say(
     io,
-    'note: a whole file or resource is refused; a server that has a previous version of it keeps that, and may decide differently',
+    `note: ${describeUnknownTrust(refusals)}; a server that has a previous version of it keeps that, and may decide differently`,
   );
 }
 

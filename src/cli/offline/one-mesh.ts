@@ -3,8 +3,6 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificate-list.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
-import { counted } from '../../text/counted.ts';
-import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import { formatFinding } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
@@ -15,6 +13,7 @@ import { buildOffline, concerns } from './offline-meshes.ts';
 import type { OfflineMeshes, ServingOptions } from './offline-meshes.ts';
 import { askMesh, listedOf, meshNames } from './served-meshes.ts';
 import type { ListedDomain } from './served-meshes.ts';
+import { countUnknownTrust, unknownTrust } from './unknown-trust.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /** A mesh that a command prints, from files or from servers. */
@@ -23,7 +22,7 @@ export interface OneMesh {
   /** Returns the names of the other meshes. */
   readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
-  /** Errors for which a whole file or resource is refused, which may list trust of the mesh. None from a server. */
+  /** Errors for which trust of the mesh is unknown (`unknownTrust`). None from a server. */
   readonly refusals: readonly Finding[];
   readonly certificates: () => Promise<MeshCertificates>;
   /** Returns the CA certificates as they are listed, which proxies may get in another form. */
@@ -49,9 +48,7 @@ export async function meshOfFiles(
   const { states, findings: all } = built;
   const mesh = (orOnly ? onlyMesh(built, wanted) : undefined) ?? wanted;
   const findings = all.filter((found) => concerns(found, mesh));
-  const refusals = findings.filter(
-    ({ code, severity }) => severity === 'error' && wholeRefusalCodes.has(code),
-  );
+  const refusals = unknownTrust(findings);
   const state = states.get(mesh);
   if (state === undefined)
     throw refusals.length > 0 ? unreadable(mesh, refusals) : unlisted(mesh, [...states.keys()]);
@@ -139,13 +136,14 @@ function unreadable(mesh: string, refusals: readonly Finding[]): CommandError {
   const first = refusals.slice(0, 1).map(formatFinding).join('');
   return new CommandError(
     exitCode.usage,
-    `mesh ${mesh}: a whole file or resource is refused (${counted(refusals.length, 'error')}), and no other lists the mesh, so its trust is unknown: ${first}`,
+    `mesh ${mesh}: ${countUnknownTrust(refusals)}, and no other lists the mesh, so its trust is unknown: ${first}`,
   );
 }
 
 /**
- * Throws if a whole file or resource is refused. Without its trust, output that replaces an earlier one would withdraw
- * it; a server would keep its previous version. Writes the errors before.
+ * Throws if trust of the mesh is unknown, because a whole file or resource is refused or a MeshIdentity gives nothing
+ * now. Without this trust, output that replaces an earlier one would withdraw it; a server would keep it. Writes the
+ * errors before.
  * @throws {CommandError} (usage)
  */
 export function requireComplete({ name, refusals }: OneMesh, io: CommandIo): void {
@@ -153,7 +151,7 @@ export function requireComplete({ name, refusals }: OneMesh, io: CommandIo): voi
   writeFindings(io, refusals);
   throw new CommandError(
     exitCode.usage,
-    `mesh ${name}: a whole file or resource is refused (${counted(refusals.length, 'error')}); a server would keep its previous version, so the trust of the mesh is unknown`,
+    `mesh ${name}: ${countUnknownTrust(refusals)}; a server would keep its previous version, so the trust of the mesh is unknown`,
   );
 }
 

@@ -86,6 +86,14 @@ export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
   'MT009',
 ] as const);
 
+/** Codes for a MeshIdentity whose CA certificates cannot be determined. A server keeps those that it gave before. */
+export const keptIdentityCodes: ReadonlySet<FindingCode> = new Set([
+  'MT071',
+  'MT072',
+  'MT073',
+  'MT074',
+] as const);
+
 /** Codes about the dates of a CA. Such a CA was accepted and is served, whatever the severity of the finding. */
 export const dateCodes: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'MT024'] as const);
 

@@ -7,6 +7,7 @@ import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { MeshCertificates } from '../../../src/api/certificate-api-types.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
+import { bundled, identityText } from '../../kit/mesh-identities.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
@@ -209,10 +210,35 @@ suite('files of which one is refused', () => {
       );
     });
 
+  const unavailable = identityText({
+    name: 'c',
+    spec: bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'absent' } }),
+  });
+  for (const args of [['bundle', '--format=pem'], ['export']])
+    test(`${args.join(' ')} with a MeshIdentity whose CA cannot be read: exit 2, since a server keeps what it gave`, async () => {
+      await using dir = await files();
+      await writeFile(dir.join('c.yaml'), unavailable);
+      assert.equal((await run([...args, dir.path])).code, 0);
+      const { code, stdout, stderr } = await run([...args, '--identities', dir.path]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: .*c\.yaml:1: MT071 /m);
+      assert.match(
+        stderr,
+        /mesh default: the CA certificates of a MeshIdentity cannot be determined \(1 error\); a server would keep its previous version/,
+      );
+      await writeFile(dir.join('d.yaml'), broken);
+      const both = await run([...args, '--identities', dir.path]);
+      assert.match(
+        both.stderr,
+        /a whole file or resource is refused, and the CA certificates of a MeshIdentity cannot be determined \(2 errors\)/,
+      );
+    });
+
   test('a resource of another mesh: the bundle of this one is printed', async () => {
     await using dir = await files();
     await writeFile(dir.join('c.yaml'), broken.replace('default', 'blue'));
-    const { code } = await run(['bundle', '--format=pem', dir.path]);
+    await writeFile(dir.join('d.yaml'), unavailable.replace('default', 'blue'));
+    const { code } = await run(['bundle', '--format=pem', '--identities', dir.path]);
     assert.equal(code, 0);
   });
 

@@ -4,6 +4,7 @@ import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 import { makeCa, makeKey } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
+import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { streamOf } from '../../fleet/scene.ts';
@@ -124,6 +125,33 @@ suite('diff', () => {
       assert.match(stderr, /a whole file or resource is refused \(1 error\); .* the change is unknown/);
     }
   });
+
+  const template = '{{ .Zone }}.example';
+  const incomplete: Readonly<Record<string, unknown>> = {
+    MT071: bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'absent' } }),
+    MT072: bundled(inline(b.certPem), { trustDomain: '{{ index .Other }}' }),
+    MT073: bundled(inline(b.certPem), { trustDomain: template }),
+    MT074: bundled(inline(b.certPem), { bundled: { insecureAllowSelfSigned: false } }),
+  };
+  for (const [code, spec] of Object.entries(incomplete))
+    test(`${code}, a MeshIdentity that gives nothing now: exit 2, since a server keeps what it gave`, async () => {
+      const good = bundled(inline(b.certPem));
+      await using dir = await files({
+        'before.yaml': `${yaml([a.certPem])}---\n${identityText({ spec: good })}`,
+        'after.yaml': `${yaml([a.certPem])}---\n${identityText({ spec })}`,
+      });
+      const paths = [dir.join('before.yaml'), dir.join('after.yaml')];
+      const found = await run(['diff', '--identities', ...paths]);
+      assert.deepEqual([found.code, found.stdout], [2, '']);
+      assert.match(found.stderr, new RegExp(`^error: .*after\\.yaml:\\d+: ${code} `, 'm'));
+      assert.match(
+        found.stderr,
+        /after\.yaml: the CA certificates of a MeshIdentity cannot be determined \(1 error\); .* the change is unknown/,
+      );
+      assert.equal((await run(['diff', '--identities', '--mesh=default', ...paths])).code, 2);
+      // Without --identities, it is a document of another kind.
+      assert.equal((await run(['diff', ...paths])).code, 0);
+    });
 
   test('refused block: is reported, and the rest is compared', async () => {
     const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
