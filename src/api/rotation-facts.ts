@@ -51,6 +51,9 @@ export function rotationFacts(name: string, trustDomain: string, answers: Rotati
       issuedBy: anchor.issuedBy,
       resources: anchor.resources,
     })),
+    distrusted: mesh?.findings.flatMap(({ code, trustDomain: of, fingerprint }) =>
+      code === 'MT018' && of === trustDomain && fingerprint !== undefined ? [fingerprint] : [],
+    ),
     overLimit: mesh?.findings.some(({ code }) => code === 'MT031') ?? false,
     held: mesh?.held.some((held) => held.name === trustDomain) ?? false,
     rotations: rotations.filter((one) => one.trustDomain === trustDomain).map(knownRotation),

@@ -147,6 +147,17 @@ suite('a server, for the gates of a rotation', () => {
     'it is draining': [{ server: { version: '1', readiness: { status: 'draining' }, sources: [] } }, false],
     'it does not know the mesh': [{ mesh: undefined }, false],
   };
+  test('distrusted CA certificates → those of the trust domain only', () => {
+    const finding = { code: 'MT018', trustDomain: 'a.test', fingerprint: 'a' };
+    const findings = [
+      finding,
+      { ...finding, trustDomain: 'b.test', fingerprint: 'b' },
+      { ...finding, code: 'MT023', fingerprint: 'c' },
+    ];
+    const mesh = { name: 'default', trustDomains: [], findings, held: [] };
+    assert.deepEqual(rotationFacts('one', 'a.test', answers({ mesh })).distrusted, ['a']);
+  });
+
   for (const [what, [more, isReady]] of Object.entries(table))
     test(`${what} → ${isReady ? 'ready' : 'not ready'}`, () =>
       assert.equal(rotationFacts('one', 'a.test', answers(more)).notReady === undefined, isReady));

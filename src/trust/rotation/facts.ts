@@ -95,6 +95,8 @@ export interface AnsweredFacts {
   readonly served: { readonly version: string; readonly since: number } | undefined;
   /** The served CA certificates of the trust domain. */
   readonly cas: readonly ServedCa[];
+  /** Fingerprints of listed CA certificates of the trust domain that are not served because they are distrusted. */
+  readonly distrusted?: readonly string[] | undefined;
   /** True if the CA certificates of the mesh exceed the limit, so that a listed one may be missing in a secret. */
   readonly overLimit: boolean;
   /** True if the mass-loss guard holds the trust domain. */

@@ -1,6 +1,7 @@
 import { formatDate } from '../findings/finding.ts';
 import { formatTime } from '../../text/format-time.ts';
 import { describeTime } from './describe-time.ts';
+import { isDistrusted } from './distrusted.ts';
 import { unknownOwner } from './facts.ts';
 import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
@@ -23,15 +24,18 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   const known: readonly CaFacts[] = [...resource.listed, ...answered.flatMap(({ cas }) => cas)];
   const ca = known.find(({ fingerprint }) => fingerprint === removed);
   const name = isAbort ? 'new' : 'old';
+  const refusal = whyRefused(`the ${name} CA`, ca, isDistrusted(removed, answered), now);
   const end = isAbort ? undefined : (earliestFinish(input) ?? Infinity);
   const gates = [
-    issuerGate(input, { name, fingerprint: removed }, end),
+    refusal === undefined
+      ? issuerGate(input, { name, fingerprint: removed }, end)
+      : gate('R42', true, refusal),
     ...removalGates(input, answered, removed, kept),
   ];
   if (isAbort)
     return [
       ...gates.filter(({ id }) => id === 'R42' || id === 'R51' || id === 'R52'),
-      newLeavesGate(input, ca),
+      newLeavesGate(input, refusal),
       gate(
         'R60',
         marks.switchedAt === undefined,
@@ -42,9 +46,8 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
     ];
   return [
     oldListedGate(input),
-    ...(ca !== undefined && ca.notAfter <= now
-      ? timeGatesOfExpired(gates, ca)
-      : [...timeGates(input), ...gates]),
+    ...(refusal === undefined ? timeGates(input) : timeGatesOfRefused(refusal)),
+    ...gates,
   ];
 }
 
@@ -60,14 +63,21 @@ export function oldListedGate({ resource, marks }: GateInput): Gate {
   );
 }
 
-/**
- * Returns the gates of `finish` if the old CA has expired. The gates about time and use are open, because Envoy refuses
- * all of its leaves.
- */
-function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): readonly Gate[] {
-  const detail = `the old CA expired on ${formatDate(notAfter)}, so Envoy refuses its leaves`;
-  const passed = (['R40', 'R41', 'R42', 'R43', 'R44'] as const).map((id) => gate(id, true, detail));
-  return [...passed, ...gates.filter(({ id }) => id !== 'R42')];
+/** Returns why Envoy refuses all leaves of a CA; `undefined` if it does not. */
+function whyRefused(
+  name: string,
+  ca: CaFacts | undefined,
+  isDistrusted: boolean,
+  now: number,
+): string | undefined {
+  if (isDistrusted) return `${name} is distrusted, so Envoy refuses its leaves`;
+  if (ca === undefined || now < ca.notAfter) return undefined;
+  return `${name} expired on ${formatDate(ca.notAfter)}, so Envoy refuses its leaves`;
+}
+
+/** Returns the gates about time if Envoy refuses all leaves of the old CA: they are open. */
+function timeGatesOfRefused(detail: string): readonly Gate[] {
+  return (['R40', 'R41', 'R43', 'R44'] as const).map((id) => gate(id, true, detail));
 }
 
 /**
@@ -93,12 +103,11 @@ export function earliestAbort({ marks, options }: Pick<GateInput, 'marks' | 'opt
 }
 
 /** Returns the gate of `abort` about the leaves that the new CA issued before `back`. */
-function newLeavesGate(input: GateInput, ca: CaFacts | undefined): Gate {
+function newLeavesGate(input: GateInput, refusal: string | undefined): Gate {
   const { marks, now } = input;
   const { backAt } = marks;
   if (backAt === undefined) return gate('R61', true, 'the issuer has not been switched back');
-  if (ca !== undefined && ca.notAfter <= now)
-    return gate('R61', true, `the new CA expired on ${formatDate(ca.notAfter)}, so Envoy refuses its leaves`);
+  if (refusal !== undefined) return gate('R61', true, refusal);
   const end = earliestAbort(input);
   if (end === undefined || backAt === 'unknown')
     return gate(
@@ -208,7 +217,9 @@ function removalGates(
       'R53',
       others.size === 0,
       others.size === 0
-        ? `only ${resource.identity} lists the CA`
+        ? isDistrusted(removed, answered)
+          ? 'the CA is distrusted, so no resource that lists it makes it trusted'
+          : `only ${resource.identity} lists the CA`
         : `${[...others].sort().join(', ')} lists the CA as well, so it would stay trusted`,
     ),
     owned,

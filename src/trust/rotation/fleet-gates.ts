@@ -1,5 +1,6 @@
 import { counted } from '../../text/counted.ts';
 import { consumerGate } from './consumer-gate.ts';
+import { distrusts } from './distrusted.ts';
 import type { AnsweredFacts, GateInput } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate, RotationStep } from './gate-catalogue.ts';
@@ -10,8 +11,8 @@ const maxNamed = 5;
 
 /**
  * Returns the gates about proxies and about consumers of the bundle. For `switch` and `finish`, all of them must have
- * both CA certificates. For `settle`, all proxies must have a version without the old one. If no server answered, every
- * gate is closed.
+ * both CA certificates, or a version without a distrusted old one. For `settle`, all proxies must have a version without
+ * the old one. If no server answered, every gate is closed.
  */
 export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[] {
   const answered = input.servers.filter((server) => server.kind === 'answered');
@@ -44,12 +45,15 @@ const settling = ['R20', 'R21', 'R22'] as const;
 const all = ['R18', ...settling, 'R23', 'R24', 'R25', 'R30'] as const;
 
 function behind(step: RotationStep, answered: readonly AnsweredFacts[], { marks }: GateInput): Gate {
-  for (const { server, cas } of answered) {
+  for (const facts of answered) {
+    const { server, cas } = facts;
     const serves = (fingerprint: string): boolean => cas.some((ca) => ca.fingerprint === fingerprint);
+    // No proxy is meant to have a distrusted CA: the version without it counts.
+    const hasOld = serves(marks.old) || distrusts(facts, marks.old);
     if (step === 'settle') {
       if (serves(marks.old)) return gate('R20', false, `${server} still serves the old CA`);
-    } else if (!serves(marks.old) || !serves(marks.new)) {
-      const missing = serves(marks.old) ? 'new' : serves(marks.new) ? 'old' : 'old and the new';
+    } else if (!hasOld || !serves(marks.new)) {
+      const missing = hasOld ? 'new' : serves(marks.new) ? 'old' : 'old and the new';
       return gate('R20', false, `${server} does not serve the ${missing} CA`);
     }
   }

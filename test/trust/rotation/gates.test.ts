@@ -5,6 +5,7 @@ import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
 import { unknownOwner, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
 import type {
+  AnsweredFacts,
   AuthenticationFacts,
   GateInput,
   PublicationFacts,
@@ -775,6 +776,44 @@ suite('gates of a rotation', () => {
       ...seenAt(oldHash, now),
     };
     assert.deepEqual(shut('finish', drained(expired, { switchedAt: undefined, leafTtlMs: undefined })), []);
+  });
+
+  /** Servers that do not serve the CA, because it is distrusted. */
+  const distrusting = (hash: string, ...more: readonly Partial<AnsweredFacts>[]): Partial<GateInput> => ({
+    servers: [{}, ...more].map((facts) =>
+      server({ cas: [servedCa(hash === oldHash ? 'b' : 'a')], distrusted: [hash], ...facts }),
+    ),
+    ...seenAt(hash, now),
+  });
+  const unswitched = { switchedAt: undefined, leafTtlMs: undefined };
+
+  test('the old CA is distrusted → the switch and the finish do not wait for it, nor for its leaves', () => {
+    assert.deepEqual(shut('switch', drained(distrusting(oldHash), unswitched)), []);
+    assert.deepEqual(shut('finish', drained(distrusting(oldHash), unswitched)), []);
+    // Proxies that have not acknowledged the version without it still count.
+    const behind = { proxies: { ...server().proxies, acked: 2 } };
+    assert.deepEqual(shut('finish', drained(distrusting(oldHash, behind), unswitched)), ['R20']);
+  });
+
+  test('one of two servers distrusts the old CA → its leaves count, as long as the other one serves it', () =>
+    assert.deepEqual(
+      shut(
+        'finish',
+        drained(distrusting(oldHash, { cas: server().cas, distrusted: [] }), { leafTtlMs: undefined }),
+      ),
+      ['R41', 'R42', 'R43'],
+    ));
+
+  test('the old CA is not served, and no server says that it is distrusted → R20 is shut', () => {
+    for (const distrusted of [undefined, [], [newHash]])
+      assert.deepEqual(shut('finish', drained(distrusting(oldHash, { distrusted }), {})), ['R20', 'R42']);
+  });
+
+  test('the new CA is distrusted → it can be removed at once, and the issuer cannot be switched to it', () => {
+    const back = { ...unswitched, backAt: now };
+    assert.deepEqual(shut('abort', drained(distrusting(newHash), back)), []);
+    assert.deepEqual(shut('switch', drained(distrusting(newHash), unswitched)), ['R20']);
+    assert.deepEqual(shut('finish', drained(distrusting(newHash))), ['R20', 'R51']);
   });
 
   test('the old CA is not in the resource any more → R10 is shut', () =>
