@@ -25,6 +25,8 @@ export interface Folder {
   shadowed: boolean;
   /** True if the links of a mounted ConfigMap were swapped since the last listing. */
   swapped: boolean;
+  /** True if another directory is at this path since the last listing, so those below it are others as well. */
+  replaced: boolean;
   /** True if the folder did not exist at the last attempt to list it, although a listing of its parent contained it. */
   missed: boolean;
   /** True if the last listing of the parent contained the folder as a symbolic link without a target. */
@@ -51,6 +53,7 @@ export function createFolder(path: string, parent?: Folder, only?: string): Fold
     attached: true,
     shadowed: false,
     swapped: false,
+    replaced: false,
     missed: false,
     dangling: false,
   };

@@ -150,11 +150,13 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   async function list(folder: Folder, identity: string): Promise<readonly SourceEvent[]> {
     // The watch starts before the listing, so that one of them shows each change in between.
     watches.ensure(folder, identity);
+    folder.replaced ||= folder.identity !== undefined && folder.identity !== identity;
     folder.identity = identity;
     const { swapped } = folder;
     folder.swapped = false;
     try {
       applyListing(folder, await listFolder(io, folder), swapped);
+      folder.replaced = false;
       folder.missed = false;
       return failures.succeed(labelOf(folder));
     } catch (error) {
@@ -169,7 +171,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     const names = new Set(listing.folders);
     for (const [name, child] of folder.children) {
       if (!names.has(name)) detach(child);
-      else if (swapped || child.missed || listing.broken.has(name)) {
+      else if (swapped || folder.replaced || child.missed || listing.broken.has(name)) {
         child.swapped ||= swapped;
         dirty.add(child);
       }

@@ -98,6 +98,40 @@ test('root that is a link: follows the link when it is replaced', async (t) => {
   await observed.untilSettled(join(root, 'a.yaml'), 'a3');
 });
 
+const replacements: Readonly<Record<string, (current: string, next: string) => void>> = {
+  'link to another directory': (current, next) => {
+    fs.symlinkSync(next, `${current}.new`);
+    fs.renameSync(`${current}.new`, current);
+  },
+  'other directory': (current, next) => {
+    fs.renameSync(current, `${current}.before`);
+    fs.renameSync(next, current);
+  },
+};
+
+for (const [what, replace] of Object.entries(replacements))
+  for (const place of ['trust', 'trust/inside'])
+    test(`${what} in place of ${place}: the directories below it are read again and watched`, async (t) => {
+      const parent = makeFolder(t);
+      const next = join(parent, 'next');
+      writeFiles(parent, { 'before/sub/deep/a.yaml': 'a', 'before/sub/deep/b.yaml': 'b' });
+      writeFiles(next, { 'sub/deep/a.yaml': 'a2' });
+      const root = join(parent, 'trust');
+      const current = join(parent, place);
+      if (current !== root) fs.mkdirSync(root);
+      if (what.startsWith('link')) fs.symlinkSync(join(parent, 'before'), current);
+      else fs.renameSync(join(parent, 'before'), current);
+      const path = join(current, 'sub/deep/a.yaml');
+      // The listing after this time would find the changes without notices of the new directories.
+      const observed = await observeSynced(t, { roots: [root], rescanMs: 3_600_000 });
+      await observed.untilSettled(path, 'a');
+      replace(current, next);
+      await observed.untilSettled(path, 'a2');
+      await observed.until('b gone', (event) => event.kind === 'gone' && event.path.endsWith('deep/b.yaml'));
+      replaceFile(path, 'a3');
+      await observed.untilSettled(path, 'a3');
+    });
+
 test('file absent from another directory at the same path: the evidence is absence, not deletion', async (t) => {
   const parent = makeFolder(t);
   const root = join(parent, 'trust');
