@@ -31,20 +31,6 @@ runPage({
       notRun: 'it takes a minute',
       coveredBy: 'test/e2e/packaging/executable.test.ts',
     },
-    'docker build --tag registry.example/meshtrust:0.1.0 .': {
-      notRun: 'it needs Docker',
-      coveredBy: 'test/e2e/packaging/dockerfile.test.ts',
-    },
-    'docker push registry.example/meshtrust:0.1.0': {
-      notRun: 'it needs a registry',
-      coveredBy: 'test/e2e/packaging/dockerfile.test.ts',
-    },
-    'kubectl create namespace kuma-system': {
-      notRun: 'it needs a cluster',
-      coveredBy: 'test/e2e/cluster/chart.test.ts',
-    },
-    'helm install meshtrust deploy/helm/meshtrust --namespace meshtrust-system --create-namespace --set image.repository=registry.example/meshtrust':
-      { notRun: 'it needs a cluster', coveredBy: 'test/e2e/cluster/chart.test.ts' },
     'npm run --silent meshtrust -- demo --envoy envoy/bin/envoy': {
       prepare: installEnvoy,
       until: 'output',
