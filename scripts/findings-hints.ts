@@ -28,16 +28,17 @@ export function parseHints(text: string): Hints {
   return Object.fromEntries(hints);
 }
 
-/** Returns the text between the heading of a section and its first list, on one line. */
+/** Returns the text between the heading of a section and its hints, on one line. The items of lists follow each other. */
 function textOf(part: string): string {
-  const [text = ''] = part.slice(part.indexOf('\n')).split(/^- /m);
-  return text.trim().replaceAll(/\s+/g, ' ');
+  const [text = ''] = part.slice(part.indexOf('\n')).split(served);
+  return text.trim().replaceAll(/^- /gm, '').replaceAll(/\s+/g, ' ');
 }
 
 /** Removes the Markdown marks; a link keeps its text. */
 function plain(text: string): string {
   const words = text
     .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+    .replaceAll(/(?<![\w`])_(\w+)_(?![\w`])/g, '$1')
     .replaceAll('`', '')
     .replaceAll('**', '');
   return words.charAt(0).toUpperCase() + words.slice(1);

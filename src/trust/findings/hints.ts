@@ -77,7 +77,8 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   },
   MT009: {
     name: 'unrecognised-document',
-    about: 'A document was probably meant as a MeshTrust, or its kind is hidden:',
+    about:
+      'A document was probably meant as a MeshTrust, or its kind is hidden: type or kind is nearly MeshTrust (Meshtrust, MeshTrusts, an invisible character), is the value of a misspelt key, or is present twice; kind is MeshTrust, and apiVersion is nearly kuma.io/v1alpha1, has no group, or one without a dot (v1alpha1, kuma/v1alpha1); it has the spec of a MeshTrust (trustDomain and caBundles), and no type or kind, another one, or another API group; its items are MeshTrusts, and its kind is not List (Lsit), or is missing; SOPS encrypted its kind or left none; it is the error message of an API server; it is one page of a list that has more. A file that gave trust gets the finding as well if its MeshTrusts are replaced by something else: objects of other kinds, a document without a kind, an empty list, items of a list that are no objects. A file that was overwritten by mistake looks like this. With --federation, the same holds for a file with ClusterFederatedTrustDomains: the federation stays in force.',
     served:
       'The last good version of the resource that the document names. If it names none, everything that the file gave before and that is missing now. Changes of other documents in the file apply.',
     remedy:
@@ -116,14 +117,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT014: {
     name: 'malformed-der',
     about:
-      'The base64 is valid, but its content is not a certificate that Envoy loads. This is stricter than many tools: Envoy refuses the _whole_ secret because of one certificate that its BoringSSL cannot parse. So lenient encodings (indefinite or padded lengths, fractional seconds, dates that do not exist, version 4, v1 with extensions, an empty RDN) are refused here, one by one. Some certificates that Envoy loads are refused too: a critical flag that is written as FALSE or with another byte than FF, an empty list of extensions, an unknown extension that is present twice, different signature algorithms outside and inside, and a subject or issuer that OpenSSL cannot parse (Envoy sends the subjects of all CAs to its clients, and a client that cannot parse one ends the handshake). The sentence of such a finding ends with "this is a rule of meshtrust, not of Envoy". Negative serial numbers, P-224 keys, compressed points and bit strings in names are served.',
+      'The base64 is valid, but its content is not a certificate that Envoy loads. This is stricter than many tools: Envoy refuses the whole secret because of one certificate that its BoringSSL cannot parse. So lenient encodings (indefinite or padded lengths, fractional seconds, dates that do not exist, version 4, v1 with extensions, an empty RDN) are refused here, one by one. Some certificates that Envoy loads are refused too. The sentence of such a finding ends with "this is a rule of meshtrust, not of Envoy": a critical flag that is written as FALSE or with another byte than FF; an empty list of extensions, or an unknown extension that is present twice; different signature algorithms outside and inside; a subject or issuer that OpenSSL cannot parse. Envoy sends the subjects of all CAs to its clients, and a client that cannot parse one ends the handshake. Negative serial numbers, P-224 keys, compressed points and bit strings in names are served.',
     served: 'The same as for MT013.',
     remedy: 'Let the CA issue the certificate again with valid DER.',
   },
   MT015: {
     name: 'not-a-ca',
     about:
-      'The certificate is well-formed, but Envoy would not use it as a CA: CA:FALSE, a key usage without keyCertSign, or a kind of key that Envoy does not verify with. It is probably the certificate of a workload. If Envoy would use it all the same (a self-signed certificate that says CA:FALSE, one without basic constraints from another issuer, or one with an ML-DSA key, which only newer Envoys support), the sentence ends with "this is a rule of meshtrust, not of Envoy".',
+      'The certificate is well-formed, but Envoy would not use it as a CA: CA:FALSE, a key usage without keyCertSign, or a kind of key that Envoy does not verify with. It is probably the certificate of a workload. Envoy would use some of these certificates all the same. Then the sentence ends with "this is a rule of meshtrust, not of Envoy". They are a self-signed certificate that says CA:FALSE, one without basic constraints from another issuer, and one with an ML-DSA key, which only newer Envoys support.',
     served: 'Everything but this block.',
     remedy: 'List the certificate of the CA that issued it.',
   },
@@ -212,7 +213,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT028: {
     name: 'issuer-unusable',
     about:
-      'An intermediate and its issuer are listed for the same trust domain, but Envoy cannot use the issuer: it has expired or is not valid yet, the intermediate is signed with an algorithm that Envoy does not verify (MD5, RSASSA-PSS with SHA-1 or another salt), the intermediate demands a certificate policy of its clients, or another listed CA has the name of the issuer and another key, and no key identifier tells the two apart. As they are listed, Envoy would refuse the clients of the intermediate. If no key identifier tells several CAs with the name of the issuer apart, their keys are tried. In one trust domain, 256 signatures are verified for such intermediates, those with the fewest possible issuers first. For the rest it is unknown which CA signed them, if any: they are treated as if Envoy could not use their issuer, and the sentence says so.',
+      'An intermediate and its issuer are listed for the same trust domain, but Envoy cannot use the issuer. As they are listed, Envoy would refuse the clients of the intermediate. The cause is one of these: The issuer has expired, or is not valid yet. The intermediate is signed with an algorithm that Envoy does not verify: MD5, or RSASSA-PSS with SHA-1 or another salt. The intermediate demands a certificate policy of its clients. Another listed CA has the name of the issuer and another key, and no key identifier tells the two apart. If no key identifier tells several CAs with the name of the issuer apart, their keys are tried. In one trust domain, 256 signatures are verified for such intermediates, those with the fewest possible issuers first. For the rest it is unknown which CA signed them, if any: they are treated as if Envoy could not use their issuer, and the sentence says so.',
     served:
       'The intermediate, re-rooted: it is a trust anchor of its own, and the constraints and the revocation of its issuer do not bind it. When the dates of the issuer allow it, it is served as listed again. With --refuse-intermediates it is served as listed, the finding is an error, and Envoy refuses its clients.',
     remedy:
@@ -221,7 +222,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT029: {
     name: 'constraints-admit-nobody',
     about:
-      'The name constraints of a CA admit no SPIFFE ID of the trust domain that lists it. They permit another host, exclude this one, or Envoy cannot compare them. Envoy 1.40 reads them more strictly than 1.36: a trust domain with an underscore or with a number as its last label, and a constraint that is a URI (spiffe://…) instead of a host, admit no client in 1.40. A constraint that ends with a dot (a.test.) admits no client in 1.36. An intermediate gets the finding too if the constraints of its listed issuer refuse a name of the intermediate itself: its subject, a DNS name or an e-mail address. It is not re-rooted, because that would free it from the constraints. In one trust domain, 2^20 pairs of a name and a constraint are compared, as many as Envoy compares for one certificate. Intermediates with the fewest pairs are first. For the rest, the sentence says that they were not compared.',
+      'The name constraints of a CA admit no SPIFFE ID of the trust domain that lists it. They permit another host, exclude this one, or Envoy cannot compare them. Envoy 1.40 reads them more strictly than 1.36. No client is admitted in 1.40 if the trust domain has an underscore or a number as its last label, or if a constraint is a URI (spiffe://…) instead of a host. A constraint that ends with a dot (a.test.) admits no client in 1.36. An intermediate gets the finding too if the constraints of its listed issuer refuse a name of the intermediate itself: its subject, a DNS name or an e-mail address. It is not re-rooted, because that would free it from the constraints. In one trust domain, 2^20 pairs of a name and a constraint are compared, as many as Envoy compares for one certificate. Intermediates with the fewest pairs are first. For the rest, the sentence says that they were not compared.',
     served:
       'The CA, as listed. Envoy refuses its clients; the sentence says whether 1.36 does too, or that it is unknown.',
     remedy:
@@ -286,7 +287,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT050: {
     name: 'unknown-label',
     about:
-      'A label, or a field beside the spec, has no effect. If it was meant as the mesh, this is dangerous: the CAs of the resource are in the default mesh.',
+      "A label, or a field beside the spec, has no effect. If it was meant as the mesh, this is dangerous: the CAs of the resource are in the default mesh. A label below kuma.io/ is not one of Kuma's, or a label or annotation was probably meant as the label kuma.io/mesh (Kuma.io/mesh, k8s.kuma.io/mesh, mesh). The mesh is given where the other form of the resource has it: a resource with a kind names it in the label kuma.io/mesh, a resource with a type in the field mesh. A field of the resource or of its metadata does not exist (mehs, Mesh, metadata.label). The fields that kubectl get and Kuma's REST API print are known.",
     served: 'The resource, in the mesh that the finding names.',
     remedy: 'Correct the label or the field, or use your own prefix for a label.',
   },
@@ -323,7 +324,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT062: {
     name: 'followed-file',
     about:
-      'A file that the server follows cannot be used as it is now: the token file of the admin API, the access rules of the xDS port, the CA certificates of --federation-web-ca, or the TLS files of the xDS port, the admin port, the bundle endpoint or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, has a rule that is invalid, or certificate and key do not belong together.',
+      'A file that the server follows cannot be used as it is now. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, or has an invalid rule. Or certificate and key do not belong together. These files are followed: the token file of the admin API, the access rules of the xDS port, the CA certificates of --federation-web-ca, and the TLS files of the xDS port, the admin port, the bundle endpoint and the webhook.',
     served:
       'All trust. The previous tokens, rules and certificates stay in use: a token or CA that was removed is still accepted, and a certificate may expire.',
     remedy:
@@ -339,7 +340,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT071: {
     name: 'identity-ca-unavailable',
     about:
-      "The CA certificate of a MeshIdentity cannot be read: its Secret is not among the documents, it is a file or a variable of Kuma's control plane, it is in the same place as the private key, or Kuma reports that it cannot use the provider. For a CA that Kuma generates for a MeshIdentity of the cluster, the finding comes after 30 seconds without its MeshTrust.",
+      "The CA certificate of a MeshIdentity cannot be read. Its Secret is not among the documents, it is a file or a variable of Kuma's control plane, or it is in the same place as the private key. Or Kuma reports that it cannot use the provider. For a CA that Kuma generates for a MeshIdentity of the cluster, the finding comes after 30 seconds without its MeshTrust.",
     served: 'The CA certificates that the MeshIdentity had before, if the server read them.',
     remedy:
       'The finding names the reason. Add the Secret with the certificate, or list the MeshTrust that Kuma makes of the MeshIdentity.',
@@ -422,10 +423,10 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT083: {
     name: 'bundle-not-fetched',
     about:
-      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle, is beyond a limit, or none of its keys for X.509-SVIDs is usable). It is an error while no bundle is in force, and a warning while only trustDomainBundle is. Otherwise it is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
+      'The bundle of another trust domain could not be fetched. The finding names the reason: dns, connect, tls: the connection failed. identity: the server is not the one that is configured. status: the response has another status than 200. document: the response is not a SPIFFE bundle, is beyond a limit, or none of its keys for X.509-SVIDs is usable. It is an error while no bundle is in force, and a warning while only trustDomainBundle is. While a fetched bundle is in force, it is info at first, and a warning once the last success is three intervals ago. It is an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
     served: 'The last bundle. A failed fetch never withdraws trust, except after --federation-max-age.',
     remedy:
-      'Meshtrust federation shows the error. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',
+      'See the error with meshtrust federation. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',
   },
   MT084: {
     name: 'bundle-key-refused',
@@ -456,7 +457,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT087: {
     name: 'own-trust-domain',
     about:
-      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself, or, with --bundle-serve MESH/*, that another zone of the mesh has. A peer could add its own CAs to it. As a warning: with --bundle-serve MESH/*, it is not known yet whether the trust domain is one of this server, because the MeshIdentities of the cluster or the Global control plane of an import could not be read since the start. The ClusterFederatedTrustDomain waits for them.',
+      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself, or, with --bundle-serve MESH/*, that another zone of the mesh has. A peer could add its own CAs to it. It is a warning, with --bundle-serve MESH/*, if it is not known yet whether the trust domain is one of this server. The MeshIdentities of the cluster or the Global control plane of an import could not be read since the start, and the ClusterFederatedTrustDomain waits for them.',
     served: 'Nothing of the ClusterFederatedTrustDomain.',
     remedy:
       'Delete it, or do not publish the trust domain. For the warning, see the finding about what cannot be read (MT001, MT091), or name the published trust domains in full.',

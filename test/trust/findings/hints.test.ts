@@ -21,12 +21,17 @@ suite('hints', () => {
     for (const code of Object.keys(catalogue) as FindingCode[]) {
       const { name, about, served, remedy } = hints[code];
       assert.equal(name, catalogue[code].name, code);
-      assert.match(about, /^[A-Z].*[.:]$/, `${code}: text`);
-      for (const text of [served, remedy]) {
-        assert.match(text, /^[A-Z-].*\.$/, `${code}: a sentence`);
-        assert.doesNotMatch(text, /[`*]|\]\(/, `${code}: without marks`);
-      }
+      assert.match(about, /^[A-Z].*\.$/, `${code}: text`);
+      for (const text of [served, remedy]) assert.match(text, /^[A-Z-].*\.$/, `${code}: a sentence`);
+      for (const text of [about, served, remedy])
+        assert.doesNotMatch(text, /`|\*\*|\]\(|\b_\w|\w_(?!\w)/, `${code}: without marks`);
     }
+  });
+
+  test('text with a list and emphasis → the whole text, on one line', () => {
+    const text =
+      '## MT001 a\n\nIt is _one_ of:\n\n- a `b_c`;\n- c.\n\nMore.\n\n- **What is served:** all.\n- **What to do:** nothing.\n';
+    assert.equal(parseHints(text)['MT001']?.about, 'It is one of: a b_c; c. More.');
   });
 
   test('link → its text is kept; section without hints → left out', () => {
