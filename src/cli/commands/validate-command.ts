@@ -37,8 +37,10 @@ export const validate: Action<ValidateOptions> = async ({ operands: paths, optio
   const accepted = count((source) => source.accepted);
   const federated = count(({ otherKinds }) => otherKinds.get(federatedKind) ?? 0);
   if (federated > 0) say(io, `${counted(federated, federatedKind)} checked`);
+  // MeshIdentities have their CA certificates from Secrets.
+  const read = new Set([federatedKind, ...(reading.identities === undefined ? [] : ['Secret'])]);
   for (const { otherKinds } of view.sources) {
-    const skipped = new Map([...otherKinds].filter(([kind]) => kind !== federatedKind));
+    const skipped = new Map([...otherKinds].filter(([kind]) => !read.has(kind)));
     if (skipped.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(skipped)}`);
   }
   // A path without any MeshTrust is more often a mistake than intended.

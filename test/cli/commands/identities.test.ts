@@ -168,6 +168,15 @@ suite('meshtrust validate --identities', () => {
     );
   });
 
+  test('a Secret with a CA certificate: is a skipped document without the flag only', async () => {
+    await using dir = await makeTempDir();
+    const secret = { type: 'Secret', name: 'ca', mesh: 'default', data: 'AA==' };
+    await writeFile(dir.join('a.json'), JSON.stringify(secret));
+    await writeFile(dir.join('b.yaml'), spire);
+    assert.doesNotMatch((await run(['validate', dir.path, '--identities'])).stderr, /skipped/);
+    assert.match((await run(['validate', dir.path])).stderr, /skipped documents of other kinds: .*1 Secret/);
+  });
+
   test('only MeshIdentities without trust: nothing is wrong', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), spire);
