@@ -95,7 +95,9 @@ export class GrpcServer {
       closing: (connection) => this.#sweep.hurry(connection),
     };
     this.#prober = options.keepAlive && probeConnections(options.keepAlive);
-    this.#sweeper = setInterval(() => this.#sweep.check(performance.now()), timerMs(sweepEvery(times)));
+    // After the sockets have been read: what arrived while the event loop was busy is not late.
+    const check = (): void => void setImmediate(() => this.#sweep.check(performance.now()));
+    this.#sweeper = setInterval(check, timerMs(sweepEvery(times)));
     this.#sweeper.unref();
   }
 

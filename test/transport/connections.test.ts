@@ -15,13 +15,20 @@ import { flag, frameType } from '../../src/http2/frame.ts';
 import { frame, postBlock, preface } from '../http2/rig.ts';
 import { echo, framed, openCall, startRig } from './rig.ts';
 
+const grpcHeaders = [['content-type', 'application/grpc']] as const;
+
+const beginning = Buffer.concat([preface, frame(frameType.settings, 0, 0, Buffer.alloc(0))]);
+const chatRequest = Buffer.concat([
+  frame(frameType.headers, flag.endHeaders, 1, postBlock(echo.chat.path, grpcHeaders)),
+  frame(frameType.data, 0, 1, framed('hello')),
+]);
+const ping = frame(frameType.ping, 0, 0, Buffer.from('the ping'));
+
 interface GoAway {
   readonly code: number;
   readonly lastStreamId: number;
   readonly debugData: string;
 }
-
-const grpcHeaders = [['content-type', 'application/grpc']] as const;
 
 /** Collects the GOAWAY frames of a connection. */
 function goAwaysOf(session: ClientHttp2Session): GoAway[] {
@@ -251,6 +258,37 @@ suite('connection shutdown', () => {
     await once(socket, 'close');
     assert.deepEqual(received, []);
   });
+
+  for (const [what, early, late] of [
+    ['preface', Buffer.alloc(0), beginning],
+    ['rest of a message', Buffer.concat([beginning, chatRequest.subarray(0, -1)]), chatRequest.subarray(-1)],
+  ] as const)
+    test(`${what} that arrives in time, while the event loop is busy for longer: is served`, async () => {
+      const times = { prefaceMs: 100, messageMs: 100 };
+      using rig = await startRig({ chat }, { times });
+      // A check visits some connections only.
+      const clients = Array.from({ length: 8 }, () => {
+        const socket = connect(rig.port, '127.0.0.1').on('error', () => undefined);
+        const received: Buffer[] = [];
+        socket.on('data', (bytes: Buffer) => void received.push(bytes));
+        socket.write(early);
+        return { socket, text: () => Buffer.concat(received).toString('latin1') };
+      });
+      if (early.length > 0) await Promise.all(clients.map(({ socket }) => once(socket, 'data')));
+      await poll('the connections', () => rig.server.connections === clients.length || undefined);
+      // Timers come after this turn, and sockets are read after them.
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const { socket } of clients) socket.write(late);
+      const until = performance.now() + 5 * times.prefaceMs;
+      while (performance.now() < until);
+      for (const { socket } of clients) socket.write(ping);
+      const isAnswered = (text: string): boolean => text.includes('the ping');
+      await poll('answers to PING', () => clients.every(({ text }) => isAnswered(text())) || undefined);
+      for (const { socket, text } of clients) {
+        assert.doesNotMatch(text(), /in time/);
+        socket.destroy();
+      }
+    });
 
   test('message that is not complete in time: DEADLINE_EXCEEDED', async () => {
     using rig = await startRig({ chat }, { times: { messageMs: 50 } });
