@@ -29,16 +29,22 @@ const violationsInReason = 5;
 
 /**
  * Reads access rules and follows their file. A file that cannot be read or parsed later changes nothing.
+ * @param clock monotonic milliseconds
  * @throws {Error} if it cannot be used at the start.
  */
-export async function followAccessFile(path: string, events: AccessFileEvents): Promise<AccessFile> {
+export async function followAccessFile(
+  path: string,
+  events: AccessFileEvents,
+  clock: () => number = () => performance.now(),
+): Promise<AccessFile> {
   let text = await readRegularFile(path).then(String, (error: unknown) => {
     throw new Error(`the access rules ${path} cannot be read: ${reasonOf(error)}`, { cause: error });
   });
   const first = parseRules(text);
   if (first.kind === 'invalid') throw new Error(`the access rules ${path} cannot be used: ${listOf(first)}`);
   let { rules } = first;
-  let pending: string | undefined;
+  /** A changed text, and when it was read first. */
+  let pending: { readonly text: string; readonly since: number } | undefined;
   let problem: string | undefined;
   let closed = false;
 
@@ -65,10 +71,13 @@ export async function followAccessFile(path: string, events: AccessFileEvents): 
     } else if (next === text) {
       pending = undefined;
       if (problem !== undefined && parseRules(next).kind === 'rules') report(undefined);
-    } else if (next === pending) apply(next);
-    else {
-      pending = next;
-      return settleMs;
+    } else {
+      const now = clock();
+      if (pending?.text !== next) pending = { text: next, since: now };
+      // Not two equal readings: one write can have several notifications, a millisecond apart.
+      const left = pending.since + settleMs - now;
+      if (left > 0) return left;
+      apply(next);
     }
     return undefined;
   };
