@@ -28,6 +28,9 @@ interface PendingWrite {
   readonly memory: number;
 }
 
+/** Called when the kernel has accepted a write, or the write has failed. */
+type WriteCallback = (error?: Error | null) => void;
+
 /** Follows whether the kernel accepts the output of a wire. */
 export interface WireFollower {
   /** Output waits for the kernel to accept it. Called within `write`; with TLS, for each write. */
@@ -50,7 +53,7 @@ export class SocketWire implements Wire {
   #output: Output | undefined;
   /** True from a write that the kernel has not accepted until its callback. */
   #isWriting = false;
-  #written: (() => void) | undefined;
+  #written: WriteCallback | undefined;
   /** The writes whose bytes the socket holds. */
   #held: readonly PendingWrite[] = none;
   /** Bytes of these that TLS has encrypted. */
@@ -182,9 +185,10 @@ export class SocketWire implements Wire {
     this.#socket.write(noBytes, this.#whenWritten());
   }
 
-  #whenWritten(): () => void {
-    return (this.#written ??= () => {
-      if (this.#socket.destroyed) return;
+  #whenWritten(): WriteCallback {
+    return (this.#written ??= (error) => {
+      // Node.js calls back before it destroys the socket. Nothing is released: the end of the connection does that.
+      if ((error !== undefined && error !== null) || this.#socket.destroyed) return;
       this.#isWriting = false;
       for (const pending of this.#held) this.#release(pending);
       this.#held = none;

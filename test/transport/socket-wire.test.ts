@@ -20,7 +20,7 @@ const mebibyte = 2 ** 20;
 class SlowSocket extends Duplex {
   room: number;
   readonly accepted: Buffer[] = [];
-  #waiting: { bytes: Buffer; done: () => void } | undefined;
+  #waiting: { bytes: Buffer; done: (error?: Error) => void } | undefined;
 
   constructor(room: number) {
     super({ highWaterMark: 1 });
@@ -51,6 +51,11 @@ class SlowSocket extends Duplex {
     if (waiting.bytes.length > 0) return;
     this.#waiting = undefined;
     waiting.done();
+  }
+
+  /** Makes the write that waits fail, as when the client resets the connection. */
+  fail(): void {
+    this.#waiting?.done(new Error('the connection was reset'));
   }
 
   get bytes(): Buffer {
@@ -197,6 +202,27 @@ suite('output that the kernel does not accept', () => {
     assert.equal(socket.writableEnded, true);
     assert.equal(socket.bytes.toString(), 'abcd');
   });
+
+  for (const [what, texts] of [
+    ['write', ['ab']],
+    ['first of two writes', ['ab', 'cd']],
+  ] as const)
+    test(`${what} that fails later: no output counts as sent`, async () => {
+      const { connect, tick } = makeServer(256 * mebibyte);
+      const socket = new SlowSocket(1);
+      socket.on('error', () => undefined);
+      const { wire, output } = connect(socket);
+      let sent = 0;
+      for (const text of texts) {
+        wire.write(Buffer.from(text));
+        output.whenSent({ sent: () => (sent += 1) });
+      }
+      tick();
+      await turn();
+      socket.fail();
+      await turn();
+      assert.deepEqual([socket.destroyed, sent], [true, 0]);
+    });
 
   for (const isTight of [false, true])
     test(`TLS, ${isTight ? 'while much output of others waits' : 'at first'}: long writes arrive in order`, async () => {
