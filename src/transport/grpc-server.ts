@@ -235,6 +235,8 @@ export class GrpcServer {
 
   #request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler {
     const call = new GrpcCall(stream, head, connection);
+    // Before the call is served: the guard or a handler may close the connection within it.
+    stream.handler = call;
     if (this.#guard === undefined) this.#methods.serve(call);
     else this.#guard.enter(connection, call);
     return call;

@@ -85,6 +85,22 @@ suite('connection that breaks', () => {
     await once(healthy, 'response');
   });
 
+  test('guard that closes the connection of a call that it has just served: the handler learns of its end', async () => {
+    const cancelled = Promise.withResolvers<void>();
+    const chat = (call: ServerDuplexStream<string, string>): void =>
+      void call.on('cancelled', cancelled.resolve);
+    using rig = await startRig({ chat });
+    rig.server.guardWith({
+      enter(connection, call) {
+        call.serve();
+        connection.closeForExcess();
+      },
+      failed: () => undefined,
+    });
+    openCall(rig.session(), echo.chat.path);
+    await cancelled.promise;
+  });
+
   for (const [what, bytes] of [
     ['less than the limit at which reading stops', 1_000],
     ['more than it', 3_000_000],
