@@ -127,13 +127,16 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return this;
   }
 
-  /** Iterates over the requests. Pauses the call while the handler is busy. Throws if the call is cancelled. */
+  /**
+   * Iterates over the requests. Pauses the call while the handler is busy. Throws if the call ends before the requests
+   * do: it is cancelled, or its handler has ended it.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
     const over = new AbortController();
-    const cancelled = (): void => over.abort(new Error('the call was cancelled'));
-    // No event follows for a call that was cancelled before.
-    if (this.cancelled) cancelled();
-    this.once('cancelled', cancelled);
+    const closed = (): void => over.abort(new Error('the call is over'));
+    // No event follows for a call that was over before.
+    if (this.#call.isOver) closed();
+    this.once('close', closed);
     const options = { close: ['end'], highWaterMark: 2, lowWaterMark: 1, signal: over.signal };
     for await (const [message] of on(this, 'data', options)) yield message;
   }

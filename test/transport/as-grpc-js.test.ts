@@ -169,6 +169,22 @@ for (const [name, start] of Object.entries(servers))
       assert.equal((await statusOf(stream))['grpc-message'], '1,0,10000,0,1');
     });
 
+    test('handler ends the call within its iteration of the requests: the iteration fails', async () => {
+      const failed = Promise.withResolvers<void>();
+      const chat = async (call: Chat): Promise<void> => {
+        try {
+          for await (const message of call) if (message === 'last') call.end();
+        } catch {
+          failed.resolve();
+        }
+      };
+      using rig = await start({ chat: asHandler(chat) });
+      const stream = openCall(rig.session(), echo.chat.path);
+      stream.write(framed('last'));
+      assert.equal((await statusOf(stream))['grpc-status'], '0');
+      await failed.promise;
+    });
+
     test('asynchronous iteration of the requests', async () => {
       const collect = async (
         call: ServerReadableStream<string, string>,
