@@ -63,7 +63,10 @@ export class HeaderBlocks {
       begin += 5;
     }
     const endsStream = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) !== 0) return this.#sink.block(streamId, endsStream, source, begin, end);
+    if ((flags & flag.endHeaders) !== 0) {
+      this.#checkLength(end - begin, 1);
+      return this.#sink.block(streamId, endsStream, source, begin, end);
+    }
     this.#open = { streamId, endsStream, parts: [], length: 0 };
     this.#add(this.#open, source, begin, end);
   }
@@ -79,12 +82,16 @@ export class HeaderBlocks {
     this.#sink.block(block.streamId, block.endsStream, whole, 0, whole.length);
   }
 
-  /** Adds a frame. Limits the length and the number of frames (CVE-2024-27316 and similar ones). */
   #add(block: OpenBlock, source: Buffer, from: number, to: number): void {
-    const { continuations, headerBlock } = this.#limits;
     block.length += to - from;
-    if (block.length > headerBlock || block.parts.length > continuations)
-      throw new ConnectionError(errorCode.enhanceYourCalm, 'a header block is too long');
+    this.#checkLength(block.length, block.parts.length + 1);
     block.parts.push(Buffer.from(source.subarray(from, to)));
+  }
+
+  /** Limits the length and the number of frames of a block (CVE-2024-27316 and similar ones). */
+  #checkLength(length: number, frames: number): void {
+    const { continuations, headerBlock } = this.#limits;
+    if (length > headerBlock || frames > 1 + continuations)
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'a header block is too long');
   }
 }

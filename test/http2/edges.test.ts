@@ -189,3 +189,28 @@ suite('HTTP/2: handlers that act within a callback', () => {
     assert.deepEqual(sentBy(rig), ['data 1 4', 'data 1 5', `headers 1 ${trailers.length}`]);
   });
 });
+
+suite('HTTP/2: limit of a header block', () => {
+  const block = postBlock();
+  const half = block.length >> 1;
+  const { continuation } = frameType;
+  for (const [what, frames] of [
+    ['one frame', [frame(headers, endBoth, 1, block)]],
+    [
+      'two frames',
+      [
+        frame(headers, flag.endStream, 1, block.subarray(0, half)),
+        frame(continuation, flag.endHeaders, 1, block.subarray(half)),
+      ],
+    ],
+  ] as const)
+    for (const [length, expected] of [
+      [block.length, 'request 1 POST /x'],
+      [block.length - 1, `failed ${errorCode.enhanceYourCalm} a header block is too long`],
+    ] as const)
+      test(`${block.length} bytes in ${what}, at most ${length} allowed: ${expected}`, () => {
+        const rig = makeConnection({ headerBlock: length });
+        rig.feed(Buffer.concat([preface, ...frames]));
+        assert.equal(rig.events[0], expected);
+      });
+});
