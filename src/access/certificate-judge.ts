@@ -2,6 +2,8 @@ import { refuse } from './claim.ts';
 import type { ClaimedCertificate, RefusedClient } from './claim.ts';
 import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
 import type { RemovedCas } from './removed-cas.ts';
+import { createRecentAnswers } from './recent-answers.ts';
+import type { Answer } from './recent-answers.ts';
 import { parseSpiffeId } from '../trust/model/spiffe-id.ts';
 import type { MeshState, MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { readClaims } from '../trust/verify/link.ts';
@@ -39,13 +41,19 @@ export function certificateJudge(
       const isOfRemoved = certificate.isVerified && removedCas?.include(certificate, time) === true;
       return isOfRemoved ? refusedCa : judgeVerified(certificate, time);
     };
+  const answers = createRecentAnswers<ReturnType<CertificateJudge>>();
+  let known: MeshState | undefined;
   return (certificate) => {
     const { readiness, meshes } = view();
     const state = meshes.get(mesh);
     // The trust is not known yet: the proxy must try again, and is not refused for its certificate.
     if (readiness.kind !== 'ready' && state === undefined)
       return refuse('not-ready', 'the server has not read its trust yet');
-    return judgeByTrust(certificate, state, now());
+    // A client that no CA has verified may send 200 certificates: to read them takes 20 ms, for each of its streams.
+    if (state !== known) answers.clear();
+    known = state;
+    const time = now();
+    return answers.of(certificate, time, () => judgeByTrust(certificate, state, time));
   };
 }
 
@@ -63,13 +71,16 @@ function judgeByTrust(
   { leaf, chain }: ClaimedCertificate,
   state: MeshState | undefined,
   now: number,
-): ReturnType<CertificateJudge> {
+): Answer<ReturnType<CertificateJudge>> {
   const claims = readClaims(leaf);
   const id = claims && readLeafId(claims.names);
   const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
   // Other trust domains could only add to the explanation of a refusal, which would cost much for a stranger.
   const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now, isDecisionOnly: true });
-  return verdict.kind === 'admitted' ? identityOf(verdict.spiffeId) : refuse('certificate', verdict.sentence);
+  if (verdict.kind === 'refused')
+    return { value: refuse('certificate', verdict.sentence), until: Number.POSITIVE_INFINITY };
+  const until = Math.min(...verdict.path.map(({ notAfter }) => notAfter));
+  return { value: identityOf(verdict.spiffeId), until };
 }
 
 /** Stricter than Envoy: an ID such as `spiffe://a.test/ns/../sa/x` must not match a rule about `ns/*`. */

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import type { X509Certificate } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import {
   describeChainCertificate,
   hasSigned,
@@ -10,6 +8,8 @@ import {
 import type { ChainCertificate } from './chain-certificate.ts';
 import type { ClaimedCertificate } from './claim.ts';
 import { findChain, isBelow } from './find-chain.ts';
+import { createRecentAnswers } from './recent-answers.ts';
+import type { Answer } from './recent-answers.ts';
 
 /** The CA certificates of clients that were removed since the start. */
 export interface RemovedCas {
@@ -26,18 +26,6 @@ export interface RemovedCas {
 /** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
 const mostRemoved = 1_000;
 
-/** The most clients whose last answer is remembered. */
-const mostAnswers = 1_000;
-/** Time for which an answer is remembered, in ms: a client can open many streams, and each asks again. */
-const answerMs = 10_000;
-
-interface Answer {
-  readonly isIncluded: boolean;
-  /** The time for which it counts, in epoch milliseconds. */
-  readonly from: number;
-  readonly until: number;
-}
-
 /**
  * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
  * before a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file
@@ -48,27 +36,27 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
   let removed = new Map<string, ChainCertificate>();
   let [inForce, gone] = [indexIssuers([]), indexIssuers([])];
   let hasForgotten = false;
-  const answers = new LRUCache<string, Answer>({ max: mostAnswers });
+  const answers = createRecentAnswers<boolean>();
+  const never = Number.POSITIVE_INFINITY;
 
   function isRoot(one: ChainCertificate): boolean {
     const isSelfIssued = one.fields === undefined || one.fields.subject === one.fields.issuer;
     return current.has(one.fingerprint) && isSelfIssued && hasSigned(one, one);
   }
 
-  function decide({ leaf, chain }: ClaimedCertificate, now: number): Answer {
-    const [from, until] = [now, now + answerMs];
+  function decide({ leaf, chain }: ClaimedCertificate, now: number): Answer<boolean> {
     const own = readChainCertificate(leaf);
     // TLS has read it, so its connection is closed by now.
-    if (own === undefined) return { isIncluded: true, from, until };
+    if (own === undefined) return { value: true, until: never };
     // All that the client sent: those that are below no removed CA may be there to hide the others.
     const sent = indexIssuers(chain.flatMap((der) => readChainCertificate(der) ?? []));
     const search = findChain(own, [inForce, sent], isRoot, now);
-    if (search.kind === 'found') return { isIncluded: false, from, until: Math.min(until, search.until) };
+    if (search.kind === 'found') return { value: false, until: search.until };
     // Which CA it has is unknown if the client sent too much.
     const isUnknown = hasForgotten || search.kind === 'unknown';
-    const isIncluded =
+    const value =
       isUnknown || isBelow(own, [gone, inForce, sent], (one) => removed.has(one.fingerprint)) !== false;
-    return { isIncluded, from, until };
+    return { value, until: never };
   }
 
   return {
@@ -87,20 +75,7 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
     },
     include(certificate, now) {
       if (removed.size === 0 && !hasForgotten) return false;
-      const key = keyOf(certificate);
-      const known = answers.get(key);
-      // A clock that was set back ends the time of an answer, too.
-      if (known !== undefined && known.from <= now && now < known.until) return known.isIncluded;
-      const answer = decide(certificate, now);
-      answers.set(key, answer);
-      return answer.isIncluded;
+      return answers.of(certificate, now, () => decide(certificate, now));
     },
   };
-}
-
-/** Returns a key of the certificates of a client. DER has its length in it, so no two lists have the same bytes. */
-function keyOf({ leaf, chain }: ClaimedCertificate): string {
-  const digest = createHash('sha256').update(leaf);
-  for (const der of chain) digest.update(der);
-  return digest.digest('base64url');
 }

@@ -71,7 +71,7 @@ function isVerified(socket: TLSSocket, isOfRemovedCa: NonNullable<AdminAccess['i
 
 /** True if the client sent a certificate, of whichever CA. */
 function hasCertificate(socket: TLSSocket): boolean {
-  return socket.getPeerX509Certificate() !== undefined;
+  return clientCertificateOf(socket) !== undefined;
 }
 
 /** `Bearer TOKEN`, or Basic with the token as the password (RFC 6750, RFC 7617). */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
-import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { TLSSocket, connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { parseRules } from '../../src/access/parse-rules.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
@@ -323,6 +323,24 @@ for (const xdsTransport of xdsTransports) {
       using stream = without.delta(ads.delta);
       stream.send(deltaOf('gateway.edge', 'mesh-a'));
       assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+    });
+
+    test('stranger that sends a hundred certificates: they are read once, for all streams of the connection', async (t) => {
+      await using rig = await startRig({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      const many = Array.from({ length: 100 }, (_, index) =>
+        makeCa({ commonName: `Other ${index}`, key: meshCa }),
+      );
+      using client = rig.connect(makeLeaf(strangerCa, { spiffeId: proxyId }), many);
+      const read = t.mock.method(TLSSocket.prototype, 'getPeerX509Certificate');
+      for (let streams = 0; streams < 5; streams += 1) {
+        // On one connection, which is retired once no stream is open.
+        const open = [client.delta(ads.delta), client.delta(ads.delta)];
+        for (const stream of open) stream.send(deltaOf('gateway.edge', 'mesh-a'));
+        for (const stream of open) assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+      }
+      const sockets = new Set(read.mock.calls.map((call) => call.this));
+      assert.equal(read.mock.callCount(), sockets.size);
+      assert.ok(sockets.size > 0);
     });
 
     for (const [what, auth, clientCa] of [

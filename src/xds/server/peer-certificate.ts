@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import type { PeerCertificate, XdsPeer } from '../core/peer.ts';
 import type { StreamLink } from './stream-link.ts';
@@ -16,37 +17,62 @@ function certificateOf(socket: unknown): PeerCertificate | undefined {
 function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
   // `getPeerCertificate` would read every field, keys and fingerprints included.
   const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
-  // Its type does not say so: an SVID may have an empty subject, which is `undefined`.
-  const subject: string | undefined = certificate.subject;
-  return new SocketCertificate(socket, subject ?? '', certificate.subjectAltName);
+  return certificate && new SocketCertificate(socket, certificate);
 }
+
+/** A certificate and the chain that the client sent after it, as DER. */
+interface Sent {
+  readonly raw: Uint8Array;
+  readonly chain: readonly Uint8Array[];
+}
+
+function readSent(certificate: X509Certificate): Sent {
+  const chain: Uint8Array[] = [];
+  for (let next = certificate.issuerCertificate; next !== undefined; next = next.issuerCertificate)
+    chain.push(next.raw);
+  return { raw: certificate.raw, chain };
+}
+
+/**
+ * The longest chain that is not kept. Node.js copies all certificates of a chain to read one: 200 of them take 17 ms,
+ * and each stream reads them.
+ */
+const shortChain = 8;
 
 /** Keeps no DER: thousands of connections would keep megabytes that are needed only at the start of a stream. */
 class SocketCertificate implements PeerCertificate {
   readonly #socket: TLSSocket;
+  /** Only a chain of unusual length. TLS keeps several times as much memory of it. */
+  readonly #kept: Sent | undefined;
   readonly subject: string;
   readonly subjectaltname: string | undefined;
   readonly isVerified: boolean;
 
-  constructor(socket: TLSSocket, subject: string, subjectaltname: string | undefined) {
+  constructor(socket: TLSSocket, certificate: X509Certificate) {
+    const sent = readSent(certificate);
+    // Its type does not say so: an SVID may have an empty subject, which is `undefined`.
+    const subject: string | undefined = certificate.subject;
     this.#socket = socket;
-    this.subject = subject;
-    this.subjectaltname = subjectaltname;
+    this.#kept = sent.chain.length > shortChain ? sent : undefined;
+    this.subject = subject ?? '';
+    this.subjectaltname = certificate.subjectAltName;
     this.isVerified = socket.authorized;
   }
 
   /** Empty once the connection is closed. */
   get raw(): Uint8Array {
-    return this.#socket.getPeerX509Certificate()?.raw ?? new Uint8Array();
+    return this.#sent()?.raw ?? new Uint8Array();
   }
 
   /** Empty once the connection is closed. */
   get chain(): readonly Uint8Array[] {
-    const chain: Uint8Array[] = [];
-    let next = this.#socket.getPeerX509Certificate()?.issuerCertificate;
-    for (; next !== undefined; next = next.issuerCertificate) chain.push(next.raw);
-    return chain;
+    return this.#sent()?.chain ?? [];
+  }
+
+  #sent(): Sent | undefined {
+    if (this.#kept !== undefined) return this.#kept;
+    const certificate = this.#socket.getPeerX509Certificate();
+    return certificate && readSent(certificate);
   }
 }
 
