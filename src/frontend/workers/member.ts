@@ -6,6 +6,8 @@ import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { after } from '../../xds/timers/timers.ts';
 import { followHandovers } from './handovers.ts';
 import type { Handovers } from './handovers.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import type { ToWorker, WorkerCount } from './messages.ts';
 import { createRoster } from './roster.ts';
 import type { Roster } from './roster.ts';
@@ -34,6 +36,8 @@ export interface Member {
   readonly applying: TimeLimit;
   /** The time limit until it listens. */
   readonly starting: TimeLimit;
+  /** Notices that it hangs while there is no change. */
+  readonly heartbeat: Heartbeat;
   proxies: ReadonlyMap<string, WorkerCount>;
   /** Its proxies, from its last report. */
   readonly roster: Roster;
@@ -64,7 +68,7 @@ interface MemberLimits extends WorkerLimits {
 export function createMember(
   id: number,
   process: Worker,
-  { startMs, applyMs, stuck }: MemberLimits = { ...defaultWorkerLimits, stuck: () => undefined },
+  { startMs, applyMs, answerMs, stuck }: MemberLimits = { ...defaultWorkerLimits, stuck: () => undefined },
 ): Member {
   const listening = Promise.withResolvers<string>();
   process.on('error', (error) => {
@@ -84,7 +88,12 @@ export function createMember(
     stuck(`worker ${id} did not apply a change within ${applyMs / 1000} s`),
   );
   starting.begin();
-  return {
+  const heartbeat = createHeartbeat(
+    answerMs,
+    () => send(member, { kind: 'ask-alive' }),
+    () => stuck(`worker ${id} did not answer within ${answerMs / 1000} s`),
+  );
+  const member: Member = {
     id,
     process,
     startedAt: performance.now(),
@@ -96,6 +105,7 @@ export function createMember(
     owedSince: undefined,
     applying,
     starting,
+    heartbeat,
     proxies: new Map(),
     roster: createRoster(),
     metrics: [],
@@ -103,6 +113,7 @@ export function createMember(
     looking: [],
     silent: false,
   };
+  return member;
 }
 
 /** Sends a message to a worker. One that is ending receives nothing any more; its replacement is sent everything. */
@@ -112,7 +123,8 @@ export function send({ process }: Member, message: ToWorker): void {
 
 /** Settles every call that waits for a worker that has ended, and closes the connections that did not reach it. */
 export function abandon(member: Member): void {
-  const { id, process, handovers, applying, starting, collecting, looking, listening } = member;
+  const { id, process, handovers, applying, starting, heartbeat, collecting, looking, listening } = member;
+  heartbeat.end();
   applying.end();
   starting.end();
   // Confirmations that it sent may still be in the channel.

@@ -66,6 +66,8 @@ export type ToWorker =
   /** `since`: when the first cause of the change arrived, in epoch milliseconds. Answered with `applied`. */
   | { readonly kind: 'states'; readonly deltas: readonly MeshDelta[]; readonly since: number }
   | { readonly kind: 'serving'; readonly serving: boolean }
+  /** Answered with `alive`. */
+  | { readonly kind: 'ask-alive' }
   /** Versions that a client rejected at another worker. */
   | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   /** Answered with `metrics`. */
@@ -84,6 +86,7 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
+  | { readonly kind: 'alive' }
   /** Asks about a client of a new stream. Answered with `decided`. */
   | { readonly kind: 'decide'; readonly ask: number; readonly claim: ClientClaim }
   /** Sent when proxies connect, disconnect or acknowledge, and while any is lost. */

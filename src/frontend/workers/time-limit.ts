@@ -6,9 +6,11 @@ export interface WorkerLimits {
   readonly startMs: number;
   /** To apply a change. It takes a second for thousands of meshes. */
   readonly applyMs: number;
+  /** To answer that it lives. It is asked several times in this time. */
+  readonly answerMs: number;
 }
 
-export const defaultWorkerLimits: WorkerLimits = { startMs: 60_000, applyMs: 60_000 };
+export const defaultWorkerLimits: WorkerLimits = { startMs: 60_000, applyMs: 60_000, answerMs: 60_000 };
 
 /** A time is counted in ticks: after a pause of both processes, the worker's message is read before the next tick. */
 const ticks = 12;

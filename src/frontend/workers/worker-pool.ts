@@ -147,7 +147,7 @@ export async function startWorkerPool({
     }
   }
 
-  /** Its proxies would keep the trust that they have, removed CAs included. They reconnect to other workers. */
+  /** Its proxies would keep the trust that they have, removed CAs included, and it serves no new ones. */
   function endStuck(member: Member, problem: string): void {
     log.error({ event: 'worker-stuck', worker: member.id }, `${problem}, so it is ended`);
     kill(member);
@@ -166,6 +166,7 @@ export async function startWorkerPool({
       case 'listening':
         member.isUp = true;
         member.starting.end();
+        member.heartbeat.begin();
         members.add(member);
         // Before the state: the first ACK may be one of bytes that the client rejected at a worker that died.
         send(member, { kind: 'refused', refusals: refusals.list(systemClock.monotonic()) });
@@ -180,6 +181,8 @@ export async function startWorkerPool({
         member.busy = false;
         member.applying.end();
         return bringUpToDate(member);
+      case 'alive':
+        return member.heartbeat.answered();
       case 'proxies':
         member.proxies = message.proxies;
         member.roster.apply(message.change);

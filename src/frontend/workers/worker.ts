@@ -117,6 +117,8 @@ async function startServing(
         return parent.send({ kind: 'applied' });
       case 'serving':
         return endpoint.setServing(message.serving);
+      case 'ask-alive':
+        return parent.send({ kind: 'alive' });
       case 'refused':
         for (const refusal of message.refusals) endpoint.noteRefusal(refusal);
         return;

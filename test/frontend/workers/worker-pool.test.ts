@@ -33,11 +33,17 @@ async function stopNext(): Promise<Worker> {
   return worker;
 }
 
+/** The time limits of the first worker, of the second, and so on. By default a minute. */
+interface Times {
+  readonly startMs?: number[];
+  readonly applyMs?: number[];
+  readonly answerMs?: number[];
+}
+
 /**
- * Starts a pool of one worker, whose listener keeps its port. The times are those of the first worker, of the second,
- * and so on. `logged` emits the events of the log.
+ * Starts a pool of one worker, whose listener keeps its port. `logged` emits the events of the log.
  */
-async function startPool({ startMs = [], applyMs = [] }: { startMs?: number[]; applyMs?: number[] }) {
+async function startPool({ startMs = [], applyMs = [], answerMs = [] }: Times) {
   const logged = new EventEmitter();
   const stream = new Writable({
     write(line: Buffer, _, done) {
@@ -57,6 +63,9 @@ async function startPool({ startMs = [], applyMs = [] }: { startMs?: number[]; a
       },
       get applyMs() {
         return applyMs.shift() ?? minute;
+      },
+      get answerMs() {
+        return answerMs.shift() ?? minute;
       },
     },
   });
@@ -110,6 +119,21 @@ suite('worker that hangs', { skip: process.platform === 'win32' && 'has no SIGST
     const replaced = once(cluster, 'listening');
     pool.publish(stateOf('one'), Date.now());
     assert.deepEqual(await stuck, ['worker 1 did not apply a change within 0.3 s, so it is ended']);
+    await replaced;
+    assert.deepEqual(await receive(pool), ['ALL']);
+  });
+
+  test('while there is no change: is ended, and its replacement serves', async () => {
+    await using started = await startPool({ answerMs: [2_000] });
+    const { pool, logged } = started;
+    pool.publish(stateOf('one'), Date.now());
+    assert.deepEqual(await receive(pool), ['ALL']);
+    const [first] = Object.values(cluster.workers ?? {});
+    assert.ok(first?.process.pid !== undefined);
+    const stuck = once(logged, 'worker-stuck');
+    const replaced = once(cluster, 'listening');
+    process.kill(first.process.pid, 'SIGSTOP');
+    assert.deepEqual(await stuck, ['worker 1 did not answer within 2 s, so it is ended']);
     await replaced;
     assert.deepEqual(await receive(pool), ['ALL']);
   });
