@@ -52,14 +52,21 @@ function refused(reason: string): TlsMaterialResult {
   return { kind: 'refused', reason };
 }
 
-/** Returns all certificates of a PEM text; none if one of them cannot be read. */
+/** A block of a certificate, under each label that OpenSSL accepts in a file of CA certificates. */
+const block = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[^-]*-----END \1-----/g;
+const beginning = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+/**
+ * Returns all certificates of a PEM text; none if one of them cannot be read. A CA certificate that TLS finds in a file
+ * must be found here as well: otherwise its removal would not be noticed.
+ */
 export function certificatesOf(pem: Buffer): readonly X509Certificate[] {
   const text = pem.toString('latin1');
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const blocks = text.match(block) ?? [];
   // A file that is being written may end within a block.
-  if (text.split('-----BEGIN CERTIFICATE-----').length - 1 !== blocks.length) return [];
+  if ((text.match(beginning) ?? []).length !== blocks.length) return [];
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    return blocks.map((one) => new X509Certificate(one));
   } catch {
     return [];
   }

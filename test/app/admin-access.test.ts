@@ -17,13 +17,13 @@ const intermediate = makeIntermediate(clientCa);
 const [direct, below] = [makeLeaf(clientCa), makeLeaf(intermediate)];
 
 /** An admin API with client certificates, and a client that keeps one connection. */
-async function start(cert: string, key: string) {
+async function start(cert: string, key: string, firstCas = clientCa.certPem + otherCa.certPem) {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   const adminTls = { certificate: dir.join('crt'), key: dir.join('key'), clientCa: dir.join('ca') };
   await writeFile(adminTls.certificate, server.certPem);
   await writeFile(adminTls.key, server.keyPem);
-  await writeFile(adminTls.clientCa, clientCa.certPem + otherCa.certPem);
+  await writeFile(adminTls.clientCa, firstCas);
   const log = createLogger({ format: 'json', level: 'error' });
   const options = { adminTls, adminTokenFile: undefined };
   const { access, ...followed } = stack.use(await followAdminAccess(options, log, { set: () => undefined }));
@@ -68,6 +68,15 @@ suite('open connection to the admin API', () => {
       await using admin = await start(leaf.certPem + chain, leaf.keyPem);
       assert.deepEqual(await admin.ask(), [200, false]);
       assert.deepEqual(await admin.ask(), [200, true]);
+      await admin.trust(otherCa);
+      assert.deepEqual(await admin.ask(), [401, true]);
+    });
+
+  for (const label of ['X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])
+    test(`CA in a block ${label}, which TLS accepts, is removed from the client CAs: the client is rejected`, async () => {
+      const odd = clientCa.certPem.replaceAll('CERTIFICATE', label);
+      await using admin = await start(direct.certPem, direct.keyPem, odd + otherCa.certPem);
+      assert.deepEqual(await admin.ask(), [200, false]);
       await admin.trust(otherCa);
       assert.deepEqual(await admin.ask(), [401, true]);
     });
