@@ -1,9 +1,10 @@
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { PeerCertificate } from 'node:tls';
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallHandler } from './call-request.ts';
 import type { GrpcCall } from './grpc-call.ts';
 import { HeldMessages } from './held-messages.ts';
+import { iterateRequests } from './iterate-requests.ts';
 import { frameMessage } from './message-frames.ts';
 import { metadataOf, fieldsOf } from './metadata.ts';
 import { statusOf } from './service-error.ts';
@@ -46,6 +47,10 @@ class ServiceCall extends EventEmitter implements CallHandler {
   readonly #held = new HeldMessages();
   #halfClosed = false;
   #endEmitted = false;
+  /** Number of responses that the kernel has not accepted. */
+  #unsent = 0;
+  /** True if `write` has returned false since the last `drain`. */
+  #mayDrain = false;
   request: unknown;
   cancelled = false;
   readonly metadata: unknown;
@@ -127,18 +132,9 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return this;
   }
 
-  /**
-   * Iterates over the requests. Pauses the call while the handler is busy. Throws if the call ends before the requests
-   * do: it is cancelled, or its handler has ended it.
-   */
-  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
-    const over = new AbortController();
-    const closed = (): void => over.abort(new Error('the call is over'));
-    // No event follows for a call that was over before.
-    if (this.#call.isOver) closed();
-    this.once('close', closed);
-    const options = { close: ['end'], highWaterMark: 2, lowWaterMark: 1, signal: over.signal };
-    for await (const [message] of on(this, 'data', options)) yield message;
+  /** Iterates over the requests. Pauses the call while the handler is busy. Throws if the call ends before them. */
+  [Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
+    return iterateRequests(this, () => this.#call.isOver);
   }
 
   /**
@@ -155,11 +151,22 @@ class ServiceCall extends EventEmitter implements CallHandler {
     const frame = this.#frameOf(message);
     if (frame === undefined) return false;
     const sent = (): void => {
+      this.#unsent -= 1;
       if (callback !== undefined) this.#protect(callback);
-      this.emit('drain');
+      if (this.#unsent === 0) this.#drained();
     };
+    this.#unsent += 1;
     this.#call.sendData(frame, { sent });
-    return !this.#call.isBackedUp;
+    const { isBackedUp } = this.#call;
+    this.#mayDrain ||= isBackedUp;
+    return !isBackedUp;
+  }
+
+  /** Emits `drain` once, if `write` has returned false. A handler that writes at each would have ever more to write. */
+  #drained(): void {
+    if (!this.#mayDrain || this.#call.isOver) return;
+    this.#mayDrain = false;
+    this.emit('drain');
   }
 
   end(metadata?: unknown): this {

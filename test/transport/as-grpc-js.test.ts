@@ -302,6 +302,27 @@ for (const [name, start] of Object.entries(servers))
       assert.ok(count < 100, `${count} messages`);
     });
 
+    for (const [writes, returned, drains] of [
+      [100, 'false', 1],
+      [1, 'true', 0],
+    ] as const)
+      test(`write has returned ${returned}: ${drains} times drain, once all was sent`, async () => {
+        let drained = 0;
+        const repeat = (call: Repeat): void => {
+          call.on('drain', () => (drained += 1));
+          setImmediate(() => {
+            for (let count = 1; count < writes; count += 1) call.write('x');
+            call.write('y', () => setTimeout(() => call.end(), 10));
+          });
+        };
+        using rig = await start({ repeat });
+        const stream = openCall(rig.session(), echo.repeat.path);
+        stream.end(framed('go'));
+        stream.resume();
+        await once(stream, 'close');
+        assert.equal(drained, drains);
+      });
+
     test('destroy of a call: emits close', async () => {
       const closed = Promise.withResolvers<undefined>();
       const chat = (call: Chat): void => {

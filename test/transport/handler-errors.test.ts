@@ -50,7 +50,9 @@ const throwing: Readonly<Record<string, (call: Chat) => void>> = {
     call.on('drain', () => {
       throw new Error('broken');
     });
-    call.write('response');
+    setImmediate(() => {
+      while (call.write('response'));
+    });
   },
 };
 
