@@ -27,8 +27,11 @@ const policyOf = (importMap: string): string =>
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    'trusted-types lit-html',
+    'trusted-types lit-html meshtrust',
   ].join('; ');
+
+/** The policy of the shared worker, which loads modules and listens to events. */
+const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'";
 
 const folder = new URL('../page/', import.meta.url);
 
@@ -71,7 +74,9 @@ async function pageOf(entry: string): Promise<Reply> {
 async function assetOf(file: string): Promise<Reply> {
   const text = await readFile(new URL(file, folder), 'utf8');
   const contentType = contentTypes[extname(file)] ?? '';
-  return ok(contentType, file.endsWith('.ts') ? stripTypeScriptTypes(text) : text);
+  const reply = ok(contentType, file.endsWith('.ts') ? stripTypeScriptTypes(text) : text);
+  if (!file.startsWith('event-worker.')) return reply;
+  return { ...reply, headers: { 'Content-Security-Policy': workerPolicy } };
 }
 
 function ok(contentType: string, body: string): Reply {

@@ -36,22 +36,27 @@ const times = { retry: 3_000, probe: 15_000 } as const;
 const closed = 2;
 
 /**
- * Receives events until the page is closed. A connection that broke without a sign, such as that of a computer that
- * slept, brings no events and no error, and a browser does not show the comments of the server: so the server is also
- * asked from time to time.
+ * Receives events until the returned function is called. A connection that broke without a sign, such as that of a
+ * computer that slept, brings no events and no error, and a browser does not show the comments of the server: so the
+ * server is also asked from time to time.
  */
-export function listen(listener: Listener, options: ListenOptions): void {
+export function listen(listener: Listener, options: ListenOptions): () => void {
   const { state, rollout, connected, lost } = listener;
   const { open, probe, after, now } = options;
   const stream = open();
   let heardAt = now();
   let isOver = false;
+  /** Ends the next stream, if there is one. */
+  let stopNext: (() => void) | undefined;
+  let isStopped = false;
 
   function openAgain(): void {
     if (isOver) return;
     isOver = true;
     stream.close();
-    after(times.retry, () => listen(listener, options));
+    after(times.retry, () => {
+      if (!isStopped) stopNext = listen(listener, options);
+    });
   }
 
   function probeLater(): void {
@@ -91,4 +96,10 @@ export function listen(listener: Listener, options: ListenOptions): void {
   on('state', (event) => state(event as ServerEvent));
   on('rollout', (event) => rollout(event as RolloutDetail));
   probeLater();
+  return () => {
+    isStopped = true;
+    isOver = true;
+    stream.close();
+    stopNext?.();
+  };
 }

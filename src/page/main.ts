@@ -1,9 +1,13 @@
 import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
+import { connectWorker } from './connect-worker.ts';
 import { askHints, askProxies, probe, releaseGuard } from './ask.ts';
+
 import { listen } from './event-stream.ts';
+import type { Listener } from './event-stream.ts';
 import { actionOf, keysAreOn, storeKeys } from './keys.ts';
 import { loadShared, loadView } from './load.ts';
+import { createNextFrame } from './next-frame.ts';
 import { initialState, noData, readinessOf } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { errorCount, problemsOf } from './problems.ts';
@@ -11,6 +15,7 @@ import { createRefresher } from './refresher.ts';
 import { filterOf, linkTo, parseRoute, titleOf } from './route.ts';
 import type { ProxyFilter, Route } from './route.ts';
 import { serverTime } from './server-time.ts';
+import { listenShared, listenWhileVisible } from './shared-events.ts';
 import { applyTheme, storedTheme } from './theme.ts';
 import type { Theme } from './theme.ts';
 import { viewPage } from './view-page.ts';
@@ -19,18 +24,27 @@ import { viewPage } from './view-page.ts';
 const listMs = 1_000;
 /** Interval at which a view is refreshed whose content changes without an event, in milliseconds. */
 const unannouncedMs = 15_000;
-/** Interval at which relative times are drawn again, in milliseconds. */
+/** Interval at which relative times are drawn again in a visible tab, in milliseconds. */
 const tickMs = 1_000;
 
 const root = document.querySelector<HTMLElement>('#page');
 let state: PageState = initialState(parseRoute(location.hash), serverTime(), location.origin);
-let isDrawing = false;
 let viewIsDue = false;
 /** The number of the last request for the list of proxies, and of the last one that is shown. */
 const lists = { asked: 0, shown: 0 };
 /** True until the list of proxies that the URL names is shown. */
 let proxiesAreDue = isFiltered(state.route);
 let typing: ReturnType<typeof setTimeout> | undefined;
+
+const drawSoon = createNextFrame(
+  () => {
+    if (root === null) return;
+    render(viewPage(state, actions), root);
+    showProxies();
+    document.title = titleOf(state.route, errorCount(state.problems), state.connection === 'lost');
+  },
+  { requestFrame: requestAnimationFrame.bind(globalThis), after },
+);
 
 function change(part: Partial<PageState>): void {
   state = { ...state, ...part };
@@ -45,15 +59,7 @@ function change(part: Partial<PageState>): void {
       }),
     };
   }
-  if (isDrawing || root === null) return;
-  isDrawing = true;
-  // Several changes within a frame are drawn once.
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    render(viewPage(state, actions), root);
-    showProxies();
-    document.title = titleOf(state.route, errorCount(state.problems), state.connection === 'lost');
-  });
+  drawSoon();
 }
 
 function attempt(work: () => Promise<Partial<PageState>>): void {
@@ -220,31 +226,48 @@ setTheme(storedTheme());
 change({ keys: keysAreOn() });
 addEventListener('hashchange', showRoute);
 addEventListener('keydown', onKey);
-setInterval(() => change({ now: serverTime() }), tickMs);
+setInterval(() => {
+  if (document.visibilityState === 'visible') change({ now: serverTime() });
+}, tickMs);
 setInterval(() => {
   if (changesUnannounced(state) && document.visibilityState === 'visible') refresher.soon();
 }, unannouncedMs);
-listen(
-  {
-    connected: () => {
-      // The server may have restarted. It sends the newest events again, and knows nothing of those before.
-      const unknown = { server: undefined, rollouts: new Map<string, RolloutDetail>() };
-      change({ connection: 'live', failure: undefined, openedAt: serverTime(), ...unknown });
-      refresher.soon();
-    },
-    lost: (at) => {
-      if (state.connection !== 'lost') change({ connection: 'lost', lostAt: at });
-    },
-    state: (server) => {
-      change({ server });
-      refresher.soon();
-    },
-    rollout: (rollout) => {
-      change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
-      if (shows(rollout)) refreshViewSoon();
-    },
+const listener: Listener = {
+  connected: () => {
+    // The server may have restarted. It sends the newest events again, and knows nothing of those before.
+    const unknown = { server: undefined, rollouts: new Map<string, RolloutDetail>() };
+    change({ connection: 'live', failure: undefined, openedAt: serverTime(), ...unknown });
+    refresher.soon();
   },
-  { open: () => new EventSource('/api/v1/events'), probe, after, now: serverTime },
-);
+  lost: (at) => {
+    if (state.connection !== 'lost') change({ connection: 'lost', lostAt: at });
+  },
+  state: (server) => {
+    change({ server });
+    refresher.soon();
+  },
+  rollout: (rollout) => {
+    change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
+    if (shows(rollout)) refreshViewSoon();
+  },
+};
+listenShared(listener, {
+  connect: connectWorker,
+  alone: () =>
+    listenWhileVisible(
+      () =>
+        listen(listener, { open: () => new EventSource('/api/v1/events'), probe, after, now: serverTime }),
+      listener,
+      {
+        visibility: {
+          isVisible: () => document.visibilityState === 'visible',
+          follow: (changed) => document.addEventListener('visibilitychange', changed),
+        },
+        now: serverTime,
+      },
+    ),
+  after,
+  now: serverTime,
+});
 attempt(async () => ({ hints: await askHints() }));
 refresher.begin();

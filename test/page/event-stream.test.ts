@@ -24,7 +24,7 @@ function rig(probe: () => Promise<void>) {
     streams.push(stream);
     return stream;
   };
-  listen(
+  const stop = listen(
     {
       state: ({ changes }) => log.push(`state ${changes}`),
       rollout: ({ mesh }) => log.push(`rollout ${mesh}`),
@@ -34,6 +34,7 @@ function rig(probe: () => Promise<void>) {
     { open, probe, after: (wait, work) => planned.push({ at: now + wait, work }), now: () => now },
   );
   return {
+    stop,
     streams,
     log,
     pass: async (milliseconds: number): Promise<void> => {
@@ -79,4 +80,28 @@ suite('the event stream of the page', () => {
     for (let probes = 0; probes < 10; probes += 1) await pass(15_000);
     assert.deepEqual([streams.length, log], [1, ['connected']]);
   });
+
+  for (const [when, wait] of [
+    ['while it is open', 0],
+    ['before it is opened again', 15_000],
+    ['after it was opened again', 18_000],
+  ] as const)
+    test(`end of listening ${when}: all streams are closed, and no other is opened`, async () => {
+      let answers = true;
+      const { streams, log, pass, stop } = rig(() =>
+        answers ? Promise.resolve() : Promise.reject(new Error('silent')),
+      );
+      streams[0]?.emit('open');
+      answers = false;
+      for (let waited = 0; waited < wait; waited += 3_000) await pass(3_000);
+      const before = [streams.length, log.length];
+      stop();
+      assert.equal(
+        streams.every(({ isClosed }) => isClosed),
+        true,
+      );
+      await pass(60_000);
+      await pass(60_000);
+      assert.deepEqual([streams.length, log.length], before);
+    });
 });
