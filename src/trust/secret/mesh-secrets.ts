@@ -5,7 +5,7 @@ import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { concat } from '../../xds/wire/write.ts';
-import { encodeSecret, partOf, secretContent } from './encode-secret.ts';
+import { encodeSecret, encodeUnkeptSecret, partOf, secretContent } from './encode-secret.ts';
 import type { Secret, SecretContent } from './encode-secret.ts';
 import {
   isTrustDomainSecretName,
@@ -88,7 +88,7 @@ export function denyAllSecret(name: string, options: SecretOptions = {}): Secret
     (mergedSecretNames as readonly string[]).includes(name) ||
     isTrustDomainSecretName(name) ||
     (name === rootSecretName && options.rootTrustDomain !== undefined);
-  return known ? encodeSecret(name, denyAllContent) : undefined;
+  return known ? encodeUnkeptSecret(name, denyAllContent) : undefined;
 }
 
 /**

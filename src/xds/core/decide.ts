@@ -26,7 +26,7 @@ export function decide(tracked: TrackedResource, target: Resource | undefined, p
   }
   // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds: initial versions.
   if (mustReply && tracked.quoted === target.version) return { kind: 'already-held', resource: target };
-  if (tracked.rejected?.has(target.version) === true) return alternative(tracked, protocol);
+  if (tracked.rejected?.includes(target.version) === true) return alternative(tracked, protocol);
   if (tracked.pending === 'change' && tracked.held?.version === target.version) return nothing;
   return { kind: 'send', resource: target };
 }

@@ -268,7 +268,7 @@ class StreamDeliveries implements Deliveries {
    * ACK of a name.
    */
   #isUnconfirmed(tracked: TrackedResource | undefined, resource: Resource, now: number): boolean {
-    if (tracked?.rejected?.has(resource.version) === true) return true;
+    if (tracked?.rejected?.includes(resource.version) === true) return true;
     if (tracked?.accepted === undefined) return this.#wasRejectedBefore(resource, now);
     return tracked.accepted.version === resource.version && tracked.unconfirmed;
   }

@@ -50,8 +50,8 @@ class FullStateType implements TypeState<SotwRequest> {
     return this.#names;
   }
 
-  get heldBytes(): number {
-    return memoryOfNames(this.#names) + Buffer.byteLength(this.#quoted ?? '');
+  heldBytes(set: ResourceSet | undefined): number {
+    return memoryOfNames(this.#names, set) + Buffer.byteLength(this.#quoted ?? '');
   }
 
   get hasPending(): boolean {

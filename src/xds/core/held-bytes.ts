@@ -1,9 +1,15 @@
 import { anonymousNode } from './request.ts';
 import type { XdsRequest } from './request.ts';
 import type { ResponseContent } from './encode.ts';
+import type { ResourceSet } from './resource.ts';
 
 /** Memory of a name beside its bytes: its entries in tables, and what is known of its resource. */
 const nameOverhead = 256;
+/**
+ * Memory of the resource of a name that the set does not list, and of a response with it: no other stream shares them.
+ * Measured with the deny-all secrets of trust domains, which take up to 800 bytes with a name of 35 characters.
+ */
+const unlistedOverhead = 544;
 /** Memory of a removed name in a response, beside its characters. */
 const removedOverhead = 32;
 /** Memory of a type on a stream beside its names. */
@@ -18,13 +24,22 @@ export function bytesOf(names: Iterable<string>): number {
   return sum;
 }
 
-/** Returns the memory of names that a stream keeps, in bytes. */
-export function memoryOfNames(names: ReadonlySet<string>): number {
-  return bytesOf(names) + names.size * nameOverhead;
+/** Returns the memory of names that a stream keeps, in bytes. `set`: the resources that all streams share. */
+export function memoryOfNames(names: ReadonlySet<string>, set: ResourceSet | undefined): number {
+  let sum = 0;
+  for (const name of names) sum += memoryOfName(name, undefined, set);
+  return sum;
 }
 
-/** Returns the memory of a name, and of a version that the client quoted for it, in bytes. */
-export function memoryOfName(name: string, quoted = ''): number {
+/**
+ * Returns the memory of a name, and of a version that the client quoted for it, in bytes. `set`: the resources that all
+ * streams share.
+ */
+export function memoryOfName(name: string, quoted: string | undefined, set: ResourceSet | undefined): number {
+  return quotedBytes(name, quoted) + (set?.resources.has(name) === true ? 0 : unlistedOverhead);
+}
+
+function quotedBytes(name: string, quoted = ''): number {
   return Buffer.byteLength(name) + Buffer.byteLength(quoted) + nameOverhead;
 }
 
@@ -60,7 +75,7 @@ export function memoryOfRequest(request: XdsRequest): number {
 function namesIn(request: XdsRequest): number {
   if (request.kind === 'sotw') return memoryOfAll(request.names) + Buffer.byteLength(request.version);
   let sum = memoryOfAll(request.subscribe) + memoryOfAll(request.unsubscribe);
-  for (const [name, version] of request.initialVersions) sum += memoryOfName(name, version);
+  for (const [name, version] of request.initialVersions) sum += quotedBytes(name, version);
   return sum;
 }
 

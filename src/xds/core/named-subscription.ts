@@ -56,16 +56,16 @@ export abstract class NamedSubscription implements Subscription, DeliveryOwner {
     return this.#hasWildcard || this.tracked.size > 0;
   }
 
-  get heldBytes(): number {
+  heldBytes(set: ResourceSet | undefined): number {
     // Usually the responses have names that are tracked, and use no more memory.
-    return Math.max(this.#trackedBytes, this.deliveries.unansweredBytes);
+    return Math.max(this.#trackedBytes(set), this.deliveries.unansweredBytes);
   }
 
-  get #trackedBytes(): number {
+  #trackedBytes(set: ResourceSet | undefined): number {
     const only = this.tracked.onlyKey;
-    if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted);
+    if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted, set);
     let sum = 0;
-    for (const [name, { quoted }] of this.tracked.entries()) sum += memoryOfName(name, quoted);
+    for (const [name, { quoted }] of this.tracked.entries()) sum += memoryOfName(name, quoted, set);
     return sum;
   }
 

@@ -123,6 +123,8 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
   #lastFrame = 0;
   #client: ClientIdentity | undefined;
   #wakeAt: number | undefined;
+  /** False if a set was added or replaced since the last request that changed names: others of them are listed now. */
+  #isMeasured = true;
   heldBytes = 0;
 
   constructor(
@@ -152,6 +154,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
     // The usual ACK or NACK of delta. It adds nothing, so no limit can be exceeded.
     if (known !== undefined && !changesNames(request)) {
       this.#apply(typeUrl, known, request, now);
+      if (!this.#isMeasured && this.#peer !== undefined) this.#measure(this.#peer);
       return undefined;
     }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
@@ -176,6 +179,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
 
   changed(change: Change): void {
     if (this.#group === undefined) return;
+    if (change.names === 'all') this.#isMeasured = false;
     const set = this.#context.view.get(this.#group, change.typeUrl);
     this.#types.get(change.typeUrl)?.changed(change, set);
   }
@@ -249,8 +253,12 @@ class StreamSession<Request extends XdsRequest> implements Session<Request>, Str
 
   #measure({ nodeId, group, userAgent }: Peer): void {
     let memory = Buffer.byteLength(nodeId) + Buffer.byteLength(group) + Buffer.byteLength(userAgent);
-    for (const [typeUrl, type] of this.#types.entries()) memory += memoryOfType(typeUrl, type.heldBytes);
+    for (const [typeUrl, type] of this.#types.entries()) {
+      const set = this.#context.view.get(group, typeUrl);
+      memory += memoryOfType(typeUrl, type.heldBytes(set));
+    }
     this.heldBytes = countedPart(memory);
+    this.#isMeasured = true;
   }
 }
 

@@ -59,8 +59,11 @@ export interface Subscription {
   readonly names: ReadonlySet<string>;
   /** False if the client is subscribed to nothing: to no name and not to the wildcard. */
   readonly isActive: boolean;
-  /** Memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each name. */
-  readonly heldBytes: number;
+  /**
+   * Returns the memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each
+   * name. `set` is the resource set of the client.
+   */
+  heldBytes(set: ResourceSet | undefined): number;
   /** False if no response is due, and none becomes due without a request or a change. */
   readonly hasPending: boolean;
   /** Records a change. `set` is the resource set after the change. */

@@ -152,6 +152,13 @@ suite('meshSecrets', () => {
     assert.equal(secret.body, secret.body);
   });
 
+  test('body of a deny-all secret: encoded at each access, because streams keep such secrets', () => {
+    const secret = denyAllSecret('spiffe://nobody.test') ?? assert.fail();
+    assert.notEqual(secret.body, secret.body);
+    assert.deepEqual(secret.body, encodeSecret('spiffe://nobody.test', secretContent([])).body);
+    assert.equal(secret.version, encodeSecret('spiffe://nobody.test', secretContent([])).version);
+  });
+
   test('secret above 1 MiB → a warning', () => {
     const part = partOf(a);
     const anchor = a.anchors[0] ?? assert.fail();

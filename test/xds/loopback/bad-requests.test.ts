@@ -250,9 +250,13 @@ suite('bad request: ends its stream with a reason, and no other stream', () => {
     await using serving = await serve({ otherTypes: { unset: 'empty' } });
     const client = serving.connect();
     using stream = client.delta(ads.delta);
-    for (let type = 0; type < 65; type += 1) stream.send({ type_url: `type.googleapis.com/test.T${type}` });
+    for (let type = 0; type < 64; type += 1) {
+      stream.send({ type_url: `type.googleapis.com/test.T${type}` });
+      // The end of a stream drops responses that are not sent yet.
+      await stream.next();
+    }
+    stream.send({ type_url: 'type.googleapis.com/test.T64' });
     assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
-    assert.equal(stream.received, 64);
   });
 });
 
