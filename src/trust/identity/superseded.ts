@@ -26,6 +26,8 @@ export interface SupersededCa {
   readonly anchor: TrustAnchor;
   /** When the trust in it ends, in epoch milliseconds; `undefined` if it has no end. */
   readonly until: number | undefined;
+  /** From when no leaf of it can be valid, if it is known. */
+  readonly leavesUntil?: number | undefined;
 }
 
 interface Superseded {
@@ -64,35 +66,37 @@ export class SupersededCas {
         const lifetime = lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs;
         const ofLeaves = lingerEnd(this.#linger, lifetime, now);
         // Leaves of the time before it came back may live longer.
-        const until = ofLeaves && Math.max(ofLeaves, this.#returned.get(identity)?.get(key) ?? 0);
-        added.set(key, { trustDomain, anchor, until });
+        const returned = this.#returned.get(identity)?.get(key) ?? 0;
+        const until = ofLeaves && Math.max(ofLeaves, returned);
+        const leavesUntil = Math.max(leavesEnd(lifetime, now), returned);
+        added.set(key, { trustDomain, anchor, until, leavesUntil });
       }
     if (added.size === 0) return;
     const others = this.of(identity).filter((ca) => !added.has(keyOf(ca)));
     this.#put(identity, { template, cas: [...others, ...added.values()] });
   }
 
-  /**
-   * Restores the CA certificates that an earlier run kept. A fixed time that is shorter now counts from `now`, because
-   * the time at which they were superseded is not stored.
-   */
+  /** Restores the CA certificates that an earlier run kept. */
   restore(resource: MeshTrust, now: number): void {
     const identity = meshIdentityOfSuperseded(resource.identity);
     if (identity === undefined || resource.derivation?.kind !== 'superseded') return;
     const { trustDomain, blocks, derivation } = resource;
-    const latest = this.#linger.kind === 'fixed' ? now + this.#linger.ms : Number.POSITIVE_INFINITY;
-    const until = earlier(derivation.until, latest);
-    const cas = blocks.flatMap((anchor) => (anchor.kind === 'anchor' ? { trustDomain, anchor, until } : []));
+    const { leavesUntil = leavesEnd(defaultLeafLifetimeMs, now) } = derivation;
+    const until = endAfterRestart(this.#linger, { until: derivation.until, leavesUntil }, now);
+    const cas = blocks.flatMap((anchor) =>
+      anchor.kind === 'anchor' ? { trustDomain, anchor, until, leavesUntil } : [],
+    );
     this.#put(identity, { template: resource, cas: [...this.of(identity), ...cas] });
   }
 
   /** Drops the CA certificates that their MeshIdentity has again. `currentOf` returns the keys of those that it has. */
   dropCurrent(currentOf: (identity: Identity) => ReadonlySet<string> | undefined): void {
-    this.remove(({ until }, key, identity) => {
+    this.remove(({ until, leavesUntil }, key, identity) => {
       if (currentOf(identity)?.has(key) !== true) return false;
-      if (until !== undefined) {
+      const end = until ?? leavesUntil;
+      if (end !== undefined) {
         const ends = this.#returned.get(identity) ?? new Map<string, number>();
-        this.#returned.set(identity, ends.set(key, until));
+        this.#returned.set(identity, ends.set(key, end));
       }
       return true;
     });
@@ -166,7 +170,7 @@ export class SupersededCas {
 export function lingerEnd(linger: Linger, leafLifetimeMs: number, now: number): number | undefined {
   switch (linger.kind) {
     case 'leaves':
-      return now + leafLifetimeMs + clockSkewMs;
+      return leavesEnd(leafLifetimeMs, now);
     case 'forever':
       return undefined;
     case 'fixed':
@@ -174,10 +178,29 @@ export function lingerEnd(linger: Linger, leafLifetimeMs: number, now: number): 
   }
 }
 
-/** Returns the earlier of two times; `undefined` if there is no end. */
-function earlier(kept: number | undefined, latest: number): number | undefined {
-  const time = Math.min(kept ?? Number.POSITIVE_INFINITY, latest);
-  return Number.isFinite(time) ? time : undefined;
+/** Returns the epoch milliseconds from which no leaf can be valid that was issued until `now`. */
+function leavesEnd(leafLifetimeMs: number, now: number): number {
+  return now + leafLifetimeMs + clockSkewMs;
+}
+
+/**
+ * Returns the end of trust that an earlier run kept, which may have had another linger. A fixed time that is shorter
+ * now counts from `now`, because the time at which the trust was superseded is not stored. What had no end ends with
+ * its leaves, unless it may still have none.
+ */
+export function endAfterRestart(
+  linger: Linger,
+  { until, leavesUntil }: { readonly until: number | undefined; readonly leavesUntil: number },
+  now: number,
+): number | undefined {
+  switch (linger.kind) {
+    case 'leaves':
+      return until ?? leavesUntil;
+    case 'forever':
+      return until;
+    case 'fixed':
+      return Math.min(until ?? Infinity, now + linger.ms);
+  }
 }
 
 function keyOf({ trustDomain, anchor }: SupersededCa): string {
@@ -191,13 +214,17 @@ function documentsOf(identity: Identity, { template, cas }: Superseded): readonl
   );
   return [...groups].map(([superseded, group]): ParsedDocument => {
     const { trustDomain = template.trustDomain, until } = group[0] ?? {};
+    const leaves = group.flatMap(({ leavesUntil }) => leavesUntil ?? []);
+    // Only an end that is not there yet needs it. CAs without an end are one resource, so the latest one counts.
+    const leavesUntil =
+      until === undefined && leaves.length > 0 ? leaves.reduce((a, b) => Math.max(a, b)) : undefined;
     const resource: MeshTrust = {
       ...template,
       identity: superseded,
       trustDomain,
       place: { ...template.place, resource: superseded },
       blocks: group.map(({ anchor }) => ({ ...anchor, place: { ...anchor.place, resource: superseded } })),
-      derivation: { kind: 'superseded', until },
+      derivation: { kind: 'superseded', until, ...(leavesUntil !== undefined && { leavesUntil }) },
     };
     return { kind: 'mesh-trust', resource, remarks: group.map((ca) => keptRemark(ca, resource)) };
   });

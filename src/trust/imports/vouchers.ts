@@ -1,7 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { renderTemplate } from '../identity/render-template.ts';
-import { lingerEnd } from '../identity/superseded.ts';
+import { endAfterRestart, lingerEnd } from '../identity/superseded.ts';
 import type { Linger } from '../identity/superseded.ts';
 import type { MeshIdentity, ParsedIdentity } from '../model/mesh-identity.ts';
 import type { Identity } from '../model/mesh-trust.ts';
@@ -48,6 +48,8 @@ export class Vouchers {
   /** The other ones: what they had in an earlier run may still be there. */
   readonly #unread = new Set<string>();
   #isConfirmed = false;
+  /** False while the former ones still have the ends of an earlier run, which may have had another linger. */
+  #isLingerApplied = false;
   /** By mesh and zone; emptied when the MeshIdentities change. */
   readonly #rendered = new Map<string, ReadonlySet<string>>();
 
@@ -169,11 +171,22 @@ export class Vouchers {
 
   /** Ends the MeshIdentities whose leaves are no longer valid. Returns whether there were any. */
   tick(now: number): boolean {
+    this.#applyLinger(now);
     const left = [...this.#former].filter(([, { until }]) => until === undefined || until > now);
     if (left.length === this.#former.size) return false;
     this.#former = new Map(left);
     this.#rendered.clear();
     return true;
+  }
+
+  #applyLinger(now: number): void {
+    if (this.#isLingerApplied) return;
+    this.#isLingerApplied = true;
+    const { linger } = this.#options;
+    for (const [key, { resource, until }] of this.#former) {
+      const leavesUntil = lingerEnd({ kind: 'leaves' }, resource.leafLifetimeMs, now) ?? now;
+      this.#former.set(key, { resource, until: endAfterRestart(linger, { until, leavesUntil }, now) });
+    }
   }
 
   /** Returns when the next former MeshIdentity ends, in epoch milliseconds. */

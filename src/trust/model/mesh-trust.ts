@@ -77,6 +77,8 @@ interface Superseded {
   readonly kind: 'superseded';
   /** When the trust in them ends, in epoch milliseconds; `undefined` if it does not end by itself. */
   readonly until: number | undefined;
+  /** If it does not end by itself: from when no leaf of them can be valid. Earlier versions did not keep it. */
+  readonly leavesUntil?: number | undefined;
 }
 
 /** Returns the identity of a resource from its parts. */

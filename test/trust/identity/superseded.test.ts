@@ -479,6 +479,14 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     assert.deepEqual(after.inForce(), []);
   });
 
+  /** Replaces a CA, and returns what a restart needs of the earlier one. */
+  const superseded = (linger: Linger) => {
+    const before = makeRig({ linger });
+    before.apply({ [path]: text(a.certPem) });
+    before.apply({ [path]: text(b.certPem) }, 1000);
+    const at = 'superseded:default//identity';
+    return { before, at, grants: saved(before, 'superseded', at) };
+  };
   const restarted: readonly (readonly [string, Linger, Linger, number | undefined])[] = [
     [
       'a fixed time: it ends after that time at the latest',
@@ -494,20 +502,51 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
       { kind: 'fixed', ms: 60_000 },
       62_000,
     ],
+    ['the default, and it had no end: it ends with its leaves', { kind: 'forever' }, { kind: 'leaves' }, end],
+    ['forever again: it has no end', { kind: 'forever' }, { kind: 'forever' }, undefined],
     ['none: it ends at once', { kind: 'leaves' }, { kind: 'fixed', ms: 0 }, undefined],
   ];
   for (const [name, first, second, expected] of restarted)
     test(`restarted with ${name}`, () => {
-      const before = makeRig({ linger: first });
-      before.apply({ [path]: text(a.certPem) });
-      before.apply({ [path]: text(b.certPem) }, 1000);
-      const at = 'superseded:default//identity';
-      const grants = saved(before, 'superseded', at);
+      const { at, grants } = superseded(first);
       const after = makeRig({ linger: second });
       after.deliver('superseded', [{ kind: 'restored', path: at, grants }], 2000);
       assert.equal(after.stage.nextEnd(), expected);
-      assert.deepEqual(after.inForce(), expected === undefined ? [] : ['default/a.example: A']);
+      const isOver = expected === undefined && second.kind !== 'forever';
+      assert.deepEqual(after.inForce(), isOver ? [] : ['default/a.example: A']);
     });
+
+  test('restarted with the default once its leaves have ended: a CA without an end is not restored', () => {
+    const { before, at, grants } = superseded({ kind: 'forever' });
+    const after = makeRig();
+    after.deliver('superseded', [{ kind: 'restored', path: at, grants }], end);
+    assert.deepEqual(after.inForce(), []);
+    assert.deepEqual(before.inForce(), ['default/a.example: A B']);
+  });
+
+  test('restarted twice, forever and then with the default: the end of the leaves is kept', () => {
+    const { at, grants } = superseded({ kind: 'forever' });
+    const between = makeRig({ linger: { kind: 'forever' } });
+    between.deliver('superseded', [{ kind: 'restored', path: at, grants }], 2000);
+    const after = makeRig();
+    after.deliver(
+      'superseded',
+      [{ kind: 'restored', path: at, grants: saved(between, 'superseded', at) }],
+      3000,
+    );
+    assert.equal(after.stage.nextEnd(), end);
+  });
+
+  test('restarted with the default, and an earlier version kept no end of the leaves: five days from now', () => {
+    const { at, grants } = superseded({ kind: 'forever' });
+    const old = grants.map((grant) => ({
+      ...grant,
+      resource: { ...grant.resource, derivation: { kind: 'superseded', until: undefined } as const },
+    }));
+    const after = makeRig();
+    after.deliver('superseded', [{ kind: 'restored', path: at, grants: old }], 2000);
+    assert.equal(after.stage.nextEnd(), 2000 + 120 * hour + skew);
+  });
 
   test('a MeshIdentity is gone: the view has it, with its CA', () => {
     const rig = makeRig();

@@ -614,11 +614,30 @@ suite('import stage', () => {
     const before = readRig({ linger: { kind: 'forever' } });
     before.trusts({ t: trust });
     before.identities({ identity: undefined }, 1000);
-    const rig = restarted(before);
+    const rig = restarted(before, { linger: { kind: 'forever' } });
     readAgain(rig, 1e15);
     rig.tick(1e15 + 30_000);
     assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
   });
+
+  for (const [name, first, second, end] of [
+    ['the default after forever', { kind: 'forever' }, { kind: 'leaves' }, 24 * hour + 10_000],
+    ['a fixed time after forever', { kind: 'forever' }, { kind: 'fixed', ms: hour }, hour],
+    ['a shorter time', { kind: 'leaves' }, { kind: 'fixed', ms: hour }, hour],
+    ['a longer time', { kind: 'leaves' }, { kind: 'fixed', ms: 48 * hour }, 1000 + 24 * hour + 10_000],
+  ] as const)
+    test(`--identity-linger at a restart, ${name}: a deleted MeshIdentity vouches until its end`, () => {
+      const before = readRig({ linger: first });
+      before.trusts({ t: trust });
+      before.identities({ identity: undefined }, 1000);
+      const rig = restarted(before, { linger: second });
+      readAgain(rig, 2000);
+      assert.equal(rig.stage.nextEnd(), end);
+      assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
+      rig.tick(end);
+      rig.tick(end + 30_000);
+      assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+    });
 
   test('--identity-linger 0 at a restart: what the deleted MeshIdentity gave ends', () => {
     const before = readRig();
