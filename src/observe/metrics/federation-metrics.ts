@@ -1,10 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { caCount, fetchFailureReasons } from '../../trust/federation/relationship-status.ts';
+import { caCount } from '../../trust/federation/relationship-status.ts';
 import type { RelationshipStatus } from '../../trust/federation/relationship-status.ts';
-
-/** What a fetch can result in. */
-const results = ['apply', 'unchanged', 'hold', 'withdraw', ...fetchFailureReasons] as const;
 
 /** One fetch of a bundle. */
 interface Fetched {
@@ -12,6 +9,22 @@ interface Fetched {
   readonly result: string;
   readonly milliseconds: number;
 }
+
+/**
+ * A series of the counter of fetches. Prometheus sees no increase in a series that begins with 1, and all results of
+ * all relationships from the start on would be ten series for each. So a series begins with 0 at the first scrape after
+ * its first fetch, and has its value a while later.
+ */
+interface FetchSeries {
+  readonly labels: { readonly mesh: string; readonly trust_domain: string; readonly result: string };
+  /** The fetches that the counter does not have yet. */
+  added: number;
+  /** When the series was scraped first, in milliseconds of the monotonic clock. */
+  zeroSince: number | undefined;
+}
+
+/** For this time a new series has the value 0, in milliseconds: a second Prometheus must see it too. */
+const zeroMs = 60_000;
 
 export interface FederationMetrics {
   /** Sets the function that returns, at each scrape, the state of all relationships. */
@@ -56,16 +69,29 @@ export function createFederationMetrics(registry: Registry): FederationMetrics {
     'Sequence number of the bundle in force, if it has one.',
     ({ document }) => document?.sequence,
   );
+  const series = new Map<string, FetchSeries>();
   const fetches = new Counter({
     name: 'meshtrust_federation_fetches_total',
     help: 'Fetches of bundles, by result: apply, unchanged, hold, withdraw, or the part that failed.',
     labelNames: [...labelNames, 'result'],
     registers,
     collect() {
-      // The alert counts failures of all kinds, and Prometheus sees no increase in a series that begins with 1.
-      for (const { relationship } of statuses())
-        for (const result of results)
-          this.inc({ mesh: relationship.mesh, trust_domain: relationship.trustDomain, result }, 0);
+      const now = performance.now();
+      const present = new Set(
+        statuses().map(({ relationship: { mesh, trustDomain } }) => keyOf([mesh, trustDomain])),
+      );
+      for (const [key, one] of series) {
+        const { labels } = one;
+        if (!present.has(keyOf([labels.mesh, labels.trust_domain]))) {
+          series.delete(key);
+          if (one.zeroSince !== undefined) fetches.remove(labels);
+          continue;
+        }
+        const isShown = one.zeroSince !== undefined && now - one.zeroSince >= zeroMs;
+        one.zeroSince ??= now;
+        fetches.inc(labels, isShown ? one.added : 0);
+        if (isShown) one.added = 0;
+      }
     },
   });
   const seconds = new Histogram({
@@ -79,8 +105,16 @@ export function createFederationMetrics(registry: Registry): FederationMetrics {
       statuses = next;
     },
     fetched({ relationship: { mesh, trustDomain }, result, milliseconds }) {
-      fetches.inc({ mesh, trust_domain: trustDomain, result });
+      const key = keyOf([mesh, trustDomain, result]);
+      const labels = { mesh, trust_domain: trustDomain, result };
+      const one = series.get(key) ?? { labels, added: 0, zeroSince: undefined };
+      one.added += 1;
+      series.set(key, one);
       seconds.observe(milliseconds / 1000);
     },
   };
+}
+
+function keyOf(parts: readonly string[]): string {
+  return parts.join('\0');
 }

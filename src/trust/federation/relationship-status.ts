@@ -7,11 +7,8 @@ import type { Relationship } from './relationship.ts';
 /** Where the bundle in force comes from. */
 export type BundleOrigin = 'fetched' | 'restored' | 'bootstrap' | 'none';
 
-/** The parts of a fetch that can fail. */
-export const fetchFailureReasons = ['dns', 'connect', 'tls', 'identity', 'status', 'document'] as const;
-
 /** The part of a fetch that failed. */
-export type FetchFailureReason = (typeof fetchFailureReasons)[number];
+export type FetchFailureReason = 'dns' | 'connect' | 'tls' | 'identity' | 'status' | 'document';
 
 export interface FetchFailure {
   readonly reason: FetchFailureReason;

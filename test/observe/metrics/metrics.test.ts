@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { createMetrics } from '../../../src/observe/metrics/metrics.ts';
 import type { Metrics } from '../../../src/observe/metrics/metrics.ts';
 import type { RotationSample } from '../../../src/observe/metrics/rotation-metrics.ts';
@@ -382,17 +383,52 @@ suite('metrics of streams', () => {
     assert.deepEqual(await samples('rotation_old_expiry_timestamp_seconds'), { [labels]: 3 });
   });
 
-  test('fetches of a bundle: each result has a series before the first fetch', async () => {
-    const { metrics, samples } = setup();
+  suite('fetches of bundles', () => {
     const relationship = { mesh: 'default', trustDomain: 'b.test' };
-    metrics.federation.follow(() => [{ relationship } as unknown as RelationshipStatus]);
-    const before = await samples('federation_fetches_total');
-    metrics.federation.fetched({ relationship, result: 'tls', milliseconds: 1 });
-    const [tls, dns] = ['tls', 'dns'].map(
-      (result) => `mesh="default",trust_domain="b.test",result="${result}"`,
-    );
-    assert.deepEqual([before[tls!], before[dns!], Object.keys(before).length], [0, 0, 10]);
-    assert.equal((await samples('federation_fetches_total'))[tls!], 1);
+    const labels = (result: string) => `mesh="default",trust_domain="b.test",result="${result}"`;
+    /** Returns the metrics of one relationship, and a clock. */
+    const follow = (t: TestContext) => {
+      const clock = { now: 1000 };
+      t.mock.method(performance, 'now', () => clock.now);
+      const { metrics, samples } = setup();
+      const statuses = { all: [{ relationship } as unknown as RelationshipStatus] };
+      metrics.federation.follow(() => statuses.all);
+      const fetched = (result: string): void =>
+        metrics.federation.fetched({ relationship, result, milliseconds: 1 });
+      return { clock, fetched, statuses, scrape: () => samples('federation_fetches_total') };
+    };
+
+    test('only results that there were have a series, which begins with 0 at each Prometheus', async (t) => {
+      const { clock, fetched, scrape } = follow(t);
+      assert.deepEqual(await scrape(), {});
+      fetched('tls');
+      assert.deepEqual(await scrape(), { [labels('tls')]: 0 });
+      fetched('tls');
+      clock.now += 59_000;
+      assert.deepEqual(await scrape(), { [labels('tls')]: 0 }, 'a second Prometheus');
+      clock.now += 1000;
+      assert.deepEqual(await scrape(), { [labels('tls')]: 2 });
+      fetched('tls');
+      fetched('unchanged');
+      assert.deepEqual(await scrape(), { [labels('tls')]: 3, [labels('unchanged')]: 0 });
+      clock.now += 60_000;
+      assert.deepEqual(await scrape(), { [labels('tls')]: 3, [labels('unchanged')]: 1 });
+    });
+
+    test('relationship that is gone: has no series, and begins again if it comes back', async (t) => {
+      const { clock, fetched, statuses, scrape } = follow(t);
+      const { all } = statuses;
+      fetched('tls');
+      await scrape();
+      clock.now += 60_000;
+      assert.deepEqual(await scrape(), { [labels('tls')]: 1 });
+      statuses.all = [];
+      assert.deepEqual(await scrape(), {});
+      statuses.all = all;
+      assert.deepEqual(await scrape(), {});
+      fetched('tls');
+      assert.deepEqual(await scrape(), { [labels('tls')]: 0 });
+    });
   });
 
   test('writes to the API server: each result of a kind has a series from its first write on', async () => {
