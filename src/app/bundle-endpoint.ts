@@ -40,6 +40,11 @@ export interface BundleEndpointInput {
 
 /** The number of keys that are read before other work has its turn, which takes a few milliseconds. */
 const keysPerTurn = 50;
+/**
+ * For this time, in milliseconds, responses wait for the state directory after a change. If it does not respond, a
+ * removed CA must not stay published.
+ */
+const keepMs = 5_000;
 
 /** The running bundle endpoint. */
 export interface BundleEndpoint extends AsyncDisposable {
@@ -68,6 +73,20 @@ export async function startBundleEndpoint(
           log.error({ event: 'state-dir', err: error }, message),
         );
   cleanup.defer(() => sequences?.flush());
+  let keeping: Promise<void> | undefined;
+  let cancelKeep: (() => void) | undefined;
+  cleanup.defer(() => cancelKeep?.());
+  /** Keeps the sequences. A crash after a response must not let a later one have a lower sequence. */
+  const keepRecords = (): void => {
+    if (sequences === undefined) return;
+    sequences.save(published.records());
+    const { promise: limit, resolve } = Promise.withResolvers<undefined>();
+    cancelKeep ??= after(keepMs, () => resolve(undefined));
+    keeping ??= Promise.race([sequences.written(), limit]).then(() => {
+      cancelKeep?.();
+      keeping = cancelKeep = undefined;
+    });
+  };
   const published = createPublishedBundles({ rules, refreshSeconds, records: sequences?.records });
   const consumers = createConsumerList();
   /**
@@ -101,6 +120,7 @@ export async function startBundleEndpoint(
   const server = createBundleServer({
     tls: files.current(),
     perSecond,
+    kept: () => keeping,
     publication: {
       get isOpen() {
         return isWhole && pipeline.view().readiness.kind === 'ready' && !draining();
@@ -141,7 +161,7 @@ export async function startBundleEndpoint(
     const { holdings } = ledger;
     const served = { holdings, meshes, isImportKnown: isImportKnown(ledger.sources) };
     const { changed, hasNewRecords, isComplete } = published.step(served, now(), keysPerTurn);
-    if (hasNewRecords) sequences?.save(published.records());
+    if (hasNewRecords) keepRecords();
     for (const { mesh, trustDomain, sequence, document } of changed) {
       const fields = { event: 'bundle-published', mesh, trustDomain, sequence, keys: document.keys.length };
       log.info(fields, `the bundle of trust domain ${trustDomain} of mesh ${mesh} is published`);

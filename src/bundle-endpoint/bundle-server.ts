@@ -36,6 +36,11 @@ export interface BundleServerOptions {
   readonly tls: TlsMaterial;
   readonly publication: Publication;
   /**
+   * Returns when a request may be answered: once the sequences of what is published would survive a crash. `undefined`
+   * if they would now. Default: at once.
+   */
+  readonly kept?: (() => Promise<void> | undefined) | undefined;
+  /**
    * Maximum rate of responses, per second. After a pause, a burst of this number is allowed. Beyond it, each client has
    * one more response per second, this number of them in all.
    */
@@ -81,6 +86,7 @@ const ciphers = [
 export function createBundleServer({
   tls,
   publication,
+  kept = () => undefined,
   perSecond,
   onAnswered,
   acceptFailed,
@@ -100,6 +106,15 @@ export function createBundleServer({
   const listener = createHttpListener(server, { onRequest: respond, maxConnections, acceptFailed });
 
   function respond(message: IncomingMessage, response: ServerResponse): void {
+    const keeping = kept();
+    if (keeping === undefined) answer(message, response);
+    else
+      void keeping.then(() => {
+        if (!response.destroyed) answer(message, response);
+      });
+  }
+
+  function answer(message: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', headers } = message;
     const request = { method, target: url, ifNoneMatch: headers['if-none-match'] };
     const address = message.socket.remoteAddress ?? '';

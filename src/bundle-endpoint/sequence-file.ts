@@ -14,6 +14,8 @@ export interface SequenceFile {
    * tried again after a minute.
    */
   save(records: readonly SequenceRecord[]): void;
+  /** Resolves once no write is in progress: the saved records are in the file, or a write has failed. */
+  written(): Promise<void>;
   /** Resolves once all records are on disk, or could not be written. It tries failed ones again. */
   flush(): Promise<void>;
 }
@@ -69,6 +71,9 @@ export async function openSequenceFile(
     save(records) {
       waiting = records;
       begin();
+    },
+    async written() {
+      await writing;
     },
     async flush() {
       if (waiting !== undefined) begin();

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import fsPromises, { rename, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { startBundleEndpoint } from '../../src/app/bundle-endpoint.ts';
 import { createFileReport } from '../../src/app/file-report.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
@@ -73,6 +77,12 @@ async function start({ dir, leaf = webLeaf, rig = makeRig(() => undefined), ...o
     drain: () => (isDraining = true),
     get: (path: string, headers: Record<string, string> = {}): Promise<Fetched> =>
       fetchBundle(address as string, path, { ca, headers }),
+    handshake: async (): Promise<void> => {
+      const port = Number((address as string).split(':').at(-1));
+      const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
+      await once(socket, 'secureConnect');
+      socket.destroy();
+    },
     codes: () =>
       [...new Set(view().findings.map(({ code }) => code))].filter((code) => code.startsWith('MT08')),
     [Symbol.asyncDispose]: () => endpoint[Symbol.asyncDispose](),
@@ -197,6 +207,45 @@ suite('bundle endpoint of the server', () => {
     rig.deliver(trustOf(one, two));
     assert.equal(documentOf(await server.get('/a.test')).spiffe_sequence, sequence + 1);
   });
+
+  for (const [how, isBlocked] of [
+    ['the next request waits for the record', false],
+    ['beyond five seconds, the request is answered', true],
+  ] as const)
+    test(`state directory that takes long: ${how}`, async (t) => {
+      await using dir = await makeTempDir();
+      await using server = await start({ dir });
+      server.rig.deliver(trustOf(one), synced);
+      await server.get('/a.test');
+      const record = Promise.withResolvers<undefined>();
+      const writing = Promise.withResolvers<undefined>();
+      const { rename: renameFile } = fsPromises;
+      t.mock.method(fsPromises, 'rename', async (from: string, to: string) => {
+        writing.resolve(undefined);
+        await record.promise;
+        await renameFile(from, to);
+      });
+      syncBuiltinESMExports();
+      using _ = {
+        [Symbol.dispose]() {
+          record.resolve(undefined);
+          t.mock.restoreAll();
+          syncBuiltinESMExports();
+        },
+      };
+      server.rig.deliver(trustOf(one, two));
+      const got = server.get('/a.test').then((response) => {
+        const kept = readFileSync(dir.join('bundle-sequences.json'), 'utf8');
+        const { keys, spiffe_sequence: sequence } = documentOf(response);
+        return [keys.length, kept.includes(`"sequence": ${sequence},`)];
+      });
+      await writing.promise;
+      // After three handshakes, a request that does not wait has its response.
+      for (let handshake = 0; handshake < 3; handshake += 1) await server.handshake();
+      if (isBlocked) server.rig.clock.advance(5000);
+      else record.resolve(undefined);
+      assert.deepEqual(await got, [2, !isBlocked]);
+    });
 
   test('record that cannot be read: the server starts, and publishes', async () => {
     await using dir = await makeTempDir();

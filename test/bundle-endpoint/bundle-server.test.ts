@@ -55,6 +55,43 @@ async function start(options: Partial<BundleServerOptions> = {}) {
 }
 
 suite('bundle server', () => {
+  test('sequences that are not kept yet: the request is answered once they are', async () => {
+    const kept = Promise.withResolvers<undefined>();
+    const asked = Promise.withResolvers<undefined>();
+    await using server = await start({
+      kept: () => {
+        asked.resolve(undefined);
+        return kept.promise;
+      },
+    });
+    const got = fetchBundle(server.address, '/a.test', { ca: ca.certPem });
+    await asked.promise;
+    assert.deepEqual(server.answered, []);
+    kept.resolve(undefined);
+    assert.equal((await got).status, 200);
+  });
+
+  test('sequences that are not kept yet, and a client that goes: the next one is answered', async () => {
+    const kept = Promise.withResolvers<undefined>();
+    const asked = Promise.withResolvers<undefined>();
+    await using server = await start({
+      kept: () => {
+        asked.resolve(undefined);
+        return kept.promise;
+      },
+    });
+    const port = Number(server.address.split(':').at(-1));
+    const socket = connectTls({ host: '127.0.0.1', port, ca: ca.certPem, servername: 'localhost' });
+    socket.write('GET /a.test HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await asked.promise;
+    socket.destroy();
+    await once(socket, 'close');
+    kept.resolve(undefined);
+    const next = await fetchBundle(server.address, '/a.test', { ca: ca.certPem });
+    const complete = server.answered.filter(({ isComplete }) => isComplete);
+    assert.deepEqual([next.status, complete.length], [200, 1]);
+  });
+
   test('GET, HEAD and If-None-Match: the bundle, its head, and 304', async () => {
     await using server = await start();
     const get = await fetchBundle(server.address, '/a.test', { ca: ca.certPem });
