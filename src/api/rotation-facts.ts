@@ -26,7 +26,8 @@ export interface RotationAnswers {
   readonly gone: readonly ProxySummary[];
   /** False if proxies of a worker are missing in `gone`. */
   readonly isGoneComplete?: boolean | undefined;
-  readonly rotations: readonly Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'>[];
+  readonly rotations: readonly (Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'> &
+    Partial<RotationDetail>)[];
   /** Undefined: the server has no bundle endpoint. */
   readonly consumers: ConsumerList | undefined;
   /** Undefined: the server takes no access logs. */
@@ -172,8 +173,11 @@ export function whyNotReady({ readiness, sources }: ServerDetail): string | unde
   return unread && `source ${unread.name} cannot be read, or has not been read completely`;
 }
 
-function knownRotation(one: KnownRotation): KnownRotation {
-  return { resource: one.resource, old: one.old, new: one.new };
+function knownRotation(one: RotationAnswers['rotations'][number]): KnownRotation {
+  const { startedAt, switchedAt, backAt, leafTtlSeconds, listed = [] } = one;
+  const cas = listed.map(({ fingerprint }) => fingerprint).sort();
+  const reading = JSON.stringify({ startedAt, switchedAt, backAt, leafTtlSeconds, cas });
+  return { resource: one.resource, old: one.old, new: one.new, reading };
 }
 
 function timeOf(text: string | undefined): number | undefined {

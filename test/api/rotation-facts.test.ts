@@ -147,6 +147,27 @@ suite('a server, for the gates of a rotation', () => {
     'it is draining': [{ server: { version: '1', readiness: { status: 'draining' }, sources: [] } }, false],
     'it does not know the mesh': [{ mesh: undefined }, false],
   };
+  test('rotations → equal readings only with the same times, lifetime and CA certificates', () => {
+    const rotation = { resource: 'r', trustDomain: 'a.test', old: 'a', new: 'b', leafTtlSeconds: 60 };
+    const listed = [{ fingerprint: 'a' }, { fingerprint: 'b' }];
+    const readingOf = (more: object): string | undefined =>
+      rotationFacts('one', 'a.test', answers({ rotations: [{ ...rotation, listed, ...more }] })).rotations[0]
+        ?.reading;
+    const reading = readingOf({});
+    // The state and the gates depend on the moment.
+    for (const same of [{ listed: listed.toReversed() }, { state: 'draining', gates: [] }])
+      assert.equal(readingOf(same), reading);
+    const time = '2026-11-28T03:00:00Z';
+    for (const other of [
+      { startedAt: time },
+      { switchedAt: time },
+      { backAt: time },
+      { leafTtlSeconds: 61 },
+      { listed: [{ fingerprint: 'a' }] },
+    ])
+      assert.notEqual(readingOf(other), reading);
+  });
+
   test('distrusted CA certificates → those of the trust domain only', () => {
     const finding = { code: 'MT018', trustDomain: 'a.test', fingerprint: 'a' };
     const findings = [

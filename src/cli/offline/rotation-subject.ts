@@ -116,13 +116,16 @@ export async function listedSubjects(
         if (trustDomain !== undefined && domain.name !== trustDomain) continue;
         for (const identity of new Set(domain.anchors.flatMap(({ resources }) => resources))) {
           const anchors = domain.anchors.filter(({ resources }) => resources.includes(identity));
-          found.set(`${identity}\0${domain.name}`, {
+          const key = `${identity}\0${domain.name}`;
+          const subject: Subject = {
             mesh: detail.name,
             trustDomain: domain.name,
             place: undefined,
             resource: { identity, listed: anchors.map(caFacts), ownedBy: unknownOwner },
             marks: undefined,
-          });
+          };
+          const before = found.get(key);
+          found.set(key, before === undefined ? subject : mergeSubjects(before, subject));
         }
       }
     }

@@ -153,6 +153,11 @@ export interface KnownRotation {
   readonly resource: string;
   readonly old: string;
   readonly new: string;
+  /**
+   * The times, the lifetime of leaves and the CA certificates that the server has read of the resource: equal at all
+   * servers that have read the same version of it.
+   */
+  readonly reading?: string | undefined;
 }
 
 /** When an issuer was last seen in access logs, by the fingerprint of its certificate. Epoch milliseconds. */

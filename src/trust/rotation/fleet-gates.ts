@@ -11,8 +11,8 @@ const maxNamed = 5;
 
 /**
  * Returns the gates about proxies and about consumers of the bundle. For `switch` and `finish`, all of them must have
- * both CA certificates, or a version without a distrusted old one. For `settle`, all proxies must have a version without
- * the old one. If no server answered, every gate is closed.
+ * both CA certificates, or a version without a distrusted old one. For `settle`, all proxies must have a version
+ * without the old one. If no server answered, every gate is closed.
  */
 export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[] {
   const answered = input.servers.filter((server) => server.kind === 'answered');

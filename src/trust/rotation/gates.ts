@@ -36,14 +36,17 @@ function serverGates({ servers, resource }: GateInput): readonly Gate[] {
   const waiting = answered.filter(({ notReady }) => notReady !== undefined);
   const versions = new Set(answered.map(({ served }) => served?.version));
   const isOwn = isRotated(resource.identity, answered);
-  const pairs = new Set(
-    answered.flatMap(({ rotations }) =>
-      rotations
-        .filter((rotation) => isOwn(rotation.resource))
-        .map((rotation) => `${rotation.old} ${rotation.new}`),
+  // A server without the rotation has not read the newest annotations either.
+  const readings = new Set(
+    answered.map(({ rotations }) =>
+      JSON.stringify(
+        rotations
+          .filter((rotation) => isOwn(rotation.resource))
+          .map((rotation) => [rotation.old, rotation.new, rotation.reading]),
+      ),
     ),
   );
-  const isSame = versions.size === 1 && pairs.size <= 1;
+  const isSame = versions.size === 1 && readings.size === 1;
   const isReachable = silent.length === 0 && servers.length > 0;
   return [
     gate(
@@ -69,7 +72,7 @@ function serverGates({ servers, resource }: GateInput): readonly Gate[] {
         : isSame
           ? `${counted(answered.length, 'server')} with the same version`
           : versions.size === 1
-            ? `the servers have read different annotations of ${resource.identity}`
+            ? `the servers have read different versions of ${resource.identity}`
             : `the servers have ${versions.size} different versions of the mesh`,
     ),
   ];

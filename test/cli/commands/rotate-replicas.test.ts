@@ -56,13 +56,46 @@ suite('meshtrust rotate with two replicas that disagree', () => {
   test('one has not read the time of the switch → it is not switched, whichever is asked first', async () => {
     await using it = await replicas([[switched], [pair]]);
     for (const rotate of it.orders) {
-      const { state, switchedAt } = await statusOf(rotate);
-      assert.deepEqual([state, switchedAt], ['introduced', undefined]);
+      const { state, switchedAt, gates } = await statusOf(rotate);
+      assert.deepEqual([state, switchedAt], ['introducing', undefined]);
+      assert.deepEqual(
+        gates.filter(({ open }) => !open).map(({ id }) => id),
+        ['R03'],
+      );
       await expectCode(4, rotate('wait', '--for=removable', '--timeout=100ms'));
     }
     const [first] = it.servers;
     assert.ok(first !== undefined);
     assert.equal((await statusOf(rotateWith([first], '--proxies=0'))).state, 'removable');
+  });
+
+  test('one has not read the annotations → R03 is shut', async () => {
+    await using it = await replicas([[pair], [{}]]);
+    for (const rotate of it.orders) {
+      const { gates } = await statusOf(rotate);
+      assert.deepEqual(
+        gates.filter(({ open }) => !open).map(({ id }) => id),
+        ['R03'],
+      );
+    }
+  });
+
+  test('one does not list the old CA → the gates of the start say so, whichever is asked first', async () => {
+    await using stack = new AsyncDisposableStack();
+    const servers: Meshtrust[] = [];
+    for (const { certPem } of [a, b]) {
+      const dir = stack.use(await makeTempDir());
+      const text = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [certPem] });
+      await writeFile(dir.join('trust.yaml'), text);
+      servers.push(stack.use(await startMeshtrust({ dirs: [dir.path] })));
+    }
+    const dir = stack.use(await makeTempDir());
+    await writeFile(dir.join('new.pem'), makeCa({ commonName: 'C' }).certPem);
+    const certificates = [`--old=${pair.old}`, `--new=${dir.join('new.pem')}`];
+    for (const some of [servers, servers.toReversed()]) {
+      const { stdout } = await expectCode(1, rotateWith(some)('plan', ...certificates));
+      assert.match(stdout, /^R10 +old-not-listed +shut +http:\S+ does not serve the old CA/m);
+    }
   });
 
   test('they have read different rotations → R03 is shut', async () => {
@@ -71,7 +104,7 @@ suite('meshtrust rotate with two replicas that disagree', () => {
       const { gates } = await statusOf(rotate);
       assert.deepEqual(
         gates.filter(({ open }) => !open).map(({ id, detail }) => [id, detail]),
-        [['R03', 'the servers have read different annotations of default//zone']],
+        [['R03', 'the servers have read different versions of default//zone']],
       );
     }
   });

@@ -62,6 +62,13 @@ const rotatingTo = (...digits: readonly string[]): readonly ServerFacts[] =>
   digits.map((digit) =>
     server({ rotations: [{ resource: 'default//zone', old: oldHash, new: digit.repeat(64) }] }),
   );
+/** Gives the rotations of a server another reading. */
+const withReading =
+  (reading: string) =>
+  (facts: ServerFacts): ServerFacts =>
+    facts.kind === 'answered'
+      ? { ...facts, rotations: facts.rotations.map((one) => ({ ...one, reading })) }
+      : facts;
 /** Servers that publish these bundles, one each. */
 const published = (...bundles: readonly Partial<PublicationFacts>[]): Pick<GateInput, 'servers'> => ({
   servers: (bundles.length === 0 ? [{}] : bundles).map((bundle) =>
@@ -143,6 +150,20 @@ const table: readonly (readonly [
     'replicas have read different rotations of the resource',
     drained({ servers: rotatingTo('c', 'b') }),
     drained({ servers: rotatingTo('b', 'b') }),
+  ],
+  [
+    'R03',
+    'finish',
+    'replicas have read different times of the switch',
+    drained({ servers: [...rotatingTo('b'), ...rotatingTo('b').map(withReading('2'))] }),
+    drained({ servers: rotatingTo('b', 'b').map(withReading('2')) }),
+  ],
+  [
+    'R03',
+    'switch',
+    'a replica has not read the rotation of the resource',
+    introduced({ servers: [...rotatingTo('b'), server()] }),
+    introduced({ servers: [server(), server()] }),
   ],
   ['R10', 'start', 'the old CA is not listed', before(resource({ listed: [ca('c')] })), before()],
   ['R10', 'start', 'the old CA is not served', before({ servers: [server({ cas: [] })] }), before()],

@@ -115,7 +115,16 @@ export function factsOf(
     overLimit: false,
     held: false,
     rotations: domain.flatMap(({ identity, rotation }) =>
-      rotation === undefined ? [] : [{ resource: identity, old: rotation.old, new: rotation.new }],
+      rotation === undefined
+        ? []
+        : [
+            {
+              resource: identity,
+              old: rotation.old,
+              new: rotation.new,
+              reading: JSON.stringify(rotation),
+            },
+          ],
     ),
     proxies: {
       connected: own.length,
