@@ -5,9 +5,12 @@ import { rotationKeys } from '../../trust/rotation-keys.ts';
 import { changeToRecord, timeToRecord } from '../../trust/rotation/clocks.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
+import { foreseenGates } from '../../trust/rotation/finish-gates.ts';
 import { gatesOf } from '../../trust/rotation/gates.ts';
+import type { Edit } from '../../trust/rotation/edit-text.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { readResources } from '../offline/rotating-files.ts';
+import type { FileResource } from '../offline/rotating-files.ts';
 import { readGiven, rotationRun, startInput } from '../offline/rotation-run.ts';
 import type { GivenCertificates, RotationOptions } from '../offline/rotation-run.ts';
 import { listedSubjects, onlyOne, selected, subjectOf } from '../offline/rotation-subject.ts';
@@ -22,7 +25,7 @@ import { writeOutput } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
 import { documentation } from '../terminal/version.ts';
 import type { Action } from './command.ts';
-import { readTargets } from './rotation-target.ts';
+import { laterProblem, readTargets } from './rotation-target.ts';
 import type { Target, TargetOptions } from './rotation-target.ts';
 
 type ChangeOptions = RotationOptions & TargetOptions & FlagOptions<'force'>;
@@ -39,14 +42,20 @@ const attempts = 3;
 export const planRotation: Action<PlanOptions> = async ({ operands, options, io }) => {
   const run = await rotationRun(options, io);
   const given = await readGiven(options, run, io);
-  const subjects =
-    operands.length > 0
-      ? selected(await readResources(operands, run.parse, io), options).map(subjectOf)
-      : await listedSubjects(run.servers, options, io.signal);
+  const files = operands.length > 0 ? await readResources(operands, run.parse, io) : undefined;
+  const subjects: readonly (Subject & { readonly file?: FileResource })[] =
+    files === undefined
+      ? await listedSubjects(run.servers, options, io.signal)
+      : selected(files, options).map((file) => ({ ...subjectOf(file), file }));
   const { subject, old } = subjectWith(subjects, ({ resource }) => resource.identity, given);
   const input = await startInput(run, subject, old, given.newCa, io);
   const gates = gatesOf('start', input);
   const shut = gates.filter(({ open }) => !open);
+  const decision = decide(startOf(input, given, options), input);
+  const problem =
+    decision.kind === 'allowed' && subject.file !== undefined
+      ? laterProblem(subject.file, decision.edits, removalOf(input), run.parse)
+      : undefined;
   const ttl = options.leafTtl === undefined ? undefined : parseMark(rotationKeys.leafTtl, options.leafTtl);
   // If all proxies had both CA certificates, and the issuer were switched, at once.
   const earliestFinish =
@@ -61,7 +70,7 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
     earliestFinish,
     gates,
     steps: stepsOf(options.leafTtl),
-    next: { command: 'meshtrust rotate start', allowed: shut.length === 0 },
+    next: { command: 'meshtrust rotate start', allowed: shut.length === 0 && problem === undefined },
   };
   writeOutput(io, options.output, plan, (style, { steps }) =>
     [
@@ -71,6 +80,8 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
       renderGates(gates, style),
     ].join(''),
   );
+  sayForeseen(input, io);
+  if (problem !== undefined) throw problem;
   return shut.length === 0 ? exitCode.ok : refusalCode(shut);
 };
 
@@ -82,10 +93,22 @@ export const startRotation: Action<StartOptions> = tryAgain(async ({ operands, o
   const subjects = targets.map((target) => ({ ...subjectOf(target), target }));
   const { subject, old } = subjectWith(subjects, ({ target: { path } }) => path, given);
   const input = await startInput(run, subject, old, given.newCa, io);
-  const pem = given.newCa.kind === 'anchor' ? given.newCa.pem : '';
-  const at = timeToRecord(input);
-  return change(subject.target, { kind: 'start', at, pem, leafTtl: options.leafTtl }, input, options, io);
+  return change(subject.target, startOf(input, given, options), input, options, io);
 });
+
+function startOf(
+  input: GateInput,
+  { newCa }: GivenCertificates,
+  { leafTtl }: Pick<StartOptions, 'leafTtl'>,
+): RotationCommand {
+  const pem = newCa.kind === 'anchor' ? newCa.pem : '';
+  return { kind: 'start', at: timeToRecord(input), pem, leafTtl };
+}
+
+/** Returns the edits of the end of a rotation. */
+function removalOf({ marks }: GateInput): readonly Edit[] {
+  return [{ kind: 'remove', fingerprint: marks.old }];
+}
 
 /** Records that the issuer signs with the new CA. */
 export const switchedRotation: Action<SwitchedOptions> = tryAgain(async ({ operands, options, io }) => {
@@ -200,10 +223,18 @@ async function change(
     for (const { id, code, detail } of decision.shut) say(io, `refused: ${id} ${code}: ${detail}`);
     return refusalCode(decision.shut);
   }
-  const done = await target.change(decision.edits);
+  const isStart = command.kind === 'start';
+  const done = await target.change(decision.edits, isStart ? removalOf(input) : []);
+  if (isStart) sayForeseen(input, io);
   for (const { id, code, detail } of decision.forced) say(io, `passed by force: ${id} ${code}: ${detail}`);
   say(io, `${target.path}: ${done}; next: ${nextOf[command.kind]}`);
   return exitCode.ok;
+}
+
+/** Names the gates that would refuse the end of the rotation as things are: there is time to open them. */
+function sayForeseen(input: GateInput, io: CommandIo): void {
+  for (const { id, code, detail } of foreseenGates(input))
+    say(io, `note: rotate finish would be refused as things are: ${id} ${code}: ${detail}`);
 }
 
 function refusalCode(shut: readonly Gate[]): ExitCode {

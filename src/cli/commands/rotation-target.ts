@@ -2,10 +2,12 @@ import type { Finding } from '../../trust/findings/finding.ts';
 import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import { patchObject } from '../../trust/rotation/edit-object.ts';
+import type { ObjectPatch } from '../../trust/rotation/edit-object.ts';
 import { editText } from '../../trust/rotation/edit-text.ts';
 import type { Edit } from '../../trust/rotation/edit-text.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { readResources, writeResource } from '../offline/rotating-files.ts';
+import type { FileResource } from '../offline/rotating-files.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 
@@ -21,10 +23,13 @@ export interface Target {
   readonly path: string;
   readonly remarks: readonly Finding[];
   /**
-   * Changes it, or prints the text of the file. Returns what was done.
+   * Changes it, or prints the text of the file. Returns what was done. `later`: edits that must be possible afterwards.
    * @throws {CommandError} if it cannot be changed, or was changed since it was read.
    */
-  readonly change: (edits: readonly Edit[]) => Promise<'written' | 'printed' | 'patched'>;
+  readonly change: (
+    edits: readonly Edit[],
+    later?: readonly Edit[],
+  ) => Promise<'written' | 'printed' | 'patched'>;
 }
 
 /**
@@ -49,9 +54,11 @@ export async function readTargets(
     resource: file.resource,
     path: file.path,
     remarks: file.remarks,
-    async change(edits) {
+    async change(edits, later = []) {
       const edited = editText(file.text, file.resource, edits, parse);
       if (edited.kind === 'refused') throw cannotChange(file.path, edited.reason);
+      const problem = later.length === 0 ? undefined : laterProblem(file, edits, later, parse);
+      if (problem !== undefined) throw problem;
       if (write) await writeResource(file, edited.text);
       else io.stdout.write(edited.text);
       return write ? 'written' : 'printed';
@@ -72,14 +79,36 @@ async function clusterTargets(
     resource: target.resource,
     path: target.path,
     remarks: target.remarks,
-    async change(edits) {
-      const patch = patchObject(target.object, target.resource, edits, parse, textOfObject);
+    async change(edits, later = []) {
+      const patchOf = (all: readonly Edit[]): ObjectPatch =>
+        patchObject(target.object, target.resource, all, parse, textOfObject);
+      const patch = patchOf(edits);
       if (patch.kind === 'refused') throw cannotChange(target.path, patch.reason);
+      const after = later.length === 0 ? patch : patchOf([...edits, ...later]);
+      if (after.kind === 'refused') throw cannotEnd(target.path, after.reason);
       using writing = openCluster(options, parse, io);
       await writing.patch(target, patch.operations);
       return 'patched';
     },
   }));
+}
+
+/**
+ * Tries the edits that end a rotation in a file, after those of now. Returns the error if they are not possible:
+ * otherwise this would be known only at the end.
+ */
+export function laterProblem(
+  { path, text, resource }: FileResource,
+  edits: readonly Edit[],
+  later: readonly Edit[],
+  parse: ParseOptions,
+): CommandError | undefined {
+  const after = editText(text, resource, [...edits, ...later], parse);
+  return after.kind === 'refused' ? cannotEnd(path, after.reason) : undefined;
+}
+
+function cannotEnd(path: string, reason: string): CommandError {
+  return cannotChange(path, `rotate finish could not remove the old CA from it: ${reason}`);
 }
 
 function cannotChange(path: string, reason: string): CommandError {

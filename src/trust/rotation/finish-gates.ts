@@ -51,6 +51,20 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
   ];
 }
 
+/**
+ * Returns the gates that would refuse `finish` although all leaves of the old CA had expired: those about other
+ * resources and certificates, and about the owner. They can open before the end, so they do not refuse the start.
+ */
+export function foreseenGates(input: GateInput): readonly Gate[] {
+  const { marks, servers, resource } = input;
+  const answered = servers.filter((server) => server.kind === 'answered');
+  if (answered.length === 0) return [];
+  return removalGates(input, answered, marks.old, marks.new).filter(
+    ({ id, open }) =>
+      !open && (id === 'R52' || id === 'R53' || (id === 'R54' && resource.ownedBy !== unknownOwner)),
+  );
+}
+
 /** Returns the gate of a step that needs the old CA in the resource. */
 export function oldListedGate({ resource, marks }: GateInput): Gate {
   const listed = resource.listed.some(({ fingerprint }) => fingerprint === marks.old);

@@ -28,22 +28,28 @@ export function startGates({ resource, marks, newCa, before, servers, now }: Gat
         ? 'no other rotation of the trust domain is in progress'
         : `${busy} has the annotations of a rotation; end it first, with: meshtrust rotate finish --clean, or abort`,
     ),
-    ...newGates(newCa, old, known, now),
+    ...newGates(newCa, { old, oldHash: marks.old, known, now }),
   ];
 }
 
-function newGates(
-  newCa: GateInput['newCa'],
-  old: CaFacts | undefined,
-  known: readonly CaFacts[],
-  now: number,
-): readonly Gate[] {
+interface Known {
+  /** The old CA, if the resource lists it. */
+  readonly old: CaFacts | undefined;
+  readonly oldHash: string;
+  /** The CA certificates that the resource lists, or that servers serve. */
+  readonly known: readonly CaFacts[];
+  readonly now: number;
+}
+
+function newGates(newCa: GateInput['newCa'], { old, oldHash, known, now }: Known): readonly Gate[] {
   if (newCa === undefined) return [gate('R13', false, 'the new CA is not given')];
   if (newCa.kind === 'refused') return [gate('R13', false, `the new CA cannot be served: ${newCa.reason}`)];
   const { ca, selfSigned, fits } = newCa;
   const listed = known.some(({ fingerprint }) => fingerprint === ca.fingerprint);
   const sameKey = known.find((one) => one.keyHash === ca.keyHash && one.fingerprint !== ca.fingerprint);
-  const hasIssuer = selfSigned || known.some(({ subject }) => subject === ca.issuer);
+  const issuers = selfSigned ? [] : known.filter(({ subject }) => subject === ca.issuer);
+  // The end of the rotation removes the old CA, and an intermediate without its issuer is no longer served as listed.
+  const hasIssuer = selfSigned || issuers.some(({ fingerprint }) => fingerprint !== oldHash);
   return [
     gate(
       'R11',
@@ -71,7 +77,9 @@ function newGates(
       hasIssuer,
       hasIssuer
         ? 'the new CA needs no other certificate'
-        : `the new CA is an intermediate, and its issuer ${ca.issuer} is not listed`,
+        : issuers.length === 0
+          ? `the new CA is an intermediate, and its issuer ${ca.issuer} is not listed`
+          : `the new CA is an intermediate, and only the old CA has the name of its issuer, ${ca.issuer}: finish would remove its issuer`,
     ),
     gate(
       'R18',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { foreseenGates } from '../../../src/trust/rotation/finish-gates.ts';
 import { gatesOf } from '../../../src/trust/rotation/gates.ts';
 import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
 import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
@@ -223,7 +224,20 @@ const table: readonly (readonly [
     'start',
     'the issuer of the new CA is not listed',
     before(usable({ selfSigned: false }, { issuer: 'CN=c' })),
+    before({
+      ...usable({ selfSigned: false }, { issuer: 'CN=c' }),
+      ...resource({ listed: [ca('a'), ca('c')] }),
+    }),
+  ],
+  [
+    'R16',
+    'start',
+    'only the old CA may be the issuer of the new one',
     before(usable({ selfSigned: false }, { issuer: 'CN=a' })),
+    before({
+      ...usable({ selfSigned: false }, { issuer: 'CN=a' }),
+      ...resource({ listed: [ca('a'), ca('c', { subject: 'CN=a' })] }),
+    }),
   ],
   [
     'R17',
@@ -835,6 +849,19 @@ suite('gates of a rotation', () => {
     assert.deepEqual(shut('abort', drained(distrusting(newHash), back)), []);
     assert.deepEqual(shut('switch', drained(distrusting(newHash), unswitched)), ['R20']);
     assert.deepEqual(shut('finish', drained(distrusting(newHash))), ['R20', 'R51']);
+  });
+
+  test('gates that would refuse the finish → are foreseen, unless they open by waiting or are unknown', () => {
+    const foreseen = (more: Partial<GateInput>): readonly string[] =>
+      foreseenGates(before(more)).map(({ id }) => id);
+    assert.deepEqual(foreseen({}), []);
+    assert.deepEqual(foreseen(resource({ ownedBy: 'Kuma' })), ['R54']);
+    assert.deepEqual(foreseen(resource({ ownedBy: unknownOwner })), []);
+    const copied = server({ cas: [listedBy('a', 'default//zone', 'default//copy')] });
+    assert.deepEqual(foreseen({ servers: [copied] }), ['R53']);
+    const below = servedCa('c', { issuer: 'CN=a', issuedBy: [oldHash] });
+    assert.deepEqual(foreseen({ servers: [server({ cas: [servedCa('a'), below], held: true })] }), ['R52']);
+    assert.deepEqual(foreseen({ servers: [unreachable] }), []);
   });
 
   test('the old CA is not in the resource any more → R10 is shut', () =>
