@@ -73,6 +73,7 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
   for (let round = 0; ; round += 1) {
     const answer = await answerOf(run, files, options, io);
     const { found } = answer;
+    if (answer.kind === 'absent' && round === 0) throw new CommandError(exitCode.negative, answer.reason);
     if (options.for === 'introduced' && found !== undefined && isSkipped(found))
       throw new CommandError(
         exitCode.negative,
@@ -113,11 +114,23 @@ export const waitForRotation: Action<WaitOptions> = async ({ operands, options, 
   }
 };
 
-/** Reads the MeshTrusts of the files that are given. */
-type Files = () => Promise<readonly FileResource[]>;
+/** The files that are given. */
+interface Files {
+  readonly paths: readonly string[];
+  /** Reads their MeshTrusts. */
+  readonly read: () => Promise<readonly FileResource[]>;
+}
 
 function filesOf(paths: readonly string[], { parse }: RotationRun, io: CommandIo): Files | undefined {
-  return paths.length === 0 ? undefined : followResources(paths, parse, io);
+  return paths.length === 0 ? undefined : { paths, read: followResources(paths, parse, io) };
+}
+
+function describeAbsent(paths: readonly string[], { mesh, trustDomain }: RotationOptions): string {
+  const which = [
+    ...(mesh === undefined ? [] : [`mesh ${mesh}`]),
+    ...(trustDomain === undefined ? [] : [`trust domain ${trustDomain}`]),
+  ];
+  return `${paths.join(' ')}: no MeshTrust${which.length === 0 ? '' : ` of ${which.join(' and ')}`}`;
 }
 
 /** Returns whether the old CA was removed without a switch: what the switch waits for may not hold. */
@@ -131,12 +144,12 @@ function isReached(state: WaitOptions['for'], found: RotationDetail | undefined)
 
 /**
  * A rotation, or why none was found. `unknown`: there may be one, but a server has not read everything, or annotations
- * cannot be read.
+ * cannot be read. `absent`: the files have no MeshTrust that the options select; one may just be written.
  */
 type Found =
   | { readonly kind: 'found'; readonly found: RotationDetail }
   | { readonly kind: 'none'; readonly found?: undefined }
-  | { readonly kind: 'unknown'; readonly found?: undefined; readonly reason: string };
+  | { readonly kind: 'unknown' | 'absent'; readonly found?: undefined; readonly reason: string };
 type Answer = Found | { readonly kind: 'silent'; readonly found?: undefined; readonly reason: string };
 
 /** Returns the rotation. A server that does not answer may be restarting. */
@@ -165,7 +178,9 @@ async function rotationOf(
   options: RotationOptions,
   io: CommandIo,
 ): Promise<Found> {
-  const resources = files && selected(await files(), options);
+  const resources = files && selected(await files.read(), options);
+  if (files !== undefined && resources?.length === 0)
+    return { kind: 'absent', reason: describeAbsent(files.paths, options) };
   const subjects = resources?.map(subjectOf) ?? (await servedSubjects(run.servers, options, io.signal));
   const rotating = subjects.flatMap((subject) =>
     subject.marks === undefined ? [] : [{ subject, marks: subject.marks }],

@@ -212,6 +212,26 @@ suite('meshtrust rotate wait, without a rotation', () => {
       assert.match((await expectCode(1, rotate('wait', '--for=steady', ...args))).stderr, sentence);
   });
 
+  test('files without a MeshTrust that the options select → is not steady', async () => {
+    await using it = await replicas([[{}]]);
+    await using dir = await makeTempDir();
+    const file = dir.join('trust.yaml');
+    await writeFile(file, rotating({}));
+    const [rotate] = it.orders;
+    assert.ok(rotate !== undefined);
+    await expectCode(0, rotate('wait', '--for=steady', '--mesh=default', '--trust-domain=a.test', file));
+    await writeFile(dir.join('other.yaml'), 'kind: ConfigMap\n');
+    for (const [args, sentence] of [
+      [['--mesh=defautl', file], /trust\.yaml: no MeshTrust of mesh defautl\n$/],
+      [['--trust-domain=b.test', file], /trust\.yaml: no MeshTrust of trust domain b\.test\n$/],
+      [[dir.join('other.yaml')], /other\.yaml: no MeshTrust\n$/],
+    ] as const) {
+      const waited = await expectCode(1, rotate('wait', '--for=steady', '--timeout=1s', ...args));
+      assert.match(waited.stderr, sentence);
+      assert.match((await expectCode(1, rotate('status', ...args))).stderr, sentence);
+    }
+  });
+
   test('annotations that cannot be read → it is unknown whether a rotation is in progress', async () => {
     await using it = await replicas([[{}], [{ ...pair, old: 'x' }]]);
     await using dir = await makeTempDir();
