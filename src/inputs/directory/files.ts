@@ -137,9 +137,10 @@ export function createFiles(options: FilesOptions): Files {
     }
     try {
       if (!mustRead && sameVersion(state.version, await io.stat(entry.path))) return { kind: 'same' };
-      const reading = await readText(io, entry.path, maxFileBytes);
       if (entry.renames > 0) entry.isLink = (await io.lstat(entry.path)).isSymbolicLink();
+      // The watch starts before the read, so that one of them shows each change in between.
       await followLink(entry);
+      const reading = await readText(io, entry.path, maxFileBytes);
       if (reading.kind === 'unreadable') return reading;
       const { version, text, hash, whole } = reading;
       const changedNs = version.mtimeNs > version.ctimeNs ? version.mtimeNs : version.ctimeNs;

@@ -7,6 +7,8 @@ import type { Watch } from './io.ts';
 export interface Folder {
   /** The path as the user wrote the root, joined with the path from the root. */
   readonly path: string;
+  /** The path in reports about failures of this folder. */
+  readonly label: string;
   /** `undefined` for a root. */
   readonly parent: Folder | undefined;
   /** The name of the file, for a root that is a single file. Other entries of the directory are ignored. */
@@ -39,10 +41,11 @@ interface FolderWatch {
   readonly handle: Watch;
 }
 
-/** Creates a folder that has not been listed. */
-export function createFolder(path: string, parent?: Folder, only?: string): Folder {
+/** Creates a folder that has not been listed. `label`: a root as the user wrote it, if it is a single file. */
+export function createFolder(path: string, parent?: Folder, only?: string, label: string = path): Folder {
   return {
     path,
+    label,
     parent,
     only,
     children: new Map(),
@@ -62,11 +65,6 @@ export function createFolder(path: string, parent?: Folder, only?: string): Fold
 /** Returns the identity of a directory. It contains the birth time, because numbers of deleted inodes are reused. */
 export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
-}
-
-/** Returns the path in reports about failures of this folder, which is the path that the user wrote. */
-export function labelOf(folder: Folder): string {
-  return folder.only === undefined ? folder.path : join(folder.path, folder.only);
 }
 
 /** Returns true if the links of the folder, or of an ancestor, were swapped and not listed since then. */

@@ -16,7 +16,10 @@ export interface Watch {
   close(): void;
 }
 
-/** Receives the notices of `fs.watch`. `name`: the entry, or `undefined` if the platform does not report it. */
+/**
+ * Receives the notices of `fs.watch`. `name`: the entry, empty for the directory itself, or `undefined` if the platform
+ * does not report it. If something else in this process watches the directory, it may have its own name instead.
+ */
 export type WatchListener = (kind: 'rename' | 'change', name: string | undefined) => void;
 
 /** An open file. `stat` and `read` refer to the same inode, even if the file is renamed or deleted. */
@@ -61,7 +64,11 @@ export const systemIo: DirectoryIo = {
   list: (path) => fs.promises.readdir(path, { withFileTypes: true }),
   open: openFile,
   watch: (path, listener, onError) => {
-    const watcher = fs.watch(path, (kind, name) => listener(kind, name ?? undefined));
+    // Two watches of one directory share the path of the first one, whose last name is that of the directory in notices
+    // about itself. With links, it is another one.
+    const watcher = fs.watch(`${path}/.`, (kind, name) =>
+      listener(kind, name === '.' ? '' : (name ?? undefined)),
+    );
     watcher.on('error', onError);
     return watcher;
   },

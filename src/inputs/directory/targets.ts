@@ -6,16 +6,18 @@ import type { DirectoryIo, Watch } from './io.ts';
 export interface Targets {
   /**
    * Watches the path `target`, and stops watching the previous target of `key`. Calls `onNotice` at each notice about
-   * it. `undefined`: only stops. If the system provides no watch, there are no calls, and a scan finds the changes.
+   * it, and once if its directory is moved or deleted: then nothing watches it before the next call of `track`.
+   * `undefined`: only stops. Returns false if the system provides no watch. Then there are no calls, and a scan finds
+   * the changes.
    */
-  track(key: string, target: string | undefined, onNotice: () => void): void;
+  track(key: string, target: string | undefined, onNotice: () => void): boolean;
   close(): void;
 }
 
 interface Place {
   readonly watch: Watch;
-  /** By key. */
-  readonly tracked: Map<string, { readonly name: string; readonly onNotice: () => void }>;
+  /** The callbacks by name in the directory and by key. */
+  readonly tracked: Map<string, Map<string, () => void>>;
 }
 
 /** Creates an empty set of targets. */
@@ -30,7 +32,7 @@ export function createTargets(io: DirectoryIo): Targets {
     try {
       const watch = io.watch(
         directory,
-        (_, name) => notify(tracked, name),
+        (kind, name) => notify(directory, tracked, kind, name),
         () => drop(directory),
       );
       const place: Place = { watch, tracked };
@@ -41,6 +43,20 @@ export function createTargets(io: DirectoryIo): Targets {
     }
   }
 
+  function notify(
+    directory: string,
+    tracked: Place['tracked'],
+    kind: 'rename' | 'change',
+    name: string | undefined,
+  ): void {
+    // The directory itself was deleted or moved, so another one may have its path. Or an entry has its name.
+    const isMoved = kind === 'rename' && (name === '' || name === basename(directory));
+    if (isMoved) drop(directory);
+    const concerned =
+      name === undefined || isMoved ? [...tracked.values()] : [tracked.get(name) ?? new Map<string, never>()];
+    for (const callbacks of concerned) for (const onNotice of callbacks.values()) onNotice();
+  }
+
   function drop(directory: string): void {
     places.get(directory)?.watch.close();
     places.delete(directory);
@@ -49,7 +65,9 @@ export function createTargets(io: DirectoryIo): Targets {
   function untrack(key: string, target: string): void {
     const directory = dirname(target);
     const tracked = places.get(directory)?.tracked;
-    tracked?.delete(key);
+    const callbacks = tracked?.get(basename(target));
+    callbacks?.delete(key);
+    if (callbacks?.size === 0) tracked?.delete(basename(target));
     if (tracked?.size === 0) drop(directory);
     targets.delete(key);
   }
@@ -58,16 +76,16 @@ export function createTargets(io: DirectoryIo): Targets {
     track: (key, target, onNotice) => {
       const before = targets.get(key);
       if (before !== undefined && before !== target) untrack(key, before);
-      if (target === undefined) return;
+      if (target === undefined) return true;
       targets.set(key, target);
-      placeOf(dirname(target))?.tracked.set(key, { name: basename(target), onNotice });
+      const tracked = placeOf(dirname(target))?.tracked;
+      if (tracked === undefined) return false;
+      const callbacks = tracked.get(basename(target)) ?? new Map<string, () => void>();
+      tracked.set(basename(target), callbacks.set(key, onNotice));
+      return true;
     },
     close: () => {
       for (const directory of places.keys()) drop(directory);
     },
   };
-}
-
-function notify(tracked: Place['tracked'], name: string | undefined): void {
-  for (const each of tracked.values()) if (name === undefined || name === each.name) each.onNotice();
 }

@@ -4,7 +4,7 @@ import type { SourceEvent } from '../../trust/source.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
 import type { Failures } from './failures.ts';
 import type { Files } from './files.ts';
-import { createFolder, identityOf, isLinked, labelOf } from './folder.ts';
+import { createFolder, identityOf, isLinked } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { listFolder } from './listing.ts';
@@ -50,6 +50,8 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   const probes = new Map<string, Folder>();
   /** The folder that reads a directory, by its real path. Each directory is read once, even if it has several paths. */
   const owners = new Map<string, Folder>();
+  /** The folders that read nothing, because another one reads their directory. */
+  const shadowed = new Set<Folder>();
   const resolving = new Set(roots);
   /** Events about failed folders that were removed. The next scan returns them. */
   const forgotten: SourceEvent[] = [];
@@ -62,7 +64,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   async function resolveRoot(root: string): Promise<readonly SourceEvent[]> {
     try {
       const isFolder = (await io.stat(root)).isDirectory();
-      add(isFolder ? createFolder(root) : createFolder(dirname(root), undefined, basename(root)));
+      add(isFolder ? createFolder(root) : createFolder(dirname(root), undefined, basename(root), root));
       unresolved.delete(root);
       return failures.succeed(root);
     } catch (error) {
@@ -103,8 +105,9 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     folder.attached = false;
     folder.parent?.children.delete(basename(folder.path));
     folders.delete(folder);
+    shadowed.delete(folder);
     dirty.delete(folder);
-    forgotten.push(...failures.succeed(labelOf(folder)));
+    forgotten.push(...failures.succeed(folder.label));
     empty(folder);
   }
 
@@ -122,7 +125,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     if (folder.real === undefined || owners.get(folder.real) !== folder) return;
     owners.delete(folder.real);
     // A folder that this one shadowed can now read the directory.
-    for (const other of folders) if (other.shadowed) dirty.add(other);
+    for (const other of shadowed) dirty.add(other);
   }
 
   /** Makes the folder the reader of the real directory. Returns false if another folder already reads it. */
@@ -132,8 +135,13 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     if (folder.real !== key) disown(folder);
     folder.real = key;
     folder.shadowed = rival !== undefined && rival !== folder;
-    if (folder.shadowed) empty(folder);
-    else owners.set(key, folder);
+    if (folder.shadowed) {
+      shadowed.add(folder);
+      empty(folder);
+    } else {
+      shadowed.delete(folder);
+      owners.set(key, folder);
+    }
     return !folder.shadowed;
   }
 
@@ -158,7 +166,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
       applyListing(folder, await listFolder(io, folder), swapped);
       folder.replaced = false;
       folder.missed = false;
-      return failures.succeed(labelOf(folder));
+      return failures.succeed(folder.label);
     } catch (error) {
       return fail(folder, error);
     }
@@ -188,19 +196,19 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     watches.release(folder);
     const { parent } = folder;
     if (isMissing(error) && parent?.attached === true && hasLostBytes(basename(folder.path)))
-      return failures.fail(labelOf(folder), notUtf8, io.now());
+      return failures.fail(folder.label, notUtf8, io.now());
     if (isMissing(error) && parent !== undefined) {
       // The next listing of the parent decides. If it contains the folder, the folder is tried again.
-      const isOrphan = parent.missed || failures.has(labelOf(parent));
+      const isOrphan = parent.missed || failures.has(parent.label);
       if (!folder.missed && !isOrphan) dirty.add(parent);
       if (!folder.missed || isOrphan) {
         folder.missed = true;
         return [];
       }
       // A swap of links removes a link only after its target.
-      if (folder.dangling) return failures.doubt(labelOf(folder), danglingLink, io.now());
+      if (folder.dangling) return failures.doubt(folder.label, danglingLink, io.now());
     }
-    return failures.fail(labelOf(folder), reasonOf(error), io.now());
+    return failures.fail(folder.label, reasonOf(error), io.now());
   }
 
   /** Lets the next listing of the parent decide about a folder that is not a directory any more. */
@@ -221,7 +229,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
       if ('error' in found) events.push(...fail(folder, found.error));
       else if ('isFile' in found) askParent(folder);
       else if (own(folder, found.real)) ready.push({ folder, identity: found.identity });
-      else events.push(...failures.succeed(labelOf(folder)));
+      else events.push(...failures.succeed(folder.label));
     }
     const listed = await mapBounded(ready, concurrentFolders, ({ folder, identity }) =>
       list(folder, identity),
@@ -250,10 +258,10 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
       if (folder.attached) probes.set(join(folder.path, name), folder);
     },
     retry: (paths) => {
-      for (const path of paths) {
-        if (unresolved.has(path)) resolving.add(path);
-      }
-      for (const folder of folders) if (paths.includes(labelOf(folder))) dirty.add(folder);
+      if (paths.length === 0) return;
+      const labels = new Set(paths);
+      for (const root of unresolved) if (labels.has(root)) resolving.add(root);
+      for (const folder of folders) if (labels.has(folder.label)) dirty.add(folder);
     },
     markAll: () => {
       for (const folder of folders) dirty.add(folder);

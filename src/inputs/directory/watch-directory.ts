@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 
 import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import { createFailures } from './failures.ts';
@@ -10,6 +10,7 @@ import type { DirectoryIo } from './io.ts';
 import { ListingTimes } from './listing-times.ts';
 import { reasonOf } from '../../text/system-error.ts';
 import { hasLostBytes, isFolderName, isInputName, swapLink } from './names.ts';
+import { createRootNames } from './root-names.ts';
 import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
 import { createWatches } from './watches.ts';
@@ -55,7 +56,10 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const failures = createFailures();
   const watches = createWatches({ io, listener, onEnd, onPolling });
   const targets = createTargets(io);
-  const rootNames = createTargets(io);
+  const rootNames = createRootNames(io, roots, (root) => {
+    tree.retry([root]);
+    wake();
+  });
   const files = createFiles({
     io,
     settleMs,
@@ -135,6 +139,8 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   async function round(): Promise<void> {
+    await rootNames.follow();
+    if (isClosed) return;
     const listed = await tree.scan();
     if (isClosed) return;
     // Before the files are read: a defect there must not lose the failures and recoveries of directories.
@@ -182,13 +188,6 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
 
   function start(): void {
     signal?.addEventListener('abort', onAbort, { once: true });
-    // The parent directory has the notices about a root that is a link, or that is created or deleted.
-    for (const root of roots) {
-      rootNames.track(root, resolve(root), () => {
-        tree.retry([root]);
-        wake();
-      });
-    }
     wake();
   }
 

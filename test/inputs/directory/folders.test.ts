@@ -132,6 +132,43 @@ for (const [what, replace] of Object.entries(replacements))
       await observed.untilSettled(path, 'a3');
     });
 
+const ways: Readonly<Record<string, (parent: string) => void>> = {
+  'link on the way to the root': (parent) => {
+    fs.symlinkSync('two', join(parent, 'next'));
+    fs.renameSync(join(parent, 'next'), join(parent, 'current'));
+  },
+  'directory of the root': (parent) => {
+    fs.renameSync(join(parent, 'one'), join(parent, 'before'));
+    fs.renameSync(join(parent, 'two'), join(parent, 'one'));
+  },
+  'directory of the root, which is absent for a moment': (parent) => {
+    fs.renameSync(join(parent, 'one'), join(parent, 'before'));
+    setTimeout(() => fs.renameSync(join(parent, 'two'), join(parent, 'one')), 150);
+  },
+};
+
+for (const [what, replace] of Object.entries(ways))
+  for (const kind of ['directory', 'file'])
+    test(`${what} is replaced, and the root is a ${kind}: the new one is read and watched`, async (t) => {
+      const parent = makeFolder(t);
+      writeFiles(parent, { 'one/trust/a.yaml': 'a', 'two/trust/a.yaml': 'a2', 'three/trust/a.yaml': 'a4' });
+      fs.symlinkSync('one', join(parent, 'current'));
+      const trust = join(parent, what.startsWith('link') ? 'current' : 'one', 'trust');
+      const path = join(trust, 'a.yaml');
+      const root = kind === 'file' ? path : trust;
+      const observed = await observeSynced(t, { roots: [root], rescanMs: 3_600_000 });
+      await observed.untilSettled(path, 'a');
+      replace(parent);
+      await observed.untilSettled(path, 'a2');
+      replaceFile(path, 'a3');
+      await observed.untilSettled(path, 'a3');
+      // The names are still watched.
+      const place = what.startsWith('link') ? 'two' : 'one';
+      fs.renameSync(join(parent, place), join(parent, 'after'));
+      fs.renameSync(join(parent, 'three'), join(parent, place));
+      await observed.untilSettled(path, 'a4');
+    });
+
 test('file absent from another directory at the same path: the evidence is absence, not deletion', async (t) => {
   const parent = makeFolder(t);
   const root = join(parent, 'trust');

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { systemIo } from '../../../src/inputs/directory/io.ts';
 import type { DirectoryIo } from '../../../src/inputs/directory/io.ts';
 import type { SourceEvent } from '../../../src/trust/source.ts';
-import { makeFolder, observe, observeSynced, writeFiles } from './observe.ts';
+import { makeFolder, observe, observeSynced, replaceFile, writeFiles } from './observe.ts';
 import type { Observed } from './observe.ts';
 
 const dangling = 'is a dangling symbolic link';
@@ -207,4 +207,56 @@ test('file that is not found, and whose directory cannot be asked: is unreadable
   isRefused = true;
   await observed.until('unreadable or gone', ({ kind }) => kind === 'unreadable' || kind === 'gone', from);
   assert.deepEqual(observed.events().slice(from), [{ kind: 'unreadable', path, reason: 'refused' }]);
+});
+
+test('target of a link changes just after it was read: the change is found without a listing', async (t) => {
+  const parent = makeFolder(t);
+  writeFiles(parent, { 'share/a.yaml': 'a', 'trust/other.yaml': 'other' });
+  const target = join(parent, 'share/a.yaml');
+  const root = join(parent, 'trust');
+  const path = join(root, 'a.yaml');
+  fs.symlinkSync(target, path);
+  let isChanged = false;
+  const io: DirectoryIo = {
+    ...systemIo,
+    // The file is so old that it is not read again to see whether it has settled.
+    wallNs: () => systemIo.wallNs() + 3_600_000_000_000n,
+    open: async (name) => {
+      const file = await systemIo.open(name);
+      return {
+        ...file,
+        close: () => {
+          file.close();
+          if (name !== path || isChanged) return;
+          isChanged = true;
+          fs.writeFileSync(target, 'a2');
+        },
+      };
+    },
+  };
+  const observed = await observeSynced(t, { roots: [root], io, rescanMs: 3_600_000 });
+  await observed.untilSettled(path, 'a2');
+});
+
+test('directory of the target of a link is replaced: the new target is read and watched', async (t) => {
+  const parent = makeFolder(t);
+  writeFiles(parent, {
+    'share/a.yaml': 'a',
+    'share/b.yaml': 'b',
+    'next/a.yaml': 'a2',
+    'trust/other.yaml': 'other',
+  });
+  const root = join(parent, 'trust');
+  const share = join(parent, 'share');
+  for (const name of ['a.yaml', 'b.yaml']) fs.symlinkSync(join(share, name), join(root, name));
+  const observed = await observeSynced(t, { roots: [root], rescanMs: 3_600_000 });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  await observed.untilSettled(join(root, 'b.yaml'), 'b');
+  fs.renameSync(share, join(parent, 'before'));
+  fs.renameSync(join(parent, 'next'), share);
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  // As with other dangling links, the last text stays valid.
+  await observed.until('b', is('unreadable', join(root, 'b.yaml')));
+  replaceFile(join(share, 'a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a3');
 });
