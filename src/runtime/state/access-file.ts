@@ -22,20 +22,24 @@ export interface AccessFileEvents {
   readonly unwatched?: (error: unknown) => void;
 }
 
-/** Time for which a changed file must stay the same. A file in the middle of a write may lack the end of a rule. */
-const settleMs = 100;
+/**
+ * Time for which a changed file must stay the same, in milliseconds. A file in the middle of a write may lack the end of
+ * a rule.
+ */
+const defaultSettleMs = 100;
+/** Time without rest after which a file that changes again and again is a problem, in milliseconds. */
+const longestUnrestMs = 10_000;
 /** The most violations in a reason; it has the number of the others. */
 const violationsInReason = 5;
 
 /**
  * Reads access rules and follows their file. A file that cannot be read or parsed later changes nothing.
- * @param clock monotonic milliseconds
  * @throws {Error} if it cannot be used at the start.
  */
 export async function followAccessFile(
   path: string,
   events: AccessFileEvents,
-  clock: () => number = () => performance.now(),
+  settleMs: number = defaultSettleMs,
 ): Promise<AccessFile> {
   let text = await readRegularFile(path).then(String, (error: unknown) => {
     throw new Error(`the access rules ${path} cannot be read: ${reasonOf(error)}`, { cause: error });
@@ -43,8 +47,10 @@ export async function followAccessFile(
   const first = parseRules(text);
   if (first.kind === 'invalid') throw new Error(`the access rules ${path} cannot be used: ${listOf(first)}`);
   let { rules } = first;
-  /** A changed text, and when it was read first. */
+  /** The newest text, if it is not the one in force, and when it was first read. Times are monotonic milliseconds. */
   let pending: { readonly text: string; readonly since: number } | undefined;
+  /** Since when the text has not been settled. */
+  let unrestSince: number | undefined;
   let problem: string | undefined;
   let closed = false;
 
@@ -55,31 +61,41 @@ export async function followAccessFile(
   };
   const apply = (next: string): void => {
     text = next;
-    pending = undefined;
     const parsed = parseRules(next);
     if (parsed.kind === 'invalid') return report(listOf(parsed));
     ({ rules } = parsed);
     report(undefined);
     events.loaded(rules);
   };
+  const settle = (): void => {
+    pending = undefined;
+    unrestSince = undefined;
+  };
   const read = async (): Promise<number | undefined> => {
     const next = await readRegularFile(path).then(String, (error: unknown) => new Error(reasonOf(error)));
     if (closed) return undefined;
     if (next instanceof Error) {
-      pending = undefined;
+      settle();
       report(next.message);
-    } else if (next === text) {
-      pending = undefined;
-      if (problem !== undefined && parseRules(next).kind === 'rules') report(undefined);
-    } else {
-      const now = clock();
-      if (pending?.text !== next) pending = { text: next, since: now };
-      // Not two equal readings: one write can have several notifications, a millisecond apart.
-      const left = pending.since + settleMs - now;
-      if (left > 0) return left;
-      apply(next);
+      return undefined;
     }
-    return undefined;
+    if (next === text) {
+      settle();
+      if (problem !== undefined && parseRules(next).kind === 'rules') report(undefined);
+      return undefined;
+    }
+    const now = performance.now();
+    unrestSince ??= now;
+    if (next !== pending?.text) pending = { text: next, since: now };
+    // A single write causes several notices, and each is a reading: equal readings alone do not show that it has ended.
+    const leftMs = pending.since + settleMs - now;
+    if (leftMs <= 0) {
+      settle();
+      apply(next);
+      return undefined;
+    }
+    if (now - unrestSince >= longestUnrestMs) report('it changes again and again');
+    return Math.ceil(leftMs);
   };
 
   const { unwatched = () => undefined } = events;
