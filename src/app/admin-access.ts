@@ -35,6 +35,7 @@ export async function followAdminAccess(
     const events = logTlsFiles(log, 'admin');
     const { certificate } = adminTls;
     tls = await followTlsFiles(adminTls, {
+      restless: events.restless,
       refused: (reason) => {
         events.refused(reason);
         report.set(followedUses.adminTls, certificate, reason);
@@ -51,11 +52,21 @@ export async function followAdminAccess(
   const tokens =
     adminTokenFile === undefined
       ? undefined
-      : await followTokenFile(adminTokenFile, (reason) => {
-          if (reason !== undefined)
-            log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`);
-          report.set(followedUses.adminTokens, adminTokenFile, reason);
-        });
+      : await followTokenFile(
+          adminTokenFile,
+          (reason) => {
+            if (reason !== undefined)
+              log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`);
+            report.set(followedUses.adminTokens, adminTokenFile, reason);
+          },
+          {
+            restless: () =>
+              log.warn(
+                { event: 'file-restless', path: adminTokenFile },
+                `${adminTokenFile} changes again and again: its newest content that can be used applies`,
+              ),
+          },
+        );
   if (tokens !== undefined) stack.adopt(tokens, (file) => file.close());
   const owned = stack.move();
   return {

@@ -103,6 +103,7 @@ export async function startBundleEndpoint(
     { certificate, key, clientCa: undefined },
     {
       check: profile === 'spiffe' ? checkSvid : undefined,
+      restless: events.restless,
       refused: (reason) => {
         events.refused(reason);
         report.set(followedUses.bundleTls, certificate, reason);

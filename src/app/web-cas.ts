@@ -35,7 +35,12 @@ export async function followWebCas(
           );
         report.set(followedUses.webCas, path, reason);
       },
+      restless: () =>
+        log.warn(
+          { event: 'file-restless', path },
+          `${path} changes again and again: its newest content that can be used applies`,
+        ),
     },
-    pollMs,
+    { pollMs },
   );
 }

@@ -32,6 +32,7 @@ export function webhookEvents(
       const text = `the webhook has no new certificate, and still uses the previous one, if any: ${reason}`;
       log.error({ event: 'webhook', reason }, text);
     },
+    restless: certificates.restless,
     listening: (address) =>
       log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
     notListening: (reason) => log.error({ event: 'webhook', reason }, `the webhook retries: ${reason}`),

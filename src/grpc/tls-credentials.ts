@@ -47,7 +47,7 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
         if (!isFirst) update();
       },
     },
-    options.pollMs,
+    { pollMs: options.pollMs },
   );
   const { provider, update } = createProvider(() => files.current());
 

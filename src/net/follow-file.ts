@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { oneAtATime } from './one-at-a-time.ts';
-import { readRegularFile } from './read-regular-file.ts';
+import { readRegularFile, readWhole } from './read-regular-file.ts';
+import type { WholeReading } from './read-regular-file.ts';
+import { longestUnrestMs, readSettled } from './read-settled.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
@@ -22,12 +23,20 @@ export interface FileEvents<Value> {
    * The previous value stays in force meanwhile.
    */
   readonly problem: (reason: string | undefined) => void;
+  /** Called if the file changes again and again, once until it rests: its newest usable content is applied then. */
+  readonly restless?: (() => void) | undefined;
 }
 
 /** Interval at which the file is read again, in milliseconds. */
 const defaultPollMs = 5_000;
-/** Time for which a changed file must stay the same, in milliseconds: a file in the middle of a write lacks its end. */
-const settleMs = 100;
+
+/** Times in milliseconds. Tests wait less. */
+export interface FollowTimes {
+  /** Interval at which the file is read again. */
+  readonly pollMs?: number | undefined;
+  /** Time for which a changed file is read until it rests. */
+  readonly unrestMs?: number | undefined;
+}
 
 /**
  * Reads a file, and reads it again when it changes. The file is polled, because such files are replaced by renames,
@@ -38,7 +47,7 @@ export async function followFile<Value>(
   path: string,
   parse: (content: Buffer) => Value,
   events: FileEvents<Value>,
-  pollMs: number = defaultPollMs,
+  { pollMs = defaultPollMs, unrestMs = longestUnrestMs }: FollowTimes = {},
 ): Promise<FollowedFile<Value>> {
   let content = await readRegularFile(path);
   let value = parse(content);
@@ -50,21 +59,29 @@ export async function followFile<Value>(
     problem = next;
     events.problem(next);
   };
-  /** Reads a changed file until two readings are equal. */
-  async function readSettled(): Promise<Buffer> {
-    let next = await readRegularFile(path);
-    while (!next.equals(content)) {
-      await sleep(settleMs, undefined, { ref: false });
-      const before = next;
-      next = await readRegularFile(path);
-      if (closed || next.equals(before)) break;
+  let isRestless = false;
+  const isUsable = ({ content: next, isWhole }: WholeReading): boolean => {
+    try {
+      parse(next);
+      return isWhole;
+    } catch {
+      return false;
     }
-    return next;
-  }
+  };
   const reload = oneAtATime(async () => {
     try {
-      const next = await readSettled();
+      const settled = await readSettled({
+        read: () => readWhole(path),
+        isSame: (one, other) => one.content.equals(other.content),
+        isInForce: (reading) => reading.content.equals(content),
+        isUsable,
+        isClosed: () => closed,
+        longestUnrestMs: unrestMs,
+      });
       if (closed) return;
+      if (settled.isRestless && !isRestless) events.restless?.();
+      ({ isRestless } = settled);
+      const next = settled.reading.content;
       if (!next.equals(content)) {
         value = parse(next);
         events.loaded?.(value);

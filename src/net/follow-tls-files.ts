@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { FollowTimes } from './follow-file.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { readRegularFile } from './read-regular-file.ts';
+import { readWhole } from './read-regular-file.ts';
+import { longestUnrestMs, readSettled } from './read-settled.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
 import { timerMs } from '../xds/timers/timers.ts';
@@ -28,6 +29,8 @@ export interface TlsFileEvents {
   readonly check?: ((material: TlsMaterial) => string | undefined) | undefined;
   /** Called once for each change after which the files cannot be used. The previous files stay in use. */
   readonly refused: (reason: string) => void;
+  /** Called if the files change again and again, once until they rest: the newest usable ones are applied then. */
+  readonly restless?: (() => void) | undefined;
 }
 
 /** Followed TLS files. */
@@ -41,12 +44,6 @@ export interface FollowedTlsFiles {
 /** Interval at which the files are read again, in milliseconds. */
 const defaultPollMs = 5_000;
 /**
- * Time for which changed files must stay the same, in milliseconds. A file of CA certificates in the middle of a write
- * may lack some of them, and a certificate may be replaced before its key.
- */
-const settleMs = 100;
-
-/**
  * Reads TLS files, and reads them again when they change. The files are polled, because renewals are rare and happen
  * by renames, switched links or new mounts.
  * @throws {Error} if they cannot be used at the start.
@@ -54,7 +51,7 @@ const settleMs = 100;
 export async function followTlsFiles(
   paths: TlsPaths,
   events: TlsFileEvents,
-  pollMs: number = defaultPollMs,
+  { pollMs = defaultPollMs, unrestMs = longestUnrestMs }: FollowTimes = {},
 ): Promise<FollowedTlsFiles> {
   const first = await readFiles(paths, events.check);
   if (first.result.kind === 'refused') throw new Error(`TLS cannot be set up: ${first.result.reason}`);
@@ -63,19 +60,21 @@ export async function followTlsFiles(
   events.loaded(material, true);
 
   let closed = false;
-  /** Reads changed files until two readings are equal. */
-  async function readSettled(): Promise<FileReading> {
-    let reading = await readFiles(paths, events.check);
-    while (reading.digest !== seen) {
-      await sleep(settleMs, undefined, { ref: false });
-      const before = reading.digest;
-      reading = await readFiles(paths, events.check);
-      if (closed || reading.digest === before) break;
-    }
-    return reading;
-  }
+  let isRestless = false;
   const reload = oneAtATime(async () => {
-    const { digest, result } = await readSettled();
+    // A file of CA certificates in the middle of a write may lack some of them, and a certificate may be replaced
+    // before its key.
+    const settled = await readSettled({
+      read: () => readFiles(paths, events.check),
+      isSame: (one, other) => one.digest === other.digest,
+      isInForce: (reading) => reading.digest === seen,
+      isUsable: ({ isWhole, result }) => isWhole && result.kind === 'material',
+      isClosed: () => closed,
+      longestUnrestMs: unrestMs,
+    });
+    if (settled.isRestless && !isRestless && !closed) events.restless?.();
+    ({ isRestless } = settled);
+    const { digest, result } = settled.reading;
     if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
@@ -102,29 +101,37 @@ export async function followTlsFiles(
   return { current: () => material, reload, close };
 }
 
-/** The contents of the files, or why they cannot be read. `digest` differs for different contents or reasons. */
+/**
+ * The contents of the files, or why they cannot be read. `digest` differs for different contents or reasons. `isWhole`:
+ * no file changed while it was read.
+ */
 interface FileReading {
   readonly digest: string;
+  readonly isWhole: boolean;
   readonly result: TlsMaterialResult;
 }
 
 /** Reads the files. */
 async function readFiles(paths: TlsPaths, check: TlsFileEvents['check']): Promise<FileReading> {
   try {
+    const certificate = await readWhole(paths.certificate);
+    const key = await readWhole(paths.key);
+    const clientCa = paths.clientCa === undefined ? undefined : await readWhole(paths.clientCa);
     const contents: TlsFileContents = {
-      certificate: await readRegularFile(paths.certificate),
-      key: await readRegularFile(paths.key),
-      clientCa: paths.clientCa === undefined ? undefined : await readRegularFile(paths.clientCa),
+      certificate: certificate.content,
+      key: key.content,
+      clientCa: clientCa?.content,
     };
     const result = readTlsMaterial(contents);
     const reason = result.kind === 'material' ? check?.(result.material) : undefined;
     return {
       digest: digestOf(contents),
+      isWhole: certificate.isWhole && key.isWhole && clientCa?.isWhole !== false,
       result: reason === undefined ? result : { kind: 'refused', reason },
     };
   } catch (error) {
     const reason = reasonWithPlace(error);
-    return { digest: reason, result: { kind: 'refused', reason } };
+    return { digest: reason, isWhole: false, result: { kind: 'refused', reason } };
   }
 }
 

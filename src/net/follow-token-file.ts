@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { followFile } from './follow-file.ts';
+import type { FileEvents, FollowTimes } from './follow-file.ts';
 
 /** The tokens of a followed file. */
 export interface FollowedTokens {
@@ -22,9 +23,10 @@ const shortestToken = 16;
 export async function followTokenFile(
   path: string,
   changed: (problem: string | undefined) => void,
-  pollMs?: number,
+  { restless, ...times }: FollowTimes & Pick<FileEvents<unknown>, 'restless'> = {},
 ): Promise<FollowedTokens> {
-  const file = await followFile(path, (content) => readTokens(path, content), { problem: changed }, pollMs);
+  const events = { problem: changed, restless };
+  const file = await followFile(path, (content) => readTokens(path, content), events, times);
   return {
     admits: (token) => {
       const digest = digestOf(token);

@@ -21,6 +21,31 @@ export async function readRegularFile(path: string): Promise<Buffer> {
   }
 }
 
+/** The content of a file. `isWhole`: nothing changed the file while it was read. */
+export interface WholeReading {
+  readonly content: Buffer;
+  readonly isWhole: boolean;
+}
+
+/**
+ * Does the same as `readRegularFile`, and notices whether the file changed meanwhile.
+ * @throws {Error} the same.
+ */
+export async function readWhole(path: string): Promise<WholeReading> {
+  const file = await open(path, flags);
+  try {
+    const before = await file.stat({ bigint: true });
+    assertReadable(path, { isFile: () => before.isFile(), size: Number(before.size) });
+    const content = await file.readFile();
+    const after = await file.stat({ bigint: true });
+    const isWhole =
+      before.mtimeNs === after.mtimeNs && before.size === after.size && after.size === BigInt(content.length);
+    return { content, isWhole };
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Does the same as `readRegularFile`, synchronously, for a kubeconfig at the start.
  * @throws {Error} the same.
@@ -35,7 +60,7 @@ export function readRegularFileSync(path: string): Buffer {
   }
 }
 
-function assertReadable(path: string, stat: Stats): void {
+function assertReadable(path: string, stat: Pick<Stats, 'isFile' | 'size'>): void {
   if (!stat.isFile()) throw new Error(`${path} is not a regular file`);
   if (stat.size > longest) throw new Error(`${path} is ${stat.size} bytes long; the limit is ${longest}`);
 }

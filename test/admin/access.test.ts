@@ -54,10 +54,12 @@ async function start({
       },
       refused: () => undefined,
     },
-    never,
+    { pollMs: never },
   );
   stack.defer(() => tls.close());
-  const file = tokens ? await followTokenFile(dir.join('tokens'), () => undefined, never) : undefined;
+  const file = tokens
+    ? await followTokenFile(dir.join('tokens'), () => undefined, { pollMs: never })
+    : undefined;
   stack.defer(() => file?.close());
   const failures: string[] = [];
   const edge = createHttpEdge({

@@ -26,7 +26,7 @@ suite('followed file', () => {
       path,
       parse,
       { loaded: (value) => loaded.push(value), problem: (reason) => problems.push(reason) },
-      never,
+      { pollMs: never },
     );
     assert.equal(file.current(), 1);
     await writeFile(path, '2');
@@ -67,7 +67,7 @@ suite('followed file', () => {
         },
         problem: (reason) => problems.push(reason),
       },
-      never,
+      { pollMs: never },
     );
     using _closing = { [Symbol.dispose]: () => file.close() };
     await writeFile(path, '2');
@@ -87,7 +87,7 @@ suite('followed file', () => {
     await writeFile(path, '1');
     const loaded: number[] = [];
     const events = { loaded: (value: number) => loaded.push(value), problem: assert.fail };
-    const file = await followFile(path, parse, events, never);
+    const file = await followFile(path, parse, events, { pollMs: never });
     using _closing = { [Symbol.dispose]: () => file.close() };
     // Reading a large file takes longer than reading a small one.
     await writeFile(path, `2${' '.repeat(8 * 2 ** 20)}`);
@@ -102,8 +102,8 @@ suite('followed file', () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('file'), 'x');
     const events = { problem: () => assert.fail() };
-    await assert.rejects(followFile(dir.join('file'), parse, events, never), /no number/);
-    await assert.rejects(followFile(dir.join('none'), parse, events, never), /no such file/);
+    await assert.rejects(followFile(dir.join('file'), parse, events, { pollMs: never }), /no number/);
+    await assert.rejects(followFile(dir.join('none'), parse, events, { pollMs: never }), /no such file/);
   });
 
   test('file that is read in the middle of a write: is applied once it is complete', async (t) => {
@@ -112,7 +112,7 @@ suite('followed file', () => {
     const loaded: number[] = [];
     await writeFile(path, '12');
     const events = { loaded: (value: number) => loaded.push(value), problem: assert.fail };
-    const file = await followFile(path, parse, events, never);
+    const file = await followFile(path, parse, events, { pollMs: never });
     using _closing = { [Symbol.dispose]: () => file.close() };
     await writeFile(path, '3');
     const { open } = files;
@@ -130,5 +130,49 @@ suite('followed file', () => {
       syncBuiltinESMExports();
     }
     assert.deepEqual([file.current(), loaded], [34, [34]]);
+  });
+
+  test('file that changes again and again: its newest usable content is applied, and that is reported once', async (t) => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    await writeFile(path, '1');
+    const loaded: number[] = [];
+    const problems: (string | undefined)[] = [];
+    let restless = 0;
+    const file = await followFile(
+      path,
+      parse,
+      {
+        loaded: (value) => loaded.push(value),
+        problem: (reason) => problems.push(reason),
+        restless: () => (restless += 1),
+      },
+      { pollMs: never, unrestMs: 300 },
+    );
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    const { open } = files;
+    let readings = 0;
+    let textOf = (reading: number): string => String(reading + 1);
+    const mock = t.mock.method(files, 'open', (...args: Parameters<typeof open>) => {
+      readings += 1;
+      writeFileSync(path, textOf(readings));
+      return open(...args);
+    });
+    syncBuiltinESMExports();
+    try {
+      await file.reload();
+      await file.reload();
+      assert.deepEqual([loaded.length, loaded.at(-1), restless], [2, readings + 1, 1]);
+      // Of readings that cannot be used, none is applied.
+      textOf = (reading) => `x${reading}`;
+      await file.reload();
+      assert.deepEqual([loaded.length, problems, restless], [2, ['no number'], 1]);
+    } finally {
+      mock.mock.restore();
+      syncBuiltinESMExports();
+    }
+    await writeFile(path, '7');
+    await file.reload();
+    assert.deepEqual([file.current(), problems, restless], [7, ['no number', undefined], 1]);
   });
 });

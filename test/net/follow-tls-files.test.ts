@@ -30,7 +30,7 @@ suite('followed TLS files', () => {
         },
         refused: (reason) => refused.push(reason),
       },
-      never,
+      { pollMs: never },
     );
     using _closing = { [Symbol.dispose]: () => files.close() };
     await write();
@@ -67,12 +67,51 @@ suite('followed TLS files', () => {
         loaded: (material) => loaded.push(certificatesOf(material.clientCa ?? Buffer.alloc(0)).length),
         refused: assert.fail,
       },
-      never,
+      { pollMs: never },
     );
     using _closing = { [Symbol.dispose]: () => files.close() };
     await writeFile(clientCa, first);
     finishWrite = () => writeFileSync(clientCa, first + second + third);
     await files.reload();
     assert.deepEqual(loaded, [2, 3]);
+  });
+
+  test('CA file that changes again and again: a removed CA is trusted no more, and that is reported once', async () => {
+    await using dir = await makeTempDir();
+    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
+      string,
+      string,
+      string,
+    ];
+    const own = makeSelfSignedLeaf();
+    const [first, second] = makeCaPems('First', 'Second');
+    await writeFile(certificate, own.certPem);
+    await writeFile(key, own.keyPem);
+    await writeFile(clientCa, first + second);
+    const loaded: number[] = [];
+    let restless = 0;
+    let readings = 0;
+    let isBusy = false;
+    const files = await followTlsFiles(
+      { certificate, key, clientCa },
+      {
+        // Called after each read.
+        check() {
+          readings += 1;
+          if (isBusy) writeFileSync(clientCa, `# ${readings}\n${first}`);
+          return undefined;
+        },
+        loaded: (material) => loaded.push(certificatesOf(material.clientCa ?? Buffer.alloc(0)).length),
+        refused: assert.fail,
+        restless: () => (restless += 1),
+      },
+      { pollMs: never, unrestMs: 300 },
+    );
+    using _closing = { [Symbol.dispose]: () => files.close() };
+    isBusy = true;
+    await writeFile(clientCa, first);
+    await files.reload();
+    await files.reload();
+    assert.deepEqual([loaded, restless], [[2, 1, 1], 1]);
   });
 });

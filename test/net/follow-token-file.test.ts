@@ -11,7 +11,7 @@ suite('token file', () => {
   test('tokens: each is admitted, others are not', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('tokens'), `# for CI\n${one}\r\n\n  ${two}  \n`);
-    const tokens = await followTokenFile(dir.join('tokens'), () => assert.fail(), never);
+    const tokens = await followTokenFile(dir.join('tokens'), () => assert.fail(), { pollMs: never });
     const admitted = [one, two, '', '# for CI', `${one}${two}`, one.slice(1)].map((token) =>
       tokens.admits(token),
     );
@@ -23,7 +23,9 @@ suite('token file', () => {
     await using dir = await makeTempDir();
     const refusals: (string | undefined)[] = [];
     await writeFile(dir.join('tokens'), one);
-    const tokens = await followTokenFile(dir.join('tokens'), (reason) => refusals.push(reason), never);
+    const tokens = await followTokenFile(dir.join('tokens'), (reason) => refusals.push(reason), {
+      pollMs: never,
+    });
     await writeFile(dir.join('tokens'), two);
     await tokens.reload();
     assert.deepEqual([tokens.admits(one), tokens.admits(two)], [false, true]);
@@ -49,7 +51,7 @@ suite('token file', () => {
       await using dir = await makeTempDir();
       await writeFile(dir.join('tokens'), text);
       await assert.rejects(
-        followTokenFile(dir.join('tokens'), () => undefined, never),
+        followTokenFile(dir.join('tokens'), () => undefined, { pollMs: never }),
         reason,
       );
     });

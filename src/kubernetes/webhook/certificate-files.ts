@@ -20,7 +20,8 @@ export function certificateFiles(
       let reported: string | undefined;
       while (!signal.aborted) {
         try {
-          const files = await followTlsFiles({ certificate, key, clientCa: undefined }, events, pollMs);
+          const paths = { certificate, key, clientCa: undefined };
+          const files = await followTlsFiles(paths, events, { pollMs });
           if (signal.aborted) return files.close();
           return signal.addEventListener('abort', () => files.close(), { once: true });
         } catch (error) {

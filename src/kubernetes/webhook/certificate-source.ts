@@ -9,6 +9,8 @@ export interface CertificateEvents {
    * use.
    */
   readonly refused: (reason: string) => void;
+  /** Called if the files of the certificate change again and again, once until they rest. */
+  readonly restless?: (() => void) | undefined;
 }
 
 /** Starts to provide certificates, and renews them in time, until it is closed. Never throws. */

@@ -72,7 +72,7 @@ export function runWebhook({
       starting = start(edge);
     } else edge.renew(material);
   };
-  const source = certificate({ loaded, refused: events.refused });
+  const source = certificate({ loaded, refused: events.refused, restless: events.restless });
 
   return {
     async [Symbol.asyncDispose]() {

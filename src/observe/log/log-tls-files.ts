@@ -19,5 +19,11 @@ export function logTlsFiles(log: Pick<Logger, 'info' | 'warn' | 'error'>, owner:
         `${owner}: the changed TLS files cannot be used, the previous ones stay in use: ${reason}`,
       );
     },
+    restless() {
+      log.warn(
+        { event: 'file-restless' },
+        `${owner}: the TLS files change again and again: the newest ones that can be used apply`,
+      );
+    },
   };
 }

@@ -23,8 +23,8 @@ export interface AccessFileEvents {
 }
 
 /**
- * Time for which a changed file must stay the same, in milliseconds. A file in the middle of a write may lack the end of
- * a rule.
+ * Time for which a changed file must stay the same, in milliseconds. A file in the middle of a write may lack the end
+ * of a rule.
  */
 const defaultSettleMs = 100;
 /** Time without rest after which a file that changes again and again is a problem, in milliseconds. */
