@@ -19,7 +19,7 @@ export function flagsPage(): string {
 
 # Flags
 
-Every flag of \`meshtrust serve\`, and then those of the other [commands](commands.md), with environment variables and defaults. The command line comes before the environment. An empty variable counts as unset, and a switch is \`true\` or \`false\`. The items of a list are separated by commas, except those of \`MESHTRUST_DIR\`, which are joined as in \`PATH\`. Durations are \`500ms\`, \`30s\`, \`2m\`, \`1h\` or \`0\`.
+Every flag of \`meshtrust serve\`, and then those of the other [commands](commands.md), with environment variables and defaults. The command line comes before the environment. An empty variable counts as unset, and a switch is \`true\` or \`false\`. The items of a list are separated by commas, except those of \`MESHTRUST_DIR\`, which are joined as in \`PATH\`: a directory whose name has a colon is given as \`--dir\` or as an argument. Durations are \`500ms\`, \`30s\`, \`2m\`, \`1h\` or \`0\`.
 
 ## serve
 

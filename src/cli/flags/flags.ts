@@ -171,7 +171,7 @@ export function flag(name: FlagName): Option {
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
   if (name === 'bundleServe') option.argParser(appendRules);
-  if (name === 'dir') option.argParser(appendPaths);
+  if (name === 'dir') option.argParser(appendPath);
   const parse = option.parseArg;
   // Of the serve flags with a variable, some give an empty value a meaning.
   if (variable === undefined && option.required)
@@ -206,12 +206,20 @@ function appendServers(text: string, before: readonly string[] | undefined): rea
   return [...given, ...urls];
 }
 
-/** Adds paths to the list. They are joined as in PATH; the items of all other lists are separated by commas. */
-function appendPaths(text: string, before: readonly string[] | undefined): readonly string[] {
-  const paths = text.split(delimiter);
+/** Adds a path to the list. It may contain the character that joins paths in the environment. */
+function appendPath(path: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), ...pathsOf([path])];
+}
+
+/** Returns the paths of a variable, joined as in PATH. The items of all other lists are separated by commas. */
+function splitPaths(text: string): readonly string[] {
+  return pathsOf(text.split(delimiter));
+}
+
+function pathsOf(paths: readonly string[]): readonly string[] {
   // An empty path never exists, so the server would never be ready.
   if (paths.includes('')) throw new InvalidArgumentError('A path is empty.');
-  return [...(before ?? []), ...paths];
+  return paths;
 }
 
 /**
@@ -235,6 +243,7 @@ function valueOf(option: Option, variable: string, text: string): unknown {
   try {
     if (option.isBoolean()) return parseSwitch(text);
     if (option.negate) return !parseSwitch(text);
+    if (option.attributeName() === 'dir') return splitPaths(text);
     return option.parseArg === undefined ? text : option.parseArg(text, undefined);
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;

@@ -244,7 +244,9 @@ suite('the variable of each flag', () => {
       const given = required ? [`${long}=${text}`] : [String(long)];
       // What would be refused, or mean the contrary, if it were read.
       const other = required ? 'no-such-value' : 'false';
-      assert.deepEqual(valueOf(name, given, { [variable]: other }), value);
+      // Only the variable joins paths.
+      const expected = name === 'dir' ? [text] : value;
+      assert.deepEqual(valueOf(name, given, { [variable]: other }), expected);
     });
   }
 
@@ -274,6 +276,10 @@ suite('the variable of each flag', () => {
     test(`${variableOf(name)}=${text}: refused, with the name of the variable`, () =>
       assert.throws(() => valueOf(name, [], { [variableOf(name)]: text }), sentence));
   }
+
+  test('--dir with a colon: is one path, as an argument is', () => {
+    assert.deepEqual(valueOf('dir', ['--dir', '/a:/b', '/c'], {}), ['/a:/b', '/c']);
+  });
 
   test('invalid duration of a flag: the same error as for a variable', () => {
     assert.throws(() => flag('guardHold').parseArg?.('soon', undefined), InvalidArgumentError);
