@@ -28,7 +28,7 @@ export function parseHints(text: string): Hints {
   return Object.fromEntries(hints);
 }
 
-/** Returns the text between the heading of a section and its hints, on one line. The items of lists follow each other. */
+/** Returns the text between the heading of a section and its hints, on one line, with the items of lists. */
 function textOf(part: string): string {
   const [text = ''] = part.slice(part.indexOf('\n')).split(served);
   return text.trim().replaceAll(/^- /gm, '').replaceAll(/\s+/g, ' ');
