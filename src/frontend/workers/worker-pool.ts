@@ -138,8 +138,15 @@ export async function startWorkerPool({
       stuck: (problem) => endStuck(member, problem),
     });
     starting.add(member);
-    member.process.on('message', (message: FromWorker) => receive(member, message));
-    member.process.on('exit', (code, signal) => ended(member, code, signal));
+    let hasEnded = false;
+    member.process.on('message', (message: FromWorker) => {
+      // Messages can arrive after the exit. What a client rejected still counts, and the worker does not.
+      if (!hasEnded || message.kind === 'refused') receive(member, message);
+    });
+    member.process.on('exit', (code, signal) => {
+      hasEnded = true;
+      ended(member, code, signal);
+    });
     try {
       return await member.listening.promise;
     } finally {

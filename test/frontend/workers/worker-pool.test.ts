@@ -150,3 +150,18 @@ suite('worker that hangs', { skip: process.platform === 'win32' && 'has no SIGST
     assert.equal(worker.process.signalCode, 'SIGKILL');
   });
 });
+
+test('worker that ended, whose last messages arrive after that: is not waited for', async () => {
+  await using started = await startPool({});
+  const { pool } = started;
+  const [first] = Object.values(cluster.workers ?? {});
+  assert.ok(first !== undefined);
+  const ended = once(first, 'exit');
+  const replaced = once(cluster, 'listening');
+  first.process.kill('SIGKILL');
+  await ended;
+  first.emit('message', { kind: 'listening', address: await pool.listen() });
+  first.emit('message', { kind: 'alive' });
+  await replaced;
+  await pool.drain(0);
+});
