@@ -51,7 +51,10 @@ export interface ParseQueue {
 const turnMs = 10;
 
 /** Versions of a file that wait to be parsed, above which only the newest is kept. */
-const mostVersions = 3;
+const mostVersions = 100;
+/** The same for long files: so many of them are kept in any case, and more up to this number of characters. */
+const fewVersions = 2;
+const longestVersions = 2 * 2 ** 20;
 
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
 export function createParseQueue(options: ParseQueueOptions): ParseQueue {
@@ -129,9 +132,12 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
     return true;
   };
 
-  /** Returns whether a removal waits for a batch: what was removed may have moved to the file of the batch. */
-  const hasRemovalAfter = ({ source, order }: Batch): boolean =>
-    [...batches].some((later) => later.source === source && later.removes && later.order > order);
+  /** Returns the order of the last batch of a source that may remove what moved to these paths; -1 without one. */
+  const lastRemoval = ({ source, paths }: PendingBatch): number =>
+    [...batches].reduce(
+      (last, batch) => (batch.source === source && mayRemoveFor(paths, batch) ? batch.order : last),
+      -1,
+    );
 
   const apply = (batch: Batch): void => {
     remove(batch);
@@ -164,8 +170,11 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
       const superseded = [...batches].filter(
         (earlier) => earlier.waitsFor > 0 && earlier.source === source && supersedes(events, earlier.events),
       );
-      for (const earlier of superseded)
-        if (superseded.length >= mostVersions || !hasRemovalAfter(earlier)) remove(earlier);
+      if (superseded.length > 0) {
+        // What a later batch removes may have moved to an earlier version: that batch waits for it.
+        const last = isTooMuch(superseded) ? -1 : lastRemoval(pending);
+        for (const earlier of superseded) if (earlier.order >= last) remove(earlier);
+      }
       for (const earlier of batches) if (mustFollow(pending, earlier)) waitsFor += 1;
       const batch = { ...pending, events, parsed: [], startedAt: clock.monotonic(), waitsFor, order };
       order += 1;
@@ -182,6 +191,27 @@ export function createParseQueue(options: ParseQueueOptions): ParseQueue {
       ready.length = 0;
     },
   };
+}
+
+/** Returns whether waiting versions of a file take too much memory, or too long to parse. */
+function isTooMuch(versions: readonly Batch[]): boolean {
+  if (versions.length <= fewVersions) return false;
+  const events = versions.flatMap((version) => version.events);
+  const length = events.reduce((sum, event) => sum + (event.kind === 'content' ? event.text.length : 0), 0);
+  return versions.length >= mostVersions || length > longestVersions;
+}
+
+/**
+ * Returns whether a batch may remove what moved to these paths. Whether a text removes something is known only when it
+ * is parsed.
+ */
+function mayRemoveFor(paths: ReadonlySet<string>, { removes, events, parsed }: Batch): boolean {
+  return (
+    removes ||
+    events
+      .slice(parsed.length)
+      .some((event) => event.kind === 'content' && event.settled && !paths.has(event.path))
+  );
 }
 
 /**

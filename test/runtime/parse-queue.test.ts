@@ -190,17 +190,38 @@ suite('parse queue', () => {
     ]);
   });
 
-  test('file that changes faster than it is parsed, with removals between → a few versions are kept', () => {
-    const { queue, clock, parsed } = rig(6);
-    for (let version = 1; version <= 50; version += 1) {
-      queue.add('files', [content('a', 10 + version)]);
-      queue.add('files', [{ kind: 'gone', path: `b${version}`, evidence: 'deletion' }]);
-    }
+  test('newer version of a file for which another text may wait → the version before that text stays, too', () => {
+    const { queue, clock, parsed } = rig(6, (_, events) =>
+      events.some((event) => 'path' in event && event.path === 'b'),
+    );
+    queue.add('files', [content('a', 10)]);
+    queue.add('files', [content('a', 11)]);
+    queue.add('files', [content('b', 12)]);
+    queue.add('files', [content('a', 13)]);
     while (queue.isBusy) clock.advance(1);
-    const versions = parsed.filter((line) => line === 'files: version (a)');
-    assert.ok(versions.length <= 5, `${versions.length} versions`);
-    assert.equal(parsed.length - versions.length, 50);
+    assert.deepEqual(parsed, [
+      'files: version (a)',
+      'files: version (a)',
+      'files: version (b)',
+      'files: version (a)',
+    ]);
   });
+
+  for (const [length, comment, least, most] of [
+    ['short', '', 20, 100],
+    ['long', `#${'x'.repeat(2 ** 20)}\n`, 2, 5],
+  ] as const)
+    test(`${length} file that changes faster than it is parsed, with removals between → some versions are kept`, () => {
+      const { queue, clock, parsed } = rig(6);
+      for (let version = 1; version <= 150; version += 1) {
+        queue.add('files', [{ kind: 'content', path: 'a', text: comment + text(version), settled: true }]);
+        queue.add('files', [{ kind: 'gone', path: `b${version}`, evidence: 'deletion' }]);
+      }
+      while (queue.isBusy) clock.advance(10);
+      const versions = parsed.filter((line) => line === 'files: version (a)').length;
+      assert.ok(versions >= least && versions <= most, `${versions} versions`);
+      assert.equal(parsed.length - versions, 150);
+    });
 
   test('version that is not settled, after a settled one that waits → both are parsed', () => {
     const { queue, clock, parsed } = rig(6);
