@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
-import { connect, createServer } from 'node:tls';
 import { certificateJudge } from '../../src/access/certificate-judge.ts';
 import { createRemovedCas } from '../../src/access/removed-cas.ts';
 import { makeCa, makeIntermediate, makeLeaf, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
+import { connectTo } from './connect-to.ts';
 
 const noFurtherCa = { kind: 'ca', pathLength: 0 } as const;
 const [old, kept, other] = ['Old', 'Kept', 'Other'].map((commonName) => makeCa({ commonName })) as [
@@ -33,6 +31,15 @@ const bridge = makeLeaf(kept, { commonName: 'Bridge', keyUsage: undefined });
 const oldBelow = (issuer: Certificate, options: CertificateOptions = {}): Certificate =>
   makeIntermediate(issuer, { commonName: 'Old', key: old, ...options });
 const expired = makeCa({ commonName: 'Expired', notAfter: new Date(Date.now() - 60_000) });
+/** X.509 version 1, as some old roots are. */
+const plain = makeCa({
+  commonName: 'Plain',
+  version: 1,
+  basicConstraints: undefined,
+  keyUsage: undefined,
+  subjectKeyId: false,
+  authorityKeyId: undefined,
+});
 const endsSoon = makeIntermediate(kept, { commonName: 'No further CA', basicConstraints: noFurtherCa });
 const named = makeIntermediate(kept, { commonName: 'Named', permittedUriHosts: ['b.test'] });
 const ofServers = makeIntermediate(kept, { commonName: 'Servers', extendedKeyUsage: ['serverAuth'] });
@@ -154,6 +161,13 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       below,
       [makeIntermediate(other, { key: intermediate }), intermediate],
       'refused',
+    ],
+    [
+      'root removed, and a root of version 1 that stays has signed its name and key',
+      [[old, plain], [plain]],
+      ofOld,
+      [oldBelow(plain)],
+      'accepted',
     ],
     [
       'root removed, and a client that is no CA has signed its name and key',
@@ -360,40 +374,4 @@ function judgeAfter(
   });
   const judged = judge({ leaf: leaf.der, chain: chain.map(({ der }) => der), isVerified: true });
   return judged.kind;
-}
-
-/** Connects to a server that has these CA certificates of clients, and returns what TLS decides. */
-async function connectTo(
-  cas: readonly Certificate[],
-  leaf: Certificate,
-  chain: readonly Certificate[],
-): Promise<'accepted' | 'refused'> {
-  const { promise, resolve } = Promise.withResolvers<'accepted' | 'refused'>();
-  const own = makeLeaf(kept);
-  const server = createServer({
-    cert: own.certPem,
-    key: own.keyPem,
-    ca: cas.map(({ certPem }) => certPem),
-    requestCert: true,
-    rejectUnauthorized: false,
-  });
-  server.on('secureConnection', (socket) => {
-    resolve(socket.authorized ? 'accepted' : 'refused');
-    socket.destroy();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = connect({
-    port,
-    host: '127.0.0.1',
-    cert: [leaf, ...chain].map(({ certPem }) => certPem).join(''),
-    key: leaf.keyPem,
-    rejectUnauthorized: false,
-  });
-  client.on('error', () => undefined);
-  const decision = await promise;
-  client.destroy();
-  server.close();
-  return decision;
 }

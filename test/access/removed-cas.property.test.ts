@@ -1,0 +1,98 @@
+import { X509Certificate } from 'node:crypto';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRemovedCas } from '../../src/access/removed-cas.ts';
+import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
+import * as fc from '../kit/fast-check.ts';
+import { connectTo } from './connect-to.ts';
+
+const hour = 3_600_000;
+const names = ['A', 'B', 'C'] as const;
+const keys = { A: makeKey(), B: makeKey(), C: makeKey() };
+
+/** What is unusual about a CA certificate. */
+const oddities: readonly CertificateOptions[] = [
+  {},
+  { notBefore: new Date(Date.now() - 2 * hour), notAfter: new Date(Date.now() - hour) },
+  { basicConstraints: { kind: 'ca', pathLength: 0 } },
+  { basicConstraints: { kind: 'ca', pathLength: 1 } },
+  { basicConstraints: { kind: 'end-entity' } },
+  { basicConstraints: undefined },
+  { basicConstraints: undefined, keyUsage: undefined },
+  {
+    version: 1,
+    basicConstraints: undefined,
+    keyUsage: undefined,
+    subjectKeyId: false,
+    authorityKeyId: undefined,
+  },
+  { keyUsage: ['digitalSignature'] },
+  { extendedKeyUsage: ['serverAuth'] },
+  { extendedKeyUsage: ['clientAuth'] },
+  { permittedUriHosts: ['a.test'] },
+  { permittedUriHosts: ['b.test'] },
+  { subjectKeyId: false },
+  { authorityKeyId: undefined },
+  { authorityKeyId: 'issuer-and-serial' },
+];
+
+// Most certificates are usual, so that most chains are valid.
+const odd = fc.oneof({ weight: 1, arbitrary: fc.constant(0) }, fc.nat({ max: oddities.length - 1 }));
+const place = fc.constantFrom('listed', 'sent', 'both');
+
+/** CA certificates above the key of A, without the root A, which is removed. */
+const authorities = fc
+  .record({
+    cross: fc.record({ odd, place }),
+    middle: fc.option(fc.record({ odd, place }), { nil: undefined }),
+    root: fc.record({ odd, place: fc.constantFrom('listed', 'both') }),
+    others: fc.array(
+      fc.record({ name: fc.constantFrom(...names), issuer: fc.constantFrom(...names), odd, place }),
+      { maxLength: 2 },
+    ),
+  })
+  .map(({ cross, middle, root, others }) => [
+    { name: 'A', issuer: 'B', ...cross } as const,
+    ...(middle === undefined ? [] : [{ name: 'B', issuer: 'C', ...middle } as const]),
+    ...(middle === undefined
+      ? [{ name: 'B', issuer: 'B', ...root } as const]
+      : [{ name: 'C', issuer: 'C', ...root } as const]),
+    ...others.filter(({ name, issuer }) => name !== 'A' || issuer !== 'A'),
+  ]);
+
+/** Certificates by their description: they are the same in each run of the property. */
+const made = new Map<string, Certificate>();
+
+function certificateOf(name: (typeof names)[number], issuer: (typeof names)[number], odd = 0): Certificate {
+  const id = `${name} ${issuer} ${odd}`;
+  let certificate = made.get(id);
+  if (certificate === undefined) {
+    const options = { commonName: name, key: keys[name], ...oddities[odd] };
+    certificate =
+      name === issuer ? makeCa(options) : makeIntermediate(certificateOf(issuer, issuer), options);
+    made.set(id, certificate);
+  }
+  return certificate;
+}
+
+test('removed root, and any CAs that signed its key: a client that TLS accepts on a new connection is not refused', async () => {
+  const removed = certificateOf('A', 'A');
+  const leaf = makeLeaf(removed, { spiffeId: 'spiffe://a.test/x' });
+  await fc.assert(
+    fc.asyncProperty(authorities, async (described) => {
+      const at = (wanted: string): readonly Certificate[] =>
+        described
+          .filter((one) => one.place === wanted || one.place === 'both')
+          .map((one) => certificateOf(one.name, one.issuer, one.odd));
+      const [listed, sent] = [at('listed'), at('sent')];
+      const removedCas = createRemovedCas();
+      for (const list of [[removed, ...listed], listed])
+        removedCas.update(list.map(({ certPem }) => new X509Certificate(certPem)));
+      const chain = sent.map(({ der }) => der);
+      const isIncluded = removedCas.include({ leaf: leaf.der, chain, isVerified: true }, Date.now());
+      if (isIncluded) assert.equal(await connectTo(listed, leaf, sent), 'refused');
+    }),
+    { numRuns: 300 },
+  );
+});
