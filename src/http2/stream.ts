@@ -53,7 +53,6 @@ export class ServerStream {
   /** True from the frame with END_STREAM on. It is handled after the rest of its frame, which may end the response. */
   endsRemotely = false;
   #reading = true;
-  #halfClosedLocal = false;
   #closed = false;
   #waiting: WaitingData[] | undefined;
   /** Bytes of the response that wait for the client's window. */
@@ -74,7 +73,7 @@ export class ServerStream {
 
   /** True if the response has ended, so that nothing more can be sent. */
   get isEnded(): boolean {
-    return this.#halfClosedLocal || this.#closed || this.#trailers !== undefined;
+    return this.#closed || this.#trailers !== undefined;
   }
 
   get isClosed(): boolean {
@@ -193,7 +192,6 @@ export class ServerStream {
       this.connection.counts.reset();
       return this.abort(errorCode.protocolError);
     }
-    if (this.#halfClosedLocal) return this.#close();
     this.handler?.ended();
   }
 
@@ -210,7 +208,6 @@ export class ServerStream {
 
   #finish(encode: BlockEncoder): void {
     this.#trailers = undefined;
-    this.#halfClosedLocal = true;
     this.#sendBlock(encode(), true);
     this.#close();
     // On a closed stream, RST_STREAM is not allowed (RFC 9113, section 5.1).

@@ -59,9 +59,8 @@ export class ResponseBlocks {
   }
 
   /** Returns the header block of a response that consists of a status only. */
-  trailersOnly(status: GrpcStatus, metadata: Fields = []): Uint8Array {
-    const fields = [...metadata, ...(status.trailers ?? [])];
-    return join(this.#tableUpdate(), Buffer.concat([plainHeaders, statusBlock(status)]), fields);
+  trailersOnly(status: GrpcStatus): Uint8Array {
+    return join(this.#tableUpdate(), Buffer.concat([plainHeaders, statusBlock(status)]), status.trailers);
   }
 
   /** Returns the header block of a plain HTTP response, for clients that do not speak gRPC. */
