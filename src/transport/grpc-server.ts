@@ -64,6 +64,8 @@ export class GrpcServer {
   readonly #connections = new Set<GrpcConnection>();
   readonly #sweep = new Sweep<GrpcConnection>();
   readonly #bindings: Binding[] = [];
+  /** The TLS files of the last update. */
+  #tlsUpdate: AcceptorMaterial | undefined;
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
   #guard: ServerGuard | undefined;
@@ -157,23 +159,30 @@ export class GrpcServer {
     tls: ServerTls | undefined,
     callback: (error: Error | null, port: number) => void,
   ): void {
-    bindServer(address, tls, (socket) => this.attach(socket)).then(
-      (binding) => {
-        if (this.#closed) {
-          binding.stop();
-          callback(new Error('the server was shut down'), 0);
-          return;
-        }
-        this.#bindings.push(binding);
-        callback(null, binding.port);
-      },
+    this.#bind(address, tls).then(
+      ({ port }) => callback(null, port),
       (error: unknown) => callback(error as Error, 0),
     );
   }
 
-  /** Uses other TLS files for new connections to all addresses with TLS. */
+  async #bind(address: string, tls: ServerTls | undefined): Promise<Binding> {
+    const before = this.#tlsUpdate;
+    const binding = await bindServer(address, tls, (socket) => this.attach(socket));
+    try {
+      if (this.#closed) throw new Error('the server was shut down');
+      if (this.#tlsUpdate !== undefined && this.#tlsUpdate !== before) binding.updateTls(this.#tlsUpdate);
+    } catch (error) {
+      binding.stop();
+      throw error;
+    }
+    this.#bindings.push(binding);
+    return binding;
+  }
+
+  /** Uses other TLS files for new connections to all addresses with TLS, also to those that are being bound. */
   updateTls(material: AcceptorMaterial): void {
     for (const binding of this.#bindings) binding.updateTls(material);
+    this.#tlsUpdate = material;
   }
 
   /** Serves a connection whose TLS handshake is done, or that has no TLS. After a shutdown, it is destroyed. */

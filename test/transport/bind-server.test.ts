@@ -121,6 +121,32 @@ suite('bindAsync', () => {
     await assert.rejects(callEcho(`localhost:${port}`, trusting(oldCa)));
   });
 
+  test('TLS files that are replaced while an address is being bound: apply to it', async () => {
+    const [oldCa, newCa] = [makeCa({ commonName: 'Old' }), makeCa({ commonName: 'New' })];
+    const leafOf = (ca: Certificate): Certificate =>
+      makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+    using server = startServer();
+    const bound = bind(server, '127.0.0.1:0', materialOf(leafOf(oldCa)));
+    server.updateTls(materialOf(leafOf(newCa)));
+    const later = await bind(server, '127.0.0.1:0', materialOf(leafOf(oldCa)));
+    for (const [port, ca] of [
+      [await bound, newCa],
+      [later, oldCa],
+    ] as const)
+      assert.equal(
+        await callEcho(`localhost:${port}`, credentials.createSsl(Buffer.from(ca.certPem))),
+        'hello',
+      );
+  });
+
+  test('TLS files that cannot be used, while an address is being bound: an error, and nothing listens', async () => {
+    using server = startServer();
+    const leaf = makeLeaf(makeCa(), { commonName: 'server', dnsNames: ['localhost'] });
+    const bound = bind(server, '127.0.0.1:0', materialOf(leaf));
+    server.updateTls({ ...materialOf(leaf), certificate: Buffer.from('nothing') });
+    await assert.rejects(bound);
+  });
+
   test('handshake without TLS: the failure is reported', async () => {
     const failures: string[] = [];
     using server = startServer();
