@@ -22,6 +22,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { BundleEndpointOptions, ServeOptions } from '../runtime/serve-options.ts';
 import { isImportKnown } from '../trust/ledger/import-sources.ts';
+import { isLocalRead } from '../trust/ledger/path-origin.ts';
 import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
@@ -130,6 +131,7 @@ export async function startBundleEndpoint(
       get: (mesh, trustDomain) => published.get(mesh, trustDomain),
       mapOf: (mesh) => published.mapOf(mesh),
       awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
+      awaitsRead: (mesh) => published.awaitsRead(mesh),
     },
     onAnswered: (answered) => {
       const { status, bundles } = answered.reply;
@@ -160,7 +162,9 @@ export async function startBundleEndpoint(
   const publishTurn = (): boolean => {
     const { ledger, meshes } = pipeline.view();
     const { holdings } = ledger;
-    const served = { holdings, meshes, isImportKnown: isImportKnown(ledger.sources) };
+    const { sources } = ledger;
+    const known = { isImportKnown: isImportKnown(sources), isAllRead: isLocalRead(sources) };
+    const served = { holdings, meshes, ...known };
     const { changed, hasNewRecords, isComplete } = published.step(served, now(), keysPerTurn);
     if (hasNewRecords) keepRecords();
     for (const { mesh, trustDomain, sequence, document } of changed) {

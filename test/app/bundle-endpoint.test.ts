@@ -247,6 +247,31 @@ suite('bundle endpoint of the server', () => {
       assert.deepEqual(await got, [2, !isBlocked]);
     });
 
+  test('restart beside a file that cannot be read: no bundle map without its trust domain, until it is gone', async () => {
+    await using dir = await makeTempDir();
+    const other = content({ trustDomain: 'b.test', pems: [two.certPem] });
+    {
+      await using server = await start({ dir });
+      server.rig.deliver(trustOf(one), other, synced);
+      assert.equal((await server.get('/bundles/default')).status, 200);
+    }
+    await using server = await start({ dir });
+    const { rig } = server;
+    rig.deliver({ kind: 'content', path: 'a-test.yaml', text: '{', settled: true }, other, synced);
+    assert.equal((await server.get('/b.test')).status, 503, 'the first read is not complete');
+    rig.clock.advance(60_000);
+    const statuses = async () => {
+      const responses = await Promise.all(
+        ['/bundles/default', '/a.test', '/b.test'].map((path) => server.get(path)),
+      );
+      return responses.map(({ status }) => status);
+    };
+    assert.deepEqual(await statuses(), [503, 404, 200]);
+    rig.deliver(gone('a.test'));
+    rig.clock.advance(60_000);
+    assert.deepEqual(await statuses(), [200, 404, 200]);
+  });
+
   test('record that cannot be read: the server starts, and publishes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('bundle-sequences.json'), '{');

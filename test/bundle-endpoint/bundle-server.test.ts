@@ -41,6 +41,7 @@ async function start(options: Partial<BundleServerOptions> = {}) {
     get: (mesh, trustDomain) => published.get(mesh, trustDomain),
     mapOf: (mesh) => published.mapOf(mesh),
     awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
+    awaitsRead: (mesh) => published.awaitsRead(mesh),
   };
   const server = createBundleServer({
     tls: materialOf(leafOf()),
@@ -176,6 +177,7 @@ suite('bundle server', () => {
       get: () => ({ ...bundle, body: Buffer.alloc(64 * 2 ** 20, ' ') }),
       mapOf: () => undefined,
       awaitsImport: () => false,
+      awaitsRead: () => false,
     };
     const unread = Promise.withResolvers<AnsweredRequest>();
     await using server = await start({

@@ -17,6 +17,8 @@ export interface Publication {
   readonly mapOf: (mesh: string) => PublishedMap | undefined;
   /** Returns whether a trust domain, or any one of the mesh, cannot be published before an import was read. */
   readonly awaitsImport: (mesh: string, trustDomain?: string) => boolean;
+  /** Returns whether a trust domain of the mesh that was published before may still be there. */
+  readonly awaitsRead: (mesh: string) => boolean;
 }
 
 /** A response before it is written. */
@@ -49,6 +51,7 @@ export function answerRequest(request: BundleRequest, publication: Publication):
   if (third !== undefined) return bundle(second, third);
   // A map without one of its trust domains would tell consumers that it is gone.
   if (publication.awaitsImport(second)) return awaitsImport;
+  if (publication.awaitsRead(second)) return awaitsRead;
   const map = publication.mapOf(second);
   return map === undefined ? notFound : contentReply(request, map);
 }
@@ -110,4 +113,6 @@ function unavailable(message: string, retryAfterSeconds: number): BundleReply {
 
 /** An import is tried again every 10 seconds. */
 const awaitsImport = unavailable('the bundle is not known before the Global control plane was read', 10);
+/** Files are read again every few seconds. */
+const awaitsRead = unavailable('a trust domain that was published before cannot be read yet', 10);
 const notFound = errorReply(404, 'no bundle is published at this path');

@@ -12,6 +12,8 @@ export interface ServedTrust {
   readonly meshes: MeshStates;
   /** False while trust of other zones may be missing, because the Global control plane was not read yet. */
   readonly isImportKnown: boolean;
+  /** False while trust of this server may be missing, because a source or a part of it was not read yet. */
+  readonly isAllRead: boolean;
 }
 
 /** The inputs of a document. Equal inputs need no new document. */

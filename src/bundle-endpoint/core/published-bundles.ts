@@ -41,6 +41,11 @@ export interface PublishedBundles {
    * read yet: what its zones add to it is not known.
    */
   awaitsImport(mesh: string, trustDomain?: string): boolean;
+  /**
+   * Returns whether a trust domain of the mesh is missing that an earlier process published with keys, while it is not
+   * certain that it is gone. Without it, a bundle map would tell consumers to refuse its clients.
+   */
+  awaitsRead(mesh: string): boolean;
   /** Returns all bundles, sorted by mesh and trust domain. */
   all(): readonly PublishedBundle[];
   /**
@@ -101,7 +106,10 @@ export function createPublishedBundles({
   const published = new Map<string, PublishedBundle>();
   const sources = new Map<string, PublicationSource>();
   const withheld = new Map<string, { readonly mesh: string; readonly trustDomain: string }>();
+  /** The trust domains with keys in the record of an earlier process, and none now. They are not published. */
+  const missing = new Map<string, { readonly mesh: string }>();
   let isImportKnown = true;
+  let isAllRead = true;
   let hasNewRecords = false;
   let sorted: readonly PublishedBundle[] | undefined;
   let maps: ReadonlyMap<string, PublishedMap> | undefined;
@@ -155,12 +163,14 @@ export function createPublishedBundles({
     const isEmpty = keys.length === 0;
     if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) {
       withheld.delete(key);
+      if (record?.isEmpty === false) missing.set(key, { mesh });
       return undefined;
     }
     const contentHash = hash('sha256', JSON.stringify([keys, refreshSeconds])).slice(0, 32);
     const isAsBefore = record?.hash === contentHash;
     if (!source.isKnown && !isAsBefore && record?.hasImported !== false) return undefined;
     withheld.delete(key);
+    missing.delete(key);
     const withImported = source.isKnown ? hasImported(source) : record?.hasImported;
     const sequence = isAsBefore ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
     const facts = { mesh, trustDomain, sequence, hash: contentHash, isEmpty };
@@ -184,6 +194,7 @@ export function createPublishedBundles({
     const budget = { keys: maxKeys };
     let isComplete = true;
     hasNewRecords = false;
+    ({ isAllRead } = served);
     const gone = new Set(withheld.keys());
     for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
       if (gone.size > 0) gone.delete(keyOf(mesh, trustDomain));
@@ -216,6 +227,7 @@ export function createPublishedBundles({
           rule.trustDomain === (trustDomain ?? rule.trustDomain) &&
           !published.has(keyOf(mesh, rule.trustDomain)),
       ),
+    awaitsRead: (mesh) => !isAllRead && missing.values().some((one) => one.mesh === mesh),
     all,
     withheld: () => [...withheld.values()],
     records: () => [...records.values()],

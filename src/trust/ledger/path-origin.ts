@@ -1,4 +1,5 @@
-import { isImportedPath } from './import-sources.ts';
+import { isImportedPath, isImportSource } from './import-sources.ts';
+import type { SourceStatus } from './source-status.ts';
 
 /** The name of the source whose texts are fetched bundles. */
 export const federationSource = 'federation';
@@ -18,4 +19,13 @@ export function originOfPath(path: string): Origin {
 export function firstOrigin(some: Iterable<Origin>): Origin {
   const present = new Set(some);
   return origins.find((origin) => present.has(origin)) ?? 'local';
+}
+
+/** Returns whether all that this zone lists is known: its sources were read completely, and nothing of them is broken. */
+export function isLocalRead(
+  sources: readonly Pick<SourceStatus, 'name' | 'synced' | 'rejected' | 'unreadable'>[],
+): boolean {
+  return sources
+    .filter(({ name }) => name !== federationSource && !isImportSource(name))
+    .every(({ synced, rejected, unreadable }) => synced && rejected === 0 && unreadable === 0);
 }

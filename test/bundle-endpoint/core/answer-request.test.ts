@@ -32,6 +32,7 @@ const publication: Publication = {
   get: (mesh, trustDomain) => published.get(mesh, trustDomain),
   mapOf: (mesh) => published.mapOf(mesh),
   awaitsImport: (mesh, trustDomain) => published.awaitsImport(mesh, trustDomain),
+  awaitsRead: (mesh) => published.awaitsRead(mesh),
 };
 const etagOf = (mesh: string, trustDomain: string): string =>
   published.get(mesh, trustDomain)?.etag ?? assert.fail();
@@ -148,6 +149,14 @@ suite('answer to a request', () => {
       [503, 503, 503, 200, 404],
     );
     assert.equal(statuses[0]?.headers['Retry-After'], '10');
+  });
+
+  test('a trust domain of a map may still be there: 503 for the map, and the others are answered', () => {
+    const awaits = { ...publication, awaitsRead: (mesh: string) => mesh === 'default' };
+    const statuses = ['/bundles/default', '/bundles/a%20mesh', '/a.test', '/c.test'].map(
+      (target) => answerRequest({ method: 'GET', target, ifNoneMatch: undefined }, awaits).status,
+    );
+    assert.deepEqual(statuses, [503, 200, 200, 404]);
   });
 
   test('before the first complete read, and while the server shuts down: 503 for every path that could exist', () => {

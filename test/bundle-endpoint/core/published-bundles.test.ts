@@ -438,6 +438,36 @@ suite('published bundles', () => {
     assert.deepEqual(after.records(), before.records(), 'the sequence is not lost');
   });
 
+  test('trust domain absent after a restart: its map waits until all is read, and then is without it', () => {
+    const serve = ['default/*', 'other/*'];
+    const before = publishing({ serve });
+    const b = shareOf('b.test', [two]);
+    const other = { ...shareOf('c.test', [two]), mesh: 'other' };
+    before.update(makeServed().of(shareOf('a.test', [one]), b, other), 1);
+    const after = publishing({ serve, records: before.records() });
+    const { of } = makeServed();
+    after.update({ ...of(b, other), isAllRead: false }, 2);
+    assert.deepEqual([after.awaitsRead('default'), after.awaitsRead('other')], [true, false]);
+    // Another change of the mesh is no reason to give the map.
+    after.update({ ...of(shareOf('b.test', [two, one]), other), isAllRead: false }, 3);
+    assert.equal(after.awaitsRead('default'), true);
+    after.update(of(b, other), 4);
+    assert.equal(after.awaitsRead('default'), false, 'it is certain that it is gone');
+    after.update({ ...of(shareOf('a.test', [one]), b, other), isAllRead: false }, 5);
+    assert.equal(after.awaitsRead('default'), false, 'it is there');
+  });
+
+  test('trust domain whose last document had no key, absent after a restart: its map does not wait', () => {
+    const before = publishing();
+    const { of } = makeServed();
+    before.update(of(shareOf('a.test', [one])), 1);
+    before.update(of(), 2);
+    const after = publishing({ records: before.records() });
+    after.update({ ...makeServed().of(), isAllRead: false }, 3);
+    assert.equal(after.awaitsRead('default'), false);
+    assert.equal(after.mapOf('default')?.bundles.length, 1);
+  });
+
   test('all CA certificates distrusted, while it runs or during a restart: the bundle has no key', () => {
     const share = shareOf('a.test', [one]);
     const [anchor] = share.anchors;

@@ -16,7 +16,7 @@ export function makeServed(): {
     of: (...shares) => {
       const holdings = new Map<string, Map<TrustDomain, Share[]>>();
       addShares(holdings, shares);
-      return { holdings, meshes: builder.build(holdings, Date.now()), isImportKnown: true };
+      return { holdings, meshes: builder.build(holdings, Date.now()), isImportKnown: true, isAllRead: true };
     },
     setPolicy: (policy) => builder.setPolicy(policy),
   };

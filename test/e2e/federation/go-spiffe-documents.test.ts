@@ -130,6 +130,7 @@ async function startEndpoint(
     },
     mapOf: (mesh) => bundles.mapOf(mesh),
     awaitsImport: () => false,
+    awaitsRead: () => false,
   };
   const { certPem, keyPem } = profiles[profile];
   const files = { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined };
