@@ -114,12 +114,15 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
       return server === undefined ? [] : listedOf(server, trustDomains, signal);
     },
     sequence: async (version) => {
-      const [server] = servers;
-      const answer = server === undefined ? undefined : await askMesh(server, mesh, '/rollout', signal);
-      const versions = (answer as RolloutDetail | undefined)?.versions ?? [];
-      // In milliseconds: two changes are never pushed within one, and the number does not decrease after a restart.
-      const served = versions.find((one) => one.version === version);
-      return served === undefined ? undefined : Date.parse(served.servedAt);
+      const answers = await Promise.all(servers.map((server) => askMesh(server, mesh, '/rollout', signal)));
+      // In milliseconds: two changes are never pushed within one, and the number does not decrease after a restart. The
+      // latest of all servers, so that it does not depend on their order.
+      const times = (answers as readonly (RolloutDetail | undefined)[]).flatMap((answer) =>
+        (answer?.versions ?? [])
+          .filter((one) => one.version === version)
+          .map(({ servedAt }) => Date.parse(servedAt)),
+      );
+      return times.length === 0 ? undefined : Math.max(...times);
     },
   };
 }

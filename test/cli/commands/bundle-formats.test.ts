@@ -137,6 +137,33 @@ suite('bundle --format spiffe', () => {
   });
 });
 
+suite('bundle --format spiffe of replicas', () => {
+  test('one served the bundle later: spiffe_sequence is the same, whichever is asked first', async () => {
+    await using one = await wholeServer(resources);
+    await using two = await wholeServer(resources);
+    two.proxies.pass(5);
+    for (const pem of [ec, other])
+      two.deliver({
+        kind: 'content',
+        path: 'b-test.yaml',
+        text: meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [pem.certPem] }),
+        settled: true,
+      });
+    const sequences = await Promise.all(
+      [
+        [one, two],
+        [two, one],
+      ].map(async (servers) => {
+        const urls = servers.map(({ url }) => `--server=${url}`);
+        const { stdout } = await run(['bundle', '--format=spiffe', '--trust-domain=b.test', ...urls]);
+        return (JSON.parse(stdout) as Bundle).spiffe_sequence;
+      }),
+    );
+    assert.ok(sequences[0] !== undefined);
+    assert.equal(sequences[0], sequences[1]);
+  });
+});
+
 suite('bundle of a server', () => {
   test('every format: same output as from the served files', async () => {
     await using dir = await files();
