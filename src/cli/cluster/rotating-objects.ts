@@ -15,6 +15,7 @@ import type { ClusterOptions } from './cluster-access.ts';
 
 /** A MeshTrust of a cluster. */
 interface ClusterResource {
+  readonly kind: 'mesh-trust';
   readonly resource: MeshTrust;
   /** `kubernetes:namespace/name`. */
   readonly path: string;
@@ -23,10 +24,18 @@ interface ClusterResource {
   readonly remarks: Extract<ParsedDocument, { readonly kind: 'mesh-trust' }>['remarks'];
 }
 
+/** An object that cannot be read as a MeshTrust: a server keeps its last good version, which may be rotated. */
+interface InvalidObject {
+  readonly kind: 'invalid';
+  readonly path: string;
+  /** The codes of its errors. */
+  readonly codes: readonly string[];
+}
+
 /** The MeshTrusts of a cluster, with the rights of the user's kubeconfig. */
 export interface Cluster extends Disposable {
   /** @throws {CommandError} if they cannot be read. */
-  readonly read: () => Promise<readonly ClusterResource[]>;
+  readonly read: () => Promise<readonly (ClusterResource | InvalidObject)[]>;
   /**
    * @throws {CommandError} if the object was changed meanwhile, the API server refuses the patch, or it is unknown
    * whether the patch was applied.
@@ -95,16 +104,17 @@ function isOther(current: ApiReply, version: unknown): boolean {
   return asMapping(current.object['metadata'])?.['resourceVersion'] !== version;
 }
 
-/** Returns a MeshTrust. An object with an error is left out: a server keeps its last good version. */
-function readObject(item: unknown, parse: ParseOptions): readonly ClusterResource[] {
+function readObject(item: unknown, parse: ParseOptions): readonly (ClusterResource | InvalidObject)[] {
   const read = readApiObject(item);
   const object = asMapping(item);
   if (read === undefined || object === undefined) return [];
   const { path, text } = read;
   const parsed = parseFile(path, text, parse);
   const [document] = parsed.kind === 'documents' ? parsed.documents : [];
-  if (document?.kind !== 'mesh-trust') return [];
-  return [{ resource: document.resource, path, object, remarks: document.remarks }];
+  if (document?.kind === 'mesh-trust')
+    return [{ kind: 'mesh-trust', resource: document.resource, path, object, remarks: document.remarks }];
+  const { findings = [] } = parsed.kind === 'refused' ? parsed : (document ?? {});
+  return [{ kind: 'invalid', path, codes: findings.map(({ code }) => code) }];
 }
 
 /** Returns the text that the cluster source parses of an object. */

@@ -89,7 +89,8 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
 export const startRotation: Action<StartOptions> = tryAgain(async ({ operands, options, io }) => {
   const run = await rotationRun(options, io);
   const given = await readGiven(options, run, io);
-  const targets = selected(await readTargets(operands, options, run.parse, io), options);
+  const read = await readTargets(operands, options, run.parse, io);
+  const targets = selected(read.targets, options);
   const subjects = targets.map((target) => ({ ...subjectOf(target), target }));
   const { subject, old } = subjectWith(subjects, ({ target: { path } }) => path, given);
   const input = await startInput(run, subject, old, given.newCa, io);
@@ -196,7 +197,8 @@ async function prepare(
   io: CommandIo,
 ): Promise<Prepared> {
   const run = await rotationRun(options, io);
-  const targets = selected(await readTargets(operands, options, run.parse, io), options);
+  const read = await readTargets(operands, options, run.parse, io);
+  const targets = selected(read.targets, options);
   const rotating = targets.flatMap((target) => {
     const { marks, ...subject } = subjectOf(target);
     return marks === undefined ? [] : [{ target, subject: { ...subject, marks } }];
@@ -205,6 +207,7 @@ async function prepare(
     rotating,
     (one) => `${one.subject.resource.identity} in ${one.target.path}`,
     describeUnread(targets.flatMap(({ remarks }) => remarks)) ??
+      read.unreadable ??
       'no MeshTrust has the annotations of a rotation; begin one with: meshtrust rotate start',
   );
   return { target, input: { ...(await run.facts(subject)), marks: subject.marks } };

@@ -32,6 +32,13 @@ export interface Target {
   ) => Promise<'written' | 'printed' | 'patched'>;
 }
 
+/** The MeshTrusts that a command can change. */
+export interface Targets {
+  readonly targets: readonly Target[];
+  /** Why another object may be meant: it has an error. `undefined` if there is no such object. */
+  readonly unreadable?: string | undefined;
+}
+
 /**
  * Reads the MeshTrusts of files, or of the cluster with `--apply`.
  * @throws {CommandError} (usage) if neither is given, or a file cannot be read.
@@ -41,7 +48,7 @@ export async function readTargets(
   options: TargetOptions,
   parse: ParseOptions,
   io: CommandIo,
-): Promise<readonly Target[]> {
+): Promise<Targets> {
   const { write = false, apply = false } = options;
   if (apply !== (paths.length === 0) || (apply && write))
     throw new CommandError(
@@ -50,7 +57,7 @@ export async function readTargets(
     );
   if (apply) return clusterTargets(options, parse, io);
   const resources = await readResources(paths, parse, io);
-  return resources.map((file): Target => ({
+  const targets = resources.map((file): Target => ({
     resource: file.resource,
     path: file.path,
     remarks: file.remarks,
@@ -64,18 +71,17 @@ export async function readTargets(
       return write ? 'written' : 'printed';
     },
   }));
+  return { targets };
 }
 
-async function clusterTargets(
-  options: TargetOptions,
-  parse: ParseOptions,
-  io: CommandIo,
-): Promise<readonly Target[]> {
+async function clusterTargets(options: TargetOptions, parse: ParseOptions, io: CommandIo): Promise<Targets> {
   // Loaded only here: the client of Kubernetes takes longer to load than the rest of the command.
   const { openCluster, textOfObject } = await import('../cluster/rotating-objects.ts');
   using cluster = openCluster(options, parse, io);
   const found = await cluster.read();
-  return found.map((target): Target => ({
+  const invalid = found.find((one) => one.kind === 'invalid');
+  const readable = found.filter((one) => one.kind === 'mesh-trust');
+  const targets = readable.map((target): Target => ({
     resource: target.resource,
     path: target.path,
     remarks: target.remarks,
@@ -91,6 +97,17 @@ async function clusterTargets(
       return 'patched';
     },
   }));
+  return { targets, unreadable: invalid && describeInvalid(invalid) };
+}
+
+function describeInvalid({
+  path,
+  codes,
+}: {
+  readonly path: string;
+  readonly codes: readonly string[];
+}): string {
+  return `${path} has an error (${[...new Set(codes)].join(', ')}), so it is unknown whether it is rotated`;
 }
 
 /**

@@ -109,6 +109,30 @@ suite('meshtrust rotate --apply while servers write the status of the object', (
   });
 });
 
+suite('meshtrust rotate --apply with an object that has an error', () => {
+  test('no other one is rotated → the object is named, since its annotations are unknown', async (t) => {
+    const broken = { ...objectAt(1), spec: { trustDomain: 'a.test', caBundles: 3 } };
+    const { code, stderr } = await backAt(t, (asked) => asked.list([broken], '1'));
+    assert.equal(code, 1);
+    assert.equal(
+      stderr,
+      'error: kubernetes:kuma-system/zone has an error (MT003), so it is unknown whether it is rotated\n',
+    );
+  });
+
+  test('another one is rotated → it is changed', async (t) => {
+    const broken = {
+      metadata: { name: 'other', namespace: 'kuma-system', resourceVersion: '1' },
+      spec: { trustDomain: 'b.test', caBundles: 3 },
+    };
+    const { code, stderr } = await backAt(t, (asked) => {
+      if (asked.method === 'PATCH') asked.answer(200, {});
+      else asked.list([broken, objectAt(1)], '1');
+    });
+    assert.equal(code, 0, stderr);
+  });
+});
+
 suite('meshtrust rotate back on a machine whose clock is behind', () => {
   test('no server answers → the time of the switch is recorded, so that leaves of the new CA do not end early', async (t) => {
     const switchedAt = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_600_000)

@@ -70,8 +70,10 @@ test(
       const signal = new AbortController().signal;
       const options = { defaultMesh: 'default', reader };
       using cluster = openCluster({ kubeconfig, kubeNamespace: namespace }, options, { env: {}, signal });
-      const [target] = (await cluster.read()).filter(({ resource }) => resource.name === 'rotating.test');
-      assert.ok(target !== undefined);
+      const target = (await cluster.read()).find(
+        (one) => one.kind === 'mesh-trust' && one.resource.name === 'rotating.test',
+      );
+      assert.ok(target?.kind === 'mesh-trust');
       const edits: readonly Edit[] = [
         { kind: 'annotate', key: rotationKeys.old, value: 'a'.repeat(64) },
         { kind: 'annotate', key: rotationKeys.new, value: 'b'.repeat(64) },
