@@ -6,7 +6,6 @@ import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { createLister } from '../../kubernetes/client/list-pages.ts';
-import type { ListLimits } from '../../net/list-budget.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
@@ -44,7 +43,7 @@ export interface WatchKubernetesOptions {
   /** Called in the same turn of the event loop as the sink, and before it. */
   readonly onHeads?: ((change: HeadChange) => void) | undefined;
   /** The limits of one list. Default: `defaultListLimits`. */
-  readonly limits?: ListLimits | undefined;
+  readonly limits?: Parameters<typeof createLister>[3];
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Returns a number from 0 to 1, for jitter. */
