@@ -50,8 +50,11 @@ export async function meshOfFiles(
   const findings = all.filter((found) => concerns(found, mesh));
   const refusals = unknownTrust(findings);
   const state = states.get(mesh);
-  if (state === undefined)
-    throw refusals.length > 0 ? unreadable(mesh, refusals) : unlisted(mesh, [...states.keys()]);
+  if (state === undefined) {
+    // A list of distrusted CA certificates lists no mesh.
+    const lacking = refusals.filter(({ code }) => code !== 'MT060');
+    throw lacking.length > 0 ? unreadable(mesh, lacking) : unlisted(mesh, [...states.keys()]);
+  }
   return {
     name: mesh,
     refusals,

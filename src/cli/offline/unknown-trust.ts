@@ -1,6 +1,15 @@
 import { counted } from '../../text/counted.ts';
 import { keptIdentityCodes, wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
+import type { FindingCode } from '../../trust/findings/catalogue.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
+
+/** Codes of errors for which trust is unknown, and their descriptions. */
+const kinds: readonly (readonly [codes: ReadonlySet<FindingCode>, text: string])[] = [
+  [wholeRefusalCodes, 'a whole file or resource is refused'],
+  [keptIdentityCodes, 'the CA certificates of a MeshIdentity cannot be determined'],
+  // It may be meant for a listed CA. A server goes on distrusting what its previous list had.
+  [new Set(['MT060']), 'a line of the distrust list is not understood'],
+];
 
 /**
  * Returns the errors for which the trust of files is unknown: a server would keep an earlier version that the files do
@@ -8,20 +17,16 @@ import type { Finding } from '../../trust/findings/finding.ts';
  */
 export function unknownTrust(findings: readonly Finding[]): readonly Finding[] {
   return findings.filter(
-    ({ code, severity }) =>
-      severity === 'error' && (wholeRefusalCodes.has(code) || keptIdentityCodes.has(code)),
+    ({ code, severity }) => severity === 'error' && kinds.some(([codes]) => codes.has(code)),
   );
 }
 
 /** Describes these errors: `a whole file or resource is refused`. */
 export function describeUnknownTrust(unknown: readonly Finding[]): string {
-  const [isWhole, isIdentity] = [wholeRefusalCodes, keptIdentityCodes].map((codes) =>
-    unknown.some(({ code }) => codes.has(code)),
-  );
-  return [
-    ...(isWhole === true ? ['a whole file or resource is refused'] : []),
-    ...(isIdentity === true ? ['the CA certificates of a MeshIdentity cannot be determined'] : []),
-  ].join(', and ');
+  return kinds
+    .filter(([codes]) => unknown.some(({ code }) => codes.has(code)))
+    .map(([, text]) => text)
+    .join(', and ');
 }
 
 /** Describes these errors, with their number. */

@@ -261,6 +261,25 @@ suite('files of which one is refused', () => {
       );
     });
 
+  for (const args of [['bundle', '--format=pem'], ['export']])
+    test(`${args.join(' ')} with a distrust list that has a damaged line: exit 2, since the line may be meant for a CA`, async () => {
+      await using dir = await files();
+      await using lists = await makeTempDir();
+      const list = lists.join('distrusted');
+      await writeFile(list, `${'0'.repeat(64)}\n`);
+      assert.equal((await run([...args, dir.path, '--distrust', list])).code, 0);
+      await writeFile(list, `${'0'.repeat(64)}\n${'0'.repeat(65)}\n`);
+      const { code, stdout, stderr } = await run([...args, dir.path, '--distrust', list]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: \S+distrusted:2: MT060 /m);
+      assert.match(stderr, /mesh default: a line of the distrust list is not understood \(1 error\); /);
+      // Without certificates in the output, the list is only named.
+      const shown = await run(['bundle', dir.path, '--distrust', list]);
+      assert.equal(shown.code, 0);
+      const other = await run(['bundle', '--mesh=typo', dir.path, '--distrust', list]);
+      assert.match(other.stderr, /^error: mesh typo: no MeshTrust lists it/m);
+    });
+
   test('a resource of another mesh: the bundle of this one is printed', async () => {
     await using dir = await files();
     await writeFile(dir.join('c.yaml'), broken.replace('default', 'blue'));
