@@ -1,5 +1,6 @@
 import { formatDate } from '../findings/finding.ts';
-import type { CaFacts, GateInput } from './facts.ts';
+import { isDistrusted } from './distrusted.ts';
+import type { AnsweredFacts, CaFacts, GateInput } from './facts.ts';
 import { gate } from './gate-catalogue.ts';
 import type { Gate } from './gate-catalogue.ts';
 
@@ -18,7 +19,7 @@ export function startGates({ resource, marks, newCa, before, servers, now }: Gat
       old === undefined
         ? `${resource.identity} does not list the old CA ${short(marks.old)}`
         : unserved.length > 0
-          ? `${unserved.map(({ server }) => server).join(', ')} does not serve the old CA ${short(marks.old)}`
+          ? describeUnserved(unserved, marks.old)
           : `${resource.identity} lists the old CA ${old.subject}`,
     ),
     gate(
@@ -30,6 +31,14 @@ export function startGates({ resource, marks, newCa, before, servers, now }: Gat
     ),
     ...newGates(newCa, { old, oldHash: marks.old, known, now }),
   ];
+}
+
+/** Describes servers that do not serve the old CA. One that is distrusted needs no rotation: its leaves are refused. */
+function describeUnserved(unserved: readonly AnsweredFacts[], old: string): string {
+  const names = unserved.map(({ server }) => server).join(', ');
+  return isDistrusted(old, unserved)
+    ? `${names} distrusts the old CA ${short(old)}: list the new one and remove the old one, without a rotation`
+    : `${names} does not serve the old CA ${short(old)}`;
 }
 
 interface Known {

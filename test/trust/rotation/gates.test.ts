@@ -830,6 +830,15 @@ suite('gates of a rotation', () => {
     assert.deepEqual(shut('finish', drained(distrusting(oldHash, behind), unswitched)), ['R20']);
   });
 
+  test('the old CA is distrusted before the start → R10 says that no rotation is needed', () => {
+    const input = before({ servers: [server({ cas: [], distrusted: [oldHash] })] });
+    assert.deepEqual(shut('start', input), ['R10']);
+    assert.match(
+      gatesOf('start', input).find(({ id }) => id === 'R10')?.detail ?? '',
+      /^one distrusts the old CA a{16}: list the new one and remove the old one, without a rotation$/,
+    );
+  });
+
   test('one of two servers distrusts the old CA → its leaves count, as long as the other one serves it', () =>
     assert.deepEqual(
       shut(
