@@ -74,8 +74,9 @@ export const unseen: FileState = { kind: 'unseen' };
 
 /**
  * Returns the next state of the file at `path` after a check. `now`, `settleMs` and `checkAt` are milliseconds, and
- * `now` is monotonic. A version is settled if it was moved to its name, if its own times are at least `settleMs` old,
- * or if it has been unchanged for `settleMs`. A deletion is reported after it has lasted for `settleMs`.
+ * `now` is monotonic. A version is settled if it was moved to its name, if it has been unchanged for `settleMs`, or if
+ * it is the first one and its own times are at least `settleMs` old. A deletion is reported after it has lasted for
+ * `settleMs`.
  */
 export function stepFile(
   path: string,
@@ -101,8 +102,9 @@ function read(path: string, before: Known, seen: ContentSighting, now: number, s
   const reported = before.kind === 'read' && before.hash === seen.hash ? before : undefined;
   const since = reported !== undefined && sameVersion(reported.version, seen.version) ? reported.since : now;
   // A text that was reported as settled remains settled: a `touch` changes nothing.
-  const settled =
-    reported?.settled === true || seen.placed || seen.ageMs >= settleMs || now - since >= settleMs;
+  // Only at first sight: a file server may have another clock, and then a file in the middle of a write looks old.
+  const isOld = before.kind === 'unseen' && seen.ageMs >= settleMs;
+  const settled = reported?.settled === true || seen.placed || isOld || now - since >= settleMs;
   const state: FileState = { kind: 'read', version: seen.version, since, hash: seen.hash, settled };
   return {
     state,

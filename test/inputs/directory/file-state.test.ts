@@ -108,6 +108,15 @@ const cases: Readonly<
     checks: [[0, content(1, 'one', { ageMs: 100 })]],
     reported: ['0 one settled'],
   },
+  'file that changes with old times, of a server with another clock: settles by waiting': {
+    checks: [
+      [0, content(1, 'one two', { ageMs: 100 })],
+      [5, content(2, 'one', { ageMs: 5_000 })],
+      [10, content(3, 'one three', { ageMs: 5_000 })],
+      [110, content(3, 'one three', { ageMs: 5_100 })],
+    ],
+    reported: ['0 one two settled', '5 one unsettled', '10 one three unsettled', '110 one three settled'],
+  },
   'file moved into place: is settled at the first check': {
     checks: [
       [0, content(1, 'one', { ageMs: 100 })],
@@ -268,8 +277,9 @@ const cases: Readonly<
       [5, unreadable()],
       [105, unreadable()],
       [200, content(1, 'one', { ageMs: 300 })],
+      [300, content(1, 'one', { ageMs: 400 })],
     ],
-    reported: ['0 one settled', '105 unreadable: is a directory', '200 one settled'],
+    reported: ['0 one settled', '105 unreadable: is a directory', '200 one unsettled', '300 one settled'],
   },
   'unreadable file that is deleted: is gone': {
     checks: [

@@ -201,6 +201,7 @@ test('file that cannot be opened: is unreadable, not gone, and is tried again', 
   await observed.untilSettled(path, 'a2');
   assert.deepEqual(observed.events().slice(from), [
     { kind: 'unreadable', path, reason: 'refused' },
+    { kind: 'content', path, text: 'a2', settled: false },
     { kind: 'content', path, text: 'a2', settled: true },
   ]);
 });
