@@ -17,7 +17,7 @@ const concurrentReads = 64;
 /** Time until a check without a result is repeated, if no notice will repeat it. In milliseconds. */
 const retryMs = 1_000;
 
-/** Maximum number of checks of a file that is repeatedly created again. Then the next notice repeats the check. */
+/** Maximum number of checks of a file that is repeatedly created again. */
 const maxAttempts = 3;
 
 /** File times have the resolution of the kernel's clock tick: a change can be younger by this time. */
@@ -35,7 +35,7 @@ export interface Files {
   round(): Promise<readonly SourceEvent[]>;
   /** True if a round has files to check. */
   readonly waiting: boolean;
-  /** True if a round has files to check of which nothing is known yet. */
+  /** True if there are files of which nothing is known yet, although they exist or may exist. */
   readonly hasUnread: boolean;
   /** Returns the time of the next check that is due without a notice, in monotonic milliseconds. */
   next(): number | undefined;
@@ -193,9 +193,11 @@ export function createFiles(options: FilesOptions): Files {
     entry.placed = false;
     due.delete(entry);
     if (checkAt !== undefined) due.set(entry, checkAt);
-    // A listing of its folder would repeat the check, but that folder is not part of the tree any more.
-    else if (seen.kind === 'unknown' && !folder.attached) due.set(entry, io.now() + retryMs);
-    if (state.kind === 'unseen' && !dirty.has(entry)) forget(entry);
+    // A listing of its folder would repeat the check, but that folder is not part of the tree any more. And the first
+    // read must not end without a file that exists.
+    else if (seen.kind === 'unknown' && (!folder.attached || state.kind === 'unseen'))
+      due.set(entry, io.now() + retryMs);
+    if (state.kind === 'unseen' && seen.kind !== 'unknown' && !dirty.has(entry)) forget(entry);
     if (event === undefined) return [];
     return folder.only === undefined ? [event] : asRoot(entry, event);
   }
@@ -237,7 +239,8 @@ export function createFiles(options: FilesOptions): Files {
       return dirty.size > 0;
     },
     get hasUnread() {
-      return dirty.values().some(({ state }) => state.kind === 'unseen');
+      // Those that are due without having been seen are unknown.
+      return dirty.values().some(isUnseen) || due.keys().some(isUnseen);
     },
     next: () => (due.size === 0 ? undefined : due.values().reduce((a, b) => Math.min(a, b))),
   };
@@ -250,6 +253,10 @@ export function createFiles(options: FilesOptions): Files {
 function absent({ renames, directory }: Entry, found: string | undefined): Sighting {
   const evidence = directory !== undefined && directory === found ? 'deletion' : 'absence';
   return { kind: 'absent', noticed: renames > 0, evidence };
+}
+
+function isUnseen({ state }: Entry): boolean {
+  return state.kind === 'unseen';
 }
 
 /** Returns the folder, or its nearest ancestor that is still part of the tree. */

@@ -212,3 +212,22 @@ test('thousand files: are one batch', async (t) => {
   const texts = new Set(events().flatMap((event) => (event.kind === 'content' ? [event.text] : [])));
   assert.equal(texts.size, 1_000);
 });
+
+test('file that is created again at each attempt to open it: `synced` waits until it was read', async (t) => {
+  const root = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });
+  let attempts = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    open(name) {
+      if (name !== path || attempts === 6) return systemIo.open(name);
+      attempts += 1;
+      return Promise.reject(Object.assign(new Error(`ENOENT: not now, open '${name}'`), { code: 'ENOENT' }));
+    },
+  };
+  const observed = await observeSynced(t, { roots: [root], io, confirmsAbsence: true });
+  const events = observed.events();
+  const first = events.findIndex((event) => event.kind === 'content' && event.path === path);
+  assert.ok(first !== -1 && first < events.findIndex(({ kind }) => kind === 'synced'));
+});
