@@ -1,6 +1,7 @@
 import type { HoldSelection } from '../trust/ledger/ledger.ts';
 import type { StateView } from '../runtime/state-view.ts';
-import type { GuardRelease, MeshList } from '../api/api-types.ts';
+import type { GuardRelease, MeshList, UnlistedMesh } from '../api/api-types.ts';
+import { compareText } from '../text/compare-text.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import type { FleetInput } from './fleet-routes.ts';
 import { presentCertificates } from '../api/present-certificate-list.ts';
@@ -14,6 +15,8 @@ export interface ApiInput extends FleetInput {
   readonly view: () => StateView;
   /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
+  /** Returns the number of connected proxies by mesh, also of meshes that no resource lists. */
+  readonly proxyCounts?: (() => ReadonlyMap<string, number>) | undefined;
   /** Ends the selected holds of the mass-loss guard, and returns them. */
   readonly releaseGuard: (selection: HoldSelection) => StateView['ledger']['held'];
   /** Monotonic milliseconds, as in the view. */
@@ -35,7 +38,8 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       pattern: '/api/v1/meshes',
       answer: () => {
         const meshes = [...view().meshes].map(([mesh, state]) => presentMeshSummary(state, contextOf(mesh)));
-        return jsonReply({ meshes } satisfies MeshList);
+        const unlisted = unlistedMeshes(view(), input.proxyCounts?.() ?? new Map());
+        return jsonReply({ meshes, unlisted } satisfies MeshList);
       },
     },
     {
@@ -70,6 +74,22 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       },
     },
   ];
+}
+
+/** The most meshes without trust that a response names: proxies invent names. */
+const mostUnlisted = 20;
+
+/** Returns the meshes of connected proxies that no resource lists. */
+function unlistedMeshes(
+  { readiness, meshes }: StateView,
+  counts: ReadonlyMap<string, number>,
+): readonly UnlistedMesh[] {
+  if (readiness.kind !== 'ready') return [];
+  return [...counts]
+    .filter(([name, proxies]) => proxies > 0 && !meshes.has(name))
+    .map(([name, proxies]) => ({ name, proxies }))
+    .sort((a, b) => b.proxies - a.proxies || compareText(a.name, b.name))
+    .slice(0, mostUnlisted);
 }
 
 /**

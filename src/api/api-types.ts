@@ -9,6 +9,18 @@ import type { Rooting } from '../trust/bundle/trust-bundle.ts';
 /** `GET /api/v1/meshes`: every mesh for which a resource was ever listed, by name. */
 export interface MeshList {
   readonly meshes: readonly MeshSummary[];
+  /**
+   * Meshes of connected proxies for which no resource was ever listed: at most 20, the most proxies first. The proxies
+   * refuse every client. Empty until the server is ready: before, any mesh may be listed.
+   */
+  readonly unlisted: readonly UnlistedMesh[];
+}
+
+export interface UnlistedMesh {
+  /** The name that the proxies give, which may be any text. */
+  readonly name: string;
+  /** Number of connected proxies. */
+  readonly proxies: number;
 }
 
 export interface MeshSummary {

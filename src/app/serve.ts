@@ -187,6 +187,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
       wall: systemClock.wall,
       changes: changeLog,
       proxies: front.proxies,
+      proxyCounts: front.proxyCounts,
       fleet: front.fleet,
       findingSince: (found) => findingTimes.since(found),
       events: live.hub,

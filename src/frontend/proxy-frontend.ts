@@ -31,6 +31,8 @@ export interface ProxyFrontend {
   setServing(serving: boolean): void;
   /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
+  /** Returns the number of connected proxies by mesh, also of meshes that are not served. */
+  readonly proxyCounts: () => ReadonlyMap<string, number>;
   /** Returns, by mesh, the number of connected proxies and of those that have acknowledged the served version. */
   acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
@@ -71,6 +73,7 @@ export function createFrontend(options: ProxyOptions, log: Logger, decide?: Deci
     },
     setServing: (serving) => endpoint?.setServing(serving),
     proxies: tracker.count,
+    proxyCounts: tracker.counts,
     acks: () => countAcks(localLook(tracker), history, now()),
     fleet: localFleet(tracker, history, acks),
     drain: async (graceMs) => endpoint?.drain(graceMs),

@@ -24,6 +24,13 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(milliseconds / 1000)} s`;
 }
 
+/** Returns a time that is counted down, with the two largest units: `29 min 34 s`. */
+export function remaining(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
 /** Returns the first characters of a hash, as all of meshtrust shortens it. */
 export function short(hash: string): string {
   return hash.slice(0, 16);

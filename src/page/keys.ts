@@ -13,7 +13,7 @@ export interface KeyHelp {
 
 /** All keys of the page, in the order of its help. */
 export const keys: readonly KeyHelp[] = [
-  { key: '/', meaning: 'Search CAs and proxies', action: { kind: 'search' } },
+  { key: '/', meaning: 'Search meshes, CAs and proxies', action: { kind: 'search' } },
   { key: 'o', meaning: 'Overview', action: { kind: 'go', link: linkTo({ kind: 'overview' }) } },
   { key: 'f', meaning: 'Findings', action: { kind: 'go', link: linkTo({ kind: 'findings' }) } },
   { key: 'c', meaning: 'CA certificates, by expiry', action: { kind: 'go', link: linkTo({ kind: 'cas' }) } },

@@ -25,9 +25,13 @@ import { serverTime } from './server-time.ts';
 const most = { changes: 8, expiring: 10, found: 50, listed: 500 } as const;
 
 /** Requests everything that the page shows whatever the view. */
-export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' | 'findings'>> {
-  const [about, { meshes }, findings] = await Promise.all([askServer(), askMeshes(), askFindings()]);
-  return { about, meshes, findings };
+export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' | 'unlisted' | 'findings'>> {
+  const [about, { meshes, unlisted }, findings] = await Promise.all([
+    askServer(),
+    askMeshes(),
+    askFindings(),
+  ]);
+  return { about, meshes, unlisted, findings };
 }
 
 /** Requests what one view shows besides. */

@@ -108,8 +108,12 @@ function refreshViewSoon(): void {
   }, listMs);
 }
 
-/** True if the view has gates of a rotation, consumers or fetched bundles: the server sends no events of them. */
-function changesUnannounced({ rotations, consumers, federation }: PageState): boolean {
+/**
+ * True if the view has gates of a rotation, consumers, fetched bundles, or proxies of meshes without a MeshTrust: the
+ * server sends no events of them.
+ */
+function changesUnannounced({ route, rotations, consumers, federation }: PageState): boolean {
+  if (route.kind === 'overview') return true;
   const lists = [rotations?.rotations, consumers?.published, federation?.relationships];
   return lists.some((list) => (list?.length ?? 0) > 0);
 }

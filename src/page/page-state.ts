@@ -1,4 +1,4 @@
-import type { FindingList, MeshDetail, MeshSummary } from '../api/api-types.ts';
+import type { FindingList, MeshDetail, MeshSummary, UnlistedMesh } from '../api/api-types.ts';
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeDetail } from '../api/change-api-types.ts';
 import type { ServerEvent } from '../api/event-types.ts';
@@ -44,6 +44,8 @@ export interface PageState extends ViewData {
   readonly server: ServerEvent | undefined;
   readonly about: ServerDetail | undefined;
   readonly meshes: readonly MeshSummary[] | undefined;
+  /** Meshes of connected proxies that no MeshTrust lists. */
+  readonly unlisted: readonly UnlistedMesh[];
   readonly findings: FindingList | undefined;
   /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times are as of this moment. */
   readonly meshAt: number;
@@ -89,6 +91,7 @@ export function initialState(route: Route, now: number, origin = ''): PageState 
     server: undefined,
     about: undefined,
     meshes: undefined,
+    unlisted: [],
     findings: undefined,
     meshAt: now,
     rollouts: new Map(),

@@ -1,4 +1,4 @@
-import type { FindingDetail, FindingList, MeshSummary, ReadyAnswer } from '../api/api-types.ts';
+import type { FindingDetail, FindingList, MeshSummary, ReadyAnswer, UnlistedMesh } from '../api/api-types.ts';
 import type { LaggingProxy, RolloutDetail } from '../api/fleet-api-types.ts';
 import { count } from './format.ts';
 import { linkTo } from './route.ts';
@@ -22,6 +22,8 @@ export interface Problem {
 /** The responses from which the problems follow. */
 export interface ProblemInput {
   readonly meshes: readonly MeshSummary[];
+  /** Meshes of connected proxies that no MeshTrust lists. */
+  readonly unlisted?: readonly UnlistedMesh[] | undefined;
   readonly findings: FindingList | undefined;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
   readonly readiness: ReadyAnswer['status'] | undefined;
@@ -29,9 +31,10 @@ export interface ProblemInput {
   readonly answer?: ReadyAnswer | undefined;
 }
 
-/** Returns all problems, then all warnings; those that refuse clients first. */
+/** Returns all problems, then all warnings; first those because of which clients are refused, or soon will be. */
 export function problemsOf({
   meshes,
+  unlisted = [],
   findings,
   rollouts,
   readiness,
@@ -41,6 +44,7 @@ export function problemsOf({
   const all = [
     ...readinessProblems(readiness, answer),
     ...meshes.filter(({ denyAll }) => denyAll).map(({ name }) => denyAllProblem(name, rollouts.get(name))),
+    ...unlisted.map(unlistedProblem),
     ...[...rollouts.values()].flatMap(proxyProblems),
     ...findingProblems(
       // The mesh that trusts no CA is in the list already.
@@ -86,10 +90,20 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
+/** Codes of errors and warnings because of which clients are refused now, or once a hold ends. */
+const refusing: ReadonlySet<string | undefined> = new Set([
+  'MT018',
+  'MT022',
+  'MT024',
+  'MT028',
+  'MT029',
+  'MT042',
+]);
+
 function rankOf({ severity, code }: Problem): number {
-  if (severity === 'error') return 0;
-  // Clients of an expired CA are refused now.
-  return code === 'MT022' ? 1 : 2;
+  // A problem without a code is about the server, a mesh without trust, or proxies.
+  const isUrgent = code === undefined || refusing.has(code);
+  return (severity === 'error' ? 0 : 2) + (isUrgent ? 0 : 1);
 }
 
 function readinessProblems(
@@ -129,6 +143,17 @@ function denyAllProblem(mesh: string, rollout: RolloutDetail | undefined): Probl
     mesh,
     since: rollout?.changedAt,
     link: linkTo({ kind: 'mesh', mesh }),
+  };
+}
+
+function unlistedProblem({ name, proxies }: UnlistedMesh): Problem {
+  const which = count(proxies, 'proxy refuses', 'proxies refuse');
+  return {
+    severity: 'error',
+    what: `${which} every client: no MeshTrust lists the mesh that ${proxies === 1 ? 'it names' : 'they name'}`,
+    where: name,
+    mesh: name,
+    link: linkTo({ kind: 'mesh', mesh: name }),
   };
 }
 

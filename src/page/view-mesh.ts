@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { HeldTrustDomain, MeshDetail } from '../api/api-types.ts';
-import { count, dayOf, distance, short } from './format.ts';
+import { count, dayOf, distance, remaining, short } from './format.ts';
 import { expiringMs } from './life.ts';
 import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
@@ -32,6 +32,7 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       ${viewProblems(
         own.filter(({ severity }) => severity === 'error'),
         now,
+        mesh.name,
       )}
     </section>
     ${viewHeld(mesh, now - meshAt, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
@@ -47,9 +48,10 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
           .map(({ version, proxies }) => [version, proxies]),
       ),
     })}
-    ${viewTrustDomains(mesh.trustDomains, now)} ${viewIdentities(state.identities, mesh.name, now)}
-    ${viewRelationships(state.federation, mesh.name, now)} ${viewConsumers(state.consumers, mesh.name, now)}
-    ${viewFindings(mesh.findings, hints, now)} ${viewProxies(state, actions)}
+    ${viewTrustDomains(mesh.trustDomains, now, new Set(mesh.held.map(({ name }) => name)))}
+    ${viewIdentities(state.identities, mesh.name, now)} ${viewRelationships(state.federation, mesh.name, now)}
+    ${viewConsumers(state.consumers, mesh.name, now)} ${viewFindings(mesh.findings, hints, now)}
+    ${viewProxies(state, actions)}
   `;
 }
 
@@ -75,7 +77,7 @@ function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateRe
             : html`<span class=${isUrgent ? 'expiring' : ''}
                   >${distance(Date.parse(earliestExpiry), now)}</span
                 >
-                <small>${dayOf(earliestExpiry)}</small>`
+                <small><time datetime=${earliestExpiry}>${dayOf(earliestExpiry)}</time></small>`
         }
       </dd>
     </div>
@@ -101,7 +103,7 @@ function viewHeld(
     <h3 id="held">The guard holds ${count(held.length, 'trust domain')}</h3>
     <p>
       All sources stopped listing ${them} at once, which is more often an accident than a decision. The server
-      continues to serve ${them} ${`for ${secondsLeft(held, sinceMs)} s at most`}.
+      continues to serve ${them} ${`for ${remaining(secondsLeft(held, sinceMs))} at most`}.
     </p>
     <p class="names">${held.map((domain) => html`<code>${domain.name}</code> `)}</p>
     <button type="button" class="danger" @click=${() => release(name)}>

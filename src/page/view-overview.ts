@@ -21,9 +21,13 @@ const most = 200;
 export function viewOverview(state: PageState): TemplateResult {
   const { meshes, problems, certificates, findings, now } = state;
   if (meshes === undefined || !isComplete(state)) return html`<p class="faint">Loading…</p>`;
+  // A server without any trust is not in order, but also not broken.
+  const isEmpty = meshes.length === 0 && problems.length === 0;
   return html`
-    <section class="verdict ${toneOf(problems)}" aria-labelledby="verdict">
-      <h2 id="verdict"><span role="status" aria-live="polite">${verdictOf(problems)}</span></h2>
+    <section class="verdict ${isEmpty ? 'warn' : toneOf(problems)}" aria-labelledby="verdict">
+      <h2 id="verdict">
+        <span role="status" aria-live="polite">${isEmpty ? 'No trust yet' : verdictOf(problems)}</span>
+      </h2>
       <p class="faint">
         ${summaryOf(state, meshes)}${
           certificates === undefined
@@ -55,18 +59,26 @@ function viewExpiring({ certificates, now }: PageState): TemplateResult | typeof
 }
 
 function summaryOf(state: PageState, meshes: readonly MeshSummary[]): string {
-  const { rollouts, problems } = state;
+  const { rollouts, problems, unlisted } = state;
+  const elsewhere = unlisted.reduce((sum, { proxies }) => sum + proxies, 0);
   const bad = new Set(problems.filter(({ severity }) => severity === 'error').map(({ mesh }) => mesh));
   const affected = meshes.filter(({ name }) => bad.has(name)).length;
   const all = count(meshes.length, 'mesh', 'meshes');
+  const listed =
+    syncText([...rollouts.values()]) ??
+    `${count(
+      meshes.reduce((sum, mesh) => sum + connectedTo(mesh, state), 0),
+      'proxy',
+      'proxies',
+    )} connected`;
   return [
     affected > 0 ? `${affected.toLocaleString('en')} of ${all} affected` : all,
-    syncText([...rollouts.values()]) ??
-      `${count(
-        meshes.reduce((sum, mesh) => sum + connectedTo(mesh, state), 0),
-        'proxy',
-        'proxies',
-      )} connected`,
+    ...(elsewhere > 0
+      ? [
+          ...(meshes.some((mesh) => connectedTo(mesh, state) > 0) ? [listed] : []),
+          `${count(elsewhere, 'proxy', 'proxies')} of meshes without a MeshTrust`,
+        ]
+      : [listed]),
   ].join(' · ');
 }
 
@@ -127,7 +139,7 @@ function viewRow(mesh: MeshSummary, state: PageState): TemplateResult {
           : html`<span class=${Date.parse(earliestExpiry) - now < expiringMs ? 'state expiring' : ''}
                 >${distance(Date.parse(earliestExpiry), now)}</span
               >
-              <span class="faint">${dayOf(earliestExpiry)}</span>`
+              <time class="faint" datetime=${earliestExpiry}>${dayOf(earliestExpiry)}</time>`
       }
     </td>
     <td data-label="Proxies in sync">${viewSync(rollout, connectedTo(mesh, state))}</td>

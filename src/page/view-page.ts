@@ -54,8 +54,8 @@ function viewHeader({ connection, server, theme }: PageState, actions: Actions):
     </h1>
     <form role="search" class="find" @submit=${submit}>
       <label
-        ><span class="unseen">Search CAs and proxies</span>
-        <input type="search" name="search" placeholder="Search CAs and proxies" autocomplete="off"
+        ><span class="unseen">Search meshes, CAs, proxies</span>
+        <input type="search" name="search" placeholder="Search meshes, CAs, proxies" autocomplete="off"
       /></label>
     </form>
     ${

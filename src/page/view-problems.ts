@@ -8,11 +8,15 @@ import { linkTo } from './route.ts';
 /** Number of problems that are shown. */
 const most = 12;
 
-/** Shows problems, the most severe first: what, where, since when. */
-export function viewProblems(problems: readonly Problem[], now: number): TemplateResult | typeof nothing {
+/** Shows problems, the most severe first: what, where, since when. In the view of a mesh, `mesh` is not repeated. */
+export function viewProblems(
+  problems: readonly Problem[],
+  now: number,
+  mesh?: string,
+): TemplateResult | typeof nothing {
   if (problems.length === 0) return nothing;
   return html`<ul class="problems">
-      ${problems.slice(0, most).map((problem) => viewProblem(problem, now))}
+      ${problems.slice(0, most).map((problem) => viewProblem(problem, now, mesh))}
     </ul>
     ${
       problems.length > most
@@ -36,13 +40,18 @@ export function toneOf(problems: readonly Problem[]): 'bad' | 'warn' | 'good' {
   return errorCount(problems) > 0 ? 'bad' : problems.length > 0 ? 'warn' : 'good';
 }
 
-function viewProblem({ severity, what, where, link, since, code }: Problem, now: number): TemplateResult {
+function viewProblem(
+  { severity, what, where, link, since, code }: Problem,
+  now: number,
+  mesh: string | undefined,
+): TemplateResult {
+  const parts = [
+    where === mesh ? undefined : where,
+    code === undefined ? undefined : html`<a href=${linkTo({ kind: 'code', code })}>${code}</a>`,
+    since === undefined ? undefined : html`<span class="age">${sinceText(since, now)}</span>`,
+  ].filter((part) => part !== undefined);
   return html`<li class=${severity}>
     <a href=${link}>${what}</a>
-    <span class="faint"
-      >${where}${code === undefined ? nothing : html` · <a href=${linkTo({ kind: 'code', code })}>${code}</a>`}${
-        since === undefined ? '' : ` · ${sinceText(since, now)}`
-      }</span
-    >
+    <span class="faint">${parts.map((part, index) => html`${index === 0 ? '' : ' · '}${part}`)}</span>
   </li>`;
 }

@@ -26,8 +26,15 @@ export const rootings: Readonly<Record<AnchorDetail['rooting'], string | undefin
 /** A CA needs attention in this order. */
 const urgency: Readonly<Record<LifeState, number>> = { expired: 0, expiring: 1, future: 2, valid: 2 };
 
-/** Shows the CA certificates of each trust domain and their validity; the most urgent trust domain first. */
-export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: number): TemplateResult {
+/**
+ * Shows the CA certificates of each trust domain and their validity; the most urgent trust domain first. `held`: the
+ * names of those that the guard holds.
+ */
+export function viewTrustDomains(
+  domains: readonly TrustDomainDetail[],
+  now: number,
+  held: ReadonlySet<string> = new Set(),
+): TemplateResult {
   const shown = byUrgency(domains, now).slice(0, most);
   return html`<section aria-labelledby="trust">
     <h2 id="trust">Trust domains</h2>
@@ -43,7 +50,7 @@ export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: num
                 <th scope="col">Listed by</th>
               </tr>
             </thead>
-            ${shown.map((domain) => viewDomain(domain, now))}
+            ${shown.map((domain) => viewDomain(domain, now, held.has(domain.name)))}
           </table>`
     }
     ${
@@ -57,7 +64,8 @@ export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: num
 /** Returns trust domains, and the CAs of each, with the most urgent first. The order is else that of the server. */
 function byUrgency(domains: readonly TrustDomainDetail[], now: number): readonly TrustDomainDetail[] {
   const rank = (anchor: AnchorDetail): number => urgency[stateOf(anchor, now)];
-  const first = (domain: TrustDomainDetail): number => Math.min(3, ...domain.anchors.map(rank));
+  const first = (domain: TrustDomainDetail): number =>
+    hasValidCa(domain, now) ? Math.min(...domain.anchors.map(rank)) : -1;
   return domains
     .map((domain) => ({ ...domain, anchors: domain.anchors.toSorted((a, b) => rank(a) - rank(b)) }))
     .toSorted((a, b) => first(a) - first(b));
@@ -67,12 +75,28 @@ function stateOf({ notBefore, notAfter }: AnchorDetail, now: number): LifeState 
   return lifeState({ from: Date.parse(notBefore), until: Date.parse(notAfter) }, now);
 }
 
-function viewDomain({ name, inJointSecret, anchors }: TrustDomainDetail, now: number): TemplateResult {
+function hasValidCa({ anchors }: TrustDomainDetail, now: number): boolean {
+  return anchors.some((anchor) => ['valid', 'expiring'].includes(stateOf(anchor, now)));
+}
+
+function viewDomain(domain: TrustDomainDetail, now: number, isHeld: boolean): TemplateResult {
+  const { name, inJointSecret, anchors } = domain;
   return html`<tbody>
     <tr class="domain">
       <th scope="rowgroup" colspan="4">
-        ${name}
-        ${inJointSecret ? nothing : html`<span class="badge bad">not in the secret of all trust domains</span>`}
+        ${name} ${isHeld ? html`<span class="badge warn">held by the guard</span>` : nothing}
+        ${
+          hasValidCa(domain, now)
+            ? nothing
+            : html`<span class="badge bad"
+                >${anchors.length === 0 ? 'no CA in force' : 'no valid CA'}: clients are refused</span
+              >`
+        }
+        ${
+          inJointSecret || anchors.length === 0
+            ? nothing
+            : html`<span class="badge bad">not in the secret of all trust domains</span>`
+        }
       </th>
     </tr>
     ${anchors.map((anchor) => viewAnchor(anchor, now))}

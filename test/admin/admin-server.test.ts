@@ -117,6 +117,24 @@ suite('the admin server', () => {
     assert.equal((await ask(address, '/api/v1/meshes/nowhere/certificates')).status, 404);
   });
 
+  test('proxies of meshes that no resource lists: are counted by mesh, once the server is ready', async () => {
+    const many = Array.from({ length: 25 }, (_, index): [string, number] => [`m${index}`, 1]);
+    const other = setup({
+      proxyCounts: () => new Map([['default', 2], ['typo', 200], ['gone', 0], ...many]),
+    });
+    const address = await other.server.listen('127.0.0.1:0');
+    const unlisted = async (): Promise<MeshList['unlisted']> =>
+      (parsed((await ask(address, '/api/v1/meshes')).body) as MeshList).unlisted;
+    try {
+      assert.deepEqual(await unlisted(), []);
+      other.deliver(content({ trustDomain: 'a.test', pems: [ca.certPem] }), synced);
+      const found = await unlisted();
+      assert.deepEqual([found.length, found[0], found[1]?.name], [20, { name: 'typo', proxies: 200 }, 'm0']);
+    } finally {
+      await other.server.close();
+    }
+  });
+
   test('mesh without resources: 404, with a message about its proxies', async () => {
     const { status, body } = await ask(address, '/api/v1/meshes/nothing%20here');
     assert.equal(status, 404);

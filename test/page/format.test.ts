@@ -6,6 +6,7 @@ import {
   count,
   distance,
   duration,
+  remaining,
   resourceText,
   rolloutSentence,
   syncText,
@@ -114,3 +115,12 @@ test('proxies of all meshes: are summed, and those that the server does not name
     [undefined, 'no proxy is connected', '3 of 6 proxies in sync', '1 of 5 proxies in sync'],
   );
 });
+
+for (const [seconds, text] of [
+  [0, '0 s'],
+  [45, '45 s'],
+  [60, '1 min 0 s'],
+  [1774, '29 min 34 s'],
+  [4320, '1 h 12 min'],
+] as const)
+  test(`${seconds} seconds that are counted down: ${text}`, () => assert.equal(remaining(seconds), text));

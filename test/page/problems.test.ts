@@ -102,6 +102,39 @@ suite('problems of the page', () => {
     assert.deepEqual([problem?.since, problem?.link, others], [at, '#/mesh/a', []]);
   });
 
+  test('proxies of meshes that no MeshTrust lists: a problem for each mesh', () =>
+    assert.deepEqual(
+      texts(
+        input({
+          unlisted: [
+            { name: 'typo', proxies: 200 },
+            { name: 'other', proxies: 1 },
+          ],
+        }),
+      ),
+      [
+        'error typo: 200 proxies refuse every client: no MeshTrust lists the mesh that they name',
+        'error other: 1 proxy refuses every client: no MeshTrust lists the mesh that it names',
+      ],
+    ));
+
+  test('order: what refuses clients, or will once a hold ends, comes before errors of files and before other warnings', () => {
+    const all = problemsOf(
+      input(
+        { rollouts: rollouts(rollout('a', { stale: 1 })) },
+        found({ code: 'MT002', file: 'b.yaml' }),
+        found({ severity: 'warning', code: 'MT020', mesh: 'a', fingerprint: 'f' }),
+        found({ severity: 'warning', code: 'MT018', mesh: 'a', fingerprint: 'g' }),
+        found({ code: 'MT022', mesh: 'a', fingerprint: 'h' }),
+        found({ code: 'MT042', mesh: 'a', trustDomain: 'a.test' }),
+      ),
+    );
+    assert.deepEqual(
+      all.map(({ code }) => code),
+      [undefined, 'MT022', 'MT042', 'MT002', 'MT018', 'MT020'],
+    );
+  });
+
   test('proxies that left while behind, that reject, that are stale: a problem for each state, which leads to them', () => {
     const given = input({
       rollouts: rollouts(

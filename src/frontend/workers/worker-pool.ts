@@ -45,6 +45,8 @@ export interface WorkerPool {
   setServing(serving: boolean): void;
   /** Returns the number of connected proxies of a mesh, from the last reports of the workers. */
   readonly proxies: (mesh: string) => number;
+  /** Returns the number of connected proxies by mesh, also of meshes that are not served, from the same reports. */
+  readonly proxyCounts: () => ReadonlyMap<string, number>;
   /**
    * Returns, by mesh, the number of connected proxies and of those that have the served version, from the last reports
    * of the workers. A proxy with streams to two workers counts at both.
@@ -277,6 +279,12 @@ export async function startWorkerPool({
     },
     proxies: (mesh) =>
       members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh)?.connected ?? 0), 0),
+    proxyCounts() {
+      const all = new Map<string, number>();
+      for (const { proxies } of members)
+        for (const [mesh, { connected }] of proxies) all.set(mesh, (all.get(mesh) ?? 0) + connected);
+      return all;
+    },
     acks: () => counts.of(latest?.states ?? new Map()),
     fleet,
     async collect() {
