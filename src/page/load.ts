@@ -43,7 +43,9 @@ export async function loadView(
     return { ...noData, ...(await dataOf(route, shared)), meshAt: serverTime() };
   } catch (error) {
     if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
-    return { ...noData, missing: error.message, meshAt: serverTime() };
+    // Proxies may name a mesh that no MeshTrust lists.
+    const proxies = route.kind === 'mesh' ? await askProxies(route.mesh, filterOf(route)) : undefined;
+    return { ...noData, proxies, missing: error.message, meshAt: serverTime() };
   }
 }
 

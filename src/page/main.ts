@@ -34,6 +34,8 @@ let viewIsDue = false;
 const lists = { asked: 0, shown: 0 };
 /** True until the list of proxies that the URL names is shown. */
 let proxiesAreDue = isFiltered(state.route);
+/** True until the view that was changed is drawn. */
+let focusIsDue = false;
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 const drawSoon = createNextFrame(
@@ -41,6 +43,7 @@ const drawSoon = createNextFrame(
     if (root === null) return;
     render(viewPage(state, actions), root);
     showProxies();
+    focusView();
     document.title = titleOf(state.route, errorCount(state.problems), state.connection === 'lost');
   },
   { requestFrame: requestAnimationFrame.bind(globalThis), after },
@@ -178,10 +181,20 @@ function showRoute(): void {
     change({ route });
     refreshList();
   } else {
+    focusIsDue = !proxiesAreDue;
     change({ ...noData, route, copied: undefined, failure: undefined });
     refresher.begin();
   }
   if (!proxiesAreDue) scrollTo(0, 0);
+}
+
+/** Without this, the focus is lost with the link that was followed, and a screen reader notices no new view. */
+function focusView(): void {
+  const view = document.querySelector<HTMLElement>('#content');
+  if (!focusIsDue || view === null) return;
+  focusIsDue = false;
+  // A search stays in its field.
+  if (document.activeElement?.matches('.find input') !== true) view.focus({ preventScroll: true });
 }
 
 /** True if the URL names some proxies of a mesh: the page shows their list first. */

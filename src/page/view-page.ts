@@ -12,6 +12,7 @@ import { viewFindings } from './view-findings.ts';
 import { viewMesh } from './view-mesh.ts';
 import { viewOverview } from './view-overview.ts';
 import { viewCommands } from './view-parts.ts';
+import { viewProxies } from './view-proxies.ts';
 import { viewProxyPage } from './view-proxy-page.ts';
 import { viewSearch } from './view-search.ts';
 import { keys } from './keys.ts';
@@ -86,12 +87,13 @@ function viewLost({ lostAt, now }: PageState): TemplateResult {
 }
 
 function viewContent(state: PageState, actions: Actions): TemplateResult {
-  const { route, missing, findings, hints, now } = state;
+  const { route, missing, findings, hints, proxies, now } = state;
   if (missing !== undefined)
     return html`<section>
-      <h2>Not found</h2>
-      <p>${missing}</p>
-    </section>`;
+        <h2>Not found</h2>
+        <p>${missing}</p>
+      </section>
+      ${route.kind === 'mesh' && proxies !== undefined ? viewProxies(state, actions) : nothing}`;
   switch (route.kind) {
     case 'overview':
       return viewOverview(state);

@@ -133,6 +133,25 @@ suite('page: security, accessibility and small screens', { skip }, () => {
     assert.equal(await page.$eval('.findings details', (details) => details.open), true);
   });
 
+  test('keyboard: a link leads into the new view, and a search keeps the focus in its field', async () => {
+    await using browser = await openFullPage();
+    const { page, origin } = browser;
+    const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.id ?? '');
+    await page.goto(`${origin}/#/`);
+    await page.waitForSelector('.meshes a');
+    await page.focus('.meshes a');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.proxies tbody tr');
+    assert.equal(await focused(), 'content');
+    await page.keyboard.press('o');
+    await page.waitForSelector('.meshes a');
+    assert.equal(await focused(), 'content');
+    await page.type('.find input', 'root');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /results? for/.test(document.body.innerText));
+    assert.equal(await page.evaluate(() => document.activeElement?.matches('.find input')), true);
+  });
+
   test('screen reader: one main heading, names for controls, headers for tables', async () => {
     await using browser = await openFullPage();
     const problemsOf = (): Promise<readonly string[]> =>

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { makeCa } from '../../kit/certificates.ts';
 import { findChromium } from './find-chromium.ts';
 import { playProxies } from './played-proxies.ts';
+import type { PlayedProxies } from './played-proxies.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { openPage, put, root } from './scene.ts';
 
 const found = await findChromium();
@@ -49,6 +51,24 @@ suite('views of the page, in Chromium', { skip }, () => {
     await says('No CA is trusted: proxies of this mesh refuse every client.');
     assert.match(page.url(), /#\/mesh\/abandoned$/);
     assert.deepEqual(browser.problems, []);
+  });
+
+  test('proxies of a mesh that no MeshTrust lists: are a problem, which leads to them', async () => {
+    // The MeshTrust of the scene names mesh default.
+    const connect = (server: Meshtrust): Promise<void> => {
+      proxies.push(playProxies(`127.0.0.1:${server.xdsPort}`, 3));
+      return server
+        .logged('the proxies', ({ event, node }) => event === 'proxy-connected' && node === 'node-2')
+        .then(() => undefined);
+    };
+    const proxies: PlayedProxies[] = [];
+    await using scene = await openPage(['--default-mesh=elsewhere'], connect, '#/');
+    const { browser, says } = scene;
+    await says('3 proxies refuse every client: no MeshTrust lists the mesh that they name');
+    await says(/1 mesh · 3 proxies of meshes without a MeshTrust/);
+    await browser.page.locator('.problems a::-p-text(3 proxies refuse)').click();
+    await says(/Not found[\s\S]*no MeshTrust has listed mesh elsewhere[\s\S]*node-2/);
+    for (const one of proxies) one[Symbol.dispose]();
   });
 
   test('CA with 5 days left: its bar can be seen, and it comes before CAs with years left', async () => {
