@@ -1,5 +1,5 @@
 import type { ClientIdentity } from './identity.ts';
-import { bind, bindSpiffe, matches } from './pattern.ts';
+import { bind, bindSpiffe, matches, spiffeSegments } from './pattern.ts';
 import type { Bindings, Pattern } from './pattern.ts';
 
 /** The clients that a rule is about. */
@@ -32,24 +32,40 @@ export function checkRules(
   identity: ClientIdentity,
   { mesh, nodeId }: { readonly mesh: string; readonly nodeId: string },
 ): RuleDecision {
+  // Once, and not for each rule: the client chooses the length of the mesh.
+  const meshSegments = mesh.split('/');
+  const bindingsOf = matcherOf(identity);
   for (const rule of rules) {
-    const bindings = bindingsOf(rule.from, identity);
-    if (bindings === undefined || !rule.meshes.some((pattern) => matches(pattern, mesh, bindings))) continue;
-    return rule.node === undefined || matches(rule.node, nodeId, bindings) ? 'allowed' : 'node';
+    const bindings = bindingsOf(rule.from);
+    if (bindings === undefined || !rule.meshes.some((pattern) => matches(pattern, meshSegments, bindings)))
+      continue;
+    return rule.node === undefined || matches(rule.node, nodeId.split('/'), bindings) ? 'allowed' : 'node';
   }
   return 'mesh';
 }
 
-function bindingsOf(from: RuleFrom, identity: ClientIdentity): Bindings | undefined {
-  if (from.kind === 'spiffe')
-    return identity.kind === 'spiffe' ? bindSpiffe(from.id, identity.id) : undefined;
-  if (identity.kind !== 'service-account') return undefined;
-  const { namespace, name, pod } = identity;
-  const own: readonly (readonly [string, string])[] = [
-    ['namespace', namespace],
-    ['serviceAccount', name],
-    ...(pod === undefined ? [] : [['pod', pod] as const]),
-  ];
-  const inNamespace = bind(from.namespace, namespace, new Map(own));
-  return inNamespace && bind(from.name, name, inNamespace);
+/** Returns the function that says whether a rule is about the client, by the texts of its names. */
+function matcherOf(identity: ClientIdentity): (from: RuleFrom) => Bindings | undefined {
+  switch (identity.kind) {
+    case 'spiffe': {
+      const segments = spiffeSegments(identity.id);
+      return (from) =>
+        from.kind === 'spiffe' && segments !== undefined ? bindSpiffe(from.id, segments) : undefined;
+    }
+    case 'service-account': {
+      const { namespace, name, pod } = identity;
+      const own: Bindings = new Map([
+        ['namespace', namespace],
+        ['serviceAccount', name],
+        ...(pod === undefined ? [] : [['pod', pod] as const]),
+      ]);
+      return (from) => {
+        if (from.kind !== 'service-account') return undefined;
+        const inNamespace = bind(from.namespace, namespace, own);
+        return inNamespace && bind(from.name, name, inNamespace);
+      };
+    }
+    case 'certificate':
+      return () => undefined;
+  }
 }

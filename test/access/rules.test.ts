@@ -171,3 +171,17 @@ suite('access rules that are invalid', () => {
       assert.deepEqual(parsed.kind === 'invalid' ? parsed.violations : parsed, violations);
     });
 });
+
+test('thousands of rules about a client: the texts that it chooses are split once, not for each rule', (t) => {
+  const rule = (index: number): string =>
+    `- { from: { spiffeId: 'spiffe://a.test/ns/*/sa/x' }, mesh: m${index}, node: n }\n`;
+  const parsed = parseRules(Array.from({ length: 2_000 }, (_, index) => rule(index)).join(''));
+  assert.ok(parsed.kind === 'rules');
+  const split = t.mock.method(String.prototype, 'split');
+  const decision = checkRules(parsed.rules, spiffe('spiffe://a.test/ns/b/sa/x'), {
+    mesh: '/'.repeat(4_096),
+    nodeId: '/'.repeat(4_096),
+  });
+  assert.equal(decision, 'mesh');
+  assert.ok(split.mock.callCount() < 10, `${split.mock.callCount()} calls`);
+});
