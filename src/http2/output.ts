@@ -95,8 +95,9 @@ export class Output implements PooledOutput {
   begin(): void {
     const pool = this.#pool;
     pool.owner?.end();
-    if (this.#first !== undefined) this.flush();
     pool.owner = this;
+    // What waits comes first. Its listeners are notified at the end: what they send follows the output of the section.
+    if (this.#first !== undefined) this.#collectWaiting();
   }
 
   /** Ends the section and writes its output. */
@@ -166,23 +167,20 @@ export class Output implements PooledOutput {
       this.#pool.schedule(this);
   }
 
-  /** Writes the output that was collected between reads. */
+  /** Writes the output that was collected between reads. Within a section, nothing waits. */
   flush(): void {
     const first = this.#first;
-    const id = this.#firstId;
-    const others = this.#others;
-    this.#first = undefined;
-    this.#others = undefined;
-    if (this.#closed) return;
-    if (others === undefined && first instanceof SharedData && id === 1)
+    if (this.#closed || this.#pool.owner === this) return;
+    if (this.#others === undefined && first instanceof SharedData && this.#firstId === 1) {
+      this.#first = undefined;
       this.#wire.write(first.framesFor(1), first);
-    else if (others === undefined && first instanceof Buffer) this.#wire.write(first);
-    else if (first !== undefined) {
-      const before = this.#pool.owner;
-      before?.end();
+    } else if (this.#others === undefined && first instanceof Buffer) {
+      this.#first = undefined;
+      this.#wire.write(first);
+    } else if (first !== undefined) {
+      this.#pool.owner?.end();
       this.#pool.owner = this;
-      this.#collect(first, id);
-      for (const { sent, streamId } of others ?? []) this.#collect(sent, streamId);
+      this.#collectWaiting();
       this.#emit();
       this.#pool.owner = undefined;
     }
@@ -222,6 +220,16 @@ export class Output implements PooledOutput {
       this.#firstId = streamId;
       this.#pool.schedule(this);
     } else (this.#others ??= []).push({ sent, streamId });
+  }
+
+  /** Writes the output that waits into the section. */
+  #collectWaiting(): void {
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = undefined;
+    this.#others = undefined;
+    if (first !== undefined) this.#collect(first, this.#firstId);
+    for (const { sent, streamId } of others ?? []) this.#collect(sent, streamId);
   }
 
   #collect(sent: Buffer | SharedData, streamId: number): void {

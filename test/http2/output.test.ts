@@ -155,3 +155,50 @@ suite('callback of sent output that throws an error', () => {
     assert.deepEqual(rig.events, [`failed ${errorCode.internalError} broken`]);
   });
 });
+
+suite('output that waits when a read begins in the same tick', () => {
+  /** An output that records the order in which bytes are sent, written, and reported. */
+  function recorded() {
+    const deferred: (() => void)[] = [];
+    const [order, written]: [string[], string[]] = [[], []];
+    const pool = new OutputPool((work) => deferred.push(work));
+    const wire = {
+      unsent: 0,
+      write: (bytes: Buffer) => void written.push(bytes.toString()),
+      end: () => undefined,
+    };
+    const output = new Output(pool, wire, ignoring);
+    const send = (text: string): void => {
+      order.push(text);
+      output.send(Buffer.from(text));
+    };
+    const tick = (): void => {
+      while (deferred.length > 0) for (const work of deferred.splice(0)) work();
+    };
+    return { pool, output, send, tick, order, written };
+  }
+
+  test('its listener sends more: all is written in the order in which it was sent', () => {
+    const { output, send, tick, order, written } = recorded();
+    send('waits');
+    output.whenSent({ sent: () => send(' follows it') });
+    output.begin();
+    send(' read');
+    output.end();
+    tick();
+    assert.equal(written.join(''), order.join(''));
+  });
+
+  test('flush within the read: nothing of the read counts as sent before it is written', () => {
+    const { pool, output, send, tick, written } = recorded();
+    let writtenBefore: string | undefined;
+    send('waits');
+    output.begin();
+    send(' read');
+    output.whenSent({ sent: () => (writtenBefore = written.join('')) });
+    pool.flushSingle();
+    output.end();
+    tick();
+    assert.equal(writtenBefore, 'waits read');
+  });
+});
