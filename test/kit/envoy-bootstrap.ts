@@ -25,6 +25,8 @@ export interface BootstrapOptions {
   readonly tls: ControlPlaneTls | undefined;
   /** Envoy's gRPC client: its own, which is the default, or the C++ library of Google, without TLS. */
   readonly grpcClient?: 'envoy_grpc' | 'google_grpc';
+  /** The rate at which Envoy may send requests: a burst, and further ones per second. Default: no limit. */
+  readonly requestRate?: { readonly burst: number; readonly perSecond: number };
   /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
   /**
@@ -49,6 +51,12 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
     api_type: transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC',
     transport_api_version: 'V3',
     set_node_on_first_message_only: true,
+    ...(options.requestRate && {
+      rate_limit_settings: {
+        max_tokens: options.requestRate.burst,
+        fill_rate: options.requestRate.perSecond,
+      },
+    }),
     grpc_services: [
       options.grpcClient === 'google_grpc'
         ? { google_grpc: { target_uri: `127.0.0.1:${options.xdsPort}`, stat_prefix: 'meshtrust' } }

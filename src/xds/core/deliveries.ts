@@ -1,14 +1,12 @@
-import { SmallMap } from '../small/small-map.ts';
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
-import type { ResponseContent } from './encode.ts';
 import type { Frame } from './frames.ts';
-import { memoryOfContent } from './held-bytes.ts';
 import { noteRejected } from './tracked-resources.ts';
 import type { TrackedResource, TrackedResources } from './tracked-resources.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { TypeContext } from './type-state.ts';
+import { UnansweredResponses } from './unanswered-responses.ts';
 
 /** One name in a response. */
 export interface Delivery {
@@ -52,7 +50,9 @@ export interface Deliveries {
   drop(name: string): void;
   /** Returns the known versions that the client has if it accepts the responses in flight. */
   held(): Iterable<Versioned>;
-  /** Memory of the responses without an ACK or NACK, in bytes. */
+  /** True once the client answered a response, but not the one before: what it has is then sent one by one. */
+  readonly isSerial: boolean;
+  /** Memory of the responses without an ACK or NACK, in bytes. Takes time for each. */
   readonly unansweredBytes: number;
   /** Time at which the first change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
@@ -70,12 +70,14 @@ class StreamDeliveries implements Deliveries {
   readonly #context: DeliveryOptions['context'];
   readonly #owner: DeliveryOwner;
   readonly #tracked: TrackedResources;
+  readonly #unanswered = new UnansweredResponses();
+  isSerial = false;
   /**
-   * The contents of the responses without an ACK or NACK, by nonce. Not the frames: the encoded messages of a client
-   * that answers nothing would stay in memory.
+   * Resources in skipped responses before a NACK, which may be about any of them. An Envoy acknowledges rejected bytes
+   * that it receives again.
    */
-  readonly #unanswered = new SmallMap<string, ResponseContent>();
-  unansweredBytes = 0;
+  #doubtful: WeakSet<Resource> | undefined;
+  #lastSentAt = 0;
   #wakeAt: number | undefined;
 
   constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
@@ -88,6 +90,10 @@ class StreamDeliveries implements Deliveries {
 
   get wakeAt(): number | undefined {
     return this.#wakeAt;
+  }
+
+  get unansweredBytes(): number {
+    return this.#unanswered.bytes;
   }
 
   take(set: ResourceSet | undefined, now: number, emptyReplyPending: boolean): Frame | undefined {
@@ -104,7 +110,8 @@ class StreamDeliveries implements Deliveries {
     const { typeUrl, listener } = this.#context;
     const content = this.#unanswered.get(nonce);
     if (content === undefined) return false;
-    this.#forget(nonce, content);
+    if (this.#protocol === 'sotw') this.#skipBefore(nonce, error !== undefined, now);
+    this.#unanswered.delete(nonce);
     const { resources, removed } = content;
     if (error !== undefined) {
       listener.observe({
@@ -174,15 +181,25 @@ class StreamDeliveries implements Deliveries {
       case 'remove':
         return { name, resource: undefined };
       case 'send':
+        if (this.isSerial && this.#waitsForTurn(tracked, decision.resource, now)) return undefined;
         return { name, resource: decision.resource };
     }
+  }
+
+  /**
+   * True for a version that the client was sent before, while a response has no ACK or NACK yet, until the ACK timeout.
+   * Other versions are sent at once: it may be urgent that the client has them, even if it answers only the last one.
+   */
+  #waitsForTurn({ held }: TrackedResource, { version }: Resource, now: number): boolean {
+    return held?.version === version && this.#unanswered.size > 0 && this.#isBefore(this.#lastSentAt, now);
   }
 
   #recordSent(frame: Frame, deliveries: readonly Delivery[], now: number): void {
     const { nonce } = frame;
     this.#unanswered.set(nonce, frame.content);
-    this.unansweredBytes += memoryOfContent(frame.content);
-    this.#dropOldestUnanswered();
+    this.#lastSentAt = now;
+    // Bounds the memory for a client that never sends an ACK. A later ACK of a dropped nonce counts as stale.
+    this.#unanswered.limitTo(2 * this.#tracked.size + 64);
     for (const { name, resource } of deliveries) {
       const tracked = this.#tracked.get(name);
       if (tracked === undefined) continue;
@@ -219,10 +236,39 @@ class StreamDeliveries implements Deliveries {
    */
   #mustWait(tracked: TrackedResource, now: number): boolean {
     if (tracked.pending === 'reply' || tracked.inFlight === undefined) return false;
-    const until = tracked.sentAt + this.#context.ackTimeoutMs;
+    return this.#isBefore(tracked.sentAt, now);
+  }
+
+  /** Returns whether the ACK timeout of a response is not over, and if so, wakes the stream then. */
+  #isBefore(sentAt: number, now: number): boolean {
+    const until = sentAt + this.#context.ackTimeoutMs;
     if (now >= until) return false;
     this.#wakeAt = Math.min(this.#wakeAt ?? until, until);
     return true;
+  }
+
+  /**
+   * Sends the names of the responses before an answered one again. The requests of a state-of-the-world client have
+   * the nonce of the last response that it received. If its rate of requests is limited, Envoy answers several
+   * responses with the last nonce: it has one request for each, but all with that nonce. One response at a time gets
+   * an answer of its own.
+   */
+  #skipBefore(nonce: string, isNack: boolean, now: number): void {
+    const { memory, client, typeUrl } = this.#context;
+    for (const [earlier, content] of this.#unanswered.takeBefore(nonce)) {
+      this.isSerial = true;
+      for (const resource of content.resources) {
+        const { name, version } = resource;
+        if (isNack && this.#oneResourcePerResponse) {
+          memory.remember(client, { typeUrl, name, version }, now);
+          (this.#doubtful ??= new WeakSet()).add(resource);
+        }
+        const tracked = this.#tracked.get(name);
+        if (tracked?.inFlight !== earlier) continue;
+        tracked.inFlight = undefined;
+        this.#tracked.requireReply(name);
+      }
+    }
   }
 
   #applyTo(
@@ -269,6 +315,7 @@ class StreamDeliveries implements Deliveries {
    */
   #isUnconfirmed(tracked: TrackedResource | undefined, resource: Resource, now: number): boolean {
     if (tracked?.rejected?.includes(resource.version) === true) return true;
+    if (this.#doubtful?.has(resource) === true) return true;
     if (tracked?.accepted === undefined) return this.#wasRejectedBefore(resource, now);
     return tracked.accepted.version === resource.version && tracked.unconfirmed;
   }
@@ -304,21 +351,6 @@ class StreamDeliveries implements Deliveries {
     if (tracked.held === undefined && tracked.inFlight === undefined && tracked.pending === 'none') {
       this.#tracked.delete(name);
     }
-  }
-
-  /** Bounds the memory for a client that never sends an ACK. A later ACK of a dropped nonce counts as stale. */
-  #dropOldestUnanswered(): void {
-    const limit = 2 * this.#tracked.size + 64;
-    if (this.#unanswered.size <= limit) return;
-    for (const [nonce, content] of this.#unanswered.entries()) {
-      this.#forget(nonce, content);
-      if (this.#unanswered.size <= limit) return;
-    }
-  }
-
-  #forget(nonce: string, content: ResponseContent): void {
-    this.#unanswered.delete(nonce);
-    this.unansweredBytes -= memoryOfContent(content);
   }
 }
 

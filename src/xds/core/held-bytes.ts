@@ -45,7 +45,7 @@ function quotedBytes(name: string, quoted = ''): number {
 
 /**
  * Returns the memory of a response that waits for its ACK, in bytes, without what all streams share. A client chooses
- * the names, and gets new ones sent as often as it likes. Counts characters: it is called for each push and each ACK.
+ * the names, and gets new ones sent as often as it likes.
  */
 export function memoryOfContent({ resources, removed }: ResponseContent): number {
   let sum = 0;

@@ -1,5 +1,7 @@
+import type { Frame } from './frames.ts';
 import { NamedSubscription } from './named-subscription.ts';
 import type { SotwRequest } from './request.ts';
+import type { ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
@@ -13,11 +15,23 @@ export function createSotwType(context: TypeContext, first: SotwRequest): TypeSt
   return new SotwType(context, first);
 }
 
+/** Equal requests are waited for until none comes for the ACK timeout, and for this multiple of it at most. */
+const longestQuiet = 3;
+
 // A class, because each stream has one.
 class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
+  readonly #quietMs: number;
   readonly #names = createSotwNames();
   #started = false;
   #lastAcked: string | undefined;
+  /** The time at which replies for all names become due, and the latest such time, in ms. */
+  #repeatAt: number | undefined;
+  #repeatBy: number | undefined;
+
+  constructor(context: TypeContext, first: SotwRequest) {
+    super(context, first);
+    this.#quietMs = context.ackTimeoutMs;
+  }
 
   request(request: SotwRequest, now: number): RequestKind {
     const kind = this.#started ? this.#applyAck(request, now) : 'initial';
@@ -29,9 +43,23 @@ class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
     if (change.wildcard === 'off') this.unsubscribeWildcard();
     // A repeated request that no response called for: another user of a name has appeared in the client and waits
     // for a reply. The request does not say which name.
-    if (kind === 'subscribe' && isRepeat(change)) this.#replyAgain();
+    if (kind === 'subscribe' && isRepeat(change)) this.#repeat(now);
     this.#started = true;
     return kind;
+  }
+
+  override get hasPending(): boolean {
+    return this.#repeatAt !== undefined || super.hasPending;
+  }
+
+  override get wakeAt(): number | undefined {
+    const [at, other] = [this.#repeatAt, super.wakeAt];
+    return at === undefined || other === undefined ? (at ?? other) : Math.min(at, other);
+  }
+
+  override take(set: ResourceSet | undefined, now: number): Frame | undefined {
+    if (this.#repeatAt !== undefined && now >= this.#repeatAt) this.#replyAgain();
+    return super.take(set, now);
   }
 
   namesAfter(request: SotwRequest): ReadonlySet<string> {
@@ -48,11 +76,23 @@ class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
   }
 
   /**
+   * Replies again. If the client's rate of requests is limited, it has many equal requests, one for each response and
+   * each user of a name, and sends them one by one. They get one reply together, once no more come:
+   * otherwise each would have replies for all names, which cause further requests.
+   */
+  #repeat(now: number): void {
+    if (!this.deliveries.isSerial) return this.#replyAgain();
+    this.#repeatBy ??= now + longestQuiet * this.#quietMs;
+    this.#repeatAt = Math.min(this.#repeatBy, now + this.#quietMs);
+  }
+
+  /**
    * Schedules replies for all names, except those in flight: their responses will reach the client after its
    * request.
    */
   #replyAgain(): void {
     const { tracked } = this;
+    this.#repeatAt = this.#repeatBy = undefined;
     for (const name of tracked.keys()) {
       if (tracked.get(name)?.inFlight === undefined) tracked.requireReply(name);
     }

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { defaultStreamLimits } from '../../../src/xds/core/check-request.ts';
+import { createFrames } from '../../../src/xds/core/frames.ts';
+import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import { createResourceSet } from '../../../src/xds/core/resource.ts';
+import type { ErrorDetail } from '../../../src/xds/core/request.ts';
+import { createSotwSession } from '../../../src/xds/core/session.ts';
+import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
+import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
+import { typeUrls } from '../../../src/xds/core/type-urls.ts';
+
+const typeUrl = typeUrls.secret;
+const { ackTimeoutMs } = defaultStreamLimits;
+const node = { id: 'n', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
+const names = Array.from({ length: 20 }, (_, index) => `name-${index}`);
+
+/**
+ * A client with `rate_limit_settings` (Envoy 1.40, `GrpcMuxImpl`): each response and each user of a name puts a request
+ * into a queue. It sends one every 200 ms, with all names and the nonce of the last response.
+ */
+function limitedClient() {
+  const store = createSnapshotStore();
+  const events: string[] = [];
+  const session = createSotwSession(
+    {
+      view: store,
+      frames: createFrames('test', ''),
+      memory: createRefusalMemory({ entries: 100, ttlMs: 1e9 }),
+      limits: defaultStreamLimits,
+      groupOf: () => 'g',
+      optionsOf: () => ({}),
+    },
+    {
+      observe(event: SessionEvent) {
+        if (event.kind === 'acked')
+          events.push(`${event.unconfirmed ? 'ack?' : 'ack'} ${event.name}@${event.version}`);
+        if (event.kind === 'nacked') events.push(`nack ${event.resources.map(({ name }) => name).join()}`);
+      },
+    },
+  );
+  let now = 0;
+  let queued = names.length;
+  let nonce = '';
+  let error: ErrorDetail | undefined;
+  const received: string[] = [];
+  store.subscribe((change) => session.changed(change));
+  const take = (): void => {
+    for (let frame = session.take(now); frame !== undefined; frame = session.take(now)) {
+      for (const { name, version } of frame.content.resources) received.push(`${name}@${version}`);
+      ({ nonce } = frame);
+      queued += 1;
+    }
+  };
+  const publish = (version: string): void => {
+    const body = new Uint8Array();
+    store.set('g', typeUrl, createResourceSet(names.map((name) => ({ name, version, body }))));
+    take();
+  };
+  return {
+    publish,
+    received,
+    events,
+    queued: () => queued,
+    /** The next request is a NACK: one of the responses since the last request could not be applied. */
+    fail: () => void (error = { code: 13, message: 'no' }),
+    /** Sends a request every 200 ms. */
+    pass: (milliseconds: number): void => {
+      for (const end = now + milliseconds; now < end; now += 200) {
+        if (queued > 0) {
+          queued -= 1;
+          const version = nonce === '' ? '' : 'held';
+          assert.equal(
+            session.request({ kind: 'sotw', node, typeUrl, nonce, error, names, version }, now),
+            undefined,
+          );
+          error = undefined;
+        }
+        take();
+      }
+    },
+  };
+}
+
+const allAt = (version: string): readonly string[] => names.map((name) => `${name}@${version}`).sort();
+
+suite('state-of-the-world client whose rate of requests is limited', () => {
+  test('gets each change of all names at once, has acknowledged all of them in the end, and is sent nothing then', () => {
+    const { publish, pass, received, events, queued } = limitedClient();
+    publish('1');
+    pass(60_000);
+    assert.deepEqual(new Set(events), new Set(allAt('1').map((one) => `ack ${one}`)));
+    for (const version of ['2', '3']) {
+      received.length = events.length = 0;
+      publish(version);
+      assert.deepEqual(received.toSorted(), allAt(version), 'at once');
+      pass(20_000);
+      const acked = new Set(events);
+      assert.deepEqual(acked, new Set(allAt(version).map((one) => `ack ${one}`)));
+      pass(40_000);
+      assert.equal(queued(), 0);
+      assert.ok(received.length <= 4 * names.length, `${received.length} responses`);
+    }
+    received.length = 0;
+    pass(10 * ackTimeoutMs);
+    assert.deepEqual(received, []);
+  });
+
+  test('a NACK after several responses: no later ACK of any of them counts as confirmed', () => {
+    const { publish, pass, fail, events } = limitedClient();
+    publish('1');
+    pass(60_000);
+    events.length = 0;
+    publish('2');
+    fail();
+    pass(20_000);
+    assert.match(events[0] ?? '', /^nack name-/);
+    const confirmed = events.filter((event) => event.startsWith('ack ') && event.endsWith('@2'));
+    assert.deepEqual(confirmed, []);
+    assert.ok(events.filter((event) => event.startsWith('ack? ')).length >= names.length - 1);
+  });
+});
