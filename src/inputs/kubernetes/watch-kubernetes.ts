@@ -6,6 +6,8 @@ import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { createLister } from '../../kubernetes/client/list-pages.ts';
+import { createObjectStock } from '../../kubernetes/client/object-stock.ts';
+import { unreadable } from '../../kubernetes/client/request-failure.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
@@ -42,7 +44,7 @@ export interface WatchKubernetesOptions {
   readonly settleMs?: number | undefined;
   /** Called in the same turn of the event loop as the sink, and before it. */
   readonly onHeads?: ((change: HeadChange) => void) | undefined;
-  /** The limits of one list. Default: `defaultListLimits`. */
+  /** The limits of one list, and of all objects that a watch adds to it. Default: `defaultListLimits`. */
   readonly limits?: Parameters<typeof createLister>[3];
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
@@ -68,6 +70,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialWatchState;
+  const stock = createObjectStock(limits);
   let hasListed = false;
   /** For how long the API server has had no such resource, in milliseconds; `undefined` unless it said so last. */
   let absentMs: number | undefined;
@@ -131,8 +134,10 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     while (!signal.aborted) {
       const isListing = mustList();
       let retryAfterMs: number | undefined;
-      for await (const input of sendNext()) {
+      for await (const sent of sendNext()) {
         if (signal.aborted) return;
+        const excess = stock.add(sent);
+        const input = excess === undefined ? sent : unreadable(excess);
         if (isOptional && !hasListed && input.kind === 'failed' && input.failure.isAbsent === true) {
           absentMs ??= 0;
           if (confirmsAbsence && absentMs < absentRetryMs) apply(input);

@@ -491,7 +491,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served:
       'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here. A bundle that has CAs of other zones waits (503) if no earlier run kept them.',
     remedy:
-      'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities. A list counts as failed if it has more than 100,000 resources or more than 128 MiB of text, or does not end within 10 minutes. The path events of import or events of import identities means that it was read, and that the pipeline of the server does not accept the changes: see MT001.',
+      'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities. A list counts as failed if it has more than 100,000 resources or more than 128 MiB of text, or does not end within 10 minutes. So does a watch that adds more than that. The path events of import or events of import identities means that it was read, and that the pipeline of the server does not accept the changes: see MT001.',
   },
   MT100: {
     name: 'rotation-annotation',

@@ -21,7 +21,7 @@ export function firstOrigin(some: Iterable<Origin>): Origin {
   return origins.find((origin) => present.has(origin)) ?? 'local';
 }
 
-/** Returns whether all that this zone lists is known: its sources were read completely, and nothing of them is broken. */
+/** Returns whether all that this zone lists is known: its sources were read completely, and nothing is broken. */
 export function isLocalRead(
   sources: readonly Pick<SourceStatus, 'name' | 'synced' | 'rejected' | 'unreadable'>[],
 ): boolean {

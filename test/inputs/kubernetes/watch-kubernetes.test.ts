@@ -117,6 +117,39 @@ test('list without end: is a failure that takes nothing away, and is listed agai
   assert.deepEqual(observed.detailsOf('gone'), []);
 });
 
+for (const [what, limits, reason] of [
+  ['objects', { items: 2 }, 'more than 2 objects'],
+  ['text', { characters: 300 }, 'objects of more than 300 characters'],
+] as const)
+  test(`watch that adds ${what} without end: is a failure that takes nothing away, and is listed again`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server, { limits: { ...defaultListLimits, ...limits } });
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    await observed.until(synced);
+    const watch = (await server.asked()).open();
+    watch.event('ADDED', apiObject('b', 11));
+    await observed.until(contentOf('b'));
+    watch.event('ADDED', apiObject('c', 12, { trustDomain: 'c', padding: 'x'.repeat(300) }));
+    await observed.until(failedWith(reason));
+    (await server.asked()).list([apiObject('a', 1), apiObject('b', 11)], '13');
+    await observed.until(({ kind }) => kind === 'recovered');
+    assert.deepEqual(observed.detailsOf('gone'), []);
+    assert.equal((await server.asked()).kind, 'watch');
+  });
+
+test('watch that replaces its objects: they do not count twice', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server, { limits: { ...defaultListLimits, items: 2 } });
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  const watch = (await server.asked()).open();
+  for (const version of [11, 12, 13])
+    watch.event('MODIFIED', apiObject('a', version, { trustDomain: `a${version}` }));
+  watch.event('DELETED', apiObject('a', 14));
+  for (const name of ['b', 'c']) watch.event('ADDED', apiObject(name, 15));
+  await observed.until(contentOf('c'));
+  assert.deepEqual(observed.detailsOf('failed'), []);
+});
+
 test('all namespaces: are listed with one path', async (t) => {
   const server = await startFakeApiServer(t);
   observe(t, server, { namespace: undefined });
