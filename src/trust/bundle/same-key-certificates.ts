@@ -1,3 +1,5 @@
+import { origins } from '../ledger/path-origin.ts';
+import type { Origin } from '../ledger/path-origin.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { canonicalNameKey } from '../x509/canonical-name.ts';
 import { compareText } from '../../text/compare-text.ts';
@@ -12,20 +14,21 @@ export interface SameKeyChoice<T> {
 
 /**
  * Keeps one certificate for each pair of subject and key. Subjects are compared as Envoy compares them. It prefers a
- * certificate that is valid now, then a self-signed one, then the latest notAfter, then the lowest fingerprint. Envoy
- * 1.40 builds chains with the first such certificate only and refuses good leaves if it is expired; 1.36 picks another.
- * No key is lost by the choice.
+ * certificate that is valid now, then one of this zone, then a self-signed one, then the latest notAfter, then the
+ * lowest fingerprint. Envoy 1.40 builds chains with the first such certificate only and refuses good leaves if it is
+ * expired; 1.36 picks another. No key is lost by the choice.
  */
-export function chooseSameKeyCertificates<T extends { readonly certificate: Certificate }>(
-  items: readonly T[],
-  now: number,
-): SameKeyChoice<T> {
+export function chooseSameKeyCertificates<
+  T extends { readonly certificate: Certificate; readonly origin: Origin },
+>(items: readonly T[], now: number): SameKeyChoice<T> {
   const groups = Map.groupBy(items, ({ certificate }) => nameAndKey(certificate));
   const chosen: T[] = [];
   const dropped: { item: T; inFavourOf: Certificate }[] = [];
   const dates: number[] = [];
   for (const group of groups.values()) {
-    const [best, ...others] = group.toSorted((a, b) => compareSameKey(a.certificate, b.certificate, now));
+    const [best, ...others] = group.toSorted(
+      (a, b) => compareOrigin(a, b, now) || compareSameKey(a.certificate, b.certificate),
+    );
     if (best === undefined) continue;
     chosen.push(best);
     for (const item of others) dropped.push({ item, inFavourOf: best.certificate });
@@ -49,9 +52,20 @@ export function expiresAt(certificate: Certificate): number {
   return certificate.notAfter;
 }
 
-function compareSameKey(a: Certificate, b: Certificate, now: number): number {
+/** A peer that lists another certificate of a CA, with other constraints, must not replace that of this zone. */
+function compareOrigin<T extends { readonly certificate: Certificate; readonly origin: Origin }>(
+  a: T,
+  b: T,
+  now: number,
+): number {
   return (
-    Number(isValidAt(b, now)) - Number(isValidAt(a, now)) ||
+    Number(isValidAt(b.certificate, now)) - Number(isValidAt(a.certificate, now)) ||
+    origins.indexOf(a.origin) - origins.indexOf(b.origin)
+  );
+}
+
+function compareSameKey(a: Certificate, b: Certificate): number {
+  return (
     Number(b.selfSigned) - Number(a.selfSigned) ||
     b.notAfter - a.notAfter ||
     compareText(a.fingerprint, b.fingerprint)

@@ -207,7 +207,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'Two CA certificates of a trust domain have the same subject and the same key, as after a renewal that kept the key. Which of them Envoy uses depends on its version and on their order, and it refuses good leaves if that one is expired.',
     served:
-      'One of them: the one that is valid now, then the self-signed one, then the one that expires last. The choice is made again when one of them becomes valid or expires, and when the clock of the server is set back. Both have the same key, so no client is lost.',
+      'One of them: the one that is valid now, then the one that this zone lists (before an imported one, and that before one of a peer), then the self-signed one, then the one that expires last. The choice is made again when one of them becomes valid or expires, and when the clock of the server is set back. Both have the same key, so no client is lost.',
     remedy: 'Nothing. Remove the old one when convenient.',
   },
   MT028: {

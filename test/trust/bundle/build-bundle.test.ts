@@ -190,6 +190,25 @@ suite('buildBundle', () => {
     assert.match(one.findings[0]?.message ?? '', /it is not served$/);
   });
 
+  /** Returns a share whose places are in a file. */
+  const placedIn = (file: string, { anchors, ...share }: Share): Share => ({
+    ...share,
+    anchors: anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file } })),
+  });
+
+  test('peer lists another certificate of a CA of this zone: it is served only once that of this zone has expired', () => {
+    const key = makeKey();
+    const now = Date.now();
+    const own = makeIntermediate(root, { commonName: 'CA', key, notAfter: new Date(now + day) });
+    const ofPeer = makeCa({ commonName: 'CA', key });
+    const shares = [
+      shareOf('a.test', [own]),
+      placedIn('federation:default/a.test', shareOf('a.test', [ofPeer], 'peer')),
+    ];
+    const isOfPeer = (time: number) => bundleOf(shares, { now: time }).anchors[0]?.certificate.selfSigned;
+    assert.deepEqual([isOfPeer(now), isOfPeer(now + 2 * day)], [false, true]);
+  });
+
   for (const [what, files, origin] of [
     ['a peer alone', ['federation:default/a.test'], 'federated'],
     ['another zone and a peer', ['federation:default/a.test', 'import:default/a'], 'imported'],
@@ -199,11 +218,7 @@ suite('buildBundle', () => {
       const key = makeKey();
       const of = (cas: readonly Certificate[]): readonly (string | undefined)[] => {
         const shares = files.map((file, index) => {
-          const share = shareOf('a.test', [cas[index] ?? assert.fail()], `trust-${index}`);
-          return {
-            ...share,
-            anchors: share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file } })),
-          };
+          return placedIn(file, shareOf('a.test', [cas[index] ?? assert.fail()], `trust-${index}`));
         });
         return bundleOf(shares).anchors.map((anchor) => anchor.origin);
       };
