@@ -1,8 +1,7 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { HeldTrustDomain, MeshDetail } from '../api/api-types.ts';
-import { count, dayOf, distance, remaining, short } from './format.ts';
-import { expiringMs } from './life.ts';
+import { count, remaining, short } from './format.ts';
 import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { viewChanges } from './view-changes.ts';
@@ -10,7 +9,7 @@ import { viewConsumers } from './view-consumers.ts';
 import { viewRelationships } from './view-relationships.ts';
 import { viewFindings } from './view-findings.ts';
 import { viewIdentities } from './view-identities.ts';
-import { viewMeshState } from './view-overview.ts';
+import { viewMeshState, viewNextExpiry } from './view-overview.ts';
 import { toneOf, viewProblems } from './view-problems.ts';
 import { viewProxies } from './view-proxies.ts';
 import { viewRollout } from './view-rollout.ts';
@@ -58,7 +57,6 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
 function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateResult {
   const anchors = mesh.trustDomains.reduce((sum, domain) => sum + domain.anchors.length, 0);
   const { earliestExpiry, version } = mesh;
-  const isUrgent = earliestExpiry !== undefined && Date.parse(earliestExpiry) - now < expiringMs;
   return html`<dl class="figures">
     <div>
       <dt>Trust domains</dt>
@@ -70,16 +68,7 @@ function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateRe
     </div>
     <div>
       <dt>Next expiry</dt>
-      <dd>
-        ${
-          earliestExpiry === undefined
-            ? '—'
-            : html`<span class=${isUrgent ? 'expiring' : ''}
-                  >${distance(Date.parse(earliestExpiry), now)}</span
-                >
-                <small><time datetime=${earliestExpiry}>${dayOf(earliestExpiry)}</time></small>`
-        }
-      </dd>
+      <dd>${viewNextExpiry(earliestExpiry, now)}</dd>
     </div>
     <div>
       <dt>Proxies connected</dt>

@@ -132,19 +132,20 @@ function viewRow(mesh: MeshSummary, state: PageState): TemplateResult {
     <td data-label="CAs">
       ${anchors.toLocaleString('en')} <span class="faint">in ${count(trustDomains, 'trust domain')}</span>
     </td>
-    <td data-label="Next expiry">
-      ${
-        earliestExpiry === undefined
-          ? '—'
-          : html`<span class=${Date.parse(earliestExpiry) - now < expiringMs ? 'state expiring' : ''}
-                >${distance(Date.parse(earliestExpiry), now)}</span
-              >
-              <time class="faint" datetime=${earliestExpiry}>${dayOf(earliestExpiry)}</time>`
-      }
-    </td>
+    <td data-label="Next expiry">${viewNextExpiry(earliestExpiry, now)}</td>
     <td data-label="Proxies in sync">${viewSync(rollout, connectedTo(mesh, state))}</td>
     <td data-label="Last change">${rollout === undefined ? '—' : viewTime(rollout.changedAt, now)}</td>
   </tr>`;
+}
+
+/** Shows when the next CA of a mesh expires, or that one has expired. */
+export function viewNextExpiry(time: string | undefined, now: number): TemplateResult {
+  if (time === undefined) return html`—`;
+  const at = Date.parse(time);
+  const [state, word] =
+    at <= now ? ['state expired', 'expired '] : at - now < expiringMs ? ['state expiring', ''] : ['', ''];
+  return html`<span class=${state}>${word}${distance(at, now)}</span>
+    <time class="faint" datetime=${time}>${dayOf(time)}</time>`;
 }
 
 /** Shows the state of a mesh in one badge. */

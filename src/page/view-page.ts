@@ -41,7 +41,7 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
   `;
 }
 
-function viewHeader({ connection, server, theme }: PageState, actions: Actions): TemplateResult {
+function viewHeader({ connection, server, theme, route }: PageState, actions: Actions): TemplateResult {
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const field = (event.currentTarget as HTMLFormElement).elements.namedItem('search');
@@ -56,7 +56,12 @@ function viewHeader({ connection, server, theme }: PageState, actions: Actions):
     <form role="search" class="find" @submit=${submit}>
       <label
         ><span class="unseen">Search meshes, CAs, proxies</span>
-        <input type="search" name="search" placeholder="Search meshes, CAs, proxies" autocomplete="off"
+        <input
+          type="search"
+          name="search"
+          placeholder="Search meshes, CAs, proxies"
+          autocomplete="off"
+          .value=${route.kind === 'search' ? route.text : ''}
       /></label>
     </form>
     ${

@@ -152,6 +152,9 @@ suite('views of the page, in Chromium', { skip }, () => {
     await page.$eval('.find input', (input) => input.select());
     await page.type('.find input', 'node-2\n');
     await says(/1 result for “node-2”/);
+    await page.reload();
+    await says(/1 result for “node-2”/);
+    assert.equal(await page.$eval('.find input', (input) => input.value), 'node-2');
     await page.locator('main a::-p-text(node-2)').click();
     await says(/Stream: delta ADS/);
     void proxies;
