@@ -43,7 +43,8 @@ function contextOf({ certificate, key, clientCa }: TlsMaterial): SecureContextOp
     key,
     ...(clientCa === undefined ? {} : { ca: clientCa }),
     minVersion: 'TLSv1.2',
-    // A resumed session would keep a certificate whose CA was replaced since.
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    // A resumed session would keep a certificate whose CA was replaced since. With a second handshake, a client could
+    // put any certificate in the place of the verified one: Node.js goes on saying that the connection is authorized.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   };
 }

@@ -31,6 +31,9 @@ export interface TlsCredentials {
 
 type Provider = experimental.CertificateProvider;
 
+/** Node.js also ends a second handshake, which would replace the client certificate, but only once HTTP/2 has begun. */
+const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
+
 /**
  * Creates server credentials from files, and renews them when the files change. Open connections continue. A pair that
  * is half renewed, or broken, leaves the previous one in use.
@@ -90,10 +93,7 @@ function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: numb
 function keepChains(credentials: ServerCredentials, isOptional: boolean): void {
   for (const [name, extra] of [
     ['_getConstructorOptions', () => (isOptional ? { requestCert: true, rejectUnauthorized: false } : {})],
-    [
-      'calculateSecureContextOptions',
-      ({ ca }: SecureContextOptions) => ({ ca: ca ?? [], secureOptions: constants.SSL_OP_NO_TICKET }),
-    ],
+    ['calculateSecureContextOptions', ({ ca }: SecureContextOptions) => ({ ca: ca ?? [], secureOptions })],
   ] as const) {
     const original: unknown = Reflect.get(credentials, name);
     if (typeof original !== 'function')

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { suite, test } from 'node:test';
+import { connect } from 'node:tls';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { jsonReply } from '../../src/admin/reply.ts';
 import { followAdminAccess } from '../../src/app/admin-access.ts';
@@ -41,6 +43,7 @@ async function start(cert: string, key: string, firstCas = clientCa.certPem + ot
   stack.defer(() => agent.destroy());
   const owned = stack.move();
   return {
+    port,
     /** Replaces the CA certificates of clients. */
     async trust(...cas: readonly { readonly certPem: string }[]) {
       await writeFile(adminTls.clientCa, cas.map(({ certPem }) => certPem).join(''));
@@ -80,6 +83,24 @@ suite('open connection to the admin API', () => {
       await admin.trust(otherCa);
       assert.deepEqual(await admin.ask(), [401, true]);
     });
+
+  // OpenSSL takes another certificate of the client then, and Node.js goes on calling the connection verified.
+  test('client asks for a second handshake on its connection: the connection ends', async () => {
+    await using admin = await start(direct.certPem, direct.keyPem);
+    const client = connect({
+      host: 'localhost',
+      port: admin.port,
+      ca: serverCa.certPem,
+      cert: direct.certPem,
+      key: direct.keyPem,
+      maxVersion: 'TLSv1.2',
+    });
+    await once(client, 'secureConnect');
+    const error = once(client, 'error');
+    client.renegotiate({}, (failure) => client.destroy(failure ?? new Error('a second handshake')));
+    assert.match(String(await error), /no renegotiation/);
+    client.destroy();
+  });
 
   test('another CA is removed from the client CAs: the client is accepted', async () => {
     await using admin = await start(direct.certPem, direct.keyPem);

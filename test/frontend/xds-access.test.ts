@@ -375,6 +375,28 @@ for (const xdsTransport of xdsTransports) {
           second.destroy();
         });
 
+    // OpenSSL takes another certificate of the client then, and Node.js goes on calling the connection verified.
+    test('client asks for a second handshake on its connection: the connection ends', async () => {
+      const auth: XdsAuthOptions = { methods: ['mtls', 'none'] };
+      const decide = byTrust(() => view.meshes);
+      await using rig = await startRig({ xdsTransport, auth, decide, clientCa: meshCa });
+      const client = connect({
+        host: '127.0.0.1',
+        port: Number(rig.address.split(':').at(-1)),
+        ca: serverCa.certPem,
+        servername: 'localhost',
+        cert: proxyA.certPem,
+        key: proxyA.keyPem,
+        ALPNProtocols: ['h2'],
+        maxVersion: 'TLSv1.2',
+      });
+      await once(client, 'secureConnect');
+      const error = once(client, 'error');
+      client.renegotiate({}, (failure) => client.destroy(failure ?? new Error('a second handshake')));
+      assert.match(String(await error), /no renegotiation/);
+      client.destroy();
+    });
+
     test('client CA and another method: a certificate of another CA is no credential', async () => {
       const decide = decideAccess({
         judge: certificateJudge(undefined, { view: () => view, now: () => Date.now() }),
