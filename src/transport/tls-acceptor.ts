@@ -119,7 +119,7 @@ function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain:
   // A session that is resumed by a ticket has the leaf, but not the intermediates that the client sent: it would be
   // unknown whether a CA that is removed later is above the leaf.
   const chain = keepsChain ? constants.SSL_OP_NO_TICKET : 0;
-  // HTTP/2 does not allow renegotiation (RFC 9113, section 9.2.1), which costs the server a handshake. And a client could
-  // put any certificate in the place of the verified one: Node.js goes on saying that the connection is authorized.
+  // HTTP/2 does not allow renegotiation (RFC 9113, section 9.2.1), which costs the server a handshake. By it, a client
+  // could put any certificate in the place of the verified one: Node.js would still call the connection authorized.
   return { ...context, secureOptions: constants.SSL_OP_NO_RENEGOTIATION | chain };
 }
