@@ -162,7 +162,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return !isBackedUp;
   }
 
-  /** Emits `drain` once, if `write` has returned false. A handler that writes at each would have ever more to write. */
+  /** Emits `drain` if `write` has returned false. Once: a handler may write at each `drain` until it returns false. */
   #drained(): void {
     if (!this.#mayDrain || this.#call.isOver) return;
     this.#mayDrain = false;

@@ -6,8 +6,8 @@ import { holdOverhead } from '../http2/output-budget.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 
 /**
- * Number of bytes that are written at once. Of a longer write, nobody would see how much the kernel has accepted: a
- * client that takes it slowly would look like one that takes nothing.
+ * Number of bytes that are written at once. A longer write shows no progress before the kernel has accepted all of it:
+ * a slow client would look like one that reads nothing.
  */
 const maxWritten = 262_144;
 /**

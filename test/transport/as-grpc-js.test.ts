@@ -306,7 +306,7 @@ for (const [name, start] of Object.entries(servers))
       [100, 'false', 1],
       [1, 'true', 0],
     ] as const)
-      test(`write has returned ${returned}: ${drains} times drain, once all was sent`, async () => {
+      test(`write has returned ${returned}: drain is emitted ${drains} times`, async () => {
         let drained = 0;
         const repeat = (call: Repeat): void => {
           call.on('drain', () => (drained += 1));
