@@ -194,7 +194,6 @@ export function createPublishedBundles({
     const budget = { keys: maxKeys };
     let isComplete = true;
     hasNewRecords = false;
-    ({ isAllRead } = served);
     const gone = new Set(withheld.keys());
     for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
       if (gone.size > 0) gone.delete(keyOf(mesh, trustDomain));
@@ -210,6 +209,7 @@ export function createPublishedBundles({
     if (changed.length > 0) sorted = maps = undefined;
     // Until then, a bundle that is not published may be one that is to come.
     if (isComplete) ({ isImportKnown } = served);
+    isAllRead = isComplete && served.isAllRead;
     return { changed, hasNewRecords, isComplete };
   };
 

@@ -457,6 +457,21 @@ suite('published bundles', () => {
     assert.equal(after.awaitsRead('default'), false, 'it is there');
   });
 
+  test('trust domain absent after a restart, read later: its map waits until its turn has come', () => {
+    const before = publishing({ serve: ['default/*'] });
+    const [a, b] = [shareOf('a.test', [one]), shareOf('b.test', [two])];
+    before.update(makeServed().of(a, b), 1);
+    const after = publishing({ serve: ['default/*'], records: before.records() });
+    const { of } = makeServed();
+    after.update({ ...of(b), isAllRead: false }, 2);
+    const all = of(a, b);
+    assert.equal(after.step(all, 3, 0).isComplete, false);
+    assert.equal(after.awaitsRead('default'), true);
+    assert.equal(after.step(all, 3, 1).isComplete, true);
+    assert.equal(after.awaitsRead('default'), false);
+    assert.equal(after.mapOf('default')?.bundles.length, 2);
+  });
+
   test('trust domain whose last document had no key, absent after a restart: its map does not wait', () => {
     const before = publishing();
     const { of } = makeServed();
