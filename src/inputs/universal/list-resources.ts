@@ -13,7 +13,7 @@ import type { UniversalResource } from './universal-resource.ts';
 const pageMs = 60_000;
 
 /** The result of a list, or the absence of the kind of resource at the server. */
-export type ListResult = PollInput | { readonly kind: 'absent' };
+type ListResult = PollInput | { readonly kind: 'absent' };
 
 /** Lists resources. */
 export type Lister = (signal: AbortSignal) => Promise<ListResult>;
