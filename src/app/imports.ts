@@ -1,4 +1,5 @@
 import type { Logger } from '../observe/log/log.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { openVoucherFile } from '../runtime/state/voucher-file.ts';
@@ -23,8 +24,10 @@ export async function openImports(
   const file =
     options === undefined || stateDir === undefined
       ? undefined
-      : await openVoucherFile(stateDir, (message, error) =>
-          log.error({ event: 'state-dir', err: error }, message),
+      : await openVoucherFile(
+          stateDir,
+          (message, error) => log.error({ event: 'state-dir', err: error }, message),
+          systemClock,
         );
   const imports = options && createImportStage({ ...options, records: file?.records });
   return {

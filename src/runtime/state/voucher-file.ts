@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { VoucherRecord } from '../../trust/imports/vouchers.ts';
+import type { Clock } from '../clock.ts';
 import { signedText, verifiedBody } from './signed-text.ts';
 import { replaceFile } from '../../net/replace-file.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
@@ -13,11 +14,13 @@ export interface VoucherFile {
   readonly records: readonly VoucherRecord[];
   /** Writes records if they changed. While a write is in progress, the newest records wait for the next one. */
   save(records: readonly VoucherRecord[]): void;
-  /** Resolves once all records are on disk, or could not be written. */
+  /** Resolves once all records are on disk, or could not be written. It tries failed ones again. */
   flush(): Promise<void>;
 }
 
 const fileName = 'import-vouchers.json';
+/** Time until a failed write is tried again, in milliseconds. */
+const retryPause = 60_000;
 /** The format version. It is increased when programs of another version could not read the file. */
 const format = 1;
 
@@ -29,29 +32,42 @@ const format = 1;
 export async function openVoucherFile(
   directory: string,
   reportError: (message: string, error: unknown) => void,
+  clock: Pick<Clock, 'after'>,
 ): Promise<VoucherFile> {
   const onError = safeReport(reportError);
   const key = await openStateDirectory(directory);
   const path = join(directory, fileName);
   const records = await load(path, key, onError);
-  /** The records on disk, or on their way; `undefined` if they could not be written. */
-  let last: string | undefined = JSON.stringify(records);
+  /** The newest records. */
+  let last = JSON.stringify(records);
+  /** The newest records, if they are not on disk. */
   let waiting: string | undefined;
   const enqueue = createWriteQueue();
+  let isQueued = false;
   let writing: Promise<void> = Promise.resolve();
+  let cancelRetry: (() => void) | undefined;
 
   const write = async (): Promise<void> => {
-    if (waiting === undefined) return;
-    const body = JSON.stringify({ format, records: JSON.parse(waiting) as unknown });
+    isQueued = false;
+    const text = waiting;
+    if (text === undefined) return;
     waiting = undefined;
     try {
+      const body = JSON.stringify({ format, records: JSON.parse(text) as unknown });
       await checkStateDirectory(directory, key);
       await replaceFile(path, signedText(body, key));
     } catch (error) {
-      // The next confirmation of the MeshIdentities writes them again.
-      last = undefined;
+      waiting ??= text;
+      cancelRetry ??= clock.after(retryPause, begin);
       onError(`${path} cannot be written`, error);
     }
+  };
+  const begin = (): void => {
+    cancelRetry?.();
+    cancelRetry = undefined;
+    if (isQueued) return;
+    isQueued = true;
+    writing = enqueue(write);
   };
 
   return {
@@ -59,11 +75,15 @@ export async function openVoucherFile(
     save(next) {
       const text = JSON.stringify(next);
       if (text === last) return;
-      const isQueued = waiting !== undefined;
       last = waiting = text;
-      if (!isQueued) writing = enqueue(write);
+      begin();
     },
-    flush: () => writing,
+    async flush() {
+      if (waiting !== undefined) begin();
+      await writing;
+      cancelRetry?.();
+      cancelRetry = undefined;
+    },
   };
 }
 

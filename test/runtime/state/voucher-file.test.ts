@@ -3,6 +3,8 @@ import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { openVoucherFile } from '../../../src/runtime/state/voucher-file.ts';
 import type { VoucherRecord } from '../../../src/trust/imports/vouchers.ts';
+import { createFakeClock } from '../../kit/fake-clock.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const record: VoucherRecord = {
@@ -14,8 +16,10 @@ const record: VoucherRecord = {
 
 async function open(path: string) {
   const errors: string[] = [];
-  const file = await openVoucherFile(path, (message, error) => errors.push(`${message}: ${String(error)}`));
-  return { file, errors };
+  const clock = createFakeClock();
+  const report = (message: string, error: unknown): unknown => errors.push(`${message}: ${String(error)}`);
+  const file = await openVoucherFile(path, report, clock);
+  return { file, errors, clock };
 }
 
 test('records: the newest are read back after a restart', async () => {
@@ -45,9 +49,10 @@ test('records that did not change: are not written again', async () => {
 
 test('callback for errors that throws an error: later records are written', async () => {
   await using dir = await makeTempDir();
-  const file = await openVoucherFile(dir.path, () => {
+  const report = (): never => {
     throw new Error('a defect');
-  });
+  };
+  const file = await openVoucherFile(dir.path, report, createFakeClock());
   const path = dir.join('import-vouchers.json');
   await mkdir(path);
   file.save([record]);
@@ -59,19 +64,37 @@ test('callback for errors that throws an error: later records are written', asyn
   assert.deepEqual((await open(dir.path)).file.records, [record]);
 });
 
-test('records that could not be written: are written the next time, also if they did not change', async () => {
+test('records that could not be written: are written after a minute, without another change', async () => {
   await using dir = await makeTempDir();
-  const { file, errors } = await open(dir.path);
+  const { file, errors, clock } = await open(dir.path);
   const path = dir.join('import-vouchers.json');
   await mkdir(path);
   file.save([record]);
-  await file.flush();
+  await poll('the failure', () => errors.length > 0 || undefined);
   assert.match(errors.join(), /import-vouchers\.json cannot be written/);
   await rmdir(path);
+  // The same records again are no reason to write them sooner.
   file.save([record]);
+  clock.advance(59_999);
+  await assert.rejects(stat(path), /ENOENT/);
+  clock.advance(1);
+  await poll('the file', () => stat(path).catch(() => undefined));
   await file.flush();
   assert.equal(errors.length, 1);
   assert.deepEqual((await open(dir.path)).file.records, [record]);
+});
+
+test('records that could not be written: are written at the end, and then nothing is tried again', async () => {
+  await using dir = await makeTempDir();
+  const { file, errors, clock } = await open(dir.path);
+  const path = dir.join('import-vouchers.json');
+  await mkdir(path);
+  file.save([record]);
+  await poll('the failure', () => errors.length > 0 || undefined);
+  await rmdir(path);
+  await file.flush();
+  assert.deepEqual((await open(dir.path)).file.records, [record]);
+  assert.equal(clock.pending(), 0);
 });
 
 test('file that another process changed: vouches for nothing, and is reported', async () => {
