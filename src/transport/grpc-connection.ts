@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 import type { ConnectionHandler, ConnectionShared, ServerConnection } from '../http2/connection.ts';
 import { errorCode } from '../http2/frame.ts';
+import type { ErrorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { attachSocket } from './attach-socket.ts';
@@ -223,8 +224,11 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     return this.#parts.request(this, stream, head);
   }
 
-  failed(): void {
+  failed(code: ErrorCode, reason: string): void {
     this.#readNoMore();
+    // An error of this program, which nothing else would report.
+    if (code === errorCode.internalError)
+      process.emitWarning(`the connection of ${this.peer} was closed because of an error: ${reason}`);
     this.#parts.failed(this, 'http2-error');
   }
 

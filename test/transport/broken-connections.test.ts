@@ -101,6 +101,29 @@ suite('connection that breaks', () => {
     await cancelled.promise;
   });
 
+  test('guard that throws an error: its connection is closed, a warning tells why, and the server continues', async () => {
+    const unary = (_: unknown, respond: (error: null, text: string) => void): void => respond(null, 'ok');
+    using rig = await startRig({ unary });
+    const failed: string[] = [];
+    rig.server.guardWith({
+      enter(_, call) {
+        if (call.path === echo.chat.path) throw new Error('the guard is broken');
+        call.serve();
+      },
+      failed: (_, reason) => void failed.push(reason),
+    });
+    const warned = once(process, 'warning');
+    const session = rig.session();
+    openCall(session, echo.chat.path);
+    await new Promise((resolve) => session.once('close', resolve));
+    const [warning] = (await warned) as [Error];
+    assert.match(warning.message, /the guard is broken/);
+    assert.deepEqual(failed, ['http2-error']);
+    const healthy = openCall(rig.session(), echo.unary.path);
+    healthy.end(framed('x'));
+    await once(healthy, 'response');
+  });
+
   for (const [what, bytes] of [
     ['less than the limit at which reading stops', 1_000],
     ['more than it', 3_000_000],
