@@ -1,4 +1,4 @@
-import { origins } from '../ledger/path-origin.ts';
+import { firstOrigin, origins } from '../ledger/path-origin.ts';
 import type { Origin } from '../ledger/path-origin.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import {
@@ -27,7 +27,7 @@ interface Part {
 /** The parts by their whole bundles. */
 type Parts = ReadonlyMap<TrustBundle, Part>;
 
-const nothing: Admits = () => false;
+const everything: Admits = () => true;
 
 /**
  * Returns the bundles, or fewer CAs of them, so that their names fit. The CAs that this zone lists come first, then
@@ -44,21 +44,32 @@ export function fitIntoLimit(
   const how: string[] = [];
   let parts: Parts = new Map();
   for (const origin of origins) {
-    const some = bundles.filter((bundle) => cas.get(bundle)?.present.has(origin) === true);
-    if (some.length === 0) continue;
     const before = parts;
-    const partOf = (bundle: TrustBundle, isKept: Admits | undefined): Part => {
+    // Without its CAs of an earlier origin, a trust domain is left out as a whole, and a finding says so.
+    const some = bundles.filter((bundle) => {
+      const present = cas.get(bundle)?.present;
+      return present?.has(origin) === true && (origin === firstOrigin(present) || before.has(bundle));
+    });
+    if (some.length === 0) continue;
+    const partOf = (bundle: TrustBundle, isKept: Admits): Part => {
       const lower = before.get(bundle);
       const { of, present } = cas.get(bundle) ?? originsOf(bundle);
-      const isWhole = isKept === undefined && lower?.isWhole !== false;
+      const isWhole =
+        lower?.isWhole !== false &&
+        bundle.anchors.every((anchor) => anchor.origin !== origin || isKept(anchor.certificate));
       const admits: Admits = (certificate) =>
-        of(certificate) === origin ? isKept?.(certificate) !== false : lower?.admits(certificate) === true;
+        of(certificate) === origin ? isKept(certificate) : lower?.admits(certificate) === true;
       const isLast = origins.slice(origins.indexOf(origin) + 1).every((later) => !present.has(later));
       return { bundle: isWhole && isLast ? bundle : restrict(bundle, admits), admits, isWhole };
     };
-    const partsWith = (keptOf?: (bundle: TrustBundle) => Admits): Parts =>
-      new Map(some.map((bundle) => [bundle, partOf(bundle, keptOf?.(bundle))]));
-    const all = partsWith();
+    const partsWith = (keptOf: (bundle: TrustBundle) => Admits | undefined): Parts =>
+      new Map(
+        some.flatMap((bundle) => {
+          const isKept = keptOf(bundle);
+          return isKept === undefined ? [] : [[bundle, partOf(bundle, isKept)] as const];
+        }),
+      );
+    const all = partsWith(() => everything);
     if (sizeOf([...before, ...all]) <= caNamesLimit) {
       parts = new Map([...before, ...all]);
       continue;
@@ -78,8 +89,13 @@ export function fitIntoLimit(
   return { merged, how: how.join('; ') };
 }
 
-/** Returns a test for the CAs of the secret that was served last; `undefined` without such a secret. */
-function servedBefore(previous: MeshBundle | undefined): ((bundle: TrustBundle) => Admits) | undefined {
+/**
+ * Returns which CAs of a trust domain were in the secret that was served last, if it was there. `undefined` without
+ * such a secret.
+ */
+function servedBefore(
+  previous: MeshBundle | undefined,
+): ((bundle: TrustBundle) => Admits | undefined) | undefined {
   if (previous === undefined || previous.merged.length === 0) return undefined;
   // A renewed certificate of a served CA adds no byte to the handshake, and must replace the old one when it expires.
   const served = new Set(
@@ -89,7 +105,7 @@ function servedBefore(previous: MeshBundle | undefined): ((bundle: TrustBundle) 
   );
   const domains = new Set(previous.merged.map(({ trustDomain }) => trustDomain));
   return ({ trustDomain }) =>
-    domains.has(trustDomain) ? (certificate) => served.has(encodedNameAndKey(certificate)) : nothing;
+    domains.has(trustDomain) ? (certificate) => served.has(encodedNameAndKey(certificate)) : undefined;
 }
 
 /** Returns the origins of the CAs of a bundle. */

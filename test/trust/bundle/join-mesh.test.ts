@@ -158,6 +158,40 @@ suite('joinMesh', () => {
       assert.deepEqual(codes(mesh), ['MT031']);
     });
 
+    test('local CAs of a trust domain do not fit → those that others add to it are not served alone', () => {
+      const mixed = bundleOf([
+        shareOf('mixed.test', many(25, 'mixed')),
+        from('import:default/mixed', 'mixed.test', many(1, 'imported')),
+        from('federation:default/mixed.test', 'mixed.test', many(1, 'peer')),
+      ]);
+      const mesh = join([mixed, bundleOf([shareOf('local.test', many(20, 'local'))])]);
+      assert.deepEqual(names(mesh), ['local.test 20']);
+      assert.deepEqual(codes(mesh), ['MT031', 'MT032 mixed.test']);
+    });
+
+    test('one of many trust domains changes while they do not fit → no other bundle is built again', () => {
+      const domains = Array.from({ length: 40 }, (_, index) =>
+        bundleOf([
+          index % 2 === 0
+            ? shareOf(`d${index}.test`, many(1, `d${index}`))
+            : from(`federation:default/d${index}.test`, `d${index}.test`, many(1, `d${index}`)),
+        ]),
+      );
+      const before = join(domains);
+      assert.ok(before.merged.length < domains.length);
+      const built: string[] = [];
+      const restrict: MeshInput['restrict'] = (bundle, isAdmitted) => {
+        built.push(bundle.trustDomain);
+        return { ...bundle, anchors: bundle.anchors.filter(({ certificate }) => isAdmitted(certificate)) };
+      };
+      const changed = bundleOf([shareOf('d0.test', many(1, 'e0'))]);
+      const bundles = [changed, ...domains.slice(1)];
+      const mesh = joinMesh({ mesh: 'default', bundles, previous: before, restrict });
+      assert.deepEqual(built, []);
+      assert.equal(mesh.merged.length, before.merged.length);
+      assert.ok(mesh.merged.includes(changed));
+    });
+
     test('all fit → all are served', () => {
       const mesh = join([peer, zone]);
       assert.ok(mesh.merged === mesh.bundles);
