@@ -91,15 +91,30 @@ export class SocketWire implements Wire {
     const socket = this.#socket;
     if (socket.destroyed) return;
     if (this.#isWriting) return this.#enqueue(bytes, shared, isReused);
-    if (this.#isTls || bytes.length > maxWritten) {
+    if (this.#isTls) {
       this.#enqueue(bytes, shared, isReused);
       return this.#writeQueue();
     }
     const kept = shared === undefined && this.#isTight ? exactCopy(bytes) : bytes;
+    if (kept.length > maxWritten) return this.#writeParts(kept, shared);
     // For a write with a callback, Node.js schedules a call even if the kernel accepts the bytes at once.
     socket.write(kept);
     if (socket.writableLength === 0) return;
     this.#await([this.#hold(kept, shared)]);
+  }
+
+  /** Writes long output. What follows a part that the kernel does not accept at once waits in the queue. */
+  #writeParts(bytes: Buffer, shared: SharedData | undefined): void {
+    for (let at = 0; at < bytes.length && !this.#isWriting; at += maxWritten) {
+      const part = bytes.subarray(at, at + maxWritten);
+      this.#socket.write(part);
+      if (this.#socket.writableLength === 0) continue;
+      const rest = bytes.subarray(at + maxWritten);
+      if (rest.length === 0) return this.#await([this.#hold(part, shared)]);
+      this.#queue.push(this.#hold(rest, shared));
+      this.#queuedBytes += rest.length;
+      this.#await([this.#holdStart(part)]);
+    }
   }
 
   end(): void {
@@ -160,9 +175,14 @@ export class SocketWire implements Wire {
     const [first] = this.#queue;
     if (first === undefined || first.bytes.length <= limit) return;
     const { bytes, shared, memory } = first;
-    const start = { bytes: bytes.subarray(0, limit), shared: undefined, memory: holdOverhead };
-    this.#output?.account.holdBytes(holdOverhead);
+    const start = this.#holdStart(bytes.subarray(0, limit));
     this.#queue.splice(0, 1, start, { bytes: bytes.subarray(limit), shared, memory });
+  }
+
+  /** Counts the start of a write, whose rest keeps the memory of both. */
+  #holdStart(bytes: Buffer): PendingWrite {
+    this.#output?.account.holdBytes(holdOverhead);
+    return { bytes, shared: undefined, memory: holdOverhead };
   }
 
   /** Takes the first writes of the queue, up to a number of bytes. The first one must not be longer. */
