@@ -55,7 +55,7 @@ export function rotationFacts(name: string, trustDomain: string, answers: Rotati
     distrusted: mesh?.findings.flatMap(({ code, trustDomain: of, fingerprint }) =>
       code === 'MT018' && of === trustDomain && fingerprint !== undefined ? [fingerprint] : [],
     ),
-    overLimit: mesh?.findings.some(({ code }) => code === 'MT031') ?? false,
+    overLimit: mesh?.findings.some(({ code, severity }) => code === 'MT031' && severity === 'error') ?? false,
     held: mesh?.held.some((held) => held.name === trustDomain) ?? false,
     rotations: rotations.filter((one) => one.trustDomain === trustDomain).map(knownRotation),
     proxies: proxiesOf(rollout, isGoneComplete),

@@ -27,6 +27,15 @@ interface Part {
 /** The parts by their whole bundles. */
 type Parts = ReadonlyMap<TrustBundle, Part>;
 
+/** What fits. */
+interface Fitted {
+  readonly merged: readonly TrustBundle[];
+  /** Which CAs are served, for people. */
+  readonly how: string;
+  /** Whether all CAs that this zone lists are served. */
+  readonly isLocalWhole: boolean;
+}
+
 const everything: Admits = () => true;
 
 /**
@@ -38,10 +47,11 @@ export function fitIntoLimit(
   bundles: readonly TrustBundle[],
   previous: MeshBundle | undefined,
   restrict: MeshInput['restrict'],
-): { readonly merged: readonly TrustBundle[]; readonly how: string } {
+): Fitted {
   const wasServed = servedBefore(previous);
   const cas = new Map(bundles.map((bundle) => [bundle, originsOf(bundle)]));
   const how: string[] = [];
+  let isLocalWhole = true;
   let parts: Parts = new Map();
   for (const origin of origins) {
     const before = parts;
@@ -78,6 +88,7 @@ export function fitIntoLimit(
     const isServedFitting = served !== undefined && sizeOf([...before, ...served]) <= caNamesLimit;
     parts = isServedFitting ? new Map([...before, ...served]) : withoutLargest(before, served ?? all);
     how.push(describe(origin, isServedFitting));
+    if (origin === 'local') isLocalWhole = false;
   }
   const wasThere = new Set(previous?.merged.map(({ trustDomain }) => trustDomain));
   const merged = bundles.flatMap((bundle) => {
@@ -86,7 +97,7 @@ export function fitIntoLimit(
     const isLeftOut = part?.anchors.length === 0 && bundle.anchors.length > 0;
     return part === undefined || (isLeftOut && !wasThere.has(bundle.trustDomain)) ? [] : part;
   });
-  return { merged, how: how.join('; ') };
+  return { merged, how: how.join('; '), isLocalWhole };
 }
 
 /**

@@ -38,11 +38,13 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
   const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);
   const size = sum <= caNamesLimit ? sum : countNames(sorted).size;
   if (size <= caNamesLimit) return { mesh, bundles: sorted, merged: sorted, findings: shared };
-  const { merged, how } = fitIntoLimit(sorted, previous, restrict);
+  const { merged, how, isLocalWhole } = fitIntoLimit(sorted, previous, restrict);
   const over = finding(
     'MT031',
     `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that fit into a TLS handshake; ${how}`,
     { mesh },
+    // A person can do nothing here about the names of other parties, and no change of this zone must wait for them.
+    isLocalWhole ? 'warning' : undefined,
   );
   const present = new Set(
     merged.flatMap(({ trustDomain, anchors }) => (anchors.length > 0 ? trustDomain : [])),

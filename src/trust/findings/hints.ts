@@ -241,7 +241,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     about:
       'The names of all CAs of a mesh take more than 60,000 bytes. Envoy sends them in each TLS handshake, and above about 65,000 it acknowledges the secret and then fails every handshake.',
     served:
-      'In the secret of all trust domains: first the CAs that this zone lists, then imported ones, then those of peers, so that a peer cannot keep other CAs from the proxies. Of an origin whose CAs do not all fit: the set that was served last, without CAs that are no longer listed, and without its largest trust domains if CAs of an earlier origin need the room. A renewed certificate with the subject and key of a served one takes its place. If there is no such set: as many trust domains as fit, without the largest. The secrets of single trust domains are not affected.',
+      'In the secret of all trust domains: first the CAs that this zone lists, then imported ones, then those of peers, so that a peer cannot keep other CAs from the proxies. Of an origin whose CAs do not all fit: the set that was served last, without CAs that are no longer listed, and without its largest trust domains if CAs of an earlier origin need the room. A renewed certificate with the subject and key of a served one takes its place. If there is no such set: as many trust domains as fit, without the largest. The secrets of single trust domains are not affected. It is a warning if all CAs that this zone lists are served, and an error otherwise.',
     remedy: 'Remove trust domains or CAs from the mesh, split the mesh, or issue CAs under shorter names.',
   },
   MT032: {

@@ -52,15 +52,23 @@ export function review(request: {
 }
 
 /** Returns the context of a server that has read everything and has these objects in force. */
-export function servingAll(objects: readonly object[], policy: BundlePolicy = noPolicy): CheckContext {
-  const ledger = createLedger(['kubernetes'], { holdMs: 0 });
-  const events = objects.map((value) => {
-    const read = readApiObject(value);
-    assert.ok(read);
-    const { path, text } = read;
-    return { kind: 'version', path, settled: true, parsed: parseFile(path, text, parse) } as const;
-  });
-  ledger.apply('kubernetes', [...events, { kind: 'synced' }], 0);
+export function servingAll(
+  objects: readonly object[],
+  policy: BundlePolicy = noPolicy,
+  fetched: readonly object[] = [],
+): CheckContext {
+  const ledger = createLedger(['kubernetes', 'federation'], { holdMs: 0 });
+  const deliver = (source: string, all: readonly object[]): void => {
+    const events = all.map((value) => {
+      const read = readApiObject(value);
+      assert.ok(read);
+      const path = source === 'kubernetes' ? read.path : `${source}:${read.path}`;
+      return { kind: 'version', path, settled: true, parsed: parseFile(path, read.text, parse) } as const;
+    });
+    ledger.apply(source, [...events, { kind: 'synced' }], 0);
+  };
+  deliver('kubernetes', objects);
+  deliver('federation', fetched);
   const { holdings } = ledger.view();
   return {
     parse,

@@ -192,6 +192,14 @@ suite('joinMesh', () => {
       assert.ok(mesh.merged.includes(changed));
     });
 
+    test('severity → a warning if only CAs of other parties do not fit', () => {
+      const more = bundleOf([shareOf('more.test', many(20, 'more'))]);
+      const severities = [join([peer, local]), join([peer, local, more])].map(
+        ({ findings }) => findings.find(({ code }) => code === 'MT031')?.severity,
+      );
+      assert.deepEqual(severities, ['warning', 'error']);
+    });
+
     test('all fit → all are served', () => {
       const mesh = join([peer, zone]);
       assert.ok(mesh.merged === mesh.bundles);

@@ -168,9 +168,9 @@ function indexOf(findings: readonly Finding[]): FindingIndex {
   return index;
 }
 
-/** Returns a key that identifies a finding, independent of the figures in its message. */
-function keyOf({ code, mesh, trustDomain, fingerprint }: Finding): string {
-  return [code, mesh, trustDomain, fingerprint].join(' ');
+/** Returns a key that identifies a finding, independent of the figures in its message. One that gets worse is new. */
+function keyOf({ code, severity, mesh, trustDomain, fingerprint }: Finding): string {
+  return [code, severity, mesh, trustDomain, fingerprint].join(' ');
 }
 
 function restrict(bundle: TrustBundle, isAdmitted: (certificate: Certificate) => boolean): TrustBundle {

@@ -186,6 +186,25 @@ suite('review of a new object', () => {
       );
     });
 
+    test('a peer has taken the room: the change is allowed, with a warning', () => {
+      const context = servingAll([], noPolicy, [full]);
+      const { allowed, warnings = [] } = create([long('one more')], context);
+      assert.deepEqual([allowed, warnings.length], [true, 2]);
+      assert.match(
+        warnings.join('\n'),
+        /MT032 trust domain full\.test does not fit .*\nMT031 .*of federated trust domains/,
+      );
+    });
+
+    test('a peer has taken too much already, and the change exceeds the limit alone: is refused', () => {
+      const peer = object({
+        name: 'peer.test',
+        pems: Array.from({ length: 15 }, (_, i) => long(`peer ${i}`)),
+      });
+      const context = servingAll([full], noPolicy, [peer]);
+      assert.equal(create([long('one more')], context).allowed, false);
+    });
+
     test('limit already exceeded: the change is allowed', () => {
       const over = object({ name: 'over.test', pems: [long('over')] });
       assert.equal(create([long('one more')], servingAll([full, over])).allowed, true);
