@@ -52,7 +52,20 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     confirmsAbsence = false,
     maxFileBytes = 16 * 2 ** 20,
   } = options;
-  const { signal, onPolling = () => {}, io = systemIo } = options;
+  const { signal, onPolling = () => {}, io: given = systemIo } = options;
+  // All watches of the process share one queue of notices.
+  const io: DirectoryIo = {
+    ...given,
+    watch: (path, onNotice, onError) =>
+      given.watch(
+        path,
+        (kind, entry) => {
+          countNotice();
+          onNotice(kind, entry);
+        },
+        onError,
+      ),
+  };
   const failures = createFailures();
   const watches = createWatches({ io, listener, onEnd, onPolling });
   const targets = createTargets(io);
@@ -75,8 +88,11 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
-  function listener(folder: Folder, kind: 'rename' | 'change', entry: string | undefined): void {
+  function countNotice(): void {
     if (listings.notice(io.now()) && running === undefined) schedule();
+  }
+
+  function listener(folder: Folder, kind: 'rename' | 'change', entry: string | undefined): void {
     if (entry === undefined) tree.markFolder(folder);
     else if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) {
       // The directory itself was deleted or moved. Or it contains an entry with its own name.

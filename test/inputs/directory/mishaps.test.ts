@@ -134,8 +134,25 @@ test("burst of notices that may exceed the system's queue: everything is listed"
   writeFiles(root, { 'a.yaml': 'a' });
   const { io, listeners } = silentWatches();
   const observed = await observeSynced(t, { roots: [root], io });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
   fs.writeFileSync(join(root, 'a.yaml'), 'a2');
   const listener = listeners.get(root);
+  assert.ok(listener !== undefined);
+  for (let notice = 0; notice < 8_192; notice += 1) listener('change', 'noise.txt');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+});
+
+test("burst of notices about the targets of links that may exceed the system's queue: everything is listed", async (t) => {
+  const parent = makeFolder(t);
+  writeFiles(parent, { 'share/a.yaml': 'a', 'trust/b.yaml': 'b' });
+  const root = join(parent, 'trust');
+  const share = join(parent, 'share');
+  fs.symlinkSync(join(share, 'a.yaml'), join(root, 'a.yaml'));
+  const { io, listeners } = silentWatches();
+  const observed = await observeSynced(t, { roots: [root], io });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  fs.writeFileSync(join(share, 'a.yaml'), 'a2');
+  const listener = listeners.get(share);
   assert.ok(listener !== undefined);
   for (let notice = 0; notice < 8_192; notice += 1) listener('change', 'noise.txt');
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
