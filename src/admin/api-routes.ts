@@ -47,7 +47,9 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}',
       answer: ([mesh = '']) => {
         const state = view().meshes.get(mesh);
-        return state === undefined ? unknownMesh(mesh) : jsonReply(presentMesh(state, contextOf(mesh)));
+        return state === undefined
+          ? unknownMesh(mesh, view().readiness)
+          : jsonReply(presentMesh(state, contextOf(mesh)));
       },
     },
     {
@@ -55,7 +57,9 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}/certificates',
       answer: ([mesh = '']) => {
         const state = view().meshes.get(mesh);
-        return state === undefined ? unknownMesh(mesh) : jsonReply(presentCertificates(state));
+        return state === undefined
+          ? unknownMesh(mesh, view().readiness)
+          : jsonReply(presentCertificates(state));
       },
     },
     {

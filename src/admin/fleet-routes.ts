@@ -10,6 +10,7 @@ import { presentAny, presentProxyDetail, presentRollout } from '../api/present-f
 import type { FleetContext } from '../api/present-fleet.ts';
 import { errorReply, jsonReply, unknownMesh } from './reply.ts';
 import type { Route } from './router.ts';
+import type { StateView } from '../runtime/state-view.ts';
 import { compareText } from '../text/compare-text.ts';
 
 /** The sources of the responses about proxies. */
@@ -17,6 +18,7 @@ export interface FleetInput {
   readonly fleet: Fleet;
   /** Epoch milliseconds. */
   readonly wall: () => number;
+  readonly view?: (() => Pick<StateView, 'readiness'>) | undefined;
 }
 
 /** Number of proxies on a page: by default, and at most. */
@@ -45,7 +47,7 @@ interface Filters {
 }
 
 /** Returns the routes for proxies and for the roll-out of each mesh. */
-export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
+export function fleetRoutes({ fleet, wall, view }: FleetInput): readonly Route[] {
   const contextNow = (): FleetContext => ({ history: fleet.history, now: wall() });
   return [
     {
@@ -92,7 +94,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
         const version = query.get('version') ?? undefined;
         const rollout = assessRollout(look, history, { mesh, version, mostLagging, now });
         if (rollout !== undefined) return jsonReply(presentRollout(rollout, now));
-        return unknownMesh(mesh);
+        return unknownMesh(mesh, view?.().readiness);
       },
     },
   ];

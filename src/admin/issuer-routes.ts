@@ -20,7 +20,7 @@ export function issuerRoutes({ view, issuers }: IssuerInput): readonly Route[] {
           return errorReply('not-found', 'the server takes no access logs: see --access-log-listen');
         return view().meshes.has(mesh)
           ? jsonReply(issuers(mesh) satisfies IssuerList)
-          : unknownMesh(mesh, 'no issuer was seen');
+          : unknownMesh(mesh, view().readiness, 'no issuer was seen');
       },
     },
   ];

@@ -1,4 +1,5 @@
 import type { ApiError, ApiErrorCode } from '../api/api-types.ts';
+import type { Readiness } from '../trust/ledger/readiness.ts';
 import { plainJson, plainLines } from '../text/plain-text.ts';
 
 /** A response before it is written. */
@@ -40,9 +41,16 @@ export function textReply(contentType: string, text: string): Reply {
   return { status: 200, contentType, body: plainLines(text) };
 }
 
-/** Returns the error about a mesh that the server does not know, with the effect. */
-export function unknownMesh(mesh: string, effect = 'its proxies, if any, refuse every client'): Reply {
-  const message = `no MeshTrust has listed mesh ${mesh} since the server started: ${effect}`;
+/** Returns the error about a mesh that the server does not know, with the effect once the server is ready. */
+export function unknownMesh(
+  mesh: string,
+  readiness: Readiness | undefined,
+  effect = 'its proxies, if any, refuse every client',
+): Reply {
+  const isRead = readiness === undefined || readiness.kind === 'ready';
+  const message = `no MeshTrust has listed mesh ${mesh} since the server started: ${
+    isRead ? effect : 'the server has not read all of its sources yet, and answers no new proxy'
+  }`;
   return errorReply('unknown-mesh', message);
 }
 

@@ -27,7 +27,7 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}/rotations',
       answer: async ([mesh = '']) => {
         const { view } = input;
-        if (!view().meshes.has(mesh)) return unknownMesh(mesh, 'no CA is rotated');
+        if (!view().meshes.has(mesh)) return unknownMesh(mesh, view().readiness, 'no CA is rotated');
         return jsonReply({ rotations: await rotationsOf(input, mesh) } satisfies RotationList);
       },
     },

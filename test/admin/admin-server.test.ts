@@ -135,6 +135,23 @@ suite('the admin server', () => {
     }
   });
 
+  test('mesh without resources before the first complete read: its proxies are not said to refuse clients', async () => {
+    const other = setup();
+    const address = await other.server.listen('127.0.0.1:0');
+    try {
+      for (const path of ['meshes/a', 'meshes/a/certificates', 'meshes/a/rollout', 'meshes/a/rotations']) {
+        const { status, body } = await ask(address, `/api/v1/${path}`);
+        assert.equal(status, 404);
+        assert.equal(
+          (parsed(body) as ApiError).error.message,
+          'no MeshTrust has listed mesh a since the server started: the server has not read all of its sources yet, and answers no new proxy',
+        );
+      }
+    } finally {
+      await other.server.close();
+    }
+  });
+
   test('mesh without resources: 404, with a message about its proxies', async () => {
     const { status, body } = await ask(address, '/api/v1/meshes/nothing%20here');
     assert.equal(status, 404);
