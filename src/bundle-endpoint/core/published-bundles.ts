@@ -106,7 +106,10 @@ export function createPublishedBundles({
   const published = new Map<string, PublishedBundle>();
   const sources = new Map<string, PublicationSource>();
   const withheld = new Map<string, { readonly mesh: string; readonly trustDomain: string }>();
-  /** The trust domains with keys in the record of an earlier process, and none now. They are not published. */
+  /**
+   * The trust domains with keys in the record of an earlier process, and none now. They are not published. Once all is
+   * read, they are gone for certain: what cannot be read later does not bring them back.
+   */
   const missing = new Map<string, { readonly mesh: string }>();
   let isImportKnown = true;
   let isAllRead = true;
@@ -207,6 +210,7 @@ export function createPublishedBundles({
       sources.delete(key);
     }
     if (changed.length > 0) sorted = maps = undefined;
+    if (isComplete && isAllRead) missing.clear();
     // Until then, a bundle that is not published may be one that is to come.
     if (isComplete) ({ isImportKnown } = served);
     isAllRead = isComplete && served.isAllRead;
