@@ -210,10 +210,10 @@ export function createPublishedBundles({
       sources.delete(key);
     }
     if (changed.length > 0) sorted = maps = undefined;
-    if (isComplete && isAllRead) missing.clear();
     // Until then, a bundle that is not published may be one that is to come.
     if (isComplete) ({ isImportKnown } = served);
     isAllRead = isComplete && served.isAllRead;
+    if (isAllRead) missing.clear();
     return { changed, hasNewRecords, isComplete };
   };
 

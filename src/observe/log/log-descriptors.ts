@@ -3,8 +3,10 @@ import { devNull } from 'node:os';
 import { createLineLimit } from './line-limit.ts';
 import type { Logger } from './log.ts';
 
-/** The time between two checks, and the shortest between two lines, in ms. */
-const [checkMs, windowMs] = [10_000, 60_000] as const;
+/** The time between two checks, in ms. */
+const checkMs = 10_000;
+/** The shortest time between two lines, in ms. */
+const windowMs = 60_000;
 
 export interface DescriptorLogOptions {
   /** Opens and closes a file. */
