@@ -30,18 +30,24 @@ export interface HttpListenerOptions {
    * closed, the longest waiting first. The newest response may be longer.
    */
   readonly maxUnreadBytes?: number | undefined;
+  /** Milliseconds for which a connection without a request is new, 1,000. Others are closed before it. */
+  readonly firstRequestMs?: number | undefined;
   /** Called for a connection that could not be accepted, for example because the system has no memory for it. */
   readonly acceptFailed?: ((error: Error) => void) | undefined;
 }
 
 /** The state of a connection: its last request, if any, and the response before that, which may wait for the client. */
 interface Connection {
+  /** When it was accepted, in monotonic milliseconds. */
+  readonly since: number;
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   before: ServerResponse | undefined;
 }
 
 const defaultMaxConnections = 256;
 const defaultMaxUnreadBytes = 64 * 1024 * 1024;
+/** A kubelet waits this long for the answer to a probe. */
+const defaultFirstRequestMs = 1000;
 /**
  * The number of connections that may wait to be accepted. With Node's default of 511, clients that connect again and
  * again fill the queue: the kernel drops the connection of a probe, which tries again after a second. Linux allows 4096
@@ -64,6 +70,7 @@ export function createHttpListener(
     onRequest,
     maxConnections = defaultMaxConnections,
     maxUnreadBytes = defaultMaxUnreadBytes,
+    firstRequestMs = defaultFirstRequestMs,
     acceptFailed,
   }: HttpListenerOptions,
 ): HttpListener {
@@ -76,7 +83,7 @@ export function createHttpListener(
 
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
-    open.set(socket, { last: undefined, before: undefined });
+    open.set(socket, { since: performance.now(), last: undefined, before: undefined });
     if (peer !== undefined) byPeer.set(peer, socket);
     const forget = (): void => {
       open.delete(socket);
@@ -84,12 +91,10 @@ export function createHttpListener(
     };
     socket.once('close', forget);
     if (open.size <= maxConnections) return;
-    for (const [oldest, connection] of open) {
-      if (isWorkedFor(connection)) continue;
-      open.delete(oldest);
-      oldest.destroy();
-      return;
-    }
+    const idle = longestIdle();
+    if (idle === undefined) return;
+    open.delete(idle);
+    idle.destroy();
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const socket = open.has(request.socket) ? request.socket : byPeer.get(peerOf(request.socket) ?? '');
@@ -107,6 +112,21 @@ export function createHttpListener(
     }
     onRequest(request, response);
   });
+
+  /**
+   * Returns the connection to close. One that is new and has no request yet is the last choice: on a busy machine, a
+   * client may take longer to send its first request than others take to open as many connections as there may be.
+   */
+  function longestIdle(): Socket | undefined {
+    const newSince = performance.now() - firstRequestMs;
+    let silent: Socket | undefined;
+    for (const [socket, connection] of open) {
+      if (isWorkedFor(connection)) continue;
+      if (connection.last !== undefined || connection.since <= newSince) return socket;
+      silent ??= socket;
+    }
+    return silent;
+  }
 
   /** A stranger could have a long response, such as the metrics, made for each connection and read none of them. */
   function limitUnread(newest: Socket): void {

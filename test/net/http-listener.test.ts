@@ -28,9 +28,11 @@ async function serve(
   onRequest = ok,
   secure = false,
   maxUnreadBytes?: number,
+  firstRequestMs?: number,
 ): Promise<number> {
   const server = secure ? createTlsServer({ cert: leaf.certPem, key: leaf.keyPem }) : createServer();
-  const listener = createHttpListener(server, { onRequest, maxConnections: limit, maxUnreadBytes });
+  const limits = { maxConnections: limit, maxUnreadBytes, firstRequestMs };
+  const listener = createHttpListener(server, { onRequest, ...limits });
   t.after(async () => {
     // Otherwise `close` would wait for the requests in progress.
     for (const socket of held) socket.destroy();
@@ -68,6 +70,19 @@ suite('the HTTP listener', () => {
     assert.deepEqual(errors, ['accept EMFILE', 'accept EMFILE']);
   });
 
+  test('a client that sends its request late, and many connections with their responses meanwhile: it gets its response', async (t) => {
+    const port = await serve(t);
+    const late = await hold(port);
+    for (let count = 0; count < 4 * limit; count += 1) {
+      const other = await hold(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(other, 'data');
+    }
+    const closed = once(late, 'close').then(() => 'closed');
+    late.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answered = once(late, 'data').then(([bytes]) => String(bytes).slice(0, 15));
+    assert.equal(await Promise.race([answered, closed]), 'HTTP/1.1 200 OK');
+  });
+
   for (const [what, text] of holders) {
     test(`many connections, each ${what} → a new client gets its response`, async (t) => {
       const port = await serve(t, (request, response) => {
@@ -89,7 +104,7 @@ suite('the HTTP listener', () => {
   });
 
   test('the longest idle connection → is closed first', async (t) => {
-    const port = await serve(t);
+    const port = await serve(t, ok, false, undefined, 0);
     const first = await hold(port);
     const second = await hold(port);
     for (let count = 2; count < limit; count += 1) await hold(port);

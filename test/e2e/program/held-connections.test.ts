@@ -26,7 +26,9 @@ test('600 idle connections at the probe port: every liveness probe is answered i
     dirs: [dir.path],
     args: [`--probe-listen=127.0.0.1:${port}`],
   });
-  await using attacker = await startChild(process.execPath, [attack, String(port), '600', '10000']);
+  // Longer than all probes may take.
+  const attackMs = String(30 * boundMs);
+  await using attacker = await startChild(process.execPath, [attack, String(port), '600', attackMs]);
   await poll('the connections', () => attacker.stdout().includes('open') || undefined);
   for (let probe = 0; probe < 20; probe += 1) {
     const start = performance.now();
