@@ -42,6 +42,7 @@ export function watchFile(path: string, { read, failed, unwatched }: FileReader)
     }
   });
   const reread = (): void => void readNext();
+  const directory = dirname(path);
   let watcher: FSWatcher | undefined;
   let isReported = false;
   const endWatch = (error: unknown): void => {
@@ -54,14 +55,22 @@ export function watchFile(path: string, { read, failed, unwatched }: FileReader)
     if (watcher !== undefined) return;
     try {
       // The directory is watched, because editors and mounted ConfigMaps replace the file.
-      watcher = watch(dirname(path), (_, name) => {
-        if (name === null || name === basename(path) || name.startsWith('..')) reread();
+      watcher = watch(directory, (kind, name) => {
+        // The directory itself was moved or deleted, so another one may be in its place. Or an entry has its name.
+        if (kind === 'rename' && (name === '.' || name === basename(directory))) renewWatch();
+        else if (name === null || name === basename(path) || name.startsWith('..')) reread();
       });
       watcher.on('error', endWatch);
       isReported = false;
     } catch (error) {
       endWatch(error);
     }
+  };
+  const renewWatch = (): void => {
+    watcher?.close();
+    watcher = undefined;
+    ensureWatch();
+    reread();
   };
   ensureWatch();
   const timer = setInterval(() => {

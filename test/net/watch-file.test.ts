@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { watchFile } from '../../src/net/watch-file.ts';
 import { withoutWatches } from '../kit/no-watches.ts';
@@ -28,6 +29,25 @@ suite('watched file', () => {
     await rename(dir.join('next'), path);
     await poll('three readings', () => left <= 0 || undefined);
     assert.equal(overlaps, 0);
+  });
+
+  test('another directory in place of that of the file: is watched', async () => {
+    await using dir = await makeTempDir();
+    for (const name of ['lists', 'next']) await mkdir(dir.join(name));
+    const path = dir.join('lists/list');
+    const texts: string[] = [];
+    const read = async (): Promise<undefined> => void texts.push(await readFile(path, 'utf8'));
+    await writeFile(path, 'one');
+    await writeFile(dir.join('next/list'), 'two');
+    const watched = watchFile(path, { read, failed: () => undefined });
+    using _closing = { [Symbol.dispose]: () => watched.close() };
+    renameSync(dir.join('lists'), dir.join('before'));
+    renameSync(dir.join('next'), dir.join('lists'));
+    // Without a notice, the file is read again after 10 seconds.
+    const isRead = (text: string) => (): true | undefined => texts.at(-1) === text || undefined;
+    await poll('the file of the new directory', isRead('two'), { timeoutMs: 5_000 });
+    await writeFile(path, 'three');
+    await poll('its change', isRead('three'), { timeoutMs: 5_000 });
   });
 
   test('reading that throws or rejects: is reported, and later changes are read', async () => {
