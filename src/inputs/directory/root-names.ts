@@ -25,31 +25,43 @@ export function createRootNames(
   onNotice: (root: string) => void,
 ): RootNames {
   const targets = createTargets(io);
-  let names: readonly RootName[] = [];
-  let isStale = true;
-  let isComplete = false;
+  const names = new Map<string, readonly RootName[]>();
+  /** The roots whose names may be others now. */
+  const stale = new Set(roots);
+  /** The roots without a watch of each of their names. */
+  const unwatched = new Set<string>();
 
   const keyOf = ({ root, path }: RootName): string => `${root}\0${path}`;
 
   function track(name: RootName): boolean {
     return targets.track(keyOf(name), name.path, () => {
-      isStale = true;
+      stale.add(name.root);
       onNotice(name.root);
     });
   }
 
+  async function findNames(some: readonly string[]): Promise<void> {
+    const found = await Promise.all(some.map((root) => namesOf(io, root)));
+    // The watches of directories below a link are on the directories to which it led before. All that share one have
+    // the link among their names, so none of them keeps it open.
+    for (const root of some)
+      for (const name of names.get(root) ?? []) targets.track(keyOf(name), undefined, () => {});
+    for (const [index, root] of some.entries()) names.set(root, found[index] ?? []);
+  }
+
   return {
     follow: async () => {
-      if (isStale) {
+      if (stale.size > 0) {
+        const some = [...stale];
         // Before the links are read: a notice during that must not be lost.
-        isStale = false;
-        const found = await Promise.all(roots.map((root) => namesOf(io, root)));
-        // The watches of directories below a link are on the directories to which it led before.
-        for (const name of names) targets.track(keyOf(name), undefined, () => {});
-        names = found.flat();
-        isComplete = false;
+        stale.clear();
+        await findNames(some);
+        for (const root of some) unwatched.add(root);
       }
-      if (!isComplete) isComplete = names.map(track).every(Boolean);
+      for (const root of unwatched) {
+        const isComplete = (names.get(root) ?? []).map(track).every(Boolean);
+        if (isComplete) unwatched.delete(root);
+      }
     },
     close: () => targets.close(),
   };
