@@ -1,7 +1,7 @@
 import { oneAtATime } from './one-at-a-time.ts';
 import { readRegularFile, readWhole } from './read-regular-file.ts';
 import type { WholeReading } from './read-regular-file.ts';
-import { longestUnrestMs, readSettled } from './read-settled.ts';
+import { changedWhileRead, longestUnrestMs, readSettled } from './read-settled.ts';
 import { reasonWithPlace } from '../text/system-error.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
@@ -83,7 +83,9 @@ export async function followFile<Value>(
       ({ isRestless } = settled);
       const next = settled.reading.content;
       if (!next.equals(content)) {
-        value = parse(next);
+        const parsed = parse(next);
+        if (settled.isGivenUp) throw new Error(`${path} ${changedWhileRead}`);
+        value = parsed;
         events.loaded?.(value);
         content = next;
       }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { FollowTimes } from './follow-file.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { readWhole } from './read-regular-file.ts';
-import { longestUnrestMs, readSettled } from './read-settled.ts';
+import { changedWhileRead, longestUnrestMs, readSettled } from './read-settled.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
 import { timerMs } from '../xds/timers/timers.ts';
@@ -56,7 +56,8 @@ export async function followTlsFiles(
   const first = await readFiles(paths, events.check);
   if (first.result.kind === 'refused') throw new Error(`TLS cannot be set up: ${first.result.reason}`);
   let { material } = first.result;
-  let seen = first.digest;
+  /** The digest of the newest files that were loaded or refused, unless these must be read again. */
+  let seen: string | undefined = first.digest;
   events.loaded(material, true);
 
   let closed = false;
@@ -78,6 +79,11 @@ export async function followTlsFiles(
     if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
+    if (settled.isGivenUp) {
+      // If the files come to rest with this content, or with the one in force, that must be loaded.
+      seen = undefined;
+      return events.refused(`one of the files ${changedWhileRead}`);
+    }
     const before = material;
     ({ material } = result);
     try {

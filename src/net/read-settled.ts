@@ -18,16 +18,22 @@ export interface SettledReads<Reading> {
   readonly longestUnrestMs: number;
 }
 
-/** A reading. `isRestless`: the file never stayed the same, so its newest usable reading was taken, if any. */
+/** A reading. */
 export interface SettledReading<Reading> {
   readonly reading: Reading;
+  /** Whether the file never stayed the same, so that its newest usable reading was taken, if any. */
   readonly isRestless: boolean;
+  /** Whether no reading was usable. This one may be of a half-written file, and must not be applied. */
+  readonly isGivenUp: boolean;
 }
+
+/** Why a file is not applied of which no reading was usable, if its last content alone is no reason. */
+export const changedWhileRead = 'changed each time while it was read';
 
 /**
  * Reads a changed file until two readings with a pause in between are equal. After `longestUnrestMs`, the next usable
  * reading counts, because otherwise a file that changes for ever would never apply: neither a new certificate nor a
- * removed CA. If there is none in the same time again, the last reading is returned, and its user reports it.
+ * removed CA. If there is none in the same time again, the last reading is returned, for a report.
  */
 export async function readSettled<Reading>(reads: SettledReads<Reading>): Promise<SettledReading<Reading>> {
   const { read, isSame, isInForce, isUsable, isClosed } = reads;
@@ -39,8 +45,9 @@ export async function readSettled<Reading>(reads: SettledReads<Reading>): Promis
     reading = await read();
     if (isClosed() || isSame(before, reading)) break;
     const unrestMs = performance.now() - startedAt;
-    const isEnough = unrestMs >= reads.longestUnrestMs && isUsable(reading);
-    if (isEnough || unrestMs >= 2 * reads.longestUnrestMs) return { reading, isRestless: true };
+    if (unrestMs < reads.longestUnrestMs) continue;
+    if (isUsable(reading)) return { reading, isRestless: true, isGivenUp: false };
+    if (unrestMs >= 2 * reads.longestUnrestMs) return { reading, isRestless: true, isGivenUp: true };
   }
-  return { reading, isRestless: false };
+  return { reading, isRestless: false, isGivenUp: false };
 }

@@ -4,6 +4,7 @@ import files, { rename, rm, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { suite, test } from 'node:test';
 import { followFile } from '../../src/net/follow-file.ts';
+import { changeWhileRead } from '../kit/change-while-read.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const never = 3_600_000;
@@ -174,5 +175,31 @@ suite('followed file', () => {
     await writeFile(path, '7');
     await file.reload();
     assert.deepEqual([file.current(), problems, restless], [7, ['no number', undefined], 1]);
+  });
+
+  test('file that changes during each reading: is not applied, because it may be half written', async (t) => {
+    await using dir = await makeTempDir();
+    const path = dir.join('file');
+    await writeFile(path, '1');
+    const loaded: number[] = [];
+    const problems: (string | undefined)[] = [];
+    const file = await followFile(
+      path,
+      parse,
+      { loaded: (value) => loaded.push(value), problem: (reason) => problems.push(reason) },
+      { pollMs: never, unrestMs: 200 },
+    );
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    await writeFile(path, '2');
+    {
+      using _changing = changeWhileRead(t, path, (text) => `${text}2`);
+      await file.reload();
+    }
+    assert.deepEqual(
+      [file.current(), loaded, problems],
+      [1, [], [`${path} changed each time while it was read`]],
+    );
+    await file.reload();
+    assert.deepEqual([loaded.length, problems.length, problems.at(-1)], [1, 2, undefined]);
   });
 });

@@ -5,6 +5,7 @@ import { suite, test } from 'node:test';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
 import { certificatesOf } from '../../src/net/tls-material.ts';
 import { makeCaPems, makeSelfSignedLeaf } from '../kit/certificates.ts';
+import { changeWhileRead } from '../kit/change-while-read.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const never = 3_600_000;
@@ -113,5 +114,39 @@ suite('followed TLS files', () => {
     await files.reload();
     await files.reload();
     assert.deepEqual([loaded, restless], [[2, 1, 1], 1]);
+  });
+
+  test('CA file that changes during each reading: is refused until it rests, even with the CAs of before', async (t) => {
+    await using dir = await makeTempDir();
+    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
+      string,
+      string,
+      string,
+    ];
+    const own = makeSelfSignedLeaf();
+    const [first, second] = makeCaPems('First', 'Second');
+    await writeFile(certificate, own.certPem);
+    await writeFile(key, own.keyPem);
+    await writeFile(clientCa, first + second);
+    const loaded: number[] = [];
+    const refused: string[] = [];
+    const files = await followTlsFiles(
+      { certificate, key, clientCa },
+      {
+        loaded: (material) => loaded.push(certificatesOf(material.clientCa ?? Buffer.alloc(0)).length),
+        refused: (reason) => refused.push(reason),
+      },
+      { pollMs: never, unrestMs: 200 },
+    );
+    using _closing = { [Symbol.dispose]: () => files.close() };
+    await writeFile(clientCa, first);
+    {
+      using _changing = changeWhileRead(t, clientCa, (text) => `${text}#\n`);
+      await files.reload();
+    }
+    assert.deepEqual([loaded, refused], [[2], ['one of the files changed each time while it was read']]);
+    await writeFile(clientCa, first + second);
+    await files.reload();
+    assert.deepEqual([loaded, refused.length], [[2, 2], 1]);
   });
 });

@@ -22,7 +22,7 @@ function read(
 suite('reading that has to settle', () => {
   test('content in force: is returned at once', async () => {
     const never = (): never => assert.fail();
-    assert.deepEqual(await read(never, () => 0), { reading: 0, isRestless: false });
+    assert.deepEqual(await read(never, () => 0), { reading: 0, isRestless: false, isGivenUp: false });
   });
 
   test('content that stays the same: is returned, even if it cannot be used', async () => {
@@ -34,25 +34,26 @@ suite('reading that has to settle', () => {
       {
         reading: 2,
         isRestless: false,
+        isGivenUp: false,
       },
     );
   });
 
   test('content that never stays the same: the first usable reading after the longest time', async () => {
     const asked: number[] = [];
-    const { reading, isRestless } = await read((one) => {
+    const { reading, isRestless, isGivenUp } = await read((one) => {
       asked.push(one);
       return asked.length === 2;
     });
-    assert.deepEqual([isRestless, reading], [true, asked[1]]);
+    assert.deepEqual([isRestless, isGivenUp, reading], [true, false, asked[1]]);
   });
 
-  test('no usable reading in twice the longest time: the last reading', async () => {
+  test('no usable reading in twice the longest time: the last reading, given up', async () => {
     const asked: number[] = [];
-    const { reading, isRestless } = await read((one) => {
+    const { reading, isRestless, isGivenUp } = await read((one) => {
       asked.push(one);
       return false;
     });
-    assert.deepEqual([isRestless, reading], [true, asked.at(-1)]);
+    assert.deepEqual([isRestless, isGivenUp, reading], [true, true, asked.at(-1)]);
   });
 });
