@@ -73,7 +73,7 @@ class StreamDeliveries implements Deliveries {
   readonly #unanswered = new UnansweredResponses();
   isSerial = false;
   /**
-   * Resources in skipped responses before a NACK, which may be about any of them. An Envoy acknowledges rejected bytes
+   * Resources of several responses with one NACK, which may be about any of them. An Envoy acknowledges rejected bytes
    * that it receives again.
    */
   #doubtful: WeakSet<Resource> | undefined;
@@ -110,7 +110,7 @@ class StreamDeliveries implements Deliveries {
     const { typeUrl, listener } = this.#context;
     const content = this.#unanswered.get(nonce);
     if (content === undefined) return false;
-    if (this.#protocol === 'sotw') this.#skipBefore(nonce, error !== undefined, now);
+    const skipped = this.#protocol === 'sotw' ? this.#unanswered.takeBefore(nonce) : none;
     this.#unanswered.delete(nonce);
     const { resources, removed } = content;
     if (error !== undefined) {
@@ -126,7 +126,13 @@ class StreamDeliveries implements Deliveries {
         message: error.message,
       });
     }
-    for (const resource of resources) this.#applyTo(resource.name, resource, nonce, error, now);
+    if (skipped.length > 0) this.isSerial = true;
+    for (const [earlier, { resources: unclear }] of skipped)
+      this.#sendAgain(earlier, unclear, error !== undefined, now);
+    // The client may have rejected any of them, and has no older version to go back to if it applied this one.
+    if (skipped.length > 0 && error !== undefined && this.#oneResourcePerResponse)
+      this.#sendAgain(nonce, resources, true, now);
+    else for (const resource of resources) this.#applyTo(resource.name, resource, nonce, error, now);
     for (const name of removed) this.#applyTo(name, undefined, nonce, error, now);
     return true;
   }
@@ -248,26 +254,24 @@ class StreamDeliveries implements Deliveries {
   }
 
   /**
-   * Sends the names of the responses before an answered one again. The requests of a state-of-the-world client have
-   * the nonce of the last response that it received. If its rate of requests is limited, Envoy answers several
-   * responses with the last nonce: it has one request for each, but all with that nonce. One response at a time gets
-   * an answer of its own.
+   * Sends the names of a response again whose answer is not clear: of each response before an answered one, and with a
+   * NACK, of that one as well. The requests of a state-of-the-world client have the nonce of the last response that it
+   * received. If its rate of requests is limited, Envoy answers several responses with the last nonce: it has one
+   * request for each, but all with that nonce, and the next one says that one of them was rejected. One response at a
+   * time gets an answer of its own.
    */
-  #skipBefore(nonce: string, isNack: boolean, now: number): void {
+  #sendAgain(nonce: string, resources: readonly Resource[], isNack: boolean, now: number): void {
     const { memory, client, typeUrl } = this.#context;
-    for (const [earlier, content] of this.#unanswered.takeBefore(nonce)) {
-      this.isSerial = true;
-      for (const resource of content.resources) {
-        const { name, version } = resource;
-        if (isNack && this.#oneResourcePerResponse) {
-          memory.remember(client, { typeUrl, name, version }, now);
-          (this.#doubtful ??= new WeakSet()).add(resource);
-        }
-        const tracked = this.#tracked.get(name);
-        if (tracked?.inFlight !== earlier) continue;
-        tracked.inFlight = undefined;
-        this.#tracked.requireReply(name);
+    for (const resource of resources) {
+      const { name, version } = resource;
+      if (isNack && this.#oneResourcePerResponse) {
+        memory.remember(client, { typeUrl, name, version }, now);
+        (this.#doubtful ??= new WeakSet()).add(resource);
       }
+      const tracked = this.#tracked.get(name);
+      if (tracked?.inFlight !== nonce) continue;
+      tracked.inFlight = undefined;
+      this.#tracked.requireReply(name);
     }
   }
 
@@ -353,6 +357,8 @@ class StreamDeliveries implements Deliveries {
     }
   }
 }
+
+const none = [] as const;
 
 function unknownVersion(name: string): Versioned {
   return { name, version: '' };

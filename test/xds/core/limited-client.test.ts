@@ -119,4 +119,19 @@ suite('state-of-the-world client whose rate of requests is limited', () => {
     assert.deepEqual(confirmed, []);
     assert.ok(events.filter((event) => event.startsWith('ack? ')).length >= names.length - 1);
   });
+
+  test('a NACK after several responses: each name is sent again by itself, and none goes back to its old version', () => {
+    const { publish, pass, fail, events, received } = limitedClient();
+    publish('1');
+    pass(60_000);
+    publish('2');
+    fail();
+    events.length = received.length = 0;
+    pass(60_000);
+    assert.deepEqual(new Set(received), new Set(allAt('2')));
+    assert.deepEqual(
+      new Set(events.filter((event) => event.startsWith('ack'))),
+      new Set(allAt('2').map((one) => `ack? ${one}`)),
+    );
+  });
 });
