@@ -100,7 +100,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'inputs/federation': ['net', 'text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
   'inputs/identity-files': ['net', 'text', 'trust', 'trust/identity', 'xds/timers'],
   'inputs/universal': ['net', 'text', 'trust', 'xds/timers'],
-  'inputs/kubernetes': ['kubernetes/client', 'text', 'trust', 'xds/timers'],
+  'inputs/kubernetes': ['kubernetes/client', 'net', 'text', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [

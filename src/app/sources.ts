@@ -10,6 +10,7 @@ import {
 } from '../kubernetes/client/api-object.ts';
 import type { WatchedResource } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
+import { defaultListLimits } from '../net/list-budget.ts';
 import { federationSource } from '../trust/federation/relationship.ts';
 import { identityFilesSource } from '../trust/identity/ca-files.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
@@ -142,7 +143,8 @@ async function planImport({
 }: ImportCluster): Promise<readonly PlannedSource[]> {
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const plan = (name: string, resource: WatchedResource, isOptional = false): PlannedSource => {
-    const watch = connectKubernetes({ namespace, kubeconfig, context, name, resource, isOptional });
+    const place = { namespace, kubeconfig, context };
+    const watch = connectKubernetes({ ...place, name, resource, isOptional, limits: defaultListLimits });
     const start: StartSource = ({ deliver, hadTrust: had }) =>
       watch((events) => deliver(name, events), { confirmsAbsence: had(name) });
     return { name, start };

@@ -1,4 +1,4 @@
-/** The most that one list of another party may have. */
+/** The most that one list may have. */
 export interface ListLimits {
   readonly items: number;
   /** The length of all texts that are kept, in characters. */
@@ -7,11 +7,24 @@ export interface ListLimits {
   readonly ms: number;
 }
 
-/** Many times what the largest mesh has, and less than what a server has for all else. */
+/**
+ * For a list of another party, such as a Global control plane: many times what the largest mesh has, and less than what
+ * a server has for all else.
+ */
 export const defaultListLimits: ListLimits = {
   items: 100_000,
   characters: 128 * 1024 * 1024,
   ms: 600_000,
+};
+
+/**
+ * For a list of the cluster of this server, where only its own people create objects, and a failed list keeps all later
+ * changes from the proxies: a quarter of the space that etcd has by default.
+ */
+export const clusterListLimits: ListLimits = {
+  ...defaultListLimits,
+  items: 1_000_000,
+  characters: 512 * 1024 * 1024,
 };
 
 /** Counts what the pages of a list have. */

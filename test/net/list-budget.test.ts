@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createListBudget } from '../../src/net/list-budget.ts';
+import { clusterListLimits, createListBudget, defaultListLimits } from '../../src/net/list-budget.ts';
 
 const page = ['a', 'bc'].map((text) => ({ text }));
 const limits = { items: 4, characters: 6, ms: 1000 };
@@ -28,4 +28,13 @@ test('pages that go on for longer than the limit, even without items: fail', (t)
   assert.equal(budget.add([]), undefined);
   now = 1001;
   assert.equal(budget.add([]), 'the list does not end within 1 s');
+});
+
+test('list of the own cluster: may have several times as much as one of another party', () => {
+  const large = [{ text: 'x'.repeat(2 ** 20) }];
+  const reasons = [defaultListLimits, clusterListLimits].map((own) => {
+    const budget = createListBudget(own);
+    return Array.from({ length: 400 }, () => budget.add(large)).find((reason) => reason !== undefined);
+  });
+  assert.deepEqual(reasons, ['the resources of the list have more than 134217728 characters', undefined]);
 });

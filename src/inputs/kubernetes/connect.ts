@@ -4,7 +4,7 @@ import { loadKubeConfig } from '../../kubernetes/client/kube-config.ts';
 import { watchKubernetes } from './watch-kubernetes.ts';
 import type { WatchKubernetesOptions } from './watch-kubernetes.ts';
 
-export interface ConnectOptions extends Pick<WatchKubernetesOptions, 'resource' | 'isOptional'> {
+export interface ConnectOptions extends Pick<WatchKubernetesOptions, 'resource' | 'isOptional' | 'limits'> {
   readonly name: string;
   /** The namespace to watch. `undefined`: all namespaces. */
   readonly namespace: string | undefined;

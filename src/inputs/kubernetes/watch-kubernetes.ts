@@ -8,6 +8,8 @@ import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { createLister } from '../../kubernetes/client/list-pages.ts';
 import { createObjectStock } from '../../kubernetes/client/object-stock.ts';
 import { unreadable } from '../../kubernetes/client/request-failure.ts';
+import { clusterListLimits } from '../../net/list-budget.ts';
+import type { ListLimits } from '../../net/list-budget.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
@@ -44,8 +46,8 @@ export interface WatchKubernetesOptions {
   readonly settleMs?: number | undefined;
   /** Called in the same turn of the event loop as the sink, and before it. */
   readonly onHeads?: ((change: HeadChange) => void) | undefined;
-  /** The limits of one list, and of all objects that a watch adds to it. Default: `defaultListLimits`. */
-  readonly limits?: Parameters<typeof createLister>[3];
+  /** The limits of one list, and of all objects that a watch adds to it. Default: `clusterListLimits`. */
+  readonly limits?: ListLimits | undefined;
   /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** Returns a number from 0 to 1, for jitter. */
@@ -60,7 +62,13 @@ export interface WatchKubernetesOptions {
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
   const { resource = meshTrusts, isOptional = false, confirmsAbsence = false } = options;
-  const { settleMs = 100, limits, onHeads, sleep = sleepFor, random = Math.random } = options;
+  const {
+    settleMs = 100,
+    limits = clusterListLimits,
+    onHeads,
+    sleep = sleepFor,
+    random = Math.random,
+  } = options;
   const place = placePath(namespace, resource.place);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   // Only the core group has no name.

@@ -21,7 +21,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served:
       'Its last readable version. Below a directory that cannot be listed, nothing changes, and the first read is not complete until it can be listed. The same holds for a symbolic link that may lead to a directory, if the system does not say so: its target is missing, or cannot be reached. The target of a link to a file (.yaml, .yml or .json) may be missing: that delays no first read, and the last readable version stays.',
     remedy:
-      "The finding has the system's reason. Make it readable for the user of the server, or delete it; of a dangling link, restore the target or delete the link. Only a confirmed deletion withdraws its trust. The path events of SOURCE means that the server has read changes that its pipeline does not accept; it tries again, at least every minute. That is a defect, as is a file on which the parser failed. The finding names only the class of the error: please report it with the error in the log (source-undelivered, parse-failed).",
+      "The finding has the system's reason. Make it readable for the user of the server, or delete it; of a dangling link, restore the target or delete the link. A list of the cluster counts as failed if it has more than 1,000,000 objects or more than 512 MiB of text, or does not end within 10 minutes. Only a confirmed deletion withdraws its trust. The path events of SOURCE means that the server has read changes that its pipeline does not accept; it tries again, at least every minute. That is a defect, as is a file on which the parser failed. The finding names only the class of the error: please report it with the error in the log (source-undelivered, parse-failed).",
   },
   MT002: {
     name: 'syntax',
