@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { UniversalResource } from '../inputs/universal/universal-resource.ts';
+import { pathOfRoot } from '../inputs/directory/names.ts';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
 import {
   caSecret,
@@ -98,8 +99,9 @@ function startFiles(roots: readonly string[], log: Logger): StartSource {
   return ({ deliver, hadTrust: had }) => {
     // The ClusterFederatedTrustDomains of files have their trust in another source.
     const confirmsAbsence = had(files) || had(federationSource);
-    return watchDirectory({ roots, name: files, onPolling, confirmsAbsence }, (events) =>
-      deliver(files, events),
+    return watchDirectory(
+      { roots: roots.map(pathOfRoot), name: files, onPolling, confirmsAbsence },
+      (events) => deliver(files, events),
     );
   };
 }

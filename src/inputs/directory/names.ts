@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 const extensions = ['.yaml', '.yml', '.json'] as const;
 
 /** The symbolic link of a mounted ConfigMap or Secret. The kubelet replaces it to publish all files at once. */
@@ -23,6 +25,14 @@ export function isInputName(name: string): boolean {
  */
 export function isFolderName(name: string): boolean {
   return !isHidden(name) && !isInputName(name) && name !== 'lost+found';
+}
+
+/**
+ * Returns the path of a root. A relative one that begins with a name and a colon becomes absolute: its files would have
+ * paths like objects of other sources, such as `federation:default/a.yaml`, and would count as theirs.
+ */
+export function pathOfRoot(root: string): string {
+  return /^[^/]*:/.test(root) ? resolve(root) : root;
 }
 
 function isHidden(name: string): boolean {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
-
-import { isFolderName, isInputName, isSwapped } from '../../../src/inputs/directory/names.ts';
+import { isFolderName, isInputName, isSwapped, pathOfRoot } from '../../../src/inputs/directory/names.ts';
+import { originOfPath } from '../../../src/trust/ledger/path-origin.ts';
 
 test('files with extensions of YAML and JSON: are input', () => {
   for (const name of ['a.yaml', 'a.yml', 'a.json', 'a.b.yaml', 'A.yaml', 'ä b.yaml', '~a.yaml']) {
@@ -27,4 +28,13 @@ test('real path with a directory of the kubelet: is swapped', () => {
   for (const path of ['/trust/a.yaml', '/trust/.hidden/a.yaml', '../a.yaml', '/trust/a..b.yaml']) {
     assert.ok(!isSwapped(path), path);
   }
+});
+
+test('root with a colon in its first name: is absolute, so that its files are not taken for those of a peer', () => {
+  for (const root of ['federation:default', 'import:zone/trust', 'a:b.yaml']) {
+    assert.equal(pathOfRoot(root), resolve(root));
+    assert.equal(originOfPath(`${pathOfRoot(root)}/a.yaml`), 'local');
+  }
+  for (const root of ['trust', './trust', '/etc/trust:2', 'trust/a:b', '.'])
+    assert.equal(pathOfRoot(root), root);
 });
