@@ -1,7 +1,6 @@
 import { hasSigned } from './chain-certificate.ts';
 import type { ChainCertificate, IssuerIndex } from './chain-certificate.ts';
-import { readLink } from '../trust/verify/link.ts';
-import { checkNameConstraints } from '../trust/verify/name-constraints.ts';
+import { areNamesAllowed } from './names-allowed.ts';
 
 /**
  * The most certificates that one search considers as issuers, each with a signature. TLS verifies as many for a
@@ -94,13 +93,4 @@ function timeAbove(
   if (uses !== undefined && !clientUses.some((use) => uses.includes(use))) return undefined;
   const between = path.slice(1).filter((one) => one.fields?.subject !== one.fields?.issuer).length;
   return between > (basicConstraints?.pathLength ?? Number.POSITIVE_INFINITY) ? undefined : notAfter;
-}
-
-/** Returns whether the name constraints on a path allow the names below them. Few paths have constraints. */
-function areNamesAllowed(path: readonly ChainCertificate[]): boolean {
-  if (path.every(({ fields }) => fields?.parts.extensions.nameConstraints === undefined)) return true;
-  const links = path
-    .map(({ der }) => readLink(der))
-    .flatMap((read) => (read.kind === 'link' ? [read.link] : []));
-  return links.length === path.length && checkNameConstraints(links, '1.40') === undefined;
 }

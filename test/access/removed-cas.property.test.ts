@@ -4,12 +4,19 @@ import { test } from 'node:test';
 import { createRemovedCas } from '../../src/access/removed-cas.ts';
 import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
+import { contextConstructed, contextPrimitive, sequence } from '../kit/der.ts';
 import * as fc from '../kit/fast-check.ts';
 import { connectTo } from './connect-to.ts';
 
 const hour = 3_600_000;
 const names = ['A', 'B', 'C'] as const;
 const keys = { A: makeKey(), B: makeKey(), C: makeKey() };
+
+/** Name constraints with a range of IP addresses. `list`: 0 permits them, 1 excludes them. */
+function constrained(list: 0 | 1, ...range: readonly number[]): CertificateOptions {
+  const value = sequence(contextConstructed(list, sequence(contextPrimitive(7, Buffer.from(range)))));
+  return { otherExtensions: [{ id: '2.5.29.30', value, critical: true }] };
+}
 
 /** What is unusual about a CA certificate. */
 const oddities: readonly CertificateOptions[] = [
@@ -32,6 +39,10 @@ const oddities: readonly CertificateOptions[] = [
   { extendedKeyUsage: ['clientAuth'] },
   { permittedUriHosts: ['a.test'] },
   { permittedUriHosts: ['b.test'] },
+  constrained(0, 10, 0, 0, 0, 255, 0, 0, 0),
+  constrained(0, 11, 0, 0, 0, 255, 0, 0, 0),
+  constrained(1, 10, 0, 0, 0, 255, 0, 0, 0),
+  constrained(1, ...Array.from({ length: 32 }, () => 0)),
   { subjectKeyId: false },
   { authorityKeyId: undefined },
   { authorityKeyId: 'issuer-and-serial' },
@@ -78,7 +89,8 @@ function certificateOf(name: (typeof names)[number], issuer: (typeof names)[numb
 
 test('removed root, and any CAs that signed its key: a client that TLS accepts on a new connection is not refused', async () => {
   const removed = certificateOf('A', 'A');
-  const leaf = makeLeaf(removed, { spiffeId: 'spiffe://a.test/x' });
+  const address = contextPrimitive(7, Buffer.from([10, 0, 0, 1]));
+  const leaf = makeLeaf(removed, { spiffeId: 'spiffe://a.test/x', otherNames: [address] });
   await fc.assert(
     fc.asyncProperty(authorities, async (described) => {
       const at = (wanted: string): readonly Certificate[] =>

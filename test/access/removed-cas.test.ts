@@ -5,6 +5,7 @@ import { certificateJudge } from '../../src/access/certificate-judge.ts';
 import { createRemovedCas } from '../../src/access/removed-cas.ts';
 import { makeCa, makeIntermediate, makeLeaf, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
+import { contextConstructed, contextPrimitive, sequence } from '../kit/der.ts';
 import { connectTo } from './connect-to.ts';
 
 const noFurtherCa = { kind: 'ca', pathLength: 0 } as const;
@@ -42,6 +43,12 @@ const plain = makeCa({
 });
 const endsSoon = makeIntermediate(kept, { commonName: 'No further CA', basicConstraints: noFurtherCa });
 const named = makeIntermediate(kept, { commonName: 'Named', permittedUriHosts: ['b.test'] });
+const address = (...bytes: readonly number[]): Buffer => contextPrimitive(7, Buffer.from(bytes));
+const constrainedTo = (base: Buffer): CertificateOptions => ({
+  otherExtensions: [
+    { id: '2.5.29.30', value: sequence(contextConstructed(0, sequence(base))), critical: true },
+  ],
+});
 const ofServers = makeIntermediate(kept, { commonName: 'Servers', extendedKeyUsage: ['serverAuth'] });
 
 suite('client certificate of a CA that was removed from the client CAs', () => {
@@ -203,6 +210,27 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       ofOld,
       [oldBelow(named), named],
       'refused',
+    ],
+    [
+      'root removed, and a CA whose name constraints allow the IP address of the leaf has signed its name and key',
+      [[old, kept], [kept]],
+      makeLeaf(old, { spiffeId, otherNames: [address(10, 0, 0, 1)] }),
+      [oldBelow(kept, constrainedTo(address(10, 0, 0, 0, 255, 0, 0, 0)))],
+      'accepted',
+    ],
+    [
+      'root removed, and a CA whose name constraints do not allow the IP address of the leaf has signed its name and key',
+      [[old, kept], [kept]],
+      makeLeaf(old, { spiffeId, otherNames: [address(11, 0, 0, 1)] }),
+      [oldBelow(kept, constrainedTo(address(10, 0, 0, 0, 255, 0, 0, 0)))],
+      'refused',
+    ],
+    [
+      'root removed, and a CA whose name constraints allow a trust domain with an underscore has signed its name and key',
+      [[old, kept], [kept]],
+      makeLeaf(old, { spiffeId: 'spiffe://a_1.test/proxy' }),
+      [oldBelow(kept, { permittedUriHosts: ['a_1.test'] })],
+      'accepted',
     ],
     [
       'root removed, and a CA of servers only has signed its name and key',

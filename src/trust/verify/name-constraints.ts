@@ -86,6 +86,7 @@ function describe(name: SubjectName, { subject }: Link): string {
       return `the e-mail address ${name.text}`;
     case 'directory':
       return `the subject ${subject}`;
+    case 'ip':
     case 'other':
       return 'an alternative name';
   }

@@ -121,6 +121,7 @@ function prepare({ base, isBounded }: Subtree, edition: EnvoyEdition): Base {
         isBounded,
         ...(isNew ? prepareEmail140(base.text) : prepareEmail136(base.text)),
       };
+    case 'ip':
     case 'other':
       return { ...emptyBase, isBounded };
   }
@@ -144,6 +145,7 @@ function comparisonOf(
       return isNew
         ? compareEmail140(name.text, isExcluding && 'inSubject' in name)
         : compareEmail136(name.text);
+    case 'ip':
     case 'other':
       return () => 'constraint-unsupported';
   }

@@ -12,7 +12,9 @@ export type SubjectName =
   /** An e-mail address in the subject. BoringSSL compares only an IA5String. */
   | { readonly kind: 'email'; readonly text: string; readonly inSubject: true; readonly isIa5: boolean }
   | { readonly kind: 'directory'; readonly name: CanonicalName }
-  /** A name of a kind that BoringSSL does not compare; `tag` is its kind. */
+  /** An IP address, or an address and a mask in a constraint. BoringSSL does not compare it. */
+  | { readonly kind: 'ip'; readonly bytes: Uint8Array }
+  /** A name of another kind that BoringSSL does not compare; `tag` is its kind. */
   | { readonly kind: 'other'; readonly tag: number };
 
 /** One entry of name constraints. */
@@ -105,6 +107,8 @@ function takeOne(cursor: Cursor): SubjectName {
       return { kind: 'dns', text: text() };
     case context(6):
       return { kind: 'uri', text: text() };
+    case context(7):
+      return { kind: 'ip', bytes: contents(cursor.der, element) };
     case contextConstructed(4):
       return {
         kind: 'directory',
