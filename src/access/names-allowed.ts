@@ -8,8 +8,8 @@ import type { Subtree } from '../trust/x509/subject-names.ts';
 const mostComparisons = 2 ** 20;
 
 /**
- * Returns whether the name constraints on a path, from the leaf up, allow the names below them, as in OpenSSL. Few paths
- * have constraints.
+ * Returns whether the name constraints on a path, from the leaf up, allow the names below them, as in OpenSSL. Few
+ * paths have constraints.
  */
 export function areNamesAllowed(path: readonly ChainCertificate[]): boolean {
   if (path.every(({ fields }) => fields?.parts.extensions.nameConstraints === undefined)) return true;
