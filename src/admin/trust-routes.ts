@@ -8,6 +8,8 @@ import type { ChangeList, ChangeDetail } from '../api/change-api-types.ts';
 import { spiffeBundle } from '../api/spiffe-bundle.ts';
 import type { ChangeLog, LoggedChange } from '../fleet/change-log.ts';
 import type { StateView } from '../runtime/state-view.ts';
+import { isAllKnown } from '../trust/ledger/path-origin.ts';
+import type { FederationInput } from './federation-routes.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
@@ -15,6 +17,8 @@ import { presentTime } from '../api/present-time.ts';
 
 /** The sources of the responses about certificates and changes. */
 export interface TrustInput {
+  /** The relationships whose bundles are fetched. */
+  readonly federation?: FederationInput['federation'];
   readonly view: () => StateView;
   readonly changes?: Pick<ChangeLog, 'recent'> | undefined;
 }
@@ -25,7 +29,37 @@ const listSize = { usual: 100, most: 1_000 } as const;
 const refreshSeconds = 300;
 
 /** Returns the routes for certificates, for bundles as files, and for recent changes. */
-export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
+export function trustRoutes({ view, changes, federation }: TrustInput): readonly Route[] {
+  /** True once all was known at a request: from then on, a failure takes nothing away. What is absent was removed. */
+  let wasAllKnown = false;
+
+  function notice({ readiness, ledger }: StateView): void {
+    wasAllKnown ||= readiness.kind === 'ready' && isAllKnown(ledger.sources);
+  }
+
+  /**
+   * Returns the error about something that the server does not have. While trust is unknown, it may exist: a script
+   * that reads "trusted no more" would remove trust.
+   */
+  function absent(reply: Reply): Reply {
+    notice(view());
+    if (wasAllKnown) return reply;
+    const message =
+      'the server has not read all of its sources since its start, or a part of them has an error, so what it will trust is unknown: see /readyz and /api/v1/findings';
+    return errorReply('incomplete', message);
+  }
+
+  /** Returns whether a trust domain is federated, and nothing is known of it. */
+  function awaitsBundle(mesh: string, trustDomain: string): boolean {
+    return (federation?.statuses() ?? []).some(
+      ({ relationship, document, withdrawn }) =>
+        relationship.mesh === mesh &&
+        relationship.trustDomain === trustDomain &&
+        document === undefined &&
+        withdrawn === undefined,
+    );
+  }
+
   return [
     {
       method: 'GET',
@@ -42,7 +76,7 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       pattern: '/api/v1/certificates/{fingerprint}',
       answer: ([fingerprint = '']) => {
         const found = presentCertificate(view().meshes, fingerprint);
-        return found === undefined ? absent(view(), unknownCertificate(fingerprint)) : jsonReply(found);
+        return found === undefined ? absent(unknownCertificate(fingerprint)) : jsonReply(found);
       },
     },
     {
@@ -50,7 +84,7 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       pattern: '/api/v1/certificates/{fingerprint}/pem',
       answer: ([fingerprint = '']) => {
         const found = presentCertificate(view().meshes, fingerprint);
-        if (found === undefined) return absent(view(), unknownCertificate(fingerprint));
+        if (found === undefined) return absent(unknownCertificate(fingerprint));
         return fileReply(`${fingerprint.slice(0, 16)}.pem`, 'application/x-pem-file', found.pem);
       },
     },
@@ -58,14 +92,22 @@ export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
       method: 'GET',
       pattern: '/api/v1/meshes/{mesh}/trust-domains/{trustDomain}/{format}',
       answer: ([mesh = '', trustDomain = '', format = '']) => {
+        // A script that polls a file gets it while all is known. That counts when the trust domain is removed later.
+        notice(view());
         const state = view().meshes.get(mesh);
         const domain = state && presentDomainCertificates(state, trustDomain);
+        if (domain === undefined && awaitsBundle(mesh, trustDomain))
+          return errorReply('incomplete', `the bundle of trust domain ${trustDomain} was not fetched yet`);
         if (domain === undefined) {
           const message = `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`;
-          return absent(view(), errorReply('not-found', message));
+          return absent(errorReply('not-found', message));
         }
         if (format === 'pem') {
-          if (domain.anchors.length === 0) return noPem(mesh, trustDomain);
+          if (domain.anchors.length === 0) {
+            const reply = noPem(mesh, trustDomain);
+            // A distrusted CA must leave the file, whatever else may be listed.
+            return hasDistrusted(view(), mesh, trustDomain) ? reply : absent(reply);
+          }
           const pem = domain.anchors.map((anchor) => anchor.pem).join('');
           return fileReply(`${trustDomain}.pem`, 'application/x-pem-file', pem);
         }
@@ -100,15 +142,9 @@ function unknownCertificate(fingerprint: string): Reply {
   return errorReply('unknown-certificate', `no mesh trusts a CA certificate with fingerprint ${fingerprint}`);
 }
 
-/**
- * Returns the error about something that the server does not have. Before the first complete read, it may exist: a
- * script that reads "trusted no more" would remove trust.
- */
-function absent({ readiness }: StateView, reply: Reply): Reply {
-  if (readiness.kind === 'ready') return reply;
-  const message =
-    'the server has not read all of its sources yet, so what it will trust is unknown: see /readyz';
-  return errorReply('incomplete', message);
+function hasDistrusted({ meshes }: StateView, mesh: string, trustDomain: string): boolean {
+  const bundles = meshes.get(mesh)?.bundle.bundles ?? [];
+  return bundles.some((one) => one.trustDomain === trustDomain && one.distrusted.length > 0);
 }
 
 /**

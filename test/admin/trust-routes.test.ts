@@ -3,12 +3,15 @@ import { X509Certificate } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { trustRoutes } from '../../src/admin/trust-routes.ts';
+import type { TrustInput } from '../../src/admin/trust-routes.ts';
 import type { CertificateDetail, CertificateList } from '../../src/api/certificate-api-types.ts';
 import type { ChangeList } from '../../src/api/change-api-types.ts';
 import { createChangeLog } from '../../src/fleet/change-log.ts';
 import type { SpiffeBundle } from '../../src/trust/federation/write-bundle-document.ts';
-import { makeCa } from '../kit/certificates.ts';
-import { content, makeRig, synced } from '../observe/rig.ts';
+import type { RelationshipStatus } from '../../src/trust/federation/relationship-status.ts';
+import type { SourceStatus } from '../../src/trust/ledger/source-status.ts';
+import { makeCa, makeIntermediate } from '../kit/certificates.ts';
+import { content, gone, holdMs, makeRig, synced } from '../observe/rig.ts';
 import { ask } from './http-client.ts';
 
 const day = 86_400_000;
@@ -18,11 +21,37 @@ const later = makeCa({ commonName: 'Later Root', notAfter: new Date(now + 500 * 
 const fingerprintOf = (pem: string): string =>
   new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 
-/** A server without any trust, to which a test delivers some. */
-async function serve() {
+/** A source that was read completely, beside the files. */
+const readSource: SourceStatus = {
+  name: 'kubernetes',
+  synced: true,
+  restored: false,
+  accepted: 1,
+  rejected: 0,
+  unreadable: 0,
+  otherKinds: new Map(),
+  meshes: new Map(),
+};
+
+/** A server without any trust, to which a test delivers some. `sources`: further sources, as they are at a request. */
+async function serve({
+  sources = () => [],
+  ...input
+}: { readonly sources?: () => readonly SourceStatus[] } & Pick<TrustInput, 'federation'> = {}) {
   const rig = makeRig(() => undefined);
   const edge = createHttpEdge({
-    routes: trustRoutes({ view: () => rig.pipeline.view() }),
+    routes: trustRoutes({
+      view: () => {
+        const { readiness, ledger, meshes, findings } = rig.pipeline.view();
+        return {
+          readiness,
+          ledger: { ...ledger, sources: [...ledger.sources, ...sources()] },
+          meshes,
+          findings,
+        };
+      },
+      ...input,
+    }),
     onError: (error) => {
       throw error;
     },
@@ -168,6 +197,76 @@ suite('routes for certificates and changes', () => {
     assert.match((await server.ask(`/api/v1/${paths[0]}`)).body, /"incomplete"/);
     server.rig.deliver(content({ trustDomain: 'a.test', pems: [later.certPem] }), synced);
     assert.deepEqual(await statuses(), [404, 404, 404]);
+  });
+
+  for (const [what, source] of [
+    ['whose Global control plane was not read yet', { name: 'import', synced: false }],
+    ['whose federated bundles were not fetched yet', { name: 'federation', synced: false }],
+    ['with a source that it does not wait for', { name: 'identities', synced: false }],
+    ['with a file that had an error at its start', { rejected: 1 }],
+    ['with a file that it cannot read', { unreadable: 1 }],
+  ] as const)
+    test(`ready server ${what}: does not say that nothing is trusted, until all was read once`, async () => {
+      let sources: readonly SourceStatus[] = [{ ...readSource, ...source }];
+      await using server = await serve({ sources: () => sources });
+      server.rig.deliver(content({ trustDomain: 'a.test', pems: [later.certPem] }), synced);
+      const paths = ['meshes/default/trust-domains/d.test/pem', 'certificates/00', 'certificates/00/pem'];
+      const statuses = (): Promise<readonly number[]> =>
+        Promise.all(paths.map(async (path) => (await server.ask(`/api/v1/${path}`)).status));
+      assert.deepEqual(await statuses(), [503, 503, 503]);
+      assert.match((await server.ask(`/api/v1/${paths[0]}`)).body, /"incomplete"/);
+      assert.equal((await server.ask('/api/v1/meshes/default/trust-domains/a.test/pem')).status, 200);
+      sources = [readSource];
+      assert.deepEqual(await statuses(), [404, 404, 404]);
+      // From then on, a failure takes nothing away, so what is absent was removed.
+      sources = [{ ...readSource, ...source }];
+      assert.deepEqual(await statuses(), [404, 404, 404]);
+    });
+
+  test('trust domain that is removed while a file has an error: its PEM file is gone if all was known before', async () => {
+    let sources: readonly SourceStatus[] = [readSource];
+    await using server = await serve({ sources: () => sources });
+    server.rig.deliver(content({ trustDomain: 'a.test', pems: [later.certPem] }), synced);
+    const path = '/api/v1/meshes/default/trust-domains/a.test/pem';
+    assert.equal((await server.ask(path)).status, 200);
+    sources = [{ ...readSource, rejected: 1 }];
+    server.rig.deliver(gone('a.test'));
+    server.rig.clock.advance(2 * holdMs);
+    assert.equal((await server.ask(path)).status, 404);
+  });
+
+  test('trust domain without a CA in force while a file cannot be read: its PEM file is gone only if one is distrusted', async () => {
+    const { certPem } = makeIntermediate(makeCa({ commonName: 'Root' }));
+    await using server = await serve({ sources: () => [{ ...readSource, unreadable: 1 }] });
+    const { rig, ask: get } = server;
+    rig.deliver(content({ trustDomain: 'c.test', pems: [certPem] }), synced);
+    const setPolicy = (distrusted: readonly string[]): void => {
+      rig.pipeline.setPolicy({ distrusted: new Set(distrusted), refuseIntermediates: true });
+      rig.clock.advance(100);
+    };
+    // The file may list the root, without which the intermediate is refused.
+    setPolicy([]);
+    assert.equal((await get('/api/v1/meshes/default/trust-domains/c.test/pem')).status, 503);
+    setPolicy([fingerprintOf(certPem)]);
+    assert.equal((await get('/api/v1/meshes/default/trust-domains/c.test/pem')).status, 404);
+  });
+
+  test('trust domain whose bundle was never fetched: unknown, and others are as before', async () => {
+    const relationship = { mesh: 'default', trustDomain: 'peer.test' };
+    const status = { relationship, document: undefined, withdrawn: undefined } as RelationshipStatus;
+    let statuses = [status];
+    await using server = await serve({
+      federation: { statuses: () => statuses, refresh: () => 0 },
+      sources: () => [{ ...readSource, name: 'federation' }],
+    });
+    server.rig.deliver(content({ trustDomain: 'a.test', pems: [later.certPem] }), synced);
+    const statusOf = async (mesh: string, trustDomain: string): Promise<number> =>
+      (await server.ask(`/api/v1/meshes/${mesh}/trust-domains/${trustDomain}/pem`)).status;
+    assert.equal(await statusOf('default', 'peer.test'), 503);
+    assert.equal(await statusOf('other', 'peer.test'), 404);
+    assert.equal(await statusOf('default', 'd.test'), 404);
+    statuses = [{ ...status, withdrawn: 'empty' }];
+    assert.equal(await statusOf('default', 'peer.test'), 404);
   });
 
   test('changes: of all meshes, or of one', async () => {

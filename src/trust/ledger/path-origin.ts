@@ -1,4 +1,4 @@
-import { isImportedPath, isImportSource } from './import-sources.ts';
+import { isImportedPath, isImportKnown, isImportSource } from './import-sources.ts';
 import type { SourceStatus } from './source-status.ts';
 
 /** The name of the source whose texts are fetched bundles. */
@@ -28,4 +28,17 @@ export function isLocalRead(
   return sources
     .filter(({ name }) => name !== federationSource && !isImportSource(name))
     .every(({ synced, rejected, unreadable }) => synced && rejected === 0 && unreadable === 0);
+}
+
+/**
+ * Returns whether all trust is known: that of this zone, of the Global control plane, and of peers. The bundle of a
+ * single peer may be missing. A source that fails after that keeps what it had.
+ */
+export function isAllKnown(
+  sources: readonly Pick<SourceStatus, 'name' | 'synced' | 'restored' | 'rejected' | 'unreadable'>[],
+): boolean {
+  const areBundlesKnown = sources
+    .filter(({ name }) => name === federationSource)
+    .every(({ synced, restored }) => synced || restored);
+  return areBundlesKnown && isLocalRead(sources) && isImportKnown(sources);
 }
