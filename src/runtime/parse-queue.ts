@@ -202,15 +202,12 @@ function isTooMuch(versions: readonly Batch[]): boolean {
 }
 
 /**
- * Returns whether a batch may remove what moved to these paths. Whether a text removes something is known only when it
- * is parsed.
+ * Returns whether a batch may remove what moved to these paths. Whether its texts remove something is known only when
+ * all of them are parsed.
  */
-function mayRemoveFor(paths: ReadonlySet<string>, { removes, events, parsed }: Batch): boolean {
+function mayRemoveFor(paths: ReadonlySet<string>, { removes, events }: Batch): boolean {
   return (
-    removes ||
-    events
-      .slice(parsed.length)
-      .some((event) => event.kind === 'content' && event.settled && !paths.has(event.path))
+    removes || events.some((event) => event.kind === 'content' && event.settled && !paths.has(event.path))
   );
 }
 

@@ -207,6 +207,34 @@ suite('parse queue', () => {
     ]);
   });
 
+  test('newer version of a file for which a parsed text of a batch may wait → the version before stays, too', () => {
+    const turns: (() => void)[] = [];
+    let time = 0;
+    const parsed: string[] = [];
+    const queue = createParseQueue({
+      parse,
+      clock: {
+        ...createFakeClock(),
+        monotonic: () => (time += 6),
+        after(_, callback) {
+          turns.push(callback);
+          return () => undefined;
+        },
+      },
+      withdraws: (_, events) => events.some((event) => 'path' in event && event.path === 'b'),
+      parsed: (_source, _events, paths) => parsed.push(paths.join(' ')),
+    });
+    queue.add('files', [content('a', 40)]);
+    queue.add('files', [content('a', 11)]);
+    queue.add('files', [content('b', 1), content('c', 40, false)]);
+    // The text of b is parsed then, and that of c is not.
+    for (let turn = 0; turn < 10; turn += 1) turns.shift()?.();
+    assert.deepEqual(parsed, []);
+    queue.add('files', [content('a', 13)]);
+    while (queue.isBusy) turns.shift()?.();
+    assert.deepEqual(parsed, ['a', 'a', 'b c', 'a']);
+  });
+
   for (const [length, comment, least, most] of [
     ['short', '', 20, 100],
     ['long', `#${'x'.repeat(2 ** 20)}\n`, 2, 5],
