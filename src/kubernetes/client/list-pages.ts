@@ -18,6 +18,11 @@ import { asMapping, parseJson } from '../../text/json.ts';
 const maxLength = 32 * 2 ** 20;
 /** Maximum length of a page that cannot be smaller: an API server may ignore the number of objects. */
 const maxLastLength = 256 * 2 ** 20;
+/**
+ * Pages that break off do not become smaller than half of this number of objects. With one object per page, a list of
+ * tens of thousands would take longer than the five minutes for which its token is valid, and would never end.
+ */
+const fewObjects = 100;
 /** Maximum time for one page, in milliseconds. */
 const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
@@ -107,7 +112,7 @@ async function readPage(body: NodeJS.ReadableStream, limit: number, pageSize: Pa
   try {
     return await readText(body, limit);
   } catch (error) {
-    pageSize.halve();
+    if (pageSize.current >= fewObjects) pageSize.halve();
     throw error;
   }
 }
