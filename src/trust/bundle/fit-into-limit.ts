@@ -91,13 +91,39 @@ export function fitIntoLimit(
     if (origin === 'local') isLocalWhole = false;
   }
   const wasThere = new Set(previous?.merged.map(({ trustDomain }) => trustDomain));
-  const merged = bundles.flatMap((bundle) => {
-    const { bundle: part } = parts.get(bundle) ?? {};
+  const kept = bundles.flatMap((bundle) => {
+    const part = parts.get(bundle);
     // A trust domain that was there and lost its CAs stays, with none.
-    const isLeftOut = part?.anchors.length === 0 && bundle.anchors.length > 0;
-    return part === undefined || (isLeftOut && !wasThere.has(bundle.trustDomain)) ? [] : part;
+    const isLeftOut = part?.bundle.anchors.length === 0 && bundle.anchors.length > 0;
+    return part === undefined || (isLeftOut && !wasThere.has(bundle.trustDomain)) ? [] : { bundle, part };
   });
-  return { merged, how: how.join('; '), isLocalWhole };
+  return { merged: withServedElsewhere(kept, restrict), how: how.join('; '), isLocalWhole };
+}
+
+/**
+ * Returns the bundles of the parts, each with the CAs that another trust domain brings into the secret anyway: they add
+ * no name. The next build would admit them as served before, so without them, a server would serve something else after
+ * its start than after an unrelated change.
+ */
+function withServedElsewhere(
+  kept: readonly { readonly bundle: TrustBundle; readonly part: Part }[],
+  restrict: MeshInput['restrict'],
+): readonly TrustBundle[] {
+  const served = namesAndKeys(kept.map(({ part }) => part.bundle));
+  return kept.map(({ bundle, part }) => {
+    if (part.bundle === bundle) return bundle;
+    const isServed: Admits = (certificate) => served.has(encodedNameAndKey(certificate));
+    const isMissing = bundle.anchors.some(
+      ({ certificate }) => !part.admits(certificate) && isServed(certificate),
+    );
+    return isMissing ? restrict(bundle, (one) => part.admits(one) || isServed(one)) : part.bundle;
+  });
+}
+
+function namesAndKeys(bundles: readonly TrustBundle[]): ReadonlySet<string> {
+  return new Set(
+    bundles.flatMap(({ anchors }) => anchors.map(({ certificate }) => encodedNameAndKey(certificate))),
+  );
 }
 
 /**
@@ -109,11 +135,7 @@ function servedBefore(
 ): ((bundle: TrustBundle) => Admits | undefined) | undefined {
   if (previous === undefined || previous.merged.length === 0) return undefined;
   // A renewed certificate of a served CA adds no byte to the handshake, and must replace the old one when it expires.
-  const served = new Set(
-    previous.merged.flatMap(({ anchors }) =>
-      anchors.map(({ certificate }) => encodedNameAndKey(certificate)),
-    ),
-  );
+  const served = namesAndKeys(previous.merged);
   const domains = new Set(previous.merged.map(({ trustDomain }) => trustDomain));
   return ({ trustDomain }) =>
     domains.has(trustDomain) ? (certificate) => served.has(encodedNameAndKey(certificate)) : undefined;

@@ -200,6 +200,18 @@ suite('joinMesh', () => {
       assert.deepEqual(severities, ['warning', 'error']);
     });
 
+    test('CA that a peer and a served trust domain list → the next build without a change gives the same', () => {
+      const shared = many(20, 'local');
+      const mixed = bundleOf([
+        shareOf('mixed.test', many(5, 'mixed')),
+        from('federation:default/mixed.test', 'mixed.test', [...shared.slice(0, 1), ...many(10, 'peer')]),
+      ]);
+      const bundles = [mixed, bundleOf([shareOf('local.test', shared)])];
+      const first = join(bundles);
+      assert.deepEqual(names(first), ['local.test 20', 'mixed.test 6']);
+      assert.deepEqual(names(join(bundles, first)), names(first));
+    });
+
     test('all fit → all are served', () => {
       const mesh = join([peer, zone]);
       assert.ok(mesh.merged === mesh.bundles);
