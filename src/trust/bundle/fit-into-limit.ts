@@ -20,8 +20,6 @@ type Admits = (certificate: Certificate) => boolean;
 interface Part {
   readonly bundle: TrustBundle;
   readonly admits: Admits;
-  /** True if it has all CAs of the origins so far. */
-  readonly isWhole: boolean;
 }
 
 /** The parts by their whole bundles. */
@@ -63,14 +61,11 @@ export function fitIntoLimit(
     if (some.length === 0) continue;
     const partOf = (bundle: TrustBundle, isKept: Admits): Part => {
       const lower = before.get(bundle);
-      const { of, present } = cas.get(bundle) ?? originsOf(bundle);
-      const isWhole =
-        lower?.isWhole !== false &&
-        bundle.anchors.every((anchor) => anchor.origin !== origin || isKept(anchor.certificate));
+      const { of } = cas.get(bundle) ?? originsOf(bundle);
       const admits: Admits = (certificate) =>
         of(certificate) === origin ? isKept(certificate) : lower?.admits(certificate) === true;
-      const isLast = origins.slice(origins.indexOf(origin) + 1).every((later) => !present.has(later));
-      return { bundle: isWhole && isLast ? bundle : restrict(bundle, admits), admits, isWhole };
+      const isWhole = bundle.anchors.every(({ certificate }) => admits(certificate));
+      return { bundle: isWhole ? bundle : restrict(bundle, admits), admits };
     };
     const partsWith = (keptOf: (bundle: TrustBundle) => Admits | undefined): Parts =>
       new Map(

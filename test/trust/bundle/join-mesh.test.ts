@@ -212,6 +212,16 @@ suite('joinMesh', () => {
       assert.deepEqual(names(join(bundles, first)), names(first));
     });
 
+    test('imported CAs of a trust domain do not fit → those of a peer that fit are served', () => {
+      const mixed = bundleOf([
+        shareOf('mixed.test', many(5, 'mixed')),
+        from('import:default/mixed', 'mixed.test', many(12, 'imported')),
+        from('federation:default/mixed.test', 'mixed.test', many(2, 'peer')),
+      ]);
+      const mesh = join([mixed, bundleOf([shareOf('local.test', many(20, 'local'))])]);
+      assert.deepEqual(names(mesh), ['local.test 20', 'mixed.test 7']);
+    });
+
     test('all fit → all are served', () => {
       const mesh = join([peer, zone]);
       assert.ok(mesh.merged === mesh.bundles);
