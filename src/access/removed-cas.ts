@@ -40,8 +40,13 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
   const never = Number.POSITIVE_INFINITY;
 
   function isRoot(one: ChainCertificate): boolean {
+    if (!current.has(one.fingerprint)) return false;
+    // As in OpenSSL, which does not verify the signature of a listed CA that names itself as its issuer: in a roll-over,
+    // the old key may have signed the new one.
+    if (one.x509.checkIssued(one.x509)) return true;
+    // The self-signed certificate of a client, whose key may not sign certificates.
     const isSelfIssued = one.fields === undefined || one.fields.subject === one.fields.issuer;
-    return current.has(one.fingerprint) && isSelfIssued && hasSigned(one, one);
+    return isSelfIssued && hasSigned(one, one);
   }
 
   function decide({ leaf, chain }: ClaimedCertificate, now: number): Answer<boolean> {

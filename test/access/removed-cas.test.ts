@@ -49,6 +49,9 @@ const constrainedTo = (base: Buffer): CertificateOptions => ({
     { id: '2.5.29.30', value: sequence(contextConstructed(0, sequence(base))), critical: true },
   ],
 });
+/** OpenSSL does not verify the signature of a listed CA that seems to be self-signed: its names are equal. */
+const nextKey = makeIntermediate(old, { commonName: 'Old', authorityKeyId: undefined });
+const nextBelow = makeIntermediate(old, { commonName: 'Old' });
 const ofServers = makeIntermediate(kept, { commonName: 'Servers', extendedKeyUsage: ['serverAuth'] });
 
 suite('client certificate of a CA that was removed from the client CAs', () => {
@@ -231,6 +234,20 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       makeLeaf(old, { spiffeId: 'spiffe://a_1.test/proxy' }),
       [oldBelow(kept, { permittedUriHosts: ['a_1.test'] })],
       'accepted',
+    ],
+    [
+      'root removed, and its next key stays, in a certificate that the old key signed',
+      [[old, nextKey], [nextKey]],
+      makeLeaf(nextKey, { spiffeId }),
+      [],
+      'accepted',
+    ],
+    [
+      'root removed, and its next key stays, in a certificate that names the old key as its issuer',
+      [[old, nextBelow], [nextBelow]],
+      makeLeaf(nextBelow, { spiffeId }),
+      [],
+      'refused',
     ],
     [
       'root removed, and a CA of servers only has signed its name and key',
