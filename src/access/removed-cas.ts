@@ -41,8 +41,8 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
 
   function isRoot(one: ChainCertificate): boolean {
     if (!current.has(one.fingerprint)) return false;
-    // As in OpenSSL, which does not verify the signature of a listed CA that names itself as its issuer: in a roll-over,
-    // the old key may have signed the new one.
+    // As in OpenSSL, which does not verify the signature of a listed CA that names itself as its issuer: the old key of
+    // a root may have signed the new one.
     if (one.x509.checkIssued(one.x509)) return true;
     // The self-signed certificate of a client, whose key may not sign certificates.
     const isSelfIssued = one.fields === undefined || one.fields.subject === one.fields.issuer;
