@@ -114,11 +114,13 @@ class StreamDeliveries implements Deliveries {
     this.#unanswered.delete(nonce);
     const { resources, removed } = content;
     if (error !== undefined) {
+      // The NACK may be about any of them.
+      const candidates = [...resources, ...skipped.flatMap(([, earlier]) => earlier.resources)];
       listener.observe({
         kind: 'nacked',
         typeUrl,
         resources: [
-          ...resources.map(({ name, version }) => ({ name, version })),
+          ...candidates.map(({ name, version }) => ({ name, version })),
           ...removed.map((name) => ({ name, version: undefined })),
         ],
         nonce,

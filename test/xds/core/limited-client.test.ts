@@ -129,6 +129,8 @@ suite('state-of-the-world client whose rate of requests is limited', () => {
     events.length = received.length = 0;
     pass(60_000);
     assert.deepEqual(new Set(received), new Set(allAt('2')));
+    const [nack = ''] = events;
+    assert.deepEqual(new Set(nack.replace('nack ', '').split(',')), new Set(names), 'any of them');
     assert.deepEqual(
       new Set(events.filter((event) => event.startsWith('ack'))),
       new Set(allAt('2').map((one) => `ack? ${one}`)),
