@@ -27,6 +27,7 @@ class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
   /** The time at which replies for all names become due, and the latest such time, in ms. */
   #repeatAt: number | undefined;
   #repeatBy: number | undefined;
+  #lastRequestAt = 0;
 
   constructor(context: TypeContext, first: SotwRequest) {
     super(context, first);
@@ -44,6 +45,7 @@ class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
     // A repeated request that no response called for: another user of a name has appeared in the client and waits
     // for a reply. The request does not say which name.
     if (kind === 'subscribe' && isRepeat(change)) this.#repeat(now);
+    this.#lastRequestAt = now;
     this.#started = true;
     return kind;
   }
@@ -77,11 +79,13 @@ class SotwType extends NamedSubscription implements TypeState<SotwRequest> {
 
   /**
    * Replies again. If the client's rate of requests is limited, it has many equal requests, one for each response and
-   * each user of a name, and sends them one by one. They get one reply together, once no more come:
-   * otherwise each would have replies for all names, which cause further requests.
+   * each user of a name, and sends them one by one. They get one reply together, once no more come: otherwise each
+   * would have replies for all names, which cause further requests. A request after some quiet is not one of them, and
+   * a listener of the client may wait for its reply.
    */
   #repeat(now: number): void {
-    if (!this.deliveries.isSerial) return this.#replyAgain();
+    const isQuiet = now - this.#lastRequestAt >= this.#quietMs;
+    if (!this.deliveries.isSerial || isQuiet) return this.#replyAgain();
     this.#repeatBy ??= now + longestQuiet * this.#quietMs;
     this.#repeatAt = Math.min(this.#repeatBy, now + this.#quietMs);
   }

@@ -62,6 +62,8 @@ function limitedClient() {
     received,
     events,
     queued: () => queued,
+    /** A further user of a name has appeared. */
+    use: () => void (queued += 1),
     /** The next request is a NACK: one of the responses since the last request could not be applied. */
     fail: () => void (error = { code: 13, message: 'no' }),
     /** Sends a request every 200 ms. */
@@ -104,6 +106,19 @@ suite('state-of-the-world client whose rate of requests is limited', () => {
     received.length = 0;
     pass(10 * ackTimeoutMs);
     assert.deepEqual(received, []);
+  });
+
+  test('a further user of a name, while nothing else happens: the reply comes at once, and nothing after all of them', () => {
+    const { publish, pass, use, received } = limitedClient();
+    publish('1');
+    publish('2');
+    pass(60_000);
+    received.length = 0;
+    use();
+    pass(200 + 200 * names.length);
+    assert.deepEqual(received.toSorted(), allAt('2'));
+    pass(10 * ackTimeoutMs);
+    assert.equal(received.length, names.length);
   });
 
   test('a NACK after several responses: no later ACK of any of them counts as confirmed', () => {
