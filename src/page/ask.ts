@@ -19,7 +19,8 @@ const longestMs = 30_000;
 const name = encodeURIComponent;
 
 export const askServer = (): Promise<ServerDetail> => ask('/api/v1/server');
-export const askMeshes = (): Promise<MeshList> => ask('/api/v1/meshes');
+/** In an upgrade, a replica of an earlier version may answer, which does not say what is unlisted. */
+export const askMeshes = (): Promise<Pick<MeshList, 'meshes'> & Partial<MeshList>> => ask('/api/v1/meshes');
 export const askFindings = (): Promise<FindingList> => ask('/api/v1/findings');
 export const askMesh = (mesh: string): Promise<MeshDetail> => ask(`/api/v1/meshes/${name(mesh)}`);
 export const askIdentities = (): Promise<IdentityList> => ask('/api/v1/identities');

@@ -26,7 +26,7 @@ const most = { changes: 8, expiring: 10, found: 50, listed: 500 } as const;
 
 /** Requests everything that the page shows whatever the view. */
 export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' | 'unlisted' | 'findings'>> {
-  const [about, { meshes, unlisted }, findings] = await Promise.all([
+  const [about, { meshes, unlisted = [] }, findings] = await Promise.all([
     askServer(),
     askMeshes(),
     askFindings(),

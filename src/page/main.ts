@@ -2,7 +2,6 @@ import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { connectWorker } from './connect-worker.ts';
 import { askHints, askProxies, probe, releaseGuard } from './ask.ts';
-
 import { listen } from './event-stream.ts';
 import type { Listener } from './event-stream.ts';
 import { actionOf, keysAreOn, storeKeys } from './keys.ts';
