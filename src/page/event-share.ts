@@ -16,8 +16,11 @@ export type SharedMessage =
 export interface EventShare {
   /** Receives the events of the stream. */
   readonly listener: Listener;
-  /** Sends a new tab what a new client of the server gets: the newest events, or that the connection is lost. */
-  readonly join: (send: (message: SharedMessage) => void) => void;
+  /**
+   * Sends a new tab what a new client of the server gets: the newest events, or that the connection is lost. Returns a
+   * function that ends its events.
+   */
+  readonly join: (send: (message: SharedMessage) => void) => () => void;
 }
 
 /** Creates a share without tabs. `now`: epoch milliseconds. */
@@ -30,6 +33,14 @@ export function createEventShare(now: () => number): EventShare {
   function pass<Message extends SharedMessage>(message: Message): Message {
     for (const send of tabs) send(message);
     return message;
+  }
+
+  function welcome(send: (message: SharedMessage) => void): void {
+    if (connection === 'connecting') return;
+    if (connection !== 'live') return send({ kind: 'lost', age: now() - connection.lostAt });
+    send({ kind: 'connected' });
+    if (state !== undefined) send(state);
+    for (const message of rollouts.values()) send(message);
   }
 
   return {
@@ -54,11 +65,8 @@ export function createEventShare(now: () => number): EventShare {
     },
     join(send) {
       tabs.add(send);
-      if (connection === 'connecting') return;
-      if (connection !== 'live') return send({ kind: 'lost', age: now() - connection.lostAt });
-      send({ kind: 'connected' });
-      if (state !== undefined) send(state);
-      for (const message of rollouts.values()) send(message);
+      welcome(send);
+      return () => void tabs.delete(send);
     },
   };
 }

@@ -12,7 +12,9 @@ const share = createEventShare(serverTime);
 
 addEventListener('connect', (event) => {
   for (const port of (event as MessageEvent).ports) {
-    share.join((message) => port.postMessage(message));
+    const leave = share.join((message) => port.postMessage(message));
+    // The tab was closed or loaded again. Some browsers do not have this event: there, its messages go nowhere.
+    port.addEventListener('close', leave);
     port.addEventListener('message', () => port.postMessage({ kind: 'alive' }));
     port.start();
   }

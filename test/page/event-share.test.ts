@@ -68,6 +68,16 @@ suite('one event stream for all tabs', () => {
     assert.deepEqual(tab(), [{ kind: 'lost', age: 15_000 }]);
   });
 
+  test('tab that was closed: gets nothing more, and is not kept', () => {
+    const { listener, join } = rig();
+    const received: SharedMessage[] = [];
+    const leave = join((message) => received.push(message));
+    listener.connected();
+    leave();
+    listener.state(state);
+    assert.deepEqual(received, [{ kind: 'connected' }]);
+  });
+
   test('new connection: what the server said before is forgotten', () => {
     const { listener, tab } = rig();
     listener.connected();
