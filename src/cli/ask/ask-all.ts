@@ -4,15 +4,19 @@ import type { ServerAccess } from './server-options.ts';
 
 /** The answers of several servers. */
 interface Answers<Answer> {
-  /** In the order of the servers, without those that do not answer. */
+  /** In the order of the servers, without those that do not answer, or answer with an error. */
   readonly answers: readonly { readonly server: string; readonly answer: Answer }[];
-  /** Why the answers are incomplete: the error of the first server that does not answer, while others did. */
+  /**
+   * Why the answers are incomplete: the error of the first server that does not answer, or else of the first that
+   * answers with an error, while others gave an answer.
+   */
   readonly missing: CommandError | undefined;
 }
 
 /**
- * Asks all servers. One that does not answer must not hide the answers of the others.
- * @throws {CommandError} (unreachable) if no server answers; the error of a server that answers with an error.
+ * Asks all servers. One that does not answer, or that has the feature switched off, must not hide the answers of the
+ * others.
+ * @throws {CommandError} if no server gives an answer.
  */
 export async function askAll<Answer>(
   servers: readonly ServerAccess[],
@@ -22,12 +26,13 @@ export async function askAll<Answer>(
     try {
       return { server: server.name, answer: await ask(server) };
     } catch (error) {
-      if (error instanceof CommandError && error.code === exitCode.unreachable) return error;
+      if (error instanceof CommandError) return error;
       throw error;
     }
   });
   const answers = results.flatMap((result) => (result instanceof CommandError ? [] : [result]));
-  const missing = results.find((result) => result instanceof CommandError);
+  const errors = results.filter((result) => result instanceof CommandError);
+  const missing = errors.find(({ code }) => code === exitCode.unreachable) ?? errors[0];
   if (missing !== undefined && answers.length === 0) throw missing;
   return { answers, missing };
 }

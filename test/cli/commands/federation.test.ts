@@ -94,6 +94,19 @@ suite('meshtrust federation', () => {
     assert.equal(stderr, '2 relationships of 2 servers, 1 failing\n');
   });
 
+  test('one of several servers fetches no bundles: the others are listed, and the exit code is 1', async () => {
+    await using one = await playedServer('fetched');
+    await using off = await startScripted({ '/federation': { read: false, relationships: [] } });
+    const servers = [`--server=${off.url}`, `--server=${one.url}`];
+    const { code, stdout, stderr } = await run(['federation', '-o', 'json', ...servers]);
+    assert.equal(code, 1);
+    assert.deepEqual(statesIn(stdout), [[one.url, 'fetched']]);
+    assert.match(stderr, /error: .* fetches no bundles: start it with --federation/);
+    const dead = `--server=http://127.0.0.1:${await freePort()}`;
+    assert.equal((await run(['federation', ...servers, dead])).code, 3);
+    assert.equal((await run(['federation', `--server=${off.url}`])).code, 1);
+  });
+
   test('one of several servers does not answer: the others are listed and asked to fetch, and the exit code is 3', async () => {
     await using one = await playedServer('fetched');
     const dead = `--server=http://127.0.0.1:${await freePort()}`;
