@@ -3,7 +3,7 @@ import {
   presentCertificateList,
   presentDomainCertificates,
 } from '../api/present-certificate-list.ts';
-import type { CertificateList } from '../api/certificate-api-types.ts';
+import type { CertificateList, TrustDomainCertificates } from '../api/certificate-api-types.ts';
 import type { ChangeList, ChangeDetail } from '../api/change-api-types.ts';
 import { spiffeBundle } from '../api/spiffe-bundle.ts';
 import type { ChangeLog, LoggedChange } from '../fleet/change-log.ts';
@@ -38,7 +38,7 @@ export function trustRoutes({ view, changes, federation }: TrustInput): readonly
   }
 
   /**
-   * Returns the error about something that the server does not have. While trust is unknown, it may exist: a script
+   * Returns the response about something that the server does not have. While trust is unknown, it may exist: a script
    * that reads "trusted no more" would remove trust.
    */
   function absent(reply: Reply): Reply {
@@ -102,18 +102,16 @@ export function trustRoutes({ view, changes, federation }: TrustInput): readonly
           const message = `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`;
           return absent(errorReply('not-found', message));
         }
-        if (format === 'pem') {
-          if (domain.anchors.length === 0) {
-            const reply = noPem(mesh, trustDomain);
-            // A distrusted CA must leave the file, whatever else may be listed.
-            return hasDistrusted(view(), mesh, trustDomain) ? reply : absent(reply);
-          }
-          const pem = domain.anchors.map((anchor) => anchor.pem).join('');
-          return fileReply(`${trustDomain}.pem`, 'application/x-pem-file', pem);
+        if (format !== 'pem' && format !== 'spiffe')
+          return errorReply('not-found', 'the formats are pem and spiffe');
+        if (domain.anchors.length === 0) {
+          const reply = format === 'pem' ? noPem(mesh, trustDomain) : bundleReply(domain);
+          // A distrusted CA must leave the file, whatever else may be listed.
+          return hasDistrusted(view(), mesh, trustDomain) ? reply : absent(reply);
         }
-        if (format !== 'spiffe') return errorReply('not-found', 'the formats are pem and spiffe');
-        const bundle = spiffeBundle(domain, { sequence: undefined, refreshSeconds });
-        return fileReply(`${trustDomain}.json`, 'application/json', `${JSON.stringify(bundle, null, 2)}\n`);
+        if (format === 'spiffe') return bundleReply(domain);
+        const pem = domain.anchors.map((anchor) => anchor.pem).join('');
+        return fileReply(`${trustDomain}.pem`, 'application/x-pem-file', pem);
       },
     },
     {
@@ -140,6 +138,11 @@ function badLimit(): Reply {
 
 function unknownCertificate(fingerprint: string): Reply {
   return errorReply('unknown-certificate', `no mesh trusts a CA certificate with fingerprint ${fingerprint}`);
+}
+
+function bundleReply(domain: TrustDomainCertificates): Reply {
+  const bundle = spiffeBundle(domain, { sequence: undefined, refreshSeconds });
+  return fileReply(`${domain.name}.json`, 'application/json', `${JSON.stringify(bundle, null, 2)}\n`);
 }
 
 function hasDistrusted({ meshes }: StateView, mesh: string, trustDomain: string): boolean {
