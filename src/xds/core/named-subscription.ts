@@ -1,7 +1,7 @@
 import { combinedVersion } from './content-version.ts';
 import type { Versioned } from './content-version.ts';
 import { createDeliveries } from './deliveries.ts';
-import type { Deliveries, Delivery, DeliveryOwner } from './deliveries.ts';
+import type { Deliveries, Delivery, DeliveryOwner } from './delivery.ts';
 import type { Frame } from './frames.ts';
 import { memoryOfName } from './held-bytes.ts';
 import type { XdsRequest } from './request.ts';

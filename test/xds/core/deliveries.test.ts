@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createDeliveries } from '../../../src/xds/core/deliveries.ts';
-import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
+import type { Deliveries } from '../../../src/xds/core/delivery.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
