@@ -27,6 +27,17 @@ const first = (mesh?: string): LogMessageObject => ({
 
 const allowed: AccessDecision = { kind: 'allowed', identity: undefined };
 
+/** Returns a decision that is made by `decided`. `asked` resolves once it is needed. */
+function decideLater() {
+  const asked = Promise.withResolvers<void>();
+  const decided = Promise.withResolvers<AccessDecision>();
+  const decide: DecideAccess = () => {
+    asked.resolve();
+    return decided.promise;
+  };
+  return { decide, asked: asked.promise, decided };
+}
+
 interface Rig extends AsyncDisposable {
   readonly endpoint: AccessLogEndpoint;
   /** The number of entries by mesh. */
@@ -296,19 +307,15 @@ suite('listener for access logs', () => {
     });
 
   test('client that ends its side before the decision: all of its entries count', async () => {
-    const asked = Promise.withResolvers<void>();
-    const decided = Promise.withResolvers<AccessDecision>();
+    const { decide, asked, decided } = decideLater();
     await using rig = await start({
-      decide() {
-        asked.resolve();
-        return decided.promise;
-      },
+      decide,
     });
     using client = openLogStream(rig.endpoint.address);
     client.send(first('mesh-1'));
     client.send(entries(2));
     client.end();
-    await asked.promise;
+    await asked;
     // Answered after all that the client has sent before.
     using other = openLogStream(rig.endpoint.address);
     other.send(entries(1));
@@ -341,19 +348,15 @@ suite('listener for access logs', () => {
     { left: 'is never decided about', decision: undefined, counted: 0, missing: ['mesh-1'] },
   ])
     test(`client that leaves before the decision and ${left}: ${counted} of its entries count`, async () => {
-      const asked = Promise.withResolvers<void>();
-      const decided = Promise.withResolvers<AccessDecision>();
+      const { decide, asked, decided } = decideLater();
       await using rig = await start({
-        decide() {
-          asked.resolve();
-          return decided.promise;
-        },
+        decide,
         options: { requestTimeout: 500 },
       });
       await using network = await startForwarder(Number(rig.endpoint.address.split(':')[1]));
       using client = openLogStream(`127.0.0.1:${network.port}`);
       client.send(first('mesh-1'));
-      await asked.promise;
+      await asked;
       network.reset();
       await client.status;
       // Answered after the server has seen the end of the other connection.
@@ -368,18 +371,14 @@ suite('listener for access logs', () => {
     });
 
   test('client that has ended its side and leaves before the decision: all of its entries count', async () => {
-    const asked = Promise.withResolvers<void>();
-    const decided = Promise.withResolvers<AccessDecision>();
+    const { decide, asked, decided } = decideLater();
     await using rig = await start({
-      decide() {
-        asked.resolve();
-        return decided.promise;
-      },
+      decide,
     });
     const client = openLogStream(rig.endpoint.address);
     client.send(first('mesh-1'));
     client.end();
-    await asked.promise;
+    await asked;
     client[Symbol.dispose]();
     await client.status;
     // Answered after the reset of the other stream.

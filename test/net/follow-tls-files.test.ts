@@ -7,8 +7,23 @@ import { certificatesOf } from '../../src/net/tls-material.ts';
 import { makeCaPems, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import { changeWhileRead } from '../kit/change-while-read.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import type { TempDir } from '../kit/temp-dir.ts';
 
 const never = 3_600_000;
+
+/** Writes a certificate with its key, and CA certificates of clients. Returns the paths. */
+async function writeTlsFiles(dir: TempDir, caPem: string) {
+  const { certPem, keyPem } = makeSelfSignedLeaf();
+  const paths = {
+    certificate: dir.join('cert.pem'),
+    key: dir.join('key.pem'),
+    clientCa: dir.join('ca.pem'),
+  };
+  await writeFile(paths.certificate, certPem);
+  await writeFile(paths.key, keyPem);
+  await writeFile(paths.clientCa, caPem);
+  return paths;
+}
 
 suite('followed TLS files', () => {
   test('listener that throws: the files are refused, the previous ones stay, and the next change is loaded', async () => {
@@ -44,20 +59,13 @@ suite('followed TLS files', () => {
 
   test('CA file that is read in the middle of a write: is loaded once it is complete', async () => {
     await using dir = await makeTempDir();
-    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
-      string,
-      string,
-      string,
-    ];
-    const own = makeSelfSignedLeaf();
     const [first, second, third] = makeCaPems('First', 'Second', 'Third');
-    await writeFile(certificate, own.certPem);
-    await writeFile(key, own.keyPem);
-    await writeFile(clientCa, first + second);
+    const paths = await writeTlsFiles(dir, first + second);
+    const { clientCa } = paths;
     const loaded: number[] = [];
     let finishWrite: (() => void) | undefined;
     const files = await followTlsFiles(
-      { certificate, key, clientCa },
+      paths,
       {
         // Called after each read.
         check() {
@@ -79,22 +87,15 @@ suite('followed TLS files', () => {
 
   test('CA file that changes again and again: a removed CA is trusted no more, and that is reported once', async () => {
     await using dir = await makeTempDir();
-    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
-      string,
-      string,
-      string,
-    ];
-    const own = makeSelfSignedLeaf();
     const [first, second] = makeCaPems('First', 'Second');
-    await writeFile(certificate, own.certPem);
-    await writeFile(key, own.keyPem);
-    await writeFile(clientCa, first + second);
+    const paths = await writeTlsFiles(dir, first + second);
+    const { clientCa } = paths;
     const loaded: number[] = [];
     let restless = 0;
     let readings = 0;
     let isBusy = false;
     const files = await followTlsFiles(
-      { certificate, key, clientCa },
+      paths,
       {
         // Called after each read.
         check() {
@@ -118,20 +119,13 @@ suite('followed TLS files', () => {
 
   test('CA file that changes during each reading: is refused until it rests, even with the CAs of before', async (t) => {
     await using dir = await makeTempDir();
-    const [certificate, key, clientCa] = ['cert.pem', 'key.pem', 'ca.pem'].map((name) => dir.join(name)) as [
-      string,
-      string,
-      string,
-    ];
-    const own = makeSelfSignedLeaf();
     const [first, second] = makeCaPems('First', 'Second');
-    await writeFile(certificate, own.certPem);
-    await writeFile(key, own.keyPem);
-    await writeFile(clientCa, first + second);
+    const paths = await writeTlsFiles(dir, first + second);
+    const { clientCa } = paths;
     const loaded: number[] = [];
     const refused: string[] = [];
     const files = await followTlsFiles(
-      { certificate, key, clientCa },
+      paths,
       {
         loaded: (material) => loaded.push(certificatesOf(material.clientCa ?? Buffer.alloc(0)).length),
         refused: (reason) => refused.push(reason),
