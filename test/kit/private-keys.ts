@@ -105,8 +105,9 @@ export async function outputsOf(
   const files = await poll('the state to be written', async () => {
     const all = await readdir(stateDir, { recursive: true, withFileTypes: true });
     const names = all.flatMap((one) => (one.isFile() ? [join(one.parentPath, one.name)] : []));
-    const texts = await Promise.all(names.map((name) => readFile(name, 'latin1')));
-    return texts.some((text) => text.includes(line)) ? texts : undefined;
+    // A file that is being written gets another name at the end: everything is read again then.
+    const texts = await Promise.all(names.map((name) => readFile(name, 'latin1').catch(absent)));
+    return texts.some((text) => text?.includes(line)) && !texts.includes(undefined) ? texts : undefined;
   });
   outputs['state'] = { text: files.join('\n'), has: line };
 
@@ -129,4 +130,8 @@ export function assertNoKey(outputs: Readonly<Record<string, Output>>, keyPems: 
     for (const [index, marker] of markers.entries())
       assert.equal(text.includes(marker), false, `${name} has part ${index} of a private key`);
   }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
