@@ -5,6 +5,7 @@ import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import { followTokenFile } from '../net/follow-token-file.ts';
 import { certificatesOf } from '../net/tls-material.ts';
 import type { Logger } from '../observe/log/log.ts';
+import { logRestlessFile } from '../observe/log/log-restless-file.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { followedUses } from './file-report.ts';
@@ -59,13 +60,7 @@ export async function followAdminAccess(
               log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`);
             report.set(followedUses.adminTokens, adminTokenFile, reason);
           },
-          {
-            restless: () =>
-              log.warn(
-                { event: 'file-restless', path: adminTokenFile },
-                `${adminTokenFile} changes again and again: its newest content that can be used applies`,
-              ),
-          },
+          { restless: logRestlessFile(log, adminTokenFile) },
         );
   if (tokens !== undefined) stack.adopt(tokens, (file) => file.close());
   const owned = stack.move();

@@ -2,6 +2,7 @@ import { followFile } from '../net/follow-file.ts';
 import type { FollowedFile } from '../net/follow-file.ts';
 import { certificatesOf } from '../net/tls-material.ts';
 import type { Logger } from '../observe/log/log.ts';
+import { logRestlessFile } from '../observe/log/log-restless-file.ts';
 import { followedUses } from './file-report.ts';
 import type { FileReport } from './file-report.ts';
 
@@ -35,11 +36,7 @@ export async function followWebCas(
           );
         report.set(followedUses.webCas, path, reason);
       },
-      restless: () =>
-        log.warn(
-          { event: 'file-restless', path },
-          `${path} changes again and again: its newest content that can be used applies`,
-        ),
+      restless: logRestlessFile(log, path),
     },
     { pollMs },
   );

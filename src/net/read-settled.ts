@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Time for which a changed file must stay the same, in milliseconds: a file in the middle of a write lacks its end. */
-const settleMs = 100;
+export const settleMs = 100;
 /** Time after which a file that never stays the same is no longer waited for, in milliseconds. */
 export const longestUnrestMs = 10_000;
 
@@ -33,7 +33,7 @@ export const changedWhileRead = 'changed each time while it was read';
 /**
  * Reads a changed file until two readings with a pause in between are equal. After `longestUnrestMs`, the next usable
  * reading counts, because otherwise a file that changes for ever would never apply: neither a new certificate nor a
- * removed CA. If there is none in the same time again, the last reading is returned, for a report.
+ * removed CA. If no reading is usable in the same time again, the last one is returned, for a report.
  */
 export async function readSettled<Reading>(reads: SettledReads<Reading>): Promise<SettledReading<Reading>> {
   const { read, isSame, isInForce, isUsable, isClosed } = reads;

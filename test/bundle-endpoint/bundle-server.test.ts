@@ -55,39 +55,38 @@ async function start(options: Partial<BundleServerOptions> = {}) {
   return { ...server, address, answered, [Symbol.asyncDispose]: () => server.close() };
 }
 
+/** Sequences that are kept once `end` is called. `asked` resolves once a request waits for them. */
+function keptLater() {
+  const keeping = Promise.withResolvers<undefined>();
+  const asked = Promise.withResolvers<undefined>();
+  const kept = (): Promise<undefined> => {
+    asked.resolve(undefined);
+    return keeping.promise;
+  };
+  return { kept, asked: asked.promise, end: () => keeping.resolve(undefined) };
+}
+
 suite('bundle server', () => {
   test('sequences that are not kept yet: the request is answered once they are', async () => {
-    const kept = Promise.withResolvers<undefined>();
-    const asked = Promise.withResolvers<undefined>();
-    await using server = await start({
-      kept: () => {
-        asked.resolve(undefined);
-        return kept.promise;
-      },
-    });
+    const { kept, asked, end } = keptLater();
+    await using server = await start({ kept });
     const got = fetchBundle(server.address, '/a.test', { ca: ca.certPem });
-    await asked.promise;
+    await asked;
     assert.deepEqual(server.answered, []);
-    kept.resolve(undefined);
+    end();
     assert.equal((await got).status, 200);
   });
 
   test('sequences that are not kept yet, and a client that goes: the next one is answered', async () => {
-    const kept = Promise.withResolvers<undefined>();
-    const asked = Promise.withResolvers<undefined>();
-    await using server = await start({
-      kept: () => {
-        asked.resolve(undefined);
-        return kept.promise;
-      },
-    });
+    const { kept, asked, end } = keptLater();
+    await using server = await start({ kept });
     const port = Number(server.address.split(':').at(-1));
     const socket = connectTls({ host: '127.0.0.1', port, ca: ca.certPem, servername: 'localhost' });
     socket.write('GET /a.test HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await asked.promise;
+    await asked;
     socket.destroy();
     await once(socket, 'close');
-    kept.resolve(undefined);
+    end();
     const next = await fetchBundle(server.address, '/a.test', { ca: ca.certPem });
     const complete = server.answered.filter(({ isComplete }) => isComplete);
     assert.deepEqual([next.status, complete.length], [200, 1]);

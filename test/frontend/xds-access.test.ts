@@ -14,6 +14,7 @@ import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
 import { bundleOf, shareOf } from '../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
+import { assertNoSecondHandshake } from '../kit/second-handshake.ts';
 import { xdsTransports } from '../kit/xds-transports.ts';
 import type { ClientStream, XdsClient } from '../xds/client.ts';
 import type { DeltaResponse } from '../xds/codec.ts';
@@ -26,6 +27,20 @@ const strangerCa = makeCa({ commonName: 'Stranger CA' });
 const intermediate = makeIntermediate(meshCa);
 const proxyId = 'spiffe://mesh-a.east.mesh.local/ns/edge/sa/envoy';
 const proxyA = makeLeaf(meshCa, { spiffeId: proxyId });
+
+/** Returns the TLS options of a client with the certificate of a proxy. */
+function clientOf(address: string) {
+  return {
+    host: '127.0.0.1',
+    port: Number(address.split(':').at(-1)),
+    ca: serverCa.certPem,
+    servername: 'localhost',
+    cert: proxyA.certPem,
+    key: proxyA.keyPem,
+    ALPNProtocols: ['h2'],
+  };
+}
+
 const rules = `
 - from: { spiffeId: 'spiffe://{mesh}.*.mesh.local/ns/{namespace}/sa/*' }
   mesh: '{mesh}'
@@ -352,16 +367,7 @@ for (const xdsTransport of xdsTransports) {
         test(`${what}, session of ${maxVersion}: is not resumed, because it would lack the intermediates`, async () => {
           const rigOptions = { xdsTransport, auth, decide: byTrust(() => view.meshes) };
           await using rig = await startRig(clientCa === undefined ? rigOptions : { ...rigOptions, clientCa });
-          const options = {
-            host: '127.0.0.1',
-            port: Number(rig.address.split(':').at(-1)),
-            ca: serverCa.certPem,
-            servername: 'localhost',
-            cert: proxyA.certPem,
-            key: proxyA.keyPem,
-            ALPNProtocols: ['h2'],
-            maxVersion,
-          };
+          const options = { ...clientOf(rig.address), maxVersion };
           const first = connect(options);
           // The preface, and empty SETTINGS. Those of the server come after its tickets.
           first.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -380,21 +386,7 @@ for (const xdsTransport of xdsTransports) {
       const auth: XdsAuthOptions = { methods: ['mtls', 'none'] };
       const decide = byTrust(() => view.meshes);
       await using rig = await startRig({ xdsTransport, auth, decide, clientCa: meshCa });
-      const client = connect({
-        host: '127.0.0.1',
-        port: Number(rig.address.split(':').at(-1)),
-        ca: serverCa.certPem,
-        servername: 'localhost',
-        cert: proxyA.certPem,
-        key: proxyA.keyPem,
-        ALPNProtocols: ['h2'],
-        maxVersion: 'TLSv1.2',
-      });
-      await once(client, 'secureConnect');
-      const error = once(client, 'error');
-      client.renegotiate({}, (failure) => client.destroy(failure ?? new Error('a second handshake')));
-      assert.match(String(await error), /no renegotiation/);
-      client.destroy();
+      await assertNoSecondHandshake(clientOf(rig.address));
     });
 
     test('client CA and another method: a certificate of another CA is no credential', async () => {

@@ -2,6 +2,7 @@ import { parseRules } from '../../access/parse-rules.ts';
 import type { ParsedRules } from '../../access/parse-rules.ts';
 import type { AccessRule } from '../../access/rules.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { longestUnrestMs, settleMs as defaultSettleMs } from '../../net/read-settled.ts';
 import { watchFile } from '../../net/watch-file.ts';
 import { reasonOf } from '../../text/system-error.ts';
 
@@ -22,18 +23,12 @@ export interface AccessFileEvents {
   readonly unwatched?: (error: unknown) => void;
 }
 
-/**
- * Time for which a changed file must stay the same, in milliseconds. A file in the middle of a write may lack the end
- * of a rule.
- */
-const defaultSettleMs = 100;
-/** Time without rest after which a file that changes again and again is a problem, in milliseconds. */
-const longestUnrestMs = 10_000;
 /** The most violations in a reason; it has the number of the others. */
 const violationsInReason = 5;
 
 /**
- * Reads access rules and follows their file. A file that cannot be read or parsed later changes nothing.
+ * Reads access rules and follows their file. A file that cannot be read or parsed later changes nothing. One in the
+ * middle of a write may lack the end of a rule, so it must stay the same for `settleMs`.
  * @throws {Error} if it cannot be used at the start.
  */
 export async function followAccessFile(
