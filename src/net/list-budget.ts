@@ -35,7 +35,7 @@ export interface ListBudget {
 
 /**
  * Starts to count. A server that sends pages without end would otherwise take all memory, and its list would never
- * fail: nobody would learn that it is out of date.
+ * fail, so no finding would say that it is out of date.
  */
 export function createListBudget(limits: ListLimits = defaultListLimits): ListBudget {
   const begin = performance.now();

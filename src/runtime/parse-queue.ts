@@ -52,7 +52,7 @@ const turnMs = 10;
 
 /** Versions of a file that wait to be parsed, above which only the newest is kept. */
 const mostVersions = 100;
-/** The same for long files: so many of them are kept in any case, and more up to this number of characters. */
+/** The same for long files: this many of them are always kept, and more up to this number of characters. */
 const fewVersions = 2;
 const longestVersions = 2 * 2 ** 20;
 

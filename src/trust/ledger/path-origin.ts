@@ -15,7 +15,7 @@ export function originOfPath(path: string): Origin {
   return isImportedPath(path) ? 'imported' : 'local';
 }
 
-/** Returns the first one of several origins in their order; `local` if there is none. */
+/** Returns the first of several origins in their order; `local` for none. */
 export function firstOrigin(some: Iterable<Origin>): Origin {
   const present = new Set(some);
   return origins.find((origin) => present.has(origin)) ?? 'local';

@@ -239,7 +239,7 @@ test('calls and connections that end in any way: each call ends once, and all me
         );
         for (const { call, gone, aborted } of server.calls) {
           assert.deepEqual([call.isOver, call.unreadBytes, gone], [true, 0, 1]);
-          assert.ok(aborted <= 1, `the handler was told of ${aborted} ends`);
+          assert.ok(aborted <= 1, `the handler got ${aborted} ends`);
         }
       },
     ),
