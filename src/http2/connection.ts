@@ -1,17 +1,8 @@
 import { ClientSettings } from './client-settings.ts';
 import { ConnectionError } from './connection-error.ts';
-import {
-  pingLength,
-  readPingPayload,
-  writeGoAway,
-  writePing,
-  writePingAck,
-  writeReset,
-  writeSettings,
-  writeSettingsAck,
-  writeWindowUpdate,
-} from './control-frames.ts';
-import { defaultWindow, errorCode, flag, frameType, largestWindow, readUint32, setting } from './frame.ts';
+import { writeGoAway, writePing, writeReset, writeSettings, writeWindowUpdate } from './control-frames.ts';
+import { receiveGoAway, receivePing, receiveSettings, receiveWindowUpdate } from './control-rules.ts';
+import { defaultWindow, errorCode, frameType, largestWindow, setting } from './frame.ts';
 import type { ErrorCode } from './frame.ts';
 import { EventCounts } from './event-counts.ts';
 import type { ReadTime } from './event-counts.ts';
@@ -50,9 +41,6 @@ export interface ConnectionShared {
   readonly limits: ConnectionLimits;
   readonly time: ReadTime;
 }
-
-/** Debug data of GOAWAY that makes gRPC clients ping less often (gRPC proposal A8). */
-const tooManyPings = 'too_many_pings';
 
 /**
  * The server side of an HTTP/2 connection (RFC 9113), without a socket. The caller passes bytes to `receive`; output is
@@ -258,70 +246,26 @@ export class ServerConnection implements FrameSink, OutputOwner {
         this.requests.rstStream(streamId, to - from);
         break;
       case frameType.settings:
-        this.#settings(flags, streamId, source, from, to);
+        receiveSettings(this, flags, streamId, source, from, to);
         break;
       case frameType.pushPromise:
         throw new ConnectionError(errorCode.protocolError, 'a client must not send PUSH_PROMISE');
-      case frameType.ping:
-        this.#ping(flags, streamId, source, from, to);
+      case frameType.ping: {
+        const answered = receivePing(this, flags, streamId, source, from, to);
+        if (answered !== undefined) this.#handler.pong?.(answered);
         break;
+      }
       case frameType.goAway:
-        if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'GOAWAY is on a stream');
-        if (to - from < 8) throw new ConnectionError(errorCode.frameSizeError, 'GOAWAY is too short');
-        this.counts.controlFrame();
+        receiveGoAway(this, streamId, to - from);
         break;
       case frameType.windowUpdate:
-        this.#windowUpdate(streamId, source, from, to);
+        receiveWindowUpdate(this, streamId, source, from, to);
         break;
       default:
         this.counts.controlFrame();
     }
     this.#allowsData = this.settings.seen && !this.#blocks.isOpen;
     return !this.#closed;
-  }
-
-  #settings(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
-    const hasEntries = this.settings.check(flags, streamId, to - from);
-    this.counts.controlFrame();
-    if (!hasEntries) return;
-    const { by, largest } = this.settings.apply(source, from, to);
-    if (!this.requests.streams.widenAll(by, largest))
-      throw new ConnectionError(errorCode.flowControlError, 'the window of a stream is too large');
-    writeSettingsAck(this.output);
-    this.requests.streams.resumeBlocked();
-  }
-
-  #ping(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
-    if (to - from !== pingLength)
-      throw new ConnectionError(errorCode.frameSizeError, 'PING is not 8 bytes long');
-    if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'PING is on a stream');
-    // grpc-go sends a PING for each response, to measure the bandwidth. Further PINGs are counted.
-    if (this.sentSincePing) this.sentSincePing = false;
-    else this.counts.controlFrame(tooManyPings);
-    if ((flags & flag.ack) === 0) return writePingAck(this.output, source, from);
-    const payload = readPingPayload(source, from);
-    if (payload !== undefined) this.#handler.pong?.(payload);
-  }
-
-  #windowUpdate(streamId: number, source: Buffer, from: number, to: number): void {
-    if (to - from !== 4)
-      throw new ConnectionError(errorCode.frameSizeError, 'WINDOW_UPDATE is not 4 bytes long');
-    this.counts.windowUpdate();
-    const by = readUint32(source, from) & 0x7fffffff;
-    if (streamId === 0) {
-      if (by === 0) throw new ConnectionError(errorCode.protocolError, 'WINDOW_UPDATE has an increment of 0');
-      this.sendWindow += by;
-      if (this.sendWindow > largestWindow)
-        throw new ConnectionError(errorCode.flowControlError, 'the window of the connection is too large');
-    } else {
-      const stream = this.requests.openOrClosed(streamId, 'WINDOW_UPDATE');
-      if (stream === undefined) return;
-      if (by === 0) return this.requests.refuse(streamId, errorCode.protocolError);
-      if (!stream.widen(by)) return this.requests.refuse(streamId, errorCode.flowControlError);
-      // No other stream: each of the client's many small windows would cost work for all streams.
-      return stream.resume();
-    }
-    this.requests.streams.resumeBlocked();
   }
 
   /** Closes the connection after an error: of the client, or of this program, which must not harm other connections. */
