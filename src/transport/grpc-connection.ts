@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { PeerCertificate } from 'node:tls';
 import type { ConnectionHandler, ConnectionShared, ServerConnection } from '../http2/connection.ts';
 import { errorCode } from '../http2/frame.ts';
 import type { ErrorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { attachSocket } from './attach-socket.ts';
-import { certificateOf } from './client-certificate.ts';
+import { ClientSocket } from './client-socket.ts';
 import { ageOf } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import type { GrpcCall } from './grpc-call.ts';
@@ -47,17 +46,12 @@ const goAwayTimeMs = 1000;
 /** Payloads of the PINGs that the server sends. */
 const pings = { probe: 1, retire: 2 } as const;
 
-/** A connection of a gRPC server: its socket, its age and its shutdown. */
-export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
-  readonly #socket: Socket;
+/** A connection of a gRPC server: its time limits, its age and its shutdown. */
+export class GrpcConnection extends ClientSocket implements ConnectionHandler, WireFollower, Swept {
   readonly #parts: ConnectionParts;
   readonly #http2: ServerConnection;
   readonly blocks: ResponseBlocks;
   readonly budget: ReadBudget;
-  /** `ADDRESS:PORT`, or `unknown` for a Unix socket, as in grpc-js. */
-  readonly peer: string;
-  /** The address without the port; empty for a Unix socket. */
-  readonly address: string;
   readonly #openedAt = performance.now();
   readonly #retireAt: number;
   #phase: 'open' | 'warned' | 'retired' = 'open';
@@ -67,20 +61,14 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   #destroyAt = Number.POSITIVE_INFINITY;
   /** True if the client has closed its side of the socket. */
   #finReceived = false;
-  #certificate: PeerCertificate | 'none' | undefined;
   #probed: ((isAlive: boolean) => void) | undefined;
-  // One listener of the socket calls all: Node.js creates four objects for each listener.
-  #whenGone: readonly (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
   /** False if the last check found no time limit but the age, and none was set since. A check then ends at once. */
   #hasTimeLimits = true;
 
   constructor(socket: Socket, parts: ConnectionParts) {
-    this.#socket = socket;
+    super(socket);
     this.#parts = parts;
-    const { remoteAddress, remotePort } = socket;
-    this.address = remoteAddress ?? '';
-    this.peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
     this.budget = createBudget(parts.connectionBytes, parts.allBytes);
     this.#retireAt = this.#openedAt + ageOf(parts.times);
     this.#http2 = attachSocket(socket, parts.shared, this);
@@ -98,7 +86,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   get isGone(): boolean {
-    return this.#socket.destroyed || this.#http2.isClosed;
+    return this.socket.destroyed || this.#http2.isClosed;
   }
 
   /** True once the client was asked to open no more streams, by GOAWAY. */
@@ -109,22 +97,6 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   /** True if the client ended an aborted stream: by a reset, or by closing the connection. */
   get endedByClient(): boolean {
     return this.#finReceived || !this.isGone;
-  }
-
-  get socket(): Socket {
-    return this.#socket;
-  }
-
-  /** The client's certificate; `undefined` without TLS, without a certificate, and if TLS has not verified it. */
-  get certificate(): PeerCertificate | undefined {
-    this.#certificate ??= certificateOf(this.#socket) ?? 'none';
-    return this.#certificate === 'none' ? undefined : this.#certificate;
-  }
-
-  /** Calls back when the socket has closed. */
-  whenGone(callback: () => void): void {
-    // Not `push`, which reserves room for 17 entries.
-    this.#whenGone = [...this.#whenGone, callback];
   }
 
   /** Calls back once all that has arrived is processed, before it is answered. Returns false outside of a read. */
@@ -163,10 +135,6 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   /** Destroys the connection if it has no open stream. */
   breakIfIdle(): void {
     if (this.#http2.streamCount === 0) this.destroy();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
   }
 
   /**
@@ -233,7 +201,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   }
 
   outputExceeded(): void {
-    if (this.#socket.destroyed) return;
+    if (this.socket.destroyed) return;
     this.#parts.failed(this, 'response-bytes');
     // At once, without GOAWAY, which would wait with the output.
     this.destroy();
@@ -266,7 +234,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
 
   outputTaken(): void {
     this.#http2.output.drained();
-    if (this.#socket.isPaused() && !this.#http2.isClosed) this.#socket.resume();
+    if (this.socket.isPaused() && !this.#http2.isClosed) this.socket.resume();
     this.#closeIfDone();
   }
 
@@ -279,12 +247,12 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   #closed(): void {
     this.#http2.gone();
     this.#http2.output.account.close();
-    for (const callback of this.#whenGone) callback();
+    this.reportGone();
   }
 
   /** Stops reading, so that the client causes no more work, and leaves it time to read the GOAWAY. */
   #readNoMore(): void {
-    this.#socket.pause();
+    this.socket.pause();
     this.#destroyIn(goAwayTimeMs);
   }
 
@@ -297,7 +265,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
   /** Longer if little waits: the owner of a stream that waits gives up on it first, and knows why. */
   get #stallLimitMs(): number {
     const { stallMs } = this.#parts.times;
-    return this.#socket.isPaused() ? stallMs : 2 * stallMs;
+    return this.socket.isPaused() ? stallMs : 2 * stallMs;
   }
 
   /** The client has closed its side. Its calls end, and the socket closes once the output is sent. */
@@ -306,10 +274,10 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
     this.#http2.output.flush();
     if (this.#http2.output.unsent > 0) return this.close();
     // TLS answers the client's close_notify.
-    if (!(this.#socket instanceof TLSSocket)) return this.destroy();
+    if (!(this.socket instanceof TLSSocket)) return this.destroy();
     this.#http2.gone();
     this.#destroyIn(this.#parts.times.lingerMs);
-    this.#socket.end();
+    this.socket.end();
   }
 
   /** Returns whether output waits. */
@@ -318,7 +286,7 @@ export class GrpcConnection implements ConnectionHandler, WireFollower, Swept {
       this.#stalled = undefined;
       return false;
     }
-    const written = this.#socket.bytesWritten - this.#socket.writableLength;
+    const written = this.socket.bytesWritten - this.socket.writableLength;
     if (this.#stalled?.written !== written) this.#stalled = { since: now, written };
     else if (now - this.#stalled.since > this.#stallLimitMs) this.destroy();
     return true;
