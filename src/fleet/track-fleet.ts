@@ -1,17 +1,17 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import { StreamNotes } from '../xds/index.ts';
-import type { Acked, Nacked, Quoted, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
-import { plainText } from '../text/plain-text.ts';
-import { forgetRefused, noRefused, noteRefused, endings, worstOf, hasAcknowledged } from './records.ts';
+import type { StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
+import { createAnswerNotes } from './answer-notes.ts';
+import { noRefused, endings, worstOf, hasAcknowledged } from './records.ts';
 import { returnWithinMs } from './assess.ts';
 import { createEndedStreams } from './ended-streams.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
-import type { Ending, GoneRecord, ProxyRecord, RefusalRecord, SecretRecord } from './records.ts';
+import type { Ending, GoneRecord, ProxyRecord } from './records.ts';
 import type { ServedHistory } from './served-history.ts';
-import { findSecret, forgetSecret, noteAnswer, noteSent, secretOf, trackStream } from './tracked-stream.ts';
-import type { Mutable, TrackedProxy, TrackedStream } from './tracked-stream.ts';
+import { noteSent, trackStream } from './tracked-stream.ts';
+import type { TrackedProxy, TrackedStream } from './tracked-stream.ts';
 import type { Unlisted } from './unlisted.ts';
 
 /** Tracks the connected proxies, and what each was sent and has acknowledged. */
@@ -36,9 +36,6 @@ export interface FleetTracker {
 }
 
 const noProxies: ReadonlyMap<string, TrackedProxy> = new Map();
-
-/** The longest message of a proxy that is kept, in characters. */
-const messageLength = 1_000;
 
 /** The most ended streams, and secrets on them, that are kept of all connected proxies: some 20 MB. */
 const mostEnded = 50_000;
@@ -70,8 +67,7 @@ export function createFleetTracker({
   const meshes = new Map<string, Map<string, TrackedProxy>>();
   const left = createGoneList(limits, history);
   const endedStreams = createEndedStreams(lostWindowMs, mostEnded);
-  /** True once any proxy has rejected a version. Until then, an ACK does not look for rejected versions. */
-  let hasRefusals = false;
+  const answers = createAnswerNotes(now);
 
   function join(info: StreamInfo): TrackedStream {
     const mesh = info.group ?? '';
@@ -130,108 +126,10 @@ export function createFleetTracker({
       address,
       userAgent,
       ending,
-      countedUntil: goneAt + countedFor(proxy, ending),
+      countedUntil: goneAt + countedForMs(proxy, ending, lostWindowMs),
       streams: new Set(ended.map((one) => one.stream)),
     });
     endedStreams.clear(proxy);
-  }
-
-  function countedFor({ node, ended }: TrackedProxy, ending: Ending): number {
-    if (ending === 'silence') return lostWindowMs;
-    // Without a node id, the return of the proxy cannot be recognised.
-    if (node === '') return 0;
-    if (ending === 'server') return lostWindowMs;
-    // A client that acknowledged nothing has nothing that could be out of date: for example a diagnostic tool, or an
-    // Envoy that failed to start.
-    return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
-  }
-
-  function accept(
-    stream: TrackedStream,
-    ack: Pick<Acked, 'name' | 'version' | 'nonce' | 'unconfirmed'>,
-  ): void {
-    const { name, version, nonce, unconfirmed } = ack;
-    const secret = findSecret(stream, name);
-    // The proxy unsubscribed while the response was on its way, so it does not follow the secret any more.
-    if (secret === undefined) return;
-    const isNewest = noteAnswer(secret, nonce);
-    if (version === undefined) return acceptRemoval(stream, secret, name, isNewest);
-    if (unconfirmed) return noteUnconfirmed(stream, name, version);
-    const at = now();
-    hold(
-      stream,
-      secret,
-      name,
-      version,
-      secret.sent === version ? Math.max(0, at - secret.sentAt) : undefined,
-    );
-  }
-
-  /** The proxy acknowledged that the secret was removed. */
-  function acceptRemoval(
-    stream: TrackedStream,
-    secret: Mutable<SecretRecord>,
-    name: string,
-    isNewest: boolean,
-  ): void {
-    if (!isNewest) return;
-    // A proxy that rejected all versions gets a removal so that it can start. It has no version of the secret.
-    if (stream.proxy.refused.has(name)) secret.acked = undefined;
-    else forgetSecret(stream, name);
-  }
-
-  function quote(stream: TrackedStream, { name, version, unconfirmed }: Quoted): void {
-    stream.awaiting = false;
-    const secret = secretOf(stream, name);
-    if (unconfirmed) noteUnconfirmed(stream, name, version);
-    else hold(stream, secret, name, version, undefined);
-  }
-
-  /** An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force. */
-  function noteUnconfirmed({ proxy }: TrackedStream, name: string, version: string): void {
-    hasRefusals = true;
-    noteRefused(proxy, name, version);
-  }
-
-  function hold(
-    { proxy }: TrackedStream,
-    secret: Mutable<SecretRecord>,
-    name: string,
-    version: string,
-    ackMs: number | undefined,
-  ): void {
-    if (hasRefusals && proxy.refused.size > 0) forgetRefused(proxy, name, version);
-    secret.ackMs = ackMs;
-    secret.acked = version;
-    secret.ackedAt = now();
-  }
-
-  function refuse(stream: TrackedStream, { resources, nonce, code, message }: Nacked): void {
-    const { proxy } = stream;
-    proxy.nacks += 1;
-    const { name = '', version } = resources[0] ?? {};
-    const record: RefusalRecord = {
-      at: now(),
-      name,
-      version,
-      code,
-      message: plainText(message, messageLength),
-    };
-    proxy.lastNack = record;
-    hasRefusals = true;
-    for (const resource of resources) {
-      const secret = findSecret(stream, resource.name);
-      if (secret !== undefined) noteAnswer(secret, nonce);
-      if (resource.version !== undefined) noteRefused(proxy, resource.name, resource.version);
-    }
-  }
-
-  function drop(stream: TrackedStream, name: string): void {
-    const { proxy } = stream;
-    forgetSecret(stream, name);
-    if (proxy.refused.size === 0) return;
-    // The proxy does not have to accept a name that it no longer subscribes to.
-    if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
   }
 
   function current(proxy: TrackedProxy): TrackedProxy {
@@ -257,19 +155,19 @@ export function createFleetTracker({
     },
     acked: (info, ack) => {
       const stream = ack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) accept(stream, ack);
+      if (stream !== undefined) answers.accept(stream, ack);
     },
     quoted: (info, quoted) => {
       const stream = quoted.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) quote(stream, quoted);
+      if (stream !== undefined) answers.quote(stream, quoted);
     },
     nacked: (info, nack) => {
       const stream = nack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) refuse(stream, nack);
+      if (stream !== undefined) answers.refuse(stream, nack);
     },
     dropped: (info, { typeUrl, name }) => {
       const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
-      if (stream !== undefined) drop(stream, name);
+      if (stream !== undefined) answers.drop(stream, name);
     },
   };
 
@@ -292,4 +190,15 @@ export function createFleetTracker({
       for (const { mesh, node, goneAt } of proxies) left.release(mesh, node, goneAt);
     },
   };
+}
+
+/** Returns the time for which roll-outs count a proxy that left, in ms. */
+function countedForMs({ node, ended }: TrackedProxy, ending: Ending, lostWindowMs: number): number {
+  if (ending === 'silence') return lostWindowMs;
+  // Without a node id, the return of the proxy cannot be recognised.
+  if (node === '') return 0;
+  if (ending === 'server') return lostWindowMs;
+  // A client that acknowledged nothing has nothing that could be out of date: for example a diagnostic tool, or an
+  // Envoy that failed to start.
+  return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
 }
