@@ -35,6 +35,7 @@ export function serveStream<Request extends XdsRequest>(
 }
 
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
+// One class past 300 lines, because an object for a part of it would cost memory for each stream.
 class ServedStream<Request extends XdsRequest>
   extends HubLinks
   implements AccessOwner<Request>, HubStream, LinkHandler, SendListener, SessionListener, TurnReader
