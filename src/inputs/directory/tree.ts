@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 
 import type { SourceEvent } from '../../trust/source.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
+import { createDirectoryReaders } from './directory-readers.ts';
 import type { Failures } from './failures.ts';
 import type { Files } from './files.ts';
 import { createFolder, identityOf, isLinked } from './folder.ts';
@@ -48,10 +49,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   const folders = new Set<Folder>();
   const dirty = new Set<Folder>();
   const probes = new Map<string, Folder>();
-  /** The folder that reads a directory, by its real path. Each directory is read once, even if it has several paths. */
-  const owners = new Map<string, Folder>();
-  /** The folders that read nothing, because another one reads their directory. */
-  const shadowed = new Set<Folder>();
+  const readers = createDirectoryReaders((folder) => dirty.add(folder));
   const resolving = new Set(roots);
   /** Events about failed folders that were removed. The next scan returns them. */
   const forgotten: SourceEvent[] = [];
@@ -82,14 +80,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     if (isFolder === true && child !== undefined) dirty.add(child);
     else if (isFolder === true) attach(folder, name);
     // The listing of the parent decides whether it is gone, because the parent could be unreachable.
-    else if (child !== undefined || (isFolder === undefined && (await mayExist(path)))) dirty.add(folder);
-  }
-
-  async function mayExist(path: string): Promise<boolean> {
-    return io.lstat(path).then(
-      () => true,
-      (error: unknown) => !isMissing(error),
-    );
+    else if (child !== undefined || (isFolder === undefined && (await mayExist(io, path)))) dirty.add(folder);
   }
 
   function attach(parent: Folder, name: string): Folder {
@@ -105,7 +96,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     folder.attached = false;
     folder.parent?.children.delete(basename(folder.path));
     folders.delete(folder);
-    shadowed.delete(folder);
+    readers.forget(folder);
     dirty.delete(folder);
     forgotten.push(...failures.succeed(folder.label));
     empty(folder);
@@ -114,45 +105,11 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   /** Releases everything that is read by a folder. The next round checks its files and finds them absent. */
   function empty(folder: Folder): void {
     watches.release(folder);
-    disown(folder);
+    readers.release(folder);
     // Only a listing would end the swap, and this folder is not listed any more.
     folder.swapped = false;
     for (const child of folder.children.values()) detach(child);
     for (const name of folder.files) files.visit(folder, name);
-  }
-
-  function disown(folder: Folder): void {
-    if (folder.real === undefined || owners.get(folder.real) !== folder) return;
-    owners.delete(folder.real);
-    // A folder that this one shadowed can now read the directory.
-    for (const other of shadowed) dirty.add(other);
-  }
-
-  /** Makes the folder the reader of the real directory. Returns false if another folder already reads it. */
-  function own(folder: Folder, real: string): boolean {
-    const key = folder.only === undefined ? real : join(real, folder.only);
-    const rival = owners.get(key) ?? (folder.only === undefined ? undefined : owners.get(real));
-    if (folder.real !== key) disown(folder);
-    folder.real = key;
-    folder.shadowed = rival !== undefined && rival !== folder;
-    if (folder.shadowed) {
-      shadowed.add(folder);
-      empty(folder);
-    } else {
-      shadowed.delete(folder);
-      owners.set(key, folder);
-    }
-    return !folder.shadowed;
-  }
-
-  async function identify(folder: Folder): Promise<Identity> {
-    try {
-      const stat = await io.stat(folder.path);
-      if (folder.parent !== undefined && !stat.isDirectory()) return { folder, isFile: true };
-      return { folder, identity: identityOf(stat), real: await io.realpath(folder.path) };
-    } catch (error) {
-      return { folder, error };
-    }
   }
 
   async function list(folder: Folder, identity: string): Promise<readonly SourceEvent[]> {
@@ -223,13 +180,16 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     dirty.clear();
     const events: SourceEvent[] = [];
     const ready: { folder: Folder; identity: string }[] = [];
-    for (const found of await mapBounded(batch, concurrentFolders, identify)) {
+    for (const found of await mapBounded(batch, concurrentFolders, (folder) => identify(io, folder))) {
       const { folder } = found;
       if (!folder.attached) continue;
       if ('error' in found) events.push(...fail(folder, found.error));
       else if ('isFile' in found) askParent(folder);
-      else if (own(folder, found.real)) ready.push({ folder, identity: found.identity });
-      else events.push(...failures.succeed(folder.label));
+      else if (readers.claim(folder, found.real)) ready.push({ folder, identity: found.identity });
+      else {
+        empty(folder);
+        events.push(...failures.succeed(folder.label));
+      }
     }
     const listed = await mapBounded(ready, concurrentFolders, ({ folder, identity }) =>
       list(folder, identity),
@@ -280,6 +240,23 @@ type Identity =
   | { readonly folder: Folder; readonly isFile: true }
   | { readonly folder: Folder; readonly identity: string; readonly real: string }
   | { readonly folder: Folder; readonly error: unknown };
+
+async function identify(io: DirectoryIo, folder: Folder): Promise<Identity> {
+  try {
+    const stat = await io.stat(folder.path);
+    if (folder.parent !== undefined && !stat.isDirectory()) return { folder, isFile: true };
+    return { folder, identity: identityOf(stat), real: await io.realpath(folder.path) };
+  } catch (error) {
+    return { folder, error };
+  }
+}
+
+async function mayExist(io: DirectoryIo, path: string): Promise<boolean> {
+  return io.lstat(path).then(
+    () => true,
+    (error: unknown) => !isMissing(error),
+  );
+}
 
 /** Sorts roots first, directories before single files, and each folder before its content. */
 function inOrder(a: Folder, b: Folder): number {
