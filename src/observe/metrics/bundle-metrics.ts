@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 const consumerStates = ['current', 'sent', 'behind', 'unknown'] as const;
 
 /** A published bundle, and how many consumers have it. */
-interface BundleSample {
+export interface BundleSample {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly sequence: number;
