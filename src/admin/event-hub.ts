@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { AliveEvent } from '../api/event-types.ts';
 import { plainJson } from '../text/plain-text.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -25,7 +26,7 @@ export interface EventHubOptions {
   /** Called when clients connect or disconnect. */
   readonly onClients?: ((clients: number) => void) | undefined;
   readonly mostClients?: number | undefined;
-  /** Interval of comments on idle connections, so that dead connections are noticed, in milliseconds. */
+  /** Interval of heartbeats, by which both ends notice a dead connection, in milliseconds. */
   readonly heartbeatMs?: number | undefined;
   /** How long a client may read nothing before it is disconnected, in milliseconds. */
   readonly slowMs?: number | undefined;
@@ -47,11 +48,13 @@ interface Client {
 export function createEventHub({
   onClients = () => undefined,
   mostClients = 32,
-  heartbeatMs = 15_000,
+  heartbeatMs = 5_000,
   slowMs = 30_000,
 }: EventHubOptions = {}): EventHub {
   const clients = new Set<Client>();
   const latest = new Map<string, string>();
+  // An event, because scripts of a browser do not receive comments.
+  const heartbeat = textOf('alive', { intervalSeconds: heartbeatMs / 1000 } satisfies AliveEvent);
   let heart: NodeJS.Timeout | undefined;
 
   function write(client: Client, text: string): void {
@@ -71,7 +74,7 @@ export function createEventHub({
 
   function beat(): void {
     for (const client of clients) {
-      if (client.blockedAt === undefined) write(client, ':\n\n');
+      if (client.blockedAt === undefined) write(client, heartbeat);
       else if (performance.now() - client.blockedAt >= slowMs) client.response.destroy();
     }
   }
@@ -84,8 +87,7 @@ export function createEventHub({
 
   return {
     publish(key, event, data) {
-      // JSON has no line breaks, so one line holds it.
-      const text = `event: ${event}\ndata: ${plainJson(JSON.stringify(data))}\n\n`;
+      const text = textOf(event, data);
       if (latest.get(key) === text) return;
       latest.set(key, text);
       for (const client of clients) {
@@ -112,8 +114,7 @@ export function createEventHub({
       response.on('close', () => leave(client));
       clients.add(client);
       if (clients.size === 1) heart = setInterval(beat, timerMs(heartbeatMs)).unref();
-      // Shows the client at once that it is connected.
-      write(client, ':\n\n');
+      write(client, heartbeat);
       flush(client);
       onClients(clients.size);
       return undefined;
@@ -126,4 +127,9 @@ export function createEventHub({
       for (const { response } of clients) response.end();
     },
   };
+}
+
+function textOf(event: string, data: object): string {
+  // JSON has no line breaks, so one line holds it.
+  return `event: ${event}\ndata: ${plainJson(JSON.stringify(data))}\n\n`;
 }

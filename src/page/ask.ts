@@ -84,15 +84,3 @@ async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer
     throw new ApiFailure(response.status, answer.error?.message ?? `${path}: ${response.status}`);
   return answer;
 }
-
-/** The longest time until the server answers a probe, in milliseconds. */
-const probeMs = 10_000;
-
-/** @throws {Error} if the server does not answer. An error response is an answer. */
-export async function probe(): Promise<void> {
-  try {
-    await ask('/healthz', { signal: AbortSignal.timeout(probeMs) });
-  } catch (error) {
-    if (!(error instanceof ApiFailure)) throw error;
-  }
-}

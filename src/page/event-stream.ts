@@ -1,5 +1,5 @@
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import type { ServerEvent } from '../api/event-types.ts';
+import type { AliveEvent, ServerEvent } from '../api/event-types.ts';
 
 /** Callbacks for the events of the server. */
 export interface Listener {
@@ -7,7 +7,7 @@ export interface Listener {
   readonly rollout: (rollout: RolloutDetail) => void;
   /** Called for each new connection. Its first events are the newest ones. */
   readonly connected: () => void;
-  /** Called when the connection is lost. `at`: the time up to which the server was heard. */
+  /** Called when the connection is lost, and for each failed attempt after that. `at`: the time of its last event. */
   readonly lost: (at: number) => void;
 }
 
@@ -22,84 +22,105 @@ export interface EventStream {
 export interface ListenOptions {
   /** Opens a stream of events. */
   readonly open: () => EventStream;
-  /** Requests anything from the server. Rejects if the server does not answer. */
-  readonly probe: () => Promise<unknown>;
   /** Calls a function once after a time in milliseconds. */
   readonly after: (milliseconds: number, work: () => void) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** Time until a closed stream is opened again, and between two probes of an open one, in milliseconds. */
-const times = { retry: 3_000, probe: 15_000 } as const;
+/** Time until a closed stream is opened again, and between two checks of a stream without a heartbeat yet, in ms. */
+const times = { retry: 3_000, check: 5_000 } as const;
+/**
+ * Checks without an event after which a stream is lost. They are counted instead of the time since the last event: the
+ * timers of a frozen tab or a sleeping computer stop, and so does the delivery of events. A late check counts as one,
+ * and at most one was counted before it, so two heartbeats can arrive after the resume.
+ */
+const mostQuiet = 4;
 /** The value of `EventSource.CLOSED`. */
 const closed = 2;
 
 /**
- * Receives events until the returned function is called. A connection that broke without a sign, such as that of a
- * computer that slept, brings no events and no error, and a browser does not show the comments of the server: so the
- * server is also asked from time to time.
+ * Receives events until the returned function is called. A connection that broke without a sign, for example in a proxy
+ * or while the computer slept, brings no events and no error. So it counts as lost, and another one is opened, if it
+ * brings no heartbeat for some checks in turn. A server of version 0.1.0 sends none: its streams are not checked after
+ * their first event.
  */
-export function listen(listener: Listener, options: ListenOptions): () => void {
-  const { state, rollout, connected, lost } = listener;
-  const { open, probe, after, now } = options;
-  const stream = open();
+export function listen(
+  { state, rollout, connected, lost }: Listener,
+  { open, after, now }: ListenOptions,
+): () => void {
   let heardAt = now();
-  let isOver = false;
-  /** Ends the next stream, if there is one. */
-  let stopNext: (() => void) | undefined;
   let isStopped = false;
+  let closeStream = connect();
 
-  function openAgain(): void {
-    if (isOver) return;
-    isOver = true;
-    stream.close();
-    after(times.retry, () => {
-      if (!isStopped) stopNext = listen(listener, options);
-    });
-  }
+  /** Opens a stream, and returns the function that closes it. */
+  function connect(): () => void {
+    const stream = open();
+    /** Whether the server of this connection sends heartbeats: its first event is one. */
+    let heartbeats: 'unknown' | 'sent' | 'missing' = 'unknown';
+    let checkMs: number = times.check;
+    let quietChecks = 0;
+    let isOver = false;
 
-  function probeLater(): void {
-    after(times.probe, () => {
-      if (isOver) return;
-      probe().then(
-        () => {
-          heardAt = now();
-          probeLater();
-        },
-        () => {
-          if (isOver) return;
-          lost(heardAt);
-          openAgain();
-        },
-      );
-    });
-  }
+    function close(): void {
+      isOver = true;
+      stream.close();
+    }
 
-  function on(type: string, deliver: (event: unknown) => void): void {
-    stream.addEventListener(type, ({ data }: MessageEvent<string>) => {
+    function openAgain(): void {
+      close();
+      after(times.retry, () => {
+        if (!isStopped) closeStream = connect();
+      });
+    }
+
+    function checkLater(): void {
+      after(checkMs, () => {
+        if (isOver) return;
+        quietChecks += 1;
+        if (heartbeats === 'missing' || quietChecks < mostQuiet) return checkLater();
+        lost(heardAt);
+        openAgain();
+      });
+    }
+
+    function heard(): void {
       heardAt = now();
-      deliver(JSON.parse(data));
+      quietChecks = 0;
+    }
+
+    function on(type: string, deliver: (event: unknown) => void): void {
+      stream.addEventListener(type, ({ data }: MessageEvent<string>) => {
+        heard();
+        if (heartbeats === 'unknown') heartbeats = type === 'alive' ? 'sent' : 'missing';
+        deliver(JSON.parse(data));
+      });
+    }
+
+    stream.addEventListener('open', () => {
+      heard();
+      connected();
     });
+    stream.addEventListener('error', () => {
+      if (isOver) return;
+      lost(heardAt);
+      // The browser reconnects by itself after a broken connection, but not after another response.
+      if (stream.readyState === closed) return openAgain();
+      // It may reach a server of another version.
+      heartbeats = 'unknown';
+      quietChecks = 0;
+    });
+    on('alive', (event) => {
+      checkMs = (event as AliveEvent).intervalSeconds * 1000;
+    });
+    on('state', (event) => state(event as ServerEvent));
+    on('rollout', (event) => rollout(event as RolloutDetail));
+    checkLater();
+    return close;
   }
 
-  stream.addEventListener('open', () => {
-    heardAt = now();
-    connected();
-  });
-  stream.addEventListener('error', () => {
-    if (isOver) return;
-    lost(now());
-    // The browser reconnects by itself after a broken connection, but not after another response.
-    if (stream.readyState === closed) openAgain();
-  });
-  on('state', (event) => state(event as ServerEvent));
-  on('rollout', (event) => rollout(event as RolloutDetail));
-  probeLater();
   return () => {
     isStopped = true;
-    isOver = true;
-    stream.close();
-    stopNext?.();
+    closeStream();
   };
 }

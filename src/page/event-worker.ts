@@ -1,14 +1,12 @@
-import { probe } from './ask.ts';
 import { createEventShare } from './event-share.ts';
 import { listen } from './event-stream.ts';
-import { serverTime } from './server-time.ts';
 
 /*
  * The shared worker of all tabs of a browser has the only event stream. Over HTTP/1.1 a browser opens six connections
  * to a server, so the streams of six tabs would leave none for the requests of any tab.
  */
 
-const share = createEventShare(serverTime);
+const share = createEventShare(Date.now);
 
 addEventListener('connect', (event) => {
   for (const port of (event as MessageEvent).ports) {
@@ -22,7 +20,6 @@ addEventListener('connect', (event) => {
 
 listen(share.listener, {
   open: () => new EventSource('/api/v1/events'),
-  probe,
   after: (milliseconds, work) => void setTimeout(work, milliseconds),
-  now: serverTime,
+  now: Date.now,
 });

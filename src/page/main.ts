@@ -1,7 +1,7 @@
 import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { connectWorker } from './connect-worker.ts';
-import { askHints, askProxies, probe, releaseGuard } from './ask.ts';
+import { askHints, askProxies, releaseGuard } from './ask.ts';
 import { listen } from './event-stream.ts';
 import type { Listener } from './event-stream.ts';
 import { actionOf, keysAreOn, storeKeys } from './keys.ts';
@@ -271,8 +271,7 @@ listenShared(listener, {
   connect: connectWorker,
   alone: () =>
     listenWhileVisible(
-      () =>
-        listen(listener, { open: () => new EventSource('/api/v1/events'), probe, after, now: serverTime }),
+      () => listen(listener, { open: () => new EventSource('/api/v1/events'), after, now: serverTime }),
       listener,
       {
         visibility: {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { suite, test } from 'node:test';
@@ -47,7 +48,7 @@ async function serveHub(options: EventHubOptions = {}, access: AdminAccess = {})
 }
 
 const eventsOf = (text: string): readonly string[] =>
-  text.split('\n\n').filter((event) => event !== '' && event !== ':');
+  text.split('\n\n').filter((event) => event !== '' && !event.startsWith('event: alive'));
 
 suite('server-sent events', () => {
   test('event: reaches every client, with its name, as one line of JSON', async () => {
@@ -136,10 +137,24 @@ suite('server-sent events', () => {
     assert.deepEqual(counts, [1, 0]);
   });
 
-  test('idle stream: has heartbeats', async () => {
-    await using rig = await serveHub({ heartbeatMs: 10 });
+  test('idle stream: has a heartbeat at once and at each interval, which scripts of a browser receive', async () => {
+    await using rig = await serveHub({ heartbeatMs: 20 });
+    rig.hub.publish('a', 'state', { version: 1 });
     const { heard } = await rig.open();
-    await poll('three beats', () => heard().split(':\n\n').length > 3 || undefined);
+    // A browser drops comments, and events without data.
+    const beat = 'event: alive\ndata: {"intervalSeconds":0.02}\n\n';
+    await poll('three beats', () => heard().split(beat).length > 3 || undefined);
+    // A page takes a first event of another kind as the sign of a server without heartbeats.
+    assert.ok(heard().startsWith(beat));
+  });
+
+  test('interval of heartbeats: 5 s by default, as documented', async () => {
+    await using rig = await serveHub();
+    const { heard } = await rig.open();
+    await poll('the first beat', () => heard() !== '' || undefined);
+    assert.equal(heard(), 'event: alive\ndata: {"intervalSeconds":5}\n\n');
+    const doc = await readFile(new URL('../../docs/admin-api.md', import.meta.url), 'utf8');
+    assert.match(doc, /`alive` is sent at once and every 5 s/);
   });
 
   test('too many clients: further ones are refused', async () => {

@@ -29,7 +29,7 @@ export interface Scene extends AsyncDisposable {
   readonly server: Meshtrust;
   readonly browser: Browser;
   /** Waits until the page says this somewhere; fails with what it says instead. */
-  readonly says: (text: string | RegExp) => Promise<void>;
+  readonly says: (text: string | RegExp, timeoutMs?: number) => Promise<void>;
 }
 
 /** A server with some trust, and the page of it in a browser. */
@@ -52,12 +52,12 @@ export async function openPage(
     dir,
     server,
     browser,
-    async says(wanted) {
+    async says(wanted, timeout = 15_000) {
       const { source, flags } = typeof wanted === 'string' ? new RegExp(RegExp.escape(wanted)) : wanted;
       try {
         await browser.page.waitForFunction(
           (pattern: string, mode: string) => new RegExp(pattern, mode).test(document.body.innerText),
-          { timeout: 15_000 },
+          { timeout },
           source,
           flags,
         );
