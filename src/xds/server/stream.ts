@@ -1,3 +1,5 @@
+// Past 300 lines: an object for a part would cost memory for each stream, and a function would need most fields.
+
 import { status } from '@grpc/grpc-js';
 import type { XdsRequest } from '../core/request.ts';
 import type { Grant, Session } from '../core/session.ts';
@@ -35,7 +37,6 @@ export function serveStream<Request extends XdsRequest>(
 }
 
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
-// One class past 300 lines, because an object for a part of it would cost memory for each stream.
 class ServedStream<Request extends XdsRequest>
   extends HubLinks
   implements AccessOwner<Request>, HubStream, LinkHandler, SendListener, SessionListener, TurnReader
