@@ -7,6 +7,7 @@ import type { FlagOptions } from '../flags/flags.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { toJson, writeOutput } from '../terminal/output.ts';
 import { meshOfFiles, meshOfServers, nameSome, requireComplete } from '../offline/one-mesh.ts';
+import type { OneMesh } from '../offline/one-mesh.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../../api/spiffe-bundle.ts';
@@ -48,7 +49,8 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
   } else {
     requireComplete(source, io);
     const certificates = only(await source.certificates(), options.trustDomain);
-    if (options.format === 'pem') requireCas(certificates, options.trustDomain);
+    await requireKnown(source, certificates);
+    if (options.format === 'pem') requireCas(certificates, options.trustDomain, paths.length > 0);
     const { findings } = await source.detail();
     writeFindings(
       io,
@@ -85,16 +87,40 @@ function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomai
 }
 
 /**
+ * Throws if a trust domain has no CA in force and may list one that was not read, or is damaged. Output without it that
+ * replaces an earlier one would withdraw its trust.
+ * @throws {CommandError} (negative)
+ */
+async function requireKnown(source: OneMesh, { name, trustDomains }: MeshCertificates): Promise<void> {
+  for (const domain of trustDomains) {
+    const doubt = domain.anchors.length === 0 ? await source.doubt(domain.name) : undefined;
+    if (doubt === undefined) continue;
+    throw new CommandError(
+      exitCode.negative,
+      `mesh ${name} has no CA in force of trust domain ${domain.name}, and may list one: ${doubt}`,
+    );
+  }
+}
+
+/**
  * A PEM file without a certificate is an error for programs that read it, or leaves them with the file that they read
- * before. An empty SPIFFE bundle has a meaning: no key is trusted any more.
+ * before. An empty SPIFFE bundle has a meaning: no key is trusted any more. Of a whole mesh, a server may not have read
+ * a trust domain that an earlier file has.
  * @throws {CommandError} (negative) if no CA certificate is in force.
  */
-function requireCas({ name, trustDomains }: MeshCertificates, trustDomain: string | undefined): void {
+function requireCas(
+  { name, trustDomains }: MeshCertificates,
+  trustDomain: string | undefined,
+  isOfFiles: boolean,
+): void {
   if (trustDomains.some(({ anchors }) => anchors.length > 0)) return;
   const of = trustDomain === undefined ? '' : ` of trust domain ${trustDomain}`;
+  const isKnown = trustDomain !== undefined || isOfFiles;
   throw new CommandError(
     exitCode.negative,
-    `mesh ${name} has no CA in force${of}: remove its earlier PEM file, which is out of date`,
+    isKnown
+      ? `mesh ${name} has no CA in force${of}: remove its earlier PEM file, which is out of date`
+      : `mesh ${name} has no CA in force; give --trust-domain to learn whether a PEM file of it is out of date`,
   );
 }
 

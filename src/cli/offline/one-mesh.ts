@@ -3,15 +3,17 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificate-list.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
+import { damagedBlockCodes } from '../../trust/findings/catalogue.ts';
 import { formatFinding } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
+import { AnswerError, askServer, mapFew } from '../ask/ask-server.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
 import { buildOffline, concerns } from './offline-meshes.ts';
 import type { OfflineMeshes, ServingOptions } from './offline-meshes.ts';
-import { askMesh, listedOf, meshNames } from './served-meshes.ts';
+import { askMesh, listedOf, meshNames, meshPath } from './served-meshes.ts';
 import type { ListedDomain } from './served-meshes.ts';
 import { countUnknownTrust, unknownTrust } from './unknown-trust.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
@@ -29,6 +31,8 @@ export interface OneMesh {
   readonly listed: () => Promise<readonly ListedDomain[]>;
   /** Returns a number that is higher for each newer version of the mesh; undefined if earlier versions are unknown. */
   readonly sequence: (version: string) => Promise<number | undefined>;
+  /** Returns why a trust domain without a CA in force may list one that is not known; `undefined` if all is known. */
+  readonly doubt: (trustDomain: string) => Promise<string | undefined>;
 }
 
 /**
@@ -73,7 +77,27 @@ export async function meshOfFiles(
         })),
       ),
     sequence: () => Promise.resolve(undefined),
+    doubt: (trustDomain) => Promise.resolve(damageOf(built, mesh, trustDomain)),
   };
+}
+
+/**
+ * Returns the finding of a damaged block that may be a CA of the trust domain. `undefined` also if a CA of the trust
+ * domain is distrusted: it must leave an earlier output, whatever else may be listed. So does the admin API.
+ */
+function damageOf(
+  { states, holdings, findings }: OfflineMeshes,
+  mesh: string,
+  name: string,
+): string | undefined {
+  const bundle = states.get(mesh)?.bundle.bundles.find(({ trustDomain }) => trustDomain === name);
+  if (bundle === undefined || bundle.distrusted.length > 0) return undefined;
+  const shares = holdings.get(mesh)?.get(bundle.trustDomain) ?? [];
+  const resources = new Set<string | undefined>(shares.map(({ identity }) => identity));
+  const damage = findings.find(
+    ({ code, resource }) => damagedBlockCodes.has(code) && resources.has(resource),
+  );
+  return damage && formatFinding(damage);
 }
 
 /** Returns the files' only mesh. `undefined` if there are more, or if a refused resource may be of the wanted mesh. */
@@ -127,7 +151,26 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
       );
       return times.length === 0 ? undefined : Math.max(...times);
     },
+    doubt: async (trustDomain) => {
+      const path = meshPath(mesh, `/trust-domains/${encodeURIComponent(trustDomain)}/pem`);
+      const doubts = await mapFew(servers, (server) => doubtOf(server, path, signal));
+      return doubts.find((doubt) => doubt !== undefined);
+    },
   };
+}
+
+/**
+ * Asks a server for a PEM file that has no certificate. Returns `undefined` if the server answers that it does not
+ * exist, and otherwise the reason why that is not certain, such as a file that was not read since the start.
+ */
+async function doubtOf(server: ServerAccess, path: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    await askServer(server, 'GET', path, signal);
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error;
+    return error.apiCode === 'not-found' ? undefined : error.message;
+  }
+  return `${server.name} lists one now`;
 }
 
 function unlisted(mesh: string, known: readonly string[]): CommandError {

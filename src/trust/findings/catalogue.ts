@@ -99,3 +99,6 @@ export const dateCodes: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'M
 
 /** Codes for a single PEM block that is rejected while the other blocks are served. */
 export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016' | 'MT052';
+
+/** Codes for a damaged block, which may have been a good certificate. A server keeps what the resource gave before. */
+export const damagedBlockCodes: ReadonlySet<FindingCode> = new Set(['MT013', 'MT014'] as const);

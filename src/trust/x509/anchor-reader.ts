@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { damagedBlockCodes } from '../findings/catalogue.ts';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { decodePem } from '../pem/decode-pem.ts';
 import type { PemBlock } from '../pem/decode-pem.ts';
@@ -144,7 +145,7 @@ function readBlock(block: PemBlock, readDer: (der: Uint8Array) => CertificateRea
 }
 
 function refused(index: number, line: number, code: BlockRefusalCode, reason: string): AnchorBlock {
-  return { kind: 'refused', index, line, code, reason, malformed: code === 'MT013' || code === 'MT014' };
+  return { kind: 'refused', index, line, code, reason, malformed: damagedBlockCodes.has(code) };
 }
 
 function sizeOfReading(reading: CertificateReading): number {

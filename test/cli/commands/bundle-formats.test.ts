@@ -217,6 +217,85 @@ suite('bundle of a server', () => {
   });
 });
 
+suite('trust domain without a CA in force', () => {
+  const listing = { name: 'c', trustDomain: 'c.test' };
+  const intermediate = makeIntermediate(ec, { commonName: 'Intermediate' }).certPem;
+  const formats = ['--format=pem', '--format=spiffe', '--format=json'] as const;
+  const remove = /: remove its earlier PEM file, which is out of date$/m;
+  const unread = { kind: 'unreadable', path: 'd.yaml', reason: 'no permission' } as const;
+  const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
+  for (const select of [['--trust-domain=c.test'], []])
+    test(`server that has not read a file${select.length === 0 ? ', whole mesh' : ''}: no format prints that nothing is trusted, until all was read`, async () => {
+      await using server = await wholeServer([...resources, { ...listing, pems: [intermediate] }]);
+      server.pipeline.setPolicy({ distrusted: new Set(), refuseIntermediates: true });
+      server.deliver(unread);
+      const args = [...select, `--server=${server.url}`];
+      for (const format of formats) {
+        const { code, stdout, stderr } = await run(['bundle', format, ...args]);
+        assert.deepEqual([code, stdout], [1, ''], format);
+        assert.doesNotMatch(stderr, remove);
+        assert.match(stderr, /of trust domain c\.test, and may list one: .* has not read all of its sources/);
+      }
+      server.deliver({ kind: 'gone', path: unread.path, evidence: 'deletion' });
+      for (const format of formats) {
+        const { code, stderr } = await run(['bundle', format, ...args]);
+        const isEmptyFile = format === '--format=pem' && select.length > 0;
+        assert.deepEqual([code, remove.test(stderr)], [isEmptyFile ? 1 : 0, isEmptyFile], format);
+      }
+    });
+
+  test('one of two servers has not read a file: its answer counts', async () => {
+    await using one = await wholeServer([{ ...listing, pems: [intermediate] }]);
+    await using two = await wholeServer([{ ...listing, pems: [intermediate] }]);
+    for (const { pipeline, clock } of [one, two]) {
+      pipeline.setPolicy({ distrusted: new Set(), refuseIntermediates: true });
+      clock.advance(100);
+    }
+    const args = ['bundle', '--format=pem', '--trust-domain=c.test'];
+    const servers = [`--server=${one.url}`, `--server=${two.url}`];
+    two.deliver(unread);
+    const unknown = await run([...args, ...servers]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, new RegExp(`may list one: ${two.url} answered: `));
+    two.deliver({ kind: 'gone', path: unread.path, evidence: 'deletion' });
+    assert.match((await run([...args, ...servers])).stderr, remove);
+  });
+
+  test('distrusted CA, and a file that a server has not read: it must leave the PEM file', async () => {
+    await using server = await wholeServer([{ ...listing, pems: [other.certPem] }]);
+    const fingerprint = new X509Certificate(other.certPem).fingerprint256.replaceAll(':', '').toLowerCase();
+    server.pipeline.setPolicy({ distrusted: new Set([fingerprint]), refuseIntermediates: false });
+    server.deliver(unread);
+    const args = ['bundle', '--format=pem', `--server=${server.url}`];
+    assert.match((await run([...args, '--trust-domain=c.test'])).stderr, remove);
+    const mesh = await run(args);
+    assert.equal(mesh.code, 1);
+    assert.match(mesh.stderr, /^error: mesh default has no CA in force; give --trust-domain /m);
+  });
+
+  test('files with a damaged block of the trust domain: it may be a CA, and a distrusted CA must leave the file', async () => {
+    await using dir = await files();
+    await using lists = await makeTempDir();
+    const write = (...pems: readonly string[]) =>
+      writeFile(dir.join('c.yaml'), meshTrustYaml({ ...listing, pems }));
+    const args = ['bundle', dir.path, '--refuse-intermediates', '--trust-domain=c.test'];
+    await write(intermediate, damaged);
+    for (const format of formats) {
+      const { code, stdout, stderr } = await run([...args, format]);
+      assert.deepEqual([code, stdout], [1, ''], format);
+      assert.doesNotMatch(stderr, remove);
+      assert.match(stderr, /of trust domain c\.test, and may list one: \S+c\.yaml:\d+ .*MT014 /);
+    }
+    await write(intermediate);
+    assert.match((await run([...args, '--format=pem'])).stderr, remove);
+    await write(other.certPem, damaged);
+    const list = lists.join('distrusted');
+    await writeFile(list, `${new X509Certificate(other.certPem).fingerprint256}\n`);
+    assert.match((await run([...args, '--format=pem', '--distrust', list])).stderr, remove);
+  });
+});
+
 suite('files of which one is refused', () => {
   const broken = 'type: MeshTrust\nname: c\nmesh: default\nspec: { trustDomain: a.test, caBundles: 3 }\n';
   for (const args of [
