@@ -4,10 +4,11 @@
  * checkout.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { documentation } from '../src/cli/terminal/version.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -29,7 +30,7 @@ export function packLibrary(name: LibraryName, directory: string): string {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     cpSync(join(root, 'packages', name, 'package.json'), join(folder, 'package.json'));
-    cpSync(join(root, readme), join(folder, 'README.md'));
+    writeFileSync(join(folder, 'README.md'), withAddresses(readFileSync(join(root, readme), 'utf8')));
     cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
     for (const part of folders) cpSync(join(root, part), join(folder, part), { recursive: true });
     execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', resolve(directory)], {
@@ -42,6 +43,11 @@ export function packLibrary(name: LibraryName, directory: string): string {
   const tarball = readdirSync(directory).find((file) => file.startsWith(`meshtrust-${name}-`));
   if (tarball === undefined) throw new Error(`npm wrote no package to ${directory}`);
   return join(directory, tarball);
+}
+
+/** Replaces links to other pages of `docs`, which the package does not have, by their addresses for this version. */
+function withAddresses(page: string): string {
+  return page.replaceAll(/(?<=\]\()[\w/-]+\.md(?=[#)])/g, documentation);
 }
 
 if (import.meta.main) {

@@ -4,16 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { dirname, join, normalize } from 'node:path';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { linksOf } from '../kit/markdown-links.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8', timeout: 10_000 })
   .split('\n')
   .filter((path) => path !== '');
-
-/** Removes fenced blocks and code spans from a text: brackets in them are not links. */
-function prose(markdown: string): string {
-  return markdown.replaceAll(/^ *```[\s\S]*?^ *```/gm, '').replaceAll(/`[^`\n]*`/g, '');
-}
 
 /** The anchors of a page, as GitHub derives them from headings. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
@@ -33,12 +29,15 @@ function anchorsOf(markdown: string): ReadonlySet<string> {
   );
 }
 
-/** The links of a page: in brackets, and as attributes of HTML. */
-function linksOf(markdown: string): readonly string[] {
-  const text = prose(markdown);
-  return [...text.matchAll(/\]\((?<link>[^)\s]+)\)|(?:src|srcset|href)="(?<attribute>[^"]+)"/g)].map(
-    ({ groups }) => groups?.['link'] ?? groups?.['attribute'] ?? '',
-  );
+/** A package as `npm pack --json` describes it. */
+interface Packed {
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** Returns the folders that a path is in. */
+function foldersOf(path: string): readonly string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 suite('Markdown', () => {
@@ -65,6 +64,30 @@ suite('Markdown', () => {
       assert.deepEqual(broken, []);
     });
   }
+});
+
+suite('npm package', () => {
+  const flags = ['--dry-run', '--json', '--ignore-scripts'];
+  const listing = execFileSync('npm', ['pack', ...flags], { cwd: root, encoding: 'utf8', timeout: 60_000 });
+  // A list, or an object by name: that depends on the version of npm.
+  const [packed] = Object.values(JSON.parse(listing) as Readonly<Record<string, Packed>>);
+  const files = new Set((packed?.files ?? []).map(({ path }) => path));
+  const folders = new Set([...files].flatMap(foldersOf));
+  const manuals = [...files].filter((path) => path.endsWith('.md'));
+
+  test('contents: the documentation is part of it', () => assert.ok(manuals.length > 40));
+
+  for (const page of manuals)
+    test(`${page}: each relative link leads to a file of the package`, async () => {
+      const markdown = await readFile(join(root, page), 'utf8');
+      const targets = linksOf(markdown)
+        .filter((link) => !/^(?:[a-z]+:|#)/.test(link))
+        .map((link) => normalize(join(dirname(page), link.replace(/#.*/, ''))).replace(/\/$/, ''));
+      assert.deepEqual(
+        targets.filter((target) => !files.has(target) && !folders.has(target)),
+        [],
+      );
+    });
 });
 
 suite('README.md', () => {

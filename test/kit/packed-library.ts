@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { packLibrary } from '../../scripts/pack-library.ts';
 import type { LibraryName } from '../../scripts/pack-library.ts';
+import { linksOf } from './markdown-links.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -43,6 +44,8 @@ export interface PackedLibrary extends AsyncDisposable {
   compile(file: string, text: string): Promise<string>;
   /** Asserts that the package has the version of the program, and its ranges of these dependencies alone. */
   checkManifest(dependencies: readonly string[]): Promise<void>;
+  /** Asserts that each link of the README leads to the README itself, or to an address of the web. */
+  checkLinks(): void;
   /** Asserts that the declarations that `entry` reaches import only Node.js and grpc-js. */
   checkDeclarations(entry: string): Promise<void>;
 }
@@ -60,10 +63,19 @@ export async function unpackLibrary(name: LibraryName): Promise<PackedLibrary> {
     await symlink(join(root, 'node_modules', dependency), join(modules, dependency));
   }
   await writeFile(dir.join('package.json'), '{ "type": "module" }');
+  const readme = await readFile(join(installed, 'README.md'), 'utf8');
   return {
     installed,
     manifest,
-    readme: await readFile(join(installed, 'README.md'), 'utf8'),
+    readme,
+    checkLinks() {
+      const links = linksOf(readme);
+      assert.ok(links.length > 0);
+      assert.deepEqual(
+        links.filter((link) => !/^(?:#|https:\/\/)/.test(link)),
+        [],
+      );
+    },
     async compile(file, text) {
       await writeFile(dir.join(file), text);
       await writeFile(dir.join('tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));

@@ -23,8 +23,14 @@ const parts = [
   'scripts/slim-modules.ts',
   'tsconfig.json',
   'tsconfig.build.json',
+  'deploy',
+  'bench',
   'README.md',
+  'ARCHITECTURE.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'Dockerfile',
   'LICENSE',
 ];
 

@@ -32,6 +32,8 @@ suite('package meshtrust-grpc-server', () => {
   test('dependencies: grpc-js alone, with the range and the version of the program', () =>
     packed.checkManifest(['@grpc/grpc-js']));
 
+  test('README: each link leads somewhere without the repository', () => packed.checkLinks());
+
   test('types: no declaration that an import reaches names another package', () =>
     packed.checkDeclarations('dist/transport/index.d.ts'));
 

@@ -33,6 +33,8 @@ suite('package meshtrust-xds', () => {
   test('dependencies: grpc-js and proto-loader, with the ranges and the version of the program', () =>
     packed.checkManifest(['@grpc/grpc-js', '@grpc/proto-loader']));
 
+  test('README: each link leads somewhere without the repository', () => packed.checkLinks());
+
   test('types: no declaration that an import reaches names proto-loader', () =>
     packed.checkDeclarations('dist/xds/index.d.ts'));
 
