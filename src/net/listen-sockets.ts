@@ -27,9 +27,13 @@ const backlog = 4096;
 /** Errors that make one of several addresses of a host name useless, such as `::1` on a machine without IPv6. */
 const unusable: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
+/** Number of ports that are tried for a host name with port 0. */
+const mostPorts = 10;
+
 /**
  * Accepts connections at an address. A host name stands for all of its addresses, as in grpc-js: clients of `localhost`
- * connect to `127.0.0.1` or to `::1`. With port 0, all have the port that the first one gets.
+ * connect to `127.0.0.1` or to `::1`. With port 0, all have the port that the first one gets; if another program has
+ * this port at a later address, another port is tried.
  * @throws {Error} if an address is in use, or none can be used.
  */
 export async function listenSockets(
@@ -37,7 +41,7 @@ export async function listenSockets(
   accept: (socket: Socket) => void,
   { pauseOnConnect = false, acceptFailed }: ListenSocketsOptions = {},
 ): Promise<SocketListeners> {
-  const listeners: Server[] = [];
+  let listeners: Server[] = [];
 
   async function listen(options: ListenOptions): Promise<number> {
     const listener = createServer({ pauseOnConnect }, accept);
@@ -51,9 +55,9 @@ export async function listenSockets(
     return 'path' in options ? 0 : (listener.address() as AddressInfo).port;
   }
 
-  async function listenAtAll(host: string, port: number): Promise<number> {
+  async function listenAtAll(ips: Iterable<string>, port: number): Promise<number> {
     const problems: unknown[] = [];
-    for (const ip of await addressesOf(host)) {
+    for (const ip of ips) {
       try {
         port = await listen({ host: ip, port });
       } catch (error) {
@@ -65,15 +69,29 @@ export async function listenSockets(
     return port;
   }
 
+  async function listenAtHost(host: string, port: number): Promise<number> {
+    const ips = await addressesOf(host);
+    for (let ports = 1; ; ports += 1) {
+      try {
+        return await listenAtAll(ips, port);
+      } catch (error) {
+        const isInUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (port !== 0 || !isInUse || ports === mostPorts) throw error;
+        stop();
+      }
+    }
+  }
+
   function stop(): void {
     for (const listener of listeners) listener.close();
+    listeners = [];
   }
 
   try {
     const port =
       address.kind === 'unix'
         ? await listen({ path: address.path })
-        : await listenAtAll(address.host, address.port);
+        : await listenAtHost(address.host, address.port);
     return { port, stop };
   } catch (error) {
     stop();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import dns from 'node:dns/promises';
 import { once } from 'node:events';
 import { syncBuiltinESMExports } from 'node:module';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { Server, connect } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { afterEach, mock, suite, test } from 'node:test';
 import { listenSockets } from '../../src/net/listen-sockets.ts';
 import type { SocketListeners } from '../../src/net/listen-sockets.ts';
@@ -22,6 +22,19 @@ async function listen(port = 0): Promise<SocketListeners & Disposable> {
   const accept = (socket: Socket): unknown => socket.end('hello');
   const listeners = await listenSockets({ kind: 'tcp', host: 'proxies.test', port }, accept);
   return { ...listeners, [Symbol.dispose]: () => listeners.stop() };
+}
+
+/** Makes the system choose this port, the given number of times. Returns how often a port was left to the system. */
+function choosePort(port: number, times: number): () => number {
+  type Listen = (this: Server, options: ListenOptions, done: () => void) => Server;
+  const original = Reflect.get(Server.prototype, 'listen') as Listen;
+  let chosen = 0;
+  mock.method(Server.prototype, 'listen', function (this: Server, options: ListenOptions, done: () => void) {
+    if (options.port !== 0) return original.call(this, options, done);
+    chosen += 1;
+    return original.call(this, chosen <= times ? { ...options, port } : options, done);
+  });
+  return () => chosen;
 }
 
 async function greetingAt(host: string, port: number): Promise<string> {
@@ -57,5 +70,37 @@ suite('addresses of a host name', () => {
     resolveTo('127.0.0.1', '127.0.0.2');
     await assert.rejects(listen(other.port), { code: 'EADDRINUSE' });
     await assert.rejects(greetingAt('127.0.0.1', other.port), { code: 'ECONNREFUSED' });
+  });
+
+  test('port 0, and the port of the first address is in use on the second: listens on both with another port', async () => {
+    resolveTo('::1');
+    using other = await listen();
+    const chosen = choosePort(other.port, 2);
+    resolveTo('127.0.0.1', '::1');
+    using listeners = await listen();
+    assert.notEqual(listeners.port, other.port);
+    assert.equal(chosen(), 3);
+    for (const address of ['127.0.0.1', '::1'])
+      assert.equal(await greetingAt(address, listeners.port), 'hello');
+    await assert.rejects(greetingAt('127.0.0.1', other.port), { code: 'ECONNREFUSED' }, 'is free again');
+  });
+
+  test('port 0, and each port of the first address is in use on the second: an error after ten ports', async () => {
+    resolveTo('::1');
+    using other = await listen();
+    const chosen = choosePort(other.port, Number.POSITIVE_INFINITY);
+    resolveTo('127.0.0.1', '::1');
+    await assert.rejects(listen(), { code: 'EADDRINUSE' });
+    assert.equal(chosen(), 10);
+    await assert.rejects(greetingAt('127.0.0.1', other.port), { code: 'ECONNREFUSED' });
+  });
+
+  test('given port in use on the second address: an error, without another attempt', async () => {
+    resolveTo('::1');
+    using other = await listen();
+    const listens = mock.method(Server.prototype, 'listen');
+    resolveTo('127.0.0.1', '::1');
+    await assert.rejects(listen(other.port), { code: 'EADDRINUSE' });
+    assert.equal(listens.mock.callCount(), 2);
   });
 });
