@@ -90,11 +90,15 @@ export function createScriptedClient(protocol: 'delta' | 'sotw'): ScriptedClient
       case 'ack':
         history.names = action.names ?? history.names;
         return ackNext(typeUrl, history, false);
+      case 'ack-latest':
+        history.unanswered.unshift(...history.unanswered.splice(-1));
+        return ackNext(typeUrl, history, false);
       case 'nack':
         return ackNext(typeUrl, history, true);
       case 'answer-unsent':
         return { ...ackFields(typeUrl, history, 'never-sent', action.error), resource_names: [] };
       case 'nack-again':
+        history.names = action.names ?? history.names;
         return ackFields(typeUrl, history, history.lastAcked, true);
       case 'set':
       case 'wait':

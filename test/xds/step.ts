@@ -15,9 +15,10 @@ export type Action =
   /** The version is by default that of the last response, as Envoy sends it. */
   | { readonly kind: 'names'; readonly names: readonly string[]; readonly version: string | undefined }
   | { readonly kind: 'ack'; readonly names: readonly string[] | undefined }
+  | { readonly kind: 'ack-latest' }
   | { readonly kind: 'nack' }
   | { readonly kind: 'answer-unsent'; readonly error: boolean }
-  | { readonly kind: 'nack-again' }
+  | { readonly kind: 'nack-again'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'reconnect'; readonly node: string };
 
@@ -98,13 +99,20 @@ export function ackWith(...all: readonly string[]): Action {
   return { kind: 'ack', names: all };
 }
 
+/** Acknowledges the newest response first. */
+export const ackLatest: Action = { kind: 'ack-latest' };
 /** Rejects the oldest response that has no ACK or NACK yet. */
 export const nack: Action = { kind: 'nack' };
 /** Acknowledges a response that was never sent. */
 export const ackUnsent: Action = { kind: 'answer-unsent', error: false };
 export const nackUnsent: Action = { kind: 'answer-unsent', error: true };
 /** Rejects again the response that was acknowledged or rejected last. */
-export const nackAgain: Action = { kind: 'nack-again' };
+export const nackAgain: Action = { kind: 'nack-again', names: undefined };
+
+/** The same, with a change of the SotW subscription. */
+export function nackAgainWith(...all: readonly string[]): Action {
+  return { kind: 'nack-again', names: all };
+}
 
 export function wait(ms: number): Action {
   return { kind: 'wait', ms };

@@ -1,12 +1,14 @@
 import { combinedVersion } from './content-version.ts';
 import { memoryOfNames } from './held-bytes.ts';
 import type { Frame } from './frames.ts';
+import { RepeatedRequests } from './repeated-requests.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
-import { createSotwNames, isRepeat } from './sotw-names.ts';
+import { createSotwNames, isRepeat, isRepeatedError } from './sotw-names.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
+import { UnansweredResponses } from './unanswered-responses.ts';
 
 /**
  * The state of one type on a SotW stream whose responses always contain the full state: the client deletes
@@ -22,12 +24,14 @@ class FullStateType implements TypeState<SotwRequest> {
   readonly #sendsSetVersion: boolean;
   readonly #requested = createSotwNames();
   readonly #names = new Set<string>();
-  readonly #unanswered = new Map<string, readonly Resource[]>();
+  readonly #unanswered = new UnansweredResponses();
   #hasWildcard = false;
   #started = false;
   #replyPending = false;
   #recheckPending = false;
   #unsetReplyPending: boolean;
+  /** `undefined` while the client has answered each response. */
+  #repeats: RepeatedRequests | undefined;
   /** The version that a client of the wildcard alone quoted, until it is compared. */
   #quoted: string | undefined;
   /** The version of the full state that the client has if it accepts the response in flight. */
@@ -55,17 +59,20 @@ class FullStateType implements TypeState<SotwRequest> {
   }
 
   get hasPending(): boolean {
-    return this.#replyPending || this.#recheckPending || this.#unsetReplyPending;
+    const replyPending = this.#replyPending || this.#unsetReplyPending || this.#repeats?.dueAt !== undefined;
+    return replyPending || this.#recheckPending;
   }
 
   get wakeAt(): number | undefined {
-    return this.#wakeAt;
+    const [at, other] = [this.#repeats?.dueAt, this.#wakeAt];
+    return at === undefined || other === undefined ? (at ?? other) : Math.min(at, other);
   }
 
-  request(request: SotwRequest): RequestKind {
-    const kind = this.#started ? this.#applyAck(request) : 'initial';
+  request(request: SotwRequest, now: number): RequestKind {
+    const kind = this.#started ? this.#applyAck(request, now) : 'initial';
     if (kind === 'stale') return kind;
     const change = this.#requested.update(request.names);
+    if (kind === 'subscribe' && isRepeatedError(request, change)) return 'stale';
     for (const name of change.removed) this.#names.delete(name);
     for (const name of change.added) this.#names.add(name);
     if (change.wildcard !== 'kept') this.#hasWildcard = change.wildcard === 'on';
@@ -73,8 +80,9 @@ class FullStateType implements TypeState<SotwRequest> {
     // the name, but it waits for the resource. Only a client of the wildcard alone cannot have dropped anything.
     if (!this.#hasWildcard || this.#names.size > 0) this.#quoted = undefined;
     if (change.added.length > 0 || change.wildcard === 'on') this.#replyPending = true;
-    if (kind === 'subscribe' && isRepeat(change) && this.#inFlight === undefined) this.#replyPending = true;
+    if (kind === 'subscribe' && isRepeat(change)) this.#repeat(now);
     if (!isRepeat(change)) this.#recheckPending = true;
+    this.#repeats?.requested(now);
     this.#started = true;
     return kind;
   }
@@ -89,6 +97,8 @@ class FullStateType implements TypeState<SotwRequest> {
 
   take(set: ResourceSet | undefined, now: number): Frame | undefined {
     this.#wakeAt = undefined;
+    const repliesAt = this.#repeats?.dueAt;
+    if (repliesAt !== undefined && now >= repliesAt) this.#replyAgain();
     if (set === undefined) return this.#unsetReplyPending ? this.#send([], '', '', now) : undefined;
     if (!this.#replyPending && !this.#recheckPending) return undefined;
     const resources = this.#contents(set);
@@ -108,6 +118,17 @@ class FullStateType implements TypeState<SotwRequest> {
 
   get isActive(): boolean {
     return this.#hasWildcard || this.#names.size > 0;
+  }
+
+  #repeat(now: number): void {
+    if (this.#repeats === undefined) this.#replyAgain();
+    else this.#repeats.repeated(now);
+  }
+
+  /** Schedules a reply. A response in flight will reach the client after its request, and is the reply. */
+  #replyAgain(): void {
+    this.#repeats?.replied();
+    if (this.#inFlight === undefined) this.#replyPending = true;
   }
 
   #contents(set: ResourceSet): readonly Resource[] {
@@ -143,32 +164,34 @@ class FullStateType implements TypeState<SotwRequest> {
     this.#held = content;
     this.#inFlight = response.nonce;
     this.#sentAt = now;
-    this.#unanswered.set(response.nonce, resources);
-    for (const nonce of this.#unanswered.keys()) {
-      if (this.#unanswered.size > maxUnanswered) this.#unanswered.delete(nonce);
-    }
+    this.#unanswered.set(response.nonce, response.content);
+    this.#unanswered.limitTo(maxUnanswered);
     return response;
   }
 
   #clearPending(): void {
+    this.#repeats?.replied();
     this.#replyPending = false;
     this.#recheckPending = false;
     this.#quoted = undefined;
   }
 
-  #applyAck({ nonce, error }: SotwRequest): RequestKind {
+  #applyAck({ nonce, error }: SotwRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    const { typeUrl, listener } = this.#context;
-    const resources = this.#unanswered.get(nonce);
-    if (resources === undefined) {
-      return nonce === this.#lastAcked && error === undefined ? 'subscribe' : 'stale';
-    }
+    const { typeUrl, listener, ackTimeoutMs } = this.#context;
+    const content = this.#unanswered.get(nonce);
+    if (content === undefined) return nonce === this.#lastAcked ? 'subscribe' : 'stale';
+    const skipped = this.#unanswered.takeBefore(nonce);
     this.#unanswered.delete(nonce);
+    if (skipped.length > 0) this.#repeats ??= new RepeatedRequests(ackTimeoutMs, now);
+    const { resources } = content;
     this.#lastAcked = nonce;
     if (this.#inFlight === nonce) this.#inFlight = undefined;
     if (error !== undefined) {
       const { code, message } = error;
-      const rejected = resources.map(({ name, version }) => ({ name, version }));
+      // The NACK may be about any of them: a limited client answers several responses with the last nonce.
+      const candidates = new Set([...resources, ...skipped.flatMap(([, earlier]) => earlier.resources)]);
+      const rejected = [...candidates].map(({ name, version }) => ({ name, version }));
       listener.observe({ kind: 'nacked', typeUrl, resources: rejected, nonce, code, message });
       return 'nack';
     }

@@ -8,7 +8,7 @@ export interface NameAndVersion {
 /**
  * The kind of a request. `initial`: the first request of its type on the stream. `ack`, `nack`: accepts or
  * rejects a response, and may also change the subscription. `stale`: its nonce is unknown, or has an ACK or NACK
- * already. `subscribe`: any other request.
+ * already, or (SotW) a later nonce has one, or the request only repeats an error. `subscribe`: any other request.
  */
 export type RequestKind = 'initial' | 'ack' | 'nack' | 'stale' | 'subscribe';
 

@@ -1,3 +1,4 @@
+import type { SotwRequest } from './request.ts';
 import { wildcard } from './wildcard.ts';
 
 /** The changes that a SotW request makes to the subscription to its type. */
@@ -42,4 +43,12 @@ export function createSotwNames(): SotwNames {
 /** Returns true if a request did not change the subscription. */
 export function isRepeat({ added, removed, wildcard: all }: SotwNamesChange): boolean {
   return added.length === 0 && removed.length === 0 && all === 'kept';
+}
+
+/**
+ * Returns true if a request only repeats the error of an earlier NACK. A reply to it would be rejected again, and so on
+ * without end. With other names, it is a request for them: a client may repeat its last error in each request.
+ */
+export function isRepeatedError({ error }: SotwRequest, change: SotwNamesChange): boolean {
+  return error !== undefined && isRepeat(change);
 }

@@ -91,6 +91,7 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
       case 'delta':
       case 'names':
       case 'ack':
+      case 'ack-latest':
       case 'nack':
       case 'answer-unsent':
       case 'nack-again':

@@ -10,7 +10,6 @@ import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
 import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
 import { typeUrls } from '../../../src/xds/core/type-urls.ts';
 
-const typeUrl = typeUrls.secret;
 const { ackTimeoutMs } = defaultStreamLimits;
 const node = { id: 'n', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
 const names = Array.from({ length: 20 }, (_, index) => `name-${index}`);
@@ -19,7 +18,7 @@ const names = Array.from({ length: 20 }, (_, index) => `name-${index}`);
  * A client with `rate_limit_settings` (Envoy 1.40, `GrpcMuxImpl`): each response and each user of a name puts a request
  * into a queue. It sends one every 200 ms, with all names and the nonce of the last response.
  */
-function limitedClient() {
+function limitedClient(typeUrl: string = typeUrls.secret) {
   const store = createSnapshotStore();
   const events: string[] = [];
   const session = createSotwSession(
@@ -40,7 +39,8 @@ function limitedClient() {
     },
   );
   let now = 0;
-  let queued = names.length;
+  let queued = typeUrl === typeUrls.secret ? names.length : 1;
+  let responses = 0;
   let nonce = '';
   let error: ErrorDetail | undefined;
   const received: string[] = [];
@@ -50,6 +50,7 @@ function limitedClient() {
       for (const { name, version } of frame.content.resources) received.push(`${name}@${version}`);
       ({ nonce } = frame);
       queued += 1;
+      responses += 1;
     }
   };
   const publish = (version: string): void => {
@@ -62,6 +63,13 @@ function limitedClient() {
     received,
     events,
     queued: () => queued,
+    /** Number of responses so far. */
+    responses: () => responses,
+    /** The client sends only requests of other types for a time, which were in its queue before. */
+    sendOthers: (milliseconds: number): void => {
+      now += milliseconds;
+      take();
+    },
     /** A further user of a name has appeared. */
     use: () => void (queued += 1),
     /** The next request is a NACK: one of the responses since the last request could not be applied. */
@@ -150,5 +158,72 @@ suite('state-of-the-world client whose rate of requests is limited', () => {
       new Set(events.filter((event) => event.startsWith('ack'))),
       new Set(allAt('2').map((one) => `ack? ${one}`)),
     );
+  });
+});
+
+/** Publishes three versions while the client answers nothing, so that each is sent after the ACK timeout. */
+function publishThree({ publish, sendOthers }: ReturnType<typeof limitedClient>): void {
+  for (const version of ['2', '3', '4']) {
+    publish(version);
+    sendOthers(ackTimeoutMs);
+  }
+}
+
+suite('state-of-the-world client of clusters whose rate of requests is limited', () => {
+  test('several responses before its next request: one more reply to all of them, and nothing after that', () => {
+    const client = limitedClient(typeUrls.cluster);
+    client.publish('1');
+    client.pass(1_000);
+    publishThree(client);
+    assert.equal(client.responses(), 4);
+    client.events.length = 0;
+    client.pass(200);
+    assert.deepEqual(new Set(client.events), new Set(allAt('4').map((one) => `ack ${one}`)));
+    client.pass(4_000);
+    assert.equal(client.responses(), 4, 'more requests may come');
+    client.pass(10 * ackTimeoutMs);
+    assert.equal(client.responses(), 5);
+    assert.equal(client.queued(), 0);
+    assert.deepEqual(client.received.slice(-names.length).toSorted(), allAt('4'));
+  });
+
+  test('a further user of a name, after some quiet: the reply comes at once', () => {
+    const client = limitedClient(typeUrls.cluster);
+    client.publish('1');
+    publishThree(client);
+    client.pass(10 * ackTimeoutMs);
+    const before = client.responses();
+    client.use();
+    client.pass(200);
+    assert.equal(client.responses(), before + 1);
+  });
+
+  test('a change while a reply is due: is the reply', () => {
+    const client = limitedClient(typeUrls.cluster);
+    client.publish('1');
+    client.pass(1_000);
+    publishThree(client);
+    client.pass(1_000);
+    client.publish('5');
+    assert.equal(client.responses(), 5);
+    client.pass(10 * ackTimeoutMs);
+    assert.equal(client.responses(), 5);
+  });
+
+  test('a NACK after several responses: names the resources of each of them, and the next ACK counts', () => {
+    const client = limitedClient(typeUrls.cluster);
+    client.publish('1');
+    client.pass(1_000);
+    publishThree(client);
+    client.events.length = 0;
+    client.fail();
+    client.pass(10 * ackTimeoutMs);
+    const [nack, ...later] = client.events;
+    assert.deepEqual(nack?.replace('nack ', '').split(',').toSorted(), [...names, ...names, ...names].sort());
+    assert.deepEqual(
+      later.toSorted(),
+      allAt('4').map((one) => `ack ${one}`),
+    );
+    assert.equal(client.responses(), 5);
   });
 });
