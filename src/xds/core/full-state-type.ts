@@ -55,7 +55,9 @@ class FullStateType implements TypeState<SotwRequest> {
   }
 
   heldBytes(set: ResourceSet | undefined): number {
-    return memoryOfNames(this.#names, set) + Buffer.byteLength(this.#quoted ?? '');
+    const quoted = Buffer.byteLength(this.#quoted ?? '');
+    // Usually a response has the subscribed names, and uses no more memory.
+    return Math.max(memoryOfNames(this.#names, set), this.#unanswered.unlistedBytes(set)) + quoted;
   }
 
   get hasPending(): boolean {

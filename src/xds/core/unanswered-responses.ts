@@ -1,6 +1,7 @@
 import { SmallMap } from '../small/small-map.ts';
 import type { ResponseContent } from './encode.ts';
-import { memoryOfContent } from './held-bytes.ts';
+import { memoryOfContent, memoryOfName } from './held-bytes.ts';
+import type { ResourceSet } from './resource.ts';
 
 /**
  * The contents of the responses of one type on one stream without an ACK or NACK, by nonce, the oldest first. Not the
@@ -12,6 +13,16 @@ export class UnansweredResponses extends SmallMap<string, ResponseContent> {
   get bytes(): number {
     let sum = 0;
     for (const content of this.values()) sum += memoryOfContent(content);
+    return sum;
+  }
+
+  /** The memory of the names that the set does not list, in bytes: all others are shared. Takes time for each. */
+  unlistedBytes(set: ResourceSet | undefined): number {
+    let sum = 0;
+    for (const { resources } of this.values()) {
+      for (const { name } of resources)
+        if (set?.resources.has(name) !== true) sum += memoryOfName(name, undefined, set);
+    }
     return sum;
   }
 
