@@ -185,7 +185,10 @@ class FullStateType implements TypeState<SotwRequest> {
     if (content === undefined) return nonce === this.#lastAcked ? 'subscribe' : 'stale';
     const skipped = this.#unanswered.takeBefore(nonce);
     this.#unanswered.delete(nonce);
-    if (skipped.length > 0) this.#repeats ??= new RepeatedRequests(ackTimeoutMs, now);
+    if (skipped.length > 0) {
+      this.#repeats ??= new RepeatedRequests(ackTimeoutMs, now);
+      this.#repeats.expect(skipped.length);
+    }
     const { resources } = content;
     this.#lastAcked = nonce;
     if (this.#inFlight === nonce) this.#inFlight = undefined;

@@ -1,5 +1,10 @@
 /** Equal requests are waited for until none comes for the quiet time, and for this multiple of it at most. */
 const longestQuiet = 3;
+/**
+ * A known number of requests is waited for until none comes for this multiple of the quiet time. Responses to changes
+ * leave after the quiet time, and requests for other types in the client's queue keep that distance.
+ */
+const expectedQuiet = 2;
 
 /**
  * The equal requests of a state-of-the-world client that has answered several responses with one ACK. If its rate of
@@ -13,6 +18,8 @@ export class RepeatedRequests {
   /** The time at which the reply becomes due, and the latest such time, in ms. */
   #dueAt: number | undefined;
   #dueBy: number | undefined;
+  /** Number of requests that the client still has for responses that it answered with a later one. */
+  #expected = 0;
 
   /** Begins with a request. `quietMs`: the quiet time, in ms. */
   constructor(quietMs: number, now: number) {
@@ -30,8 +37,20 @@ export class RepeatedRequests {
     this.#lastAt = now;
   }
 
+  /** Records that the client answered this many responses together with a later one: it has a request for each. */
+  expect(count: number): void {
+    this.#expected += count;
+  }
+
   /** Schedules the reply to a request that repeats the one before. Must be called before `requested`. */
   repeated(now: number): void {
+    const expectedMs = expectedQuiet * this.#quietMs;
+    if (this.#expected > 0 && now - this.#lastAt < expectedMs) {
+      this.#expected -= 1;
+      this.#dueAt = now + expectedMs;
+      return;
+    }
+    this.#expected = 0;
     if (now - this.#lastAt >= this.#quietMs) {
       this.#dueAt = now;
       return;

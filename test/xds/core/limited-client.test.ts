@@ -179,12 +179,28 @@ suite('state-of-the-world client of clusters whose rate of requests is limited',
     client.events.length = 0;
     client.pass(200);
     assert.deepEqual(new Set(client.events), new Set(allAt('4').map((one) => `ack ${one}`)));
-    client.pass(4_000);
+    client.pass(2 * ackTimeoutMs);
     assert.equal(client.responses(), 4, 'more requests may come');
     client.pass(10 * ackTimeoutMs);
     assert.equal(client.responses(), 5);
     assert.equal(client.queued(), 0);
     assert.deepEqual(client.received.slice(-names.length).toSorted(), allAt('4'));
+  });
+
+  test('several responses, and requests of other types between its answers to them: one more reply to all of them', () => {
+    const client = limitedClient(typeUrls.cluster);
+    client.publish('1');
+    client.pass(1_000);
+    publishThree(client);
+    for (let answers = 0; answers < 3; answers += 1) {
+      client.pass(200);
+      client.sendOthers(ackTimeoutMs);
+    }
+    assert.equal(client.responses(), 4, 'more requests may come');
+    client.sendOthers(ackTimeoutMs);
+    assert.equal(client.responses(), 5);
+    client.pass(10 * ackTimeoutMs);
+    assert.equal(client.responses(), 5);
   });
 
   test('a further user of a name, after some quiet: the reply comes at once', () => {
