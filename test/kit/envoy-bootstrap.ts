@@ -27,6 +27,8 @@ export interface BootstrapOptions {
   readonly grpcClient?: 'envoy_grpc' | 'google_grpc';
   /** The rate at which Envoy may send requests: a burst, and further ones per second. Default: no limit. */
   readonly requestRate?: { readonly burst: number; readonly perSecond: number };
+  /** True to subscribe to clusters by ADS as well. */
+  readonly clusters?: boolean;
   /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
   /**
@@ -68,7 +70,12 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
   return {
     node: { id: nodeId, cluster: 'meshtrust-test', metadata: { mesh } },
     admin: { address: socketAddress(0) },
-    ...(ads && { dynamic_resources: { ads_config: grpc } }),
+    ...(ads && {
+      dynamic_resources: {
+        ads_config: grpc,
+        ...(options.clusters === true && { cds_config: { ads: {}, resource_api_version: 'V3' } }),
+      },
+    }),
     static_resources: {
       clusters: [
         controlPlaneCluster(options),
