@@ -61,7 +61,10 @@ export interface Dropped {
 export interface Nacked {
   readonly typeUrl: string;
   readonly nonce: string;
-  /** The resources of the response: one, for types with one resource per response. */
+  /**
+   * The resources of the response: usually one, for types with one resource per response. Also those of earlier SotW
+   * responses that the client answered together with it: the error may be about any of them.
+   */
   readonly resources: readonly NameAndVersion[];
   /** The gRPC status code that the proxy sent. */
   readonly code: number;
