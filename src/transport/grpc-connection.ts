@@ -140,7 +140,7 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
    */
   givenUp(): void {
     if (this.#http2.streamCount === 0) this.destroy();
-    else this.#isGivenUp = true;
+    else this.#isGivenUp = this.#http2.output.unsent > 0;
   }
 
   /**
