@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncDirectory } from '../../net/sync-directory.ts';
 
 /** Mode of a new file. It lists public hashes, and a server that runs as another user must be able to read it. */
 const newMode = 0o644;
@@ -26,6 +27,8 @@ export async function replaceFile(path: string, text: string): Promise<void> {
       await file.close();
     }
     await rename(temporary, path);
+    // A power loss must not undo a revocation of which the command has said that it is done.
+    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

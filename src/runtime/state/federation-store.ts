@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mapBounded } from '../../net/map-bounded.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { relationshipKey } from '../../trust/federation/relationship.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { Clock } from '../clock.ts';
 import { signedText, verifiedBody } from './signed-text.ts';
-import { replaceFile } from '../../net/replace-file.ts';
-import { removeFile } from './state-files.ts';
+import { replaceUnsynced } from '../../net/replace-file.ts';
+import { changeFiles, removeUnsynced } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
 
@@ -24,8 +23,6 @@ export interface FederationStore {
 }
 
 const suffix = '.json';
-/** Number of files that are written at a time. */
-const concurrentWrites = 8;
 /** Time until a failed write is tried again, in milliseconds. */
 const retryPause = 60_000;
 
@@ -64,25 +61,23 @@ export async function openFederationStore(
 
   const write = async (file: string, bundle: StoredBundle | undefined): Promise<void> => {
     const path = join(directory, file);
-    try {
-      await checkStateDirectory(stateDirectory, key);
-      if (bundle === undefined) await removeFile(path, stateDirectory, key);
-      else {
-        const body = encodeStoredBundle(bundle);
-        // Someone may have removed it, to begin without bundles.
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        await replaceFile(path, signedText(body, key));
-      }
-    } catch (error) {
-      if (!waiting.has(file)) waiting.set(file, bundle);
-      onError(`the bundle ${path} cannot be kept`, error);
-    }
+    await checkStateDirectory(stateDirectory, key);
+    // Someone may have removed it, to begin without bundles.
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (bundle === undefined) await removeUnsynced(path, stateDirectory, key);
+    else await replaceUnsynced(path, signedText(encodeStoredBundle(bundle), key));
   };
   const writeAll = async (): Promise<void> => {
     isQueued = false;
     const all = [...waiting];
     waiting.clear();
-    await mapBounded(all, concurrentWrites, ([name, state]) => write(name, state));
+    const results = await changeFiles(directory, all, ([file, bundle]) => write(file, bundle));
+    for (const [index, [file, bundle]] of all.entries()) {
+      const result = results[index];
+      if (result?.status !== 'rejected') continue;
+      if (!waiting.has(file)) waiting.set(file, bundle);
+      onError(`the bundle ${join(directory, file)} cannot be kept`, result.reason);
+    }
     if (waiting.size > 0) cancelRetry ??= clock.after(retryPause, begin);
   };
   const begin = (): void => {

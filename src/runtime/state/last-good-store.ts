@@ -8,12 +8,11 @@ import type { Clock } from '../clock.ts';
 import { CompleteRecord, recordName } from './complete-record.ts';
 import { checksumOf, decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
-import { replaceFile } from '../../net/replace-file.ts';
-import { removeFile } from './state-files.ts';
+import { replaceFile, replaceUnsynced } from '../../net/replace-file.ts';
+import { changeFiles, removeUnsynced } from './state-files.ts';
 import { checkStateDirectory, openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
 import { createWriteQueue, safeReport } from './write-queue.ts';
-import { mapBounded } from '../../net/map-bounded.ts';
 import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
 export interface LastGoodOptions {
@@ -61,8 +60,6 @@ const retryDelay = 200;
 /** Time until a failed write is tried again, in milliseconds. It doubles with each failure, up to the longest one. */
 const firstPause = 5000;
 const longestPause = 60_000;
-/** Number of files that are written at a time: most of the time is spent waiting for the disk. */
-const concurrentWrites = 8;
 const suffix = '.lastgood';
 
 /**
@@ -107,24 +104,31 @@ export function createLastGoodStore({
     if (reported.get(file) !== reason) onError(`${what} cannot be kept: ${reason}`);
     reported.set(file, reason);
   };
-  const writeOne = async (file: string, state: LastGood): Promise<void> => {
+  /** Writes or removes a file. Returns the checksum of its new text, or `undefined` if the file was removed. */
+  const writeOne = async (file: string, state: LastGood): Promise<string | undefined> => {
     const path = join(directory, file);
-    try {
-      const key = await keyOf();
-      await checkStateDirectory(directory, key);
-      if (state.grants.length === 0) {
-        await removeFile(path, directory, key);
-        complete.put(state.source, file, undefined);
+    const key = await keyOf();
+    await checkStateDirectory(directory, key);
+    if (state.grants.length === 0) {
+      await removeUnsynced(path, directory, key);
+      return undefined;
+    }
+    const text = encodeLastGood(state, key);
+    await replaceUnsynced(path, text);
+    return checksumOf(text);
+  };
+  const writeFiles = async (all: readonly (readonly [string, LastGood])[]): Promise<void> => {
+    const results = await changeFiles(directory, all, ([file, state]) => writeOne(file, state));
+    for (const [index, [file, state]] of all.entries()) {
+      const result = results[index];
+      if (result?.status === 'fulfilled') {
+        complete.put(state.source, file, result.value);
+        succeeded(file);
+        onWrite?.('ok');
       } else {
-        const text = encodeLastGood(state, key);
-        await replaceFile(path, text);
-        complete.put(state.source, file, checksumOf(text));
+        if (!waiting.has(file)) failed.set(file, state);
+        reportFailure(file, `the last good state of ${state.path}`, result?.reason);
       }
-      succeeded(file);
-      onWrite?.('ok');
-    } catch (error) {
-      if (!waiting.has(file)) failed.set(file, state);
-      reportFailure(file, `the last good state of ${state.path}`, error);
     }
   };
   /** Records the sources whose state is complete on disk. Returns whether that succeeded. */
@@ -159,7 +163,8 @@ export function createLastGoodStore({
         failed.clear();
       }
       for (const [file] of due) waiting.delete(file);
-      await mapBounded(all, concurrentWrites, ([file, state]) => writeOne(file, state));
+      await writeFiles(all);
+      // After the files that it names: otherwise a power loss could leave an old file that counts as complete.
       const isRecorded = await writeRecord();
       if (failed.size === 0 && isRecorded) {
         retryAt = Infinity;

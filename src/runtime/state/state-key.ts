@@ -1,9 +1,10 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { link, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../net/make-directory.ts';
 import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { syncDirectory } from '../../net/sync-directory.ts';
 
 /** Binds texts to the directory that holds its key. */
 export interface StateKey {
@@ -115,15 +116,6 @@ async function linkOnce(file: string, path: string): Promise<void> {
     // Some network file systems have no hard links.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
     await rename(file, path);
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

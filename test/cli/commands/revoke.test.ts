@@ -24,6 +24,7 @@ import { makeCa, makeCompressedKey } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { fingerprintOf } from '../../kit/resources.ts';
+import { recordSyncs } from '../../kit/directory-syncs.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
@@ -185,7 +186,9 @@ suite('distrust list', () => {
     assert.equal((await stat(path)).mode & 0o777, 0o644);
     await chmod(path, 0o640);
     const { ino } = await stat(path);
+    using syncs = await recordSyncs(dir.path);
     await replaceFile(path, 'two\n');
+    assert.deepEqual(syncs.states, [new Map([['list', 'two\n']])]);
     assert.equal((await stat(path)).mode & 0o777, 0o640);
     assert.notEqual((await stat(path)).ino, ino);
     assert.equal(await readFile(path, 'utf8'), 'two\n');

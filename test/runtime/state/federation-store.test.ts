@@ -7,6 +7,7 @@ import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.t
 import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
 import { bundleDocument } from '../../kit/bundle-endpoint.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { recordSyncs, stateOf } from '../../kit/directory-syncs.ts';
 import { createFakeClock } from '../../kit/fake-clock.ts';
 import { readDocument } from '../../kit/federation.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -46,6 +47,39 @@ test('bundles: are read back after a restart, the newest of each relationship', 
   const { store: again, errors } = await open(dir.path);
   assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 3)]]);
   assert.deepEqual(errors, []);
+});
+
+test('changes that are written together: one sync of their directory', async () => {
+  await using dir = await makeTempDir();
+  const { store } = await open(dir.path);
+  const names = Array.from({ length: 20 }, (_, at) => `${at}.test`);
+  for (const name of names) store.save(bundleOf('default', name));
+  await store.flush();
+  using syncs = await recordSyncs(dir.join('federation'));
+  for (const name of names) store.remove(`default/${name}`);
+  store.save(bundleOf('default', 'new.test'));
+  await store.flush();
+  const after = stateOf(dir.join('federation'));
+  assert.deepEqual([...after.keys()], ['default--new.test.json']);
+  // The first change is written before the others are saved.
+  assert.ok(syncs.states.length <= 2);
+  assert.deepEqual(syncs.states.at(-1), after);
+});
+
+test('directory that cannot be synced: the removal is reported, and tried again after a minute', async () => {
+  await using dir = await makeTempDir();
+  const { store, errors, clock } = await open(dir.path);
+  store.save(bundleOf('default', 'a.test'));
+  await store.flush();
+  using syncs = await recordSyncs(dir.join('federation'));
+  syncs.fail('EIO');
+  store.remove('default/a.test');
+  await store.flush();
+  assert.equal(errors.length, 1);
+  syncs.fail(undefined);
+  await store.flush();
+  assert.deepEqual(syncs.states, [new Map()]);
+  assert.equal(clock.pending(), 0);
 });
 
 test('callback for errors that throws an error: the other bundles are written, and so are later ones', async () => {

@@ -28,6 +28,7 @@ import { expiryFindings } from '../../../src/trust/snapshot/expiry.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
 import { noPolicy } from '../../kit/bundles.ts';
 import { makeCa, makeCaPems } from '../../kit/certificates.ts';
+import { recordSyncs, stateOf } from '../../kit/directory-syncs.ts';
 import { createFakeClock } from '../../kit/fake-clock.ts';
 import type { FakeClock } from '../../kit/fake-clock.ts';
 import { inForce, makeLedger, version } from '../../kit/ledger.ts';
@@ -246,6 +247,58 @@ suite('last good store', () => {
       /^the last good state of x\.yaml cannot be kept: \/\S+: no such file or directory$/,
     );
   });
+
+  test('many changes at once: one sync of the directory before the record, and one after it', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(dir.path);
+    await store.load();
+    const paths = Array.from({ length: 40 }, (_, at) => `${at}.yaml`);
+    const save = (path: string, pems: readonly string[]): void =>
+      store.save({ source: 'files', path, grants: pems.length === 0 ? [] : grantsOf(text(pems)) });
+    for (const path of paths) save(path, [a, b]);
+    await store.flush();
+    const before = stateOf(dir.path);
+    using syncs = await recordSyncs(dir.path);
+    for (const [at, path] of paths.entries()) save(path, at % 2 === 0 ? [a] : []);
+    await store.flush();
+    const after = stateOf(dir.path);
+    assert.equal(after.size, 22, 'half of the states, the key and the record');
+    const withOldRecord = new Map(after).set('complete.json', before.get('complete.json') ?? '');
+    assert.notDeepEqual(withOldRecord, after);
+    assert.deepEqual(syncs.states, [withOldRecord, after]);
+  });
+
+  for (const [removal, pems] of [
+    ['a CA is removed', [a]],
+    ['the resource is removed', []],
+  ] as const)
+    test(`${removal}, and the directory cannot be synced: is behind until a sync succeeds`, async () => {
+      await using dir = await makeTempDir();
+      const results: string[] = [];
+      const { store, errors, clock } = storeIn(dir.path, undefined, (result) => results.push(result));
+      await store.load();
+      const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a, b])) };
+      store.save(state);
+      await store.flush();
+      results.length = 0;
+      using syncs = await recordSyncs(dir.path);
+      syncs.fail('EIO');
+      store.save({ ...state, grants: pems.length === 0 ? [] : grantsOf(text(pems)) });
+      clock.advance(60_000);
+      await until(() => clock.pending() > 0);
+      assert.deepEqual(results, ['error']);
+      assert.deepEqual(errors, [
+        `the last good state of x.yaml cannot be kept: the directory ${dir.path} cannot be synced: refused`,
+      ]);
+      assert.equal(store.behindMs(), 60_000);
+      syncs.fail(undefined);
+      clock.advance(60_000);
+      await until(() => results.length > 1);
+      assert.equal(store.behindMs(), 0);
+      assert.equal(results.at(-1), 'ok');
+      await store.flush();
+      assert.deepEqual(syncs.states.at(-1), stateOf(dir.path));
+    });
 
   const withoutB = { 'a CA is removed': [a], 'the resource is removed': [] };
   const outages: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
