@@ -3,10 +3,11 @@ import type { SourceEvent } from '../../trust/source.ts';
 import { mapBounded } from '../../net/map-bounded.ts';
 import { sameVersion, stepFile, unseen, isPlaced } from './file-state.ts';
 import type { ContentSighting, FileState, Sighting } from './file-state.ts';
-import { identityOf, isSwapping } from './folder.ts';
+import { identityOf, isSwapping, realDirectoryOf } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from '../../text/system-error.ts';
+import { linksBehind } from './links.ts';
 import { danglingLink, hasLostBytes, isSwapped, notUtf8 } from './names.ts';
 import { readText } from './read-text.ts';
 import type { Targets } from './targets.ts';
@@ -54,7 +55,7 @@ interface FilesOptions {
   readonly maxFileBytes: number;
   /** Called if a folder cannot be reached that was listed before. */
   readonly onUnreachable: (folder: Folder) => void;
-  /** Called when the target of a link has changed, so the next round has files to check. */
+  /** Called when the target of a link may have changed, so the next round has files to check. */
   readonly onTargetChange: () => void;
   readonly targets: Targets;
 }
@@ -151,11 +152,17 @@ export function createFiles(options: FilesOptions): Files {
     }
   }
 
-  /** Watches the target of a link. Targets that a swap publishes are never written, so they are not watched. */
+  /**
+   * Watches the target of a link, and the links on the way to it. Targets that a swap publishes are never written, so
+   * they are not watched.
+   */
   async function followLink(entry: Entry): Promise<void> {
-    const { path, isLink } = entry;
-    const target = isLink ? await io.realpath(path) : undefined;
-    targets.track(path, target !== undefined && isSwapped(target) ? undefined : target, () => {
+    const { path, name, folder, isLink } = entry;
+    const directory = realDirectoryOf(folder);
+    if (!isLink || directory === undefined) return targets.untrack(path);
+    const { links, end } = await linksBehind(io, directory, name);
+    const isWatched = end !== undefined && !isSwapped(end);
+    targets.track(path, isWatched ? [...links, end] : links, () => {
       entry.mustRead = true;
       entry.changes += 1;
       dirty.add(entry);
@@ -211,7 +218,7 @@ export function createFiles(options: FilesOptions): Files {
   function forget({ path, name, folder }: Entry): void {
     entries.delete(path);
     folder.files.delete(name);
-    targets.track(path, undefined, onTargetChange);
+    targets.untrack(path);
   }
 
   return {

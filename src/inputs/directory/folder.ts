@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import type { Watch } from './io.ts';
 
@@ -65,6 +65,11 @@ export function createFolder(path: string, parent?: Folder, only?: string, label
 /** Returns the identity of a directory. It contains the birth time, because numbers of deleted inodes are reused. */
 export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
+}
+
+/** Returns the path without symbolic links of the directory that contains the files of a folder, if it is known. */
+export function realDirectoryOf({ real, only }: Folder): string | undefined {
+  return real === undefined || only === undefined ? real : dirname(real);
 }
 
 /** Returns true if the links of the folder, or of an ancestor, were swapped and not listed since then. */

@@ -35,6 +35,8 @@ export interface DirectoryIo {
   stat(path: string): Promise<BigIntStats>;
   lstat(path: string): Promise<BigIntStats>;
   realpath(path: string): Promise<string>;
+  /** Returns the target of a symbolic link. Rejects with EINVAL if the path is none. */
+  readlink(path: string): Promise<string>;
   list(path: string): Promise<readonly Dirent[]>;
   open(path: string): Promise<OpenFile>;
   /** Starts a watch. Throws if the system provides none. `onError` is called when the watch has ended. */
@@ -61,6 +63,7 @@ export const systemIo: DirectoryIo = {
   stat: (path) => fs.promises.stat(path, { bigint: true }),
   lstat: (path) => fs.promises.lstat(path, { bigint: true }),
   realpath: (path) => fs.promises.realpath(path),
+  readlink: (path) => fs.promises.readlink(path),
   list: (path) => fs.promises.readdir(path, { withFileTypes: true }),
   open: openFile,
   watch: (path, listener, onError) => {

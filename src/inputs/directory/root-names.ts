@@ -1,18 +1,14 @@
 import { dirname, resolve } from 'node:path';
 
 import type { DirectoryIo } from './io.ts';
+import { resolveLinks } from './links.ts';
 import { createTargets } from './targets.ts';
 
-/** The names by which the roots are found: their own, those of their directories, and symbolic links above them. */
+/** The names by which the roots are found: their own, those of their directories, and of symbolic links to them. */
 export interface RootNames {
   /** Watches the names that are not watched yet, or that may lead to other directories now. Never throws. */
   follow(): Promise<void>;
   close(): void;
-}
-
-interface RootName {
-  readonly root: string;
-  readonly path: string;
 }
 
 /**
@@ -25,18 +21,16 @@ export function createRootNames(
   onNotice: (root: string) => void,
 ): RootNames {
   const targets = createTargets(io);
-  const names = new Map<string, readonly RootName[]>();
+  const names = new Map<string, readonly string[]>();
   /** The roots whose names may be others now. */
   const stale = new Set(roots);
   /** The roots without a watch of each of their names. */
   const unwatched = new Set<string>();
 
-  const keyOf = ({ root, path }: RootName): string => `${root}\0${path}`;
-
-  function track(name: RootName): boolean {
-    return targets.track(keyOf(name), name.path, () => {
-      stale.add(name.root);
-      onNotice(name.root);
+  function track(root: string): boolean {
+    return targets.track(root, names.get(root) ?? [], () => {
+      stale.add(root);
+      onNotice(root);
     });
   }
 
@@ -44,8 +38,7 @@ export function createRootNames(
     const found = await Promise.all(some.map((root) => namesOf(io, root)));
     // The watches of directories below a link are on the directories to which it led before. All that share one have
     // the link among their names, so none of them keeps it open.
-    for (const root of some)
-      for (const name of names.get(root) ?? []) targets.track(keyOf(name), undefined, () => {});
+    for (const root of some) targets.untrack(root);
     for (const [index, root] of some.entries()) names.set(root, found[index] ?? []);
   }
 
@@ -59,30 +52,17 @@ export function createRootNames(
         for (const root of some) unwatched.add(root);
       }
       for (const root of unwatched) {
-        const isComplete = (names.get(root) ?? []).map(track).every(Boolean);
-        if (isComplete) unwatched.delete(root);
+        if (track(root)) unwatched.delete(root);
       }
     },
     close: () => targets.close(),
   };
 }
 
-async function namesOf(io: DirectoryIo, root: string): Promise<readonly RootName[]> {
-  const names = await Promise.all(
-    pathsTo(resolve(root)).map(async (path, above) => (above <= 1 || (await isLink(io, path)) ? [path] : [])),
-  );
-  return names.flat().map((path) => ({ root, path }));
-}
-
-/** Returns a path and all directories above it, without the root of the file system. */
-function pathsTo(path: string): readonly string[] {
-  const above = dirname(path);
-  return above === path ? [] : [path, ...pathsTo(above)];
-}
-
-async function isLink(io: DirectoryIo, path: string): Promise<boolean> {
-  return io.lstat(path).then(
-    (stat) => stat.isSymbolicLink(),
-    () => false,
-  );
+/** Returns the paths of a root, of its directory, and of the links by which it is found. */
+async function namesOf(io: DirectoryIo, root: string): Promise<readonly string[]> {
+  const path = resolve(root);
+  const { links } = await resolveLinks(io, '/', path);
+  // The root of the file system has no name.
+  return [...new Set([path, dirname(path), ...links])].filter((name) => dirname(name) !== name);
 }

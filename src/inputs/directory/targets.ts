@@ -5,12 +5,13 @@ import type { DirectoryIo, Watch } from './io.ts';
 /** Watches single paths outside of the directories that are read, for example the targets of links. */
 export interface Targets {
   /**
-   * Watches the path `target`, and stops watching the previous target of `key`. Calls `onNotice` at each notice about
-   * it, and once if its directory is moved or deleted: then nothing watches it before the next call of `track`.
-   * `undefined`: only stops. Returns false if the system provides no watch. Then there are no calls, and a scan finds
-   * the changes.
+   * Watches the paths `next`, and stops watching the other paths of `key`. Calls `onNotice` at each notice about one of
+   * them, and once if its directory is moved or deleted: then nothing watches it before the next call of `track`.
+   * Returns false if the system does not provide each watch. Then a scan finds the changes.
    */
-  track(key: string, target: string | undefined, onNotice: () => void): boolean;
+  track(key: string, next: readonly string[], onNotice: () => void): boolean;
+  /** Stops watching the paths of `key`. */
+  untrack(key: string): void;
   close(): void;
 }
 
@@ -22,7 +23,7 @@ interface Place {
 
 /** Creates an empty set of targets. */
 export function createTargets(io: DirectoryIo): Targets {
-  const targets = new Map<string, string>();
+  const targets = new Map<string, readonly string[]>();
   const places = new Map<string, Place>();
 
   function placeOf(directory: string): Place | undefined {
@@ -62,28 +63,33 @@ export function createTargets(io: DirectoryIo): Targets {
     places.delete(directory);
   }
 
-  function untrack(key: string, target: string): void {
+  function remove(key: string, target: string): void {
     const directory = dirname(target);
     const tracked = places.get(directory)?.tracked;
     const callbacks = tracked?.get(basename(target));
     callbacks?.delete(key);
     if (callbacks?.size === 0) tracked?.delete(basename(target));
     if (tracked?.size === 0) drop(directory);
-    targets.delete(key);
+  }
+
+  function add(key: string, target: string, onNotice: () => void): boolean {
+    const tracked = placeOf(dirname(target))?.tracked;
+    if (tracked === undefined) return false;
+    const callbacks = tracked.get(basename(target)) ?? new Map<string, () => void>();
+    tracked.set(basename(target), callbacks.set(key, onNotice));
+    return true;
+  }
+
+  function track(key: string, next: readonly string[], onNotice: () => void): boolean {
+    for (const target of targets.get(key) ?? []) if (!next.includes(target)) remove(key, target);
+    if (next.length === 0) targets.delete(key);
+    else targets.set(key, next);
+    return next.map((target) => add(key, target, onNotice)).every(Boolean);
   }
 
   return {
-    track: (key, target, onNotice) => {
-      const before = targets.get(key);
-      if (before !== undefined && before !== target) untrack(key, before);
-      if (target === undefined) return true;
-      targets.set(key, target);
-      const tracked = placeOf(dirname(target))?.tracked;
-      if (tracked === undefined) return false;
-      const callbacks = tracked.get(basename(target)) ?? new Map<string, () => void>();
-      tracked.set(basename(target), callbacks.set(key, onNotice));
-      return true;
-    },
+    track,
+    untrack: (key) => void track(key, [], () => {}),
     close: () => {
       for (const directory of places.keys()) drop(directory);
     },

@@ -6,6 +6,7 @@ import { createDirectoryReaders } from './directory-readers.ts';
 import type { Failures } from './failures.ts';
 import type { Files } from './files.ts';
 import { createFolder, identityOf, isLinked } from './folder.ts';
+import type { FolderLinks } from './folder-links.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { listFolder } from './listing.ts';
@@ -41,10 +42,11 @@ interface TreeOptions {
   readonly files: Files;
   readonly failures: Failures;
   readonly watches: Watches;
+  readonly links: FolderLinks;
 }
 
 /** Creates the tree of some roots, which are directories or single files. The first scan lists everything. */
-export function createTree({ io, roots, files, failures, watches }: TreeOptions): Tree {
+export function createTree({ io, roots, files, failures, watches, links }: TreeOptions): Tree {
   const unresolved = new Set(roots);
   const folders = new Set<Folder>();
   const dirty = new Set<Folder>();
@@ -98,6 +100,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     folders.delete(folder);
     readers.forget(folder);
     dirty.delete(folder);
+    links.forget(folder);
     forgotten.push(...failures.succeed(folder.label));
     empty(folder);
   }
@@ -110,6 +113,12 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     folder.swapped = false;
     for (const child of folder.children.values()) detach(child);
     for (const name of folder.files) files.visit(folder, name);
+  }
+
+  async function findFolder(folder: Folder): Promise<Identity> {
+    // The watches start before the links are followed, so that one of them shows each change in between.
+    await links.follow(folder);
+    return identify(io, folder);
   }
 
   async function list(folder: Folder, identity: string): Promise<readonly SourceEvent[]> {
@@ -180,7 +189,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     dirty.clear();
     const events: SourceEvent[] = [];
     const ready: { folder: Folder; identity: string }[] = [];
-    for (const found of await mapBounded(batch, concurrentFolders, (folder) => identify(io, folder))) {
+    for (const found of await mapBounded(batch, concurrentFolders, findFolder)) {
       const { folder } = found;
       if (!folder.attached) continue;
       if ('error' in found) events.push(...fail(folder, found.error));

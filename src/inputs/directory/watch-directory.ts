@@ -4,6 +4,7 @@ import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
 import { createFailures } from './failures.ts';
 import { createFiles } from './files.ts';
 import { FirstRead } from './first-read.ts';
+import { createFolderLinks } from './folder-links.ts';
 import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
@@ -81,7 +82,11 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     onTargetChange: wake,
     targets,
   });
-  const tree = createTree({ io, roots, files, failures, watches });
+  const links = createFolderLinks(io, targets, (folder) => {
+    tree.markFolder(folder);
+    wake();
+  });
+  const tree = createTree({ io, roots, files, failures, watches, links });
   const listings = new ListingTimes(io.now(), rescanMs, () => io.random());
   let isClosed = false;
   const firstRead = new FirstRead(confirmsAbsence ? settleMs : 0);

@@ -14,9 +14,9 @@ suite('names of roots', () => {
     const read: string[] = [];
     const io: DirectoryIo = {
       ...systemIo,
-      lstat: (path) => {
+      readlink: (path) => {
         read.push(path);
-        return systemIo.lstat(path);
+        return systemIo.readlink(path);
       },
     };
     let noticed = Promise.withResolvers<string>();
