@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import { mock } from 'node:test';
 
 /** The texts of the files of a directory by name, as a power loss after a sync of the directory would leave them. */
@@ -22,7 +23,7 @@ export async function recordSyncs(directory: string): Promise<DirectorySyncs> {
   const handles = Object.getPrototypeOf(probe) as FileHandle;
   const { ino } = await probe.stat();
   await probe.close();
-  const original = Reflect.get(handles, 'sync') as () => Promise<void>;
+  const original = Reflect.get(handles, 'sync');
   const { mock: mocked } = mock.method(handles, 'sync', async function sync(this: FileHandle) {
     const found = await this.stat();
     if (!found.isDirectory()) return original.call(this);
@@ -41,7 +42,6 @@ export async function recordSyncs(directory: string): Promise<DirectorySyncs> {
 /** Returns the texts of the files of a directory by name. */
 export function stateOf(directory: string): OnDisk {
   const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
-  return new Map(
-    files.map(({ name }) => [name, readFileSync(`${directory}/${name}`, 'latin1')] as const).sort(),
-  );
+  const names = files.map(({ name }) => name).sort();
+  return new Map(names.map((name) => [name, readFileSync(join(directory, name), 'latin1')]));
 }
