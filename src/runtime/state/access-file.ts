@@ -26,15 +26,26 @@ export interface AccessFileEvents {
 /** The most violations in a reason; it has the number of the others. */
 const violationsInReason = 5;
 
+/** Times in milliseconds. Tests use others. */
+interface SettleTimes {
+  /** Time for which a changed file must stay the same. */
+  readonly settleMs?: number;
+  /** Time after which a file that never stays the same is reported. */
+  readonly unrestMs?: number;
+}
+
 /**
  * Reads access rules and follows their file. A file that cannot be read or parsed later changes nothing. One in the
- * middle of a write may lack the end of a rule, so it must stay the same for `settleMs`.
+ * middle of a write may lack the end of a rule, so it must stay the same for `settleMs`. A file that never does is
+ * reported, and not applied as other followed files are: a certificate or a token that is missing refuses a client, but
+ * a rule whose last line `node` is missing allows every node id. That a file did not change while it was read does not
+ * show that its writer has finished.
  * @throws {Error} if it cannot be used at the start.
  */
 export async function followAccessFile(
   path: string,
   events: AccessFileEvents,
-  settleMs: number = defaultSettleMs,
+  { settleMs = defaultSettleMs, unrestMs = longestUnrestMs }: SettleTimes = {},
 ): Promise<AccessFile> {
   let text = await readRegularFile(path).then(String, (error: unknown) => {
     throw new Error(`the access rules ${path} cannot be read: ${reasonOf(error)}`, { cause: error });
@@ -89,7 +100,7 @@ export async function followAccessFile(
       apply(next);
       return undefined;
     }
-    if (now - unrestSince >= longestUnrestMs) report('it changes again and again');
+    if (now - unrestSince >= unrestMs) report('it changes again and again');
     return Math.ceil(leftMs);
   };
 

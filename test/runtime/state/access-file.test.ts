@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { suite, test } from 'node:test';
+import type { AccessRule } from '../../../src/access/rules.ts';
 import { followAccessFile } from '../../../src/runtime/state/access-file.ts';
 import { withoutWatches } from '../../kit/no-watches.ts';
 import { poll } from '../../kit/poll.ts';
@@ -49,7 +50,7 @@ suite('file of access rules', () => {
       loaded: (rules: { readonly length: number }) => loaded.push(rules.length),
       problem: assert.fail,
     };
-    const file = await followAccessFile(path, events, 1_000);
+    const file = await followAccessFile(path, events, { settleMs: 1_000 });
     using _closing = { [Symbol.dispose]: () => file.close() };
     writeFileSync(path, rule('one'));
     for (let notice = 1; notice <= 20; notice += 1) {
@@ -59,6 +60,33 @@ suite('file of access rules', () => {
     writeFileSync(path, rule('one') + rule('two') + rule('three'));
     await poll('new rules', () => loaded.length > 0 || undefined);
     assert.deepEqual(loaded, [3]);
+  });
+
+  test('file that changes again and again: half a rule does not apply, that is reported, and it applies at rest', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('access.yaml');
+    const half = '- from: { namespace: a, serviceAccount: "{name}" }\n  mesh: one\n';
+    const whole = `${half}  node: "{name}"\n`;
+    await writeFile(path, whole);
+    const loaded: (readonly AccessRule[])[] = [];
+    const problems: (string | undefined)[] = [];
+    const file = await followAccessFile(
+      path,
+      { loaded: (rules) => loaded.push(rules), problem: (reason) => problems.push(reason) },
+      { settleMs: 1_000, unrestMs: 300 },
+    );
+    using _closing = { [Symbol.dispose]: () => file.close() };
+    // As a writer of several blocks, which is never still for long.
+    for (let version = 1; problems.length + loaded.length === 0; version += 1) {
+      writeFileSync(path, `# version ${version}\n${half}`);
+      await sleep(5);
+      writeFileSync(path, `# version ${version}\n${whole}`);
+      await sleep(5);
+    }
+    assert.deepEqual([loaded.length, problems], [0, ['it changes again and again']]);
+    await poll('the newest rules', () => loaded.length > 0 || undefined);
+    assert.deepEqual(problems, ['it changes again and again', undefined]);
+    assert.notEqual(loaded[0]?.[0]?.node, undefined);
   });
 
   test('text that comes back after a broken one: resolves the problem', async () => {
