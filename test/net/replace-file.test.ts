@@ -15,8 +15,8 @@ suite('replacing a file', () => {
     assert.deepEqual(stateOf(dir.path), syncs.states[0]);
   });
 
-  for (const code of ['EINVAL', 'ENOTSUP', 'EPERM'])
-    test(`file system that cannot sync directories (${code}): the file is replaced`, async () => {
+  for (const code of ['EINVAL', 'ENOTSUP', 'EPERM', 'EACCES'])
+    test(`directory that cannot be synced at all (${code}): the file is replaced`, async () => {
       await using dir = await makeTempDir();
       using syncs = await recordSyncs(dir.path);
       syncs.fail(code);

@@ -9,9 +9,9 @@ const concurrentChanges = 8;
 
 /**
  * Calls `change` for each item, and returns once the changed files are on disk. `change` uses `replaceUnsynced` and
- * `removeUnsynced` for files of this directory. The directory is synced once for all of them, because a sync for each
- * of 10,000 files would take longer than writing them. Returns the result of each item. If the directory cannot be
- * synced, every item has failed: after a power loss, a removed CA could be back.
+ * `removeUnsynced` for files of this directory, which is synced once for all of them: otherwise each of 10,000 files
+ * would wait for the disk twice. Returns the result of each item, in order. If the directory cannot be synced, every
+ * item has failed: after a power loss, a removed CA could be back.
  */
 export async function changeFiles<Item, Result>(
   directory: string,
