@@ -1,7 +1,7 @@
 import { refuse } from './claim.ts';
 import type { ClaimedCertificate, RefusedClient } from './claim.ts';
 import type { NamedCertificate, SpiffeIdentity } from './identity.ts';
-import type { RemovedCas } from './removed-cas.ts';
+import type { ClientCas } from './client-cas.ts';
 import { createRecentAnswers } from './recent-answers.ts';
 import type { Answer } from './recent-answers.ts';
 import { parseSpiffeId } from '../trust/model/spiffe-id.ts';
@@ -16,8 +16,8 @@ export interface JudgeInput {
   readonly view: () => { readonly readiness: { readonly kind: string }; readonly meshes: MeshStates };
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** CA certificates that the listener no longer accepts from clients. Connections from before may still be open. */
-  readonly removedCas?: Pick<RemovedCas, 'include'> | undefined;
+  /** The CA certificates of clients by now: TLS has verified the client when its connection began. */
+  readonly clientCas?: Pick<ClientCas, 'refuse'> | undefined;
 }
 
 const refusedCa = refuse('certificate', 'the client certificate is of no CA that the server accepts');
@@ -33,13 +33,13 @@ export type CertificateJudge = (
  */
 export function certificateJudge(
   mesh: string | undefined,
-  { view, now, removedCas }: JudgeInput,
+  { view, now, clientCas }: JudgeInput,
 ): CertificateJudge {
   if (mesh === undefined)
     return (certificate) => {
       const time = now();
-      const isOfRemoved = certificate.isVerified && removedCas?.include(certificate, time) === true;
-      return isOfRemoved ? refusedCa : judgeVerified(certificate, time);
+      const isRefused = certificate.isVerified && clientCas?.refuse(certificate, time) === true;
+      return isRefused ? refusedCa : judgeVerified(certificate, time);
     };
   const answers = createRecentAnswers<ReturnType<CertificateJudge>>();
   let known: MeshState | undefined;

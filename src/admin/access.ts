@@ -16,10 +16,10 @@ export interface AdminAccess {
   /** A caller with a certificate of the client CAs among the TLS files is accepted. */
   readonly clientCertificates?: boolean | undefined;
   /**
-   * Returns whether the CA of a client certificate was removed from the client CAs. TLS verifies a certificate once,
-   * when the connection begins, and a client can keep a connection for as long as it likes.
+   * Returns whether the CA of a client certificate was removed from the client CAs, or has expired. TLS verifies a
+   * certificate once, when the connection begins, and a client can keep a connection for as long as it likes.
    */
-  readonly isOfRemovedCa?: ((certificate: VerifiedCertificate) => boolean) | undefined;
+  readonly refusesCertificate?: ((certificate: VerifiedCertificate) => boolean) | undefined;
   /** Called for each caller that is rejected. */
   readonly failed?: ((failure: AuthFailure) => void) | undefined;
 }
@@ -42,10 +42,10 @@ export function isProtected({ tls, tokens, clientCertificates }: AdminAccess): b
  */
 export function refuseCaller(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
-  { tokens, clientCertificates = false, isOfRemovedCa = () => false, failed }: AdminAccess,
+  { tokens, clientCertificates = false, refusesCertificate = () => false, failed }: AdminAccess,
 ): Reply | undefined {
   if (tokens === undefined && !clientCertificates) return undefined;
-  if (clientCertificates && socket instanceof TLSSocket && isVerified(socket, isOfRemovedCa))
+  if (clientCertificates && socket instanceof TLSSocket && isVerified(socket, refusesCertificate))
     return undefined;
   const token = tokenOf(headers.authorization);
   if (tokens !== undefined && token !== undefined && tokens.admits(token)) return undefined;
@@ -62,11 +62,14 @@ export function refuseCaller(
 }
 
 /** True if TLS has verified the certificate of the client, and it is still valid. */
-function isVerified(socket: TLSSocket, isOfRemovedCa: NonNullable<AdminAccess['isOfRemovedCa']>): boolean {
+function isVerified(
+  socket: TLSSocket,
+  refusesCertificate: NonNullable<AdminAccess['refusesCertificate']>,
+): boolean {
   if (!socket.authorized) return false;
   const found = clientCertificateOf(socket);
   if (found === undefined || found.certificate.validToDate.getTime() < Date.now()) return false;
-  return !isOfRemovedCa({ leaf: found.certificate.raw, chain: found.chain, isVerified: true });
+  return !refusesCertificate({ leaf: found.certificate.raw, chain: found.chain, isVerified: true });
 }
 
 /** True if the client sent a certificate, of whichever CA. */

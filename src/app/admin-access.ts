@@ -1,4 +1,4 @@
-import { createRemovedCas } from '../access/removed-cas.ts';
+import { createClientCas } from '../access/client-cas.ts';
 import type { AdminAccess } from '../admin/access.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
@@ -30,7 +30,7 @@ export async function followAdminAccess(
 ): Promise<FollowedAccess> {
   await using stack = new AsyncDisposableStack();
   const listeners: (() => void)[] = [];
-  const removedCas = createRemovedCas();
+  const clientCas = createClientCas();
   let tls: FollowedTlsFiles | undefined;
   if (adminTls !== undefined) {
     const events = logTlsFiles(log, 'admin');
@@ -43,7 +43,7 @@ export async function followAdminAccess(
       },
       loaded: (material, isFirst) => {
         events.loaded(material, isFirst);
-        removedCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0)));
+        clientCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0)));
         report.set(followedUses.adminTls, certificate, undefined);
         if (!isFirst) for (const listener of listeners) listener();
       },
@@ -69,7 +69,7 @@ export async function followAdminAccess(
       tls,
       tokens,
       clientCertificates: adminTls?.clientCa !== undefined,
-      isOfRemovedCa: (certificate) => removedCas.include(certificate, Date.now()),
+      refusesCertificate: (certificate) => clientCas.refuse(certificate, Date.now()),
     },
     onRenewed: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -11,7 +11,7 @@ import { plainText } from '../text/plain-text.ts';
 import { certificateJudge } from '../access/certificate-judge.ts';
 import type { JudgeInput } from '../access/certificate-judge.ts';
 import { decideAccess } from '../access/decide-access.ts';
-import { createRemovedCas } from '../access/removed-cas.ts';
+import { createClientCas } from '../access/client-cas.ts';
 import { nodeRulesOf } from '../access/node-rules.ts';
 import type { AccessRule } from '../access/rules.ts';
 import { followedUses } from './file-report.ts';
@@ -90,12 +90,12 @@ export async function followXdsAccess(
   const reviewed: ReviewListener = (...review) => listeners.forEach((listener) => listener(...review));
   const reviewer = token && (await tokenReviewer(token, input, reviewed));
   stack.defer(() => reviewer?.close());
-  const removedCas = createRemovedCas();
+  const clientCas = createClientCas();
   const clientCa = clientTrust === undefined && options.tls?.clientCa !== undefined ? options.tls : undefined;
   const tlsFiles =
     clientCa &&
     (await followTlsFiles(clientCa, {
-      loaded: (material) => removedCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0))),
+      loaded: (material) => clientCas.update(certificatesOf(material.clientCa ?? Buffer.alloc(0))),
       // The listener logs it.
       refused: () => undefined,
     }));
@@ -105,7 +105,7 @@ export async function followXdsAccess(
   const accepted = (lifeMs: number): void => void (shortestLife = Math.min(shortestLife, lifeMs));
   const rules = (): readonly AccessRule[] | undefined => file?.rules();
   const decide = decideAccess({
-    judge: methods.includes('mtls') ? certificateJudge(clientTrust, { ...input, removedCas }) : undefined,
+    judge: methods.includes('mtls') ? certificateJudge(clientTrust, { ...input, clientCas }) : undefined,
     tokens: reviewer && token && { reviewer, audience: token.audience, accepted },
     rules,
     allowsAnonymous: methods.includes('none'),

@@ -8,7 +8,7 @@ import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { jsonReply } from '../../src/admin/reply.ts';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
 import { followTokenFile } from '../../src/net/follow-token-file.ts';
-import { createRemovedCas } from '../../src/access/removed-cas.ts';
+import { createClientCas } from '../../src/access/client-cas.ts';
 import { certificatesOf } from '../../src/net/tls-material.ts';
 import { run } from '../cli/run.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
@@ -44,12 +44,12 @@ async function start({
   await writeFile(dir.join('tokens'), token);
   await writeFile(dir.join('server-ca'), ca.certPem);
   const never = 3_600_000;
-  const removedCas = createRemovedCas();
+  const clientCas = createClientCas();
   const tls = await followTlsFiles(
     { ...paths, clientCa: certificates ? paths.clientCa : undefined },
     {
       loaded: ({ clientCa: cas = Buffer.alloc(0) }, isFirst) => {
-        removedCas.update(certificatesOf(cas));
+        clientCas.update(certificatesOf(cas));
         if (!isFirst) edge.renewTls();
       },
       refused: () => undefined,
@@ -76,7 +76,7 @@ async function start({
       tls,
       tokens: file,
       clientCertificates: certificates,
-      isOfRemovedCa: (certificate) => removedCas.include(certificate, Date.now()),
+      refusesCertificate: (certificate) => clientCas.refuse(certificate, Date.now()),
       failed: (failure) => failures.push(failure),
     },
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
 import { TLSSocket, connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -6,6 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { parseRules } from '../../src/access/parse-rules.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
 import { certificateJudge } from '../../src/access/certificate-judge.ts';
+import { createClientCas } from '../../src/access/client-cas.ts';
 import { decideAccess } from '../../src/access/decide-access.ts';
 import type { DecideAccess } from '../../src/access/claim.ts';
 import type { XdsAuthOptions } from '../../src/runtime/serve-options.ts';
@@ -237,6 +239,50 @@ for (const xdsTransport of xdsTransports) {
       await again.next();
       const [second] = rig.streams;
       assert.notEqual(second?.address, first?.address, 'the client has opened a new connection');
+    });
+
+    test('client CA that expires while its client is connected: no new stream, and the open one ends at its age', async () => {
+      const ending = makeCa({ commonName: 'Ending CA', notAfter: new Date(Date.now() + 3_600_000) });
+      const cas = [ending, meshCa].map(({ certPem }) => new X509Certificate(certPem));
+      const clientCas = createClientCas();
+      clientCas.update(cas);
+      let time = Date.now();
+      const now = (): number => time;
+      const decide = decideAccess({
+        judge: certificateJudge(undefined, { view: () => view, now, clientCas }),
+        tokens: undefined,
+        rules: () => undefined,
+        allowsAnonymous: false,
+        now,
+      });
+      const clientCa = { ...ending, certPem: ending.certPem + meshCa.certPem };
+      await using rig = await startRig({
+        xdsTransport,
+        auth: { methods: ['mtls'] },
+        decide,
+        clientCa,
+        options: { xdsMaxStreamAge: 1 },
+      });
+      const open = async (client: XdsClient): Promise<ClientStream<DeltaResponse>> => {
+        const stream = client.delta(ads.delta);
+        stream.send(deltaOf('gateway.edge', 'mesh-a'));
+        await stream.next();
+        return stream;
+      };
+      // The leaf outlives its CA.
+      using client = rig.connect(makeLeaf(ending, { spiffeId: proxyId }));
+      using kept = rig.connect(proxyA);
+      const [ofEnding, ofKept] = [await open(client), await open(kept)];
+      time = ending.notAfter.getTime() + 1;
+      await assert.rejects(open(client));
+      assert.equal((await ofEnding.ended).code, status.UNAUTHENTICATED);
+      assert.deepEqual(
+        new Set(rig.denied.map(({ reason, isJudgedAgain }) => `${reason} ${isJudgedAgain}`)),
+        new Set(['certificate false', 'certificate true']),
+      );
+      assert.equal(rig.streams.size, 1);
+      ofKept.send({ type_url: secretTypeUrl, resource_names_subscribe: ['OTHER'] });
+      await ofKept.next();
     });
 
     test('connection of a refused certificate: is closed, but not while it has an open stream', async () => {

@@ -11,33 +11,36 @@ import { findChain, isBelow } from './find-chain.ts';
 import { createRecentAnswers } from './recent-answers.ts';
 import type { Answer } from './recent-answers.ts';
 
-/** The CA certificates of clients that were removed since the start. */
-export interface RemovedCas {
+/** The CA certificates of clients: those in force, and those that were removed since the start. */
+export interface ClientCas {
   /** Called with the CA certificates in force: at the start, and after each change. */
   update(inForce: readonly X509Certificate[]): void;
   /**
-   * True if the certificate is below a removed CA, and no valid chain leads from it to a root in force. As with TLS, a
-   * chain consists of certificates that the client sent and of those in force, and an intermediate in force is no root.
-   * `now`: epoch milliseconds.
+   * True if the certificate is below a CA that was removed or has expired, and no valid chain leads from it to a root
+   * in force. As with TLS, a chain consists of certificates that the client sent and of those in force, and an
+   * intermediate in force is no root. `now`: epoch milliseconds.
    */
-  include(certificate: ClaimedCertificate, now: number): boolean;
+  refuse(certificate: ClaimedCertificate, now: number): boolean;
 }
 
 /** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
 const mostRemoved = 1_000;
 
 /**
- * Creates a memory of removed CA certificates. TLS verifies a certificate when the connection begins, which may be long
- * before a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file
- * first. Once more than `most` were removed, it may be one of those that were forgotten, so it is refused.
+ * Creates a memory of CA certificates. TLS verifies a certificate when the connection begins, which may be long before
+ * a stream. A CA of which nothing is known here is no reason to refuse: TLS may have read the changed file first. Once
+ * more than `most` were removed, it may be one of those that were forgotten, so it is refused.
  */
-export function createRemovedCas(most = mostRemoved): RemovedCas {
+export function createClientCas(most = mostRemoved): ClientCas {
   let current = new Map<string, ChainCertificate>();
   let removed = new Map<string, ChainCertificate>();
   let [inForce, gone] = [indexIssuers([]), indexIssuers([])];
   let hasForgotten = false;
+  /** The time at which the first CA in force expires. */
+  let firstEnd = Number.POSITIVE_INFINITY;
   const answers = createRecentAnswers<boolean>();
   const never = Number.POSITIVE_INFINITY;
+  const hasRemoved = (): boolean => removed.size > 0 || hasForgotten;
 
   function isRoot(one: ChainCertificate): boolean {
     if (!current.has(one.fingerprint)) return false;
@@ -53,15 +56,18 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
     const own = readChainCertificate(leaf);
     // TLS has read it, so its connection is closed by now.
     if (own === undefined) return { value: true, until: never };
-    // All that the client sent: those that are below no removed CA may be there to hide the others.
-    const sent = indexIssuers(chain.flatMap((der) => readChainCertificate(der) ?? []));
+    // All that the client sent: those that are below no such CA may be there to hide the others.
+    const above = chain.flatMap((der) => readChainCertificate(der) ?? []);
+    // No signature is verified while TLS would decide the same.
+    const until = Math.min(firstEnd, firstEndOf(above));
+    if (!hasRemoved() && now <= until) return { value: false, until };
+    const sent = indexIssuers(above);
     const search = findChain(own, [inForce, sent], isRoot, now);
     if (search.kind === 'found') return { value: false, until: search.until };
     // Which CA it has is unknown if the client sent too much.
     const isUnknown = hasForgotten || search.kind === 'unknown';
-    const value =
-      isUnknown || isBelow(own, [gone, inForce, sent], (one) => removed.has(one.fingerprint)) !== false;
-    return { value, until: never };
+    const isOver = (one: ChainCertificate): boolean => removed.has(one.fingerprint) || now > endOf(one);
+    return { value: isUnknown || isBelow(own, [gone, inForce, sent], isOver) !== false, until: never };
   }
 
   return {
@@ -74,13 +80,23 @@ export function createRemovedCas(most = mostRemoved): RemovedCas {
       removed = new Map(left.slice(-most));
       hasForgotten ||= left.length > most;
       current = next;
+      firstEnd = firstEndOf([...current.values()]);
       inForce = indexIssuers([...current.values()]);
       gone = indexIssuers([...removed.values()]);
       answers.clear();
     },
-    include(certificate, now) {
-      if (removed.size === 0 && !hasForgotten) return false;
+    refuse(certificate, now) {
+      if (!hasRemoved() && now <= firstEnd && certificate.chain.length === 0) return false;
       return answers.of(certificate, now, () => decide(certificate, now));
     },
   };
+}
+
+/** Returns when a certificate expires, in epoch milliseconds. Without an end if this program cannot read it. */
+function endOf({ fields }: ChainCertificate): number {
+  return fields?.parts.notAfter ?? Number.POSITIVE_INFINITY;
+}
+
+function firstEndOf(certificates: readonly ChainCertificate[]): number {
+  return Math.min(...certificates.map(endOf));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { certificateJudge } from '../../src/access/certificate-judge.ts';
-import { createRemovedCas } from '../../src/access/removed-cas.ts';
+import { createClientCas } from '../../src/access/client-cas.ts';
 import { makeCa, makeIntermediate, makeLeaf, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
 import { contextConstructed, contextPrimitive, sequence } from '../kit/der.ts';
@@ -32,6 +32,11 @@ const bridge = makeLeaf(kept, { commonName: 'Bridge', keyUsage: undefined });
 const oldBelow = (issuer: Certificate, options: CertificateOptions = {}): Certificate =>
   makeIntermediate(issuer, { commonName: 'Old', key: old, ...options });
 const expired = makeCa({ commonName: 'Expired', notAfter: new Date(Date.now() - 60_000) });
+const expiredBelow = makeIntermediate(kept, {
+  commonName: 'Expired below',
+  notBefore: new Date(Date.now() - 2 * hour),
+  notAfter: new Date(Date.now() - 60_000),
+});
 /** X.509 version 1, as some old roots are. */
 const plain = makeCa({
   commonName: 'Plain',
@@ -54,7 +59,7 @@ const nextKey = makeIntermediate(old, { commonName: 'Old', authorityKeyId: undef
 const nextBelow = makeIntermediate(old, { commonName: 'Old' });
 const ofServers = makeIntermediate(kept, { commonName: 'Servers', extendedKeyUsage: ['serverAuth'] });
 
-suite('client certificate of a CA that was removed from the client CAs', () => {
+suite('client certificate of a CA that was removed from the client CAs or has expired', () => {
   const cases: readonly (readonly [
     what: string,
     lists: readonly (readonly Certificate[])[],
@@ -257,6 +262,35 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
       'refused',
     ],
     [
+      'root that has expired, of which nothing was removed',
+      [[expired, kept]],
+      makeLeaf(expired, { spiffeId }),
+      [],
+      'refused',
+    ],
+    [
+      'intermediate that has expired, which the client sends',
+      [[kept]],
+      makeLeaf(expiredBelow, { spiffeId }),
+      [expiredBelow],
+      'refused',
+    ],
+    [
+      'root that has expired, and its renewal with the same name and key',
+      [[expired, makeCa({ commonName: 'Expired', key: expired })]],
+      makeLeaf(expired, { spiffeId }),
+      [],
+      'accepted',
+    ],
+    ['another root that has expired', [[expired, kept]], makeLeaf(kept, { spiffeId }), [], 'accepted'],
+    [
+      'certificate that has expired, which the client sends beside its chain',
+      [[kept]],
+      makeLeaf(ofKept, { spiffeId }),
+      [expiredBelow, ofKept],
+      'accepted',
+    ],
+    [
       'root that has expired stays, and has signed the name and key of a removed root',
       [
         [old, expired, kept],
@@ -268,6 +302,13 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
     ],
   ];
   const lenient: typeof cases = [
+    [
+      'root that has expired, whose key another root has signed',
+      [[expired, kept]],
+      makeLeaf(expired, { spiffeId }),
+      [makeIntermediate(kept, { commonName: 'Expired', key: expired })],
+      'accepted',
+    ],
     [
       'root removed, and the client sends its intermediate as both roots signed it, first that of the removed root',
       [[old, kept], [kept]],
@@ -317,15 +358,15 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
   });
 
   test('more CAs removed than are remembered: clients of each of them are refused, and those in force are accepted', () => {
-    const removedCas = createRemovedCas(2);
-    removedCas.update(parsed(old, other, ...many, kept));
-    removedCas.update(parsed(kept));
+    const clientCas = createClientCas(2);
+    clientCas.update(parsed(old, other, ...many, kept));
+    clientCas.update(parsed(kept));
     const isRemoved = (ca: Certificate): boolean => {
       const { der } = makeLeaf(ca, { spiffeId });
-      return removedCas.include({ isVerified: true, leaf: der, chain: [] }, Date.now());
+      return clientCas.refuse({ isVerified: true, leaf: der, chain: [] }, Date.now());
     };
     assert.deepEqual([old, other, ...many, kept].map(isRemoved), [true, true, true, true, false]);
-    removedCas.update(parsed(kept, old));
+    clientCas.update(parsed(kept, old));
     assert.deepEqual([old, other].map(isRemoved), [false, true]);
   });
 
@@ -335,13 +376,13 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
   ] as const)
     test(`a thousand removed CAs of ${what}: a client is compared with a few of them`, (t) => {
       const all = Array.from({ length: 1_000 }, (_, index) => makeCa(options(index)));
-      const removedCas = createRemovedCas();
-      removedCas.update(parsed(kept, ...all));
-      removedCas.update(parsed(kept));
+      const clientCas = createClientCas();
+      clientCas.update(parsed(kept, ...all));
+      clientCas.update(parsed(kept));
       const compared = t.mock.method(X509Certificate.prototype, 'checkIssued');
       const verified = t.mock.method(X509Certificate.prototype, 'verify');
       const isIncluded = (ca: Certificate, leaf: Certificate): boolean =>
-        removedCas.include({ isVerified: true, leaf: leaf.der, chain: [ca.der] }, Date.now());
+        clientCas.refuse({ isVerified: true, leaf: leaf.der, chain: [ca.der] }, Date.now());
       const [ofRemoved = old] = all;
       assert.equal(isIncluded(ofRemoved, makeLeaf(ofRemoved, { spiffeId })), true);
       assert.equal(isIncluded(ofKept, makeLeaf(ofKept, { spiffeId })), false);
@@ -350,50 +391,116 @@ suite('client certificate of a CA that was removed from the client CAs', () => {
     });
 
   test('many streams of a client with an expensive chain: it is verified once in ten seconds', (t) => {
-    const removedCas = createRemovedCas();
-    removedCas.update(parsed(old, kept));
-    removedCas.update(parsed(kept));
+    const clientCas = createClientCas();
+    clientCas.update(parsed(old, kept));
+    clientCas.update(parsed(kept));
     const certificate = { isVerified: true, leaf: below.der, chain: [intermediate.der] };
     const verified = t.mock.method(X509Certificate.prototype, 'verify');
     const now = Date.now();
-    assert.equal(removedCas.include(certificate, now), true);
+    assert.equal(clientCas.refuse(certificate, now), true);
     const once = verified.mock.callCount();
     assert.ok(once > 0);
-    assert.equal(removedCas.include({ ...certificate }, now + 9_999), true);
+    assert.equal(clientCas.refuse({ ...certificate }, now + 9_999), true);
     assert.equal(verified.mock.callCount(), once);
-    assert.equal(removedCas.include(certificate, now + 10_000), true);
+    assert.equal(clientCas.refuse(certificate, now + 10_000), true);
     assert.equal(verified.mock.callCount(), 2 * once);
     // A clock that was set back.
-    assert.equal(removedCas.include(certificate, now), true);
+    assert.equal(clientCas.refuse(certificate, now), true);
     assert.equal(verified.mock.callCount(), 3 * once);
     // A change of the CAs counts at once.
-    removedCas.update(parsed(old, kept));
-    assert.equal(removedCas.include(certificate, now), false);
-    removedCas.update(parsed(kept));
-    assert.equal(removedCas.include(certificate, now), true);
+    clientCas.update(parsed(old, kept));
+    assert.equal(clientCas.refuse(certificate, now), false);
+    clientCas.update(parsed(kept));
+    assert.equal(clientCas.refuse(certificate, now), true);
   });
 
   test('chain to a root in force that ends soon: counts until then, also for an answer that is remembered', () => {
     const now = Date.now();
-    const removedCas = createRemovedCas();
-    removedCas.update(parsed(old, kept));
-    removedCas.update(parsed(kept));
+    const clientCas = createClientCas();
+    clientCas.update(parsed(old, kept));
+    clientCas.update(parsed(kept));
     // Certificates have whole seconds.
     const end = Math.ceil(now / 1_000) * 1_000 + 2_000;
     const ending = oldBelow(kept, { notAfter: new Date(end) });
     const certificate = { isVerified: true, leaf: ofOld.der, chain: [ending.der] };
     assert.deepEqual(
-      [now, end - 1, end + 1].map((time) => removedCas.include(certificate, time)),
+      [now, end - 1, end + 1].map((time) => clientCas.refuse(certificate, time)),
       [false, false, true],
     );
   });
 
+  test('nothing removed, and nothing expired: no signature is verified', (t) => {
+    const clientCas = createClientCas();
+    clientCas.update(parsed(old, kept));
+    const verified = t.mock.method(X509Certificate.prototype, 'verify');
+    const certificate = { isVerified: true, leaf: below.der, chain: [intermediate.der] };
+    assert.equal(clientCas.refuse(certificate, Date.now()), false);
+    assert.equal(verified.mock.callCount(), 0);
+  });
+
+  suite('nothing removed, and the chain of the client ends at a time', () => {
+    const start = Math.floor(Date.now() / 1_000) * 1_000;
+    const [sooner, later] = [start + 10_000, start + 20_000];
+    const until = (end: number): CertificateOptions => ({ notAfter: new Date(end) });
+    const root = makeCa({ commonName: 'Ending', ...until(sooner) });
+    const middle = makeIntermediate(kept, { commonName: 'Ending below', ...until(sooner) });
+    /** The certificates of two roots for one key. */
+    const [one, two] = [
+      makeCa({ commonName: 'One', ...until(sooner) }),
+      makeCa({ commonName: 'Two', ...until(later) }),
+    ];
+    const [byOne, byTwo] = [makeIntermediate(one), makeIntermediate(two)];
+    const shared = makeIntermediate(one, { commonName: 'Shared' });
+    const sharedByTwo = makeIntermediate(two, { commonName: 'Shared', key: shared });
+    const all: readonly (readonly [
+      what: string,
+      list: readonly Certificate[],
+      leaf: Certificate,
+      chain: readonly Certificate[],
+      end: number | undefined,
+    ])[] = [
+      ['root that ends', [root, kept], makeLeaf(root, { spiffeId }), [], sooner],
+      ['root that ends, which the client sends', [root, kept], makeLeaf(root, { spiffeId }), [root], sooner],
+      ['another root that ends', [root, kept], makeLeaf(kept, { spiffeId }), [], undefined],
+      ['intermediate that ends', [kept], makeLeaf(middle, { spiffeId }), [middle], sooner],
+      ['root above an intermediate that ends', [one, kept], makeLeaf(byOne, { spiffeId }), [byOne], sooner],
+      [
+        'root above an intermediate that ends later',
+        [one, two],
+        makeLeaf(byTwo, { spiffeId }),
+        [byTwo],
+        later,
+      ],
+      [
+        'two chains: the later end counts',
+        [one, two],
+        makeLeaf(shared, { spiffeId }),
+        [shared, sharedByTwo],
+        later,
+      ],
+      ['CA that only TLS has read yet', [root], makeLeaf(other, { spiffeId }), [], undefined],
+    ];
+    for (const [what, list, leaf, chain, end] of all)
+      test(`${what}: ${end === undefined ? 'its clients stay' : `counts for ${(end - start) / 1_000} s`}`, () => {
+        const clientCas = createClientCas();
+        clientCas.update(parsed(...list));
+        const certificate = { isVerified: true, leaf: leaf.der, chain: chain.map(({ der }) => der) };
+        const last = end ?? later;
+        // In order, as of an answer that is remembered, and then as of a clock that was set back.
+        const times = [start, sooner - 1, sooner, sooner + 1, last - 1, last, last + 1, start];
+        assert.deepEqual(
+          times.map((time) => clientCas.refuse(certificate, time)),
+          times.map((time) => end !== undefined && time > end),
+        );
+      });
+  });
+
   test('self-signed client certificate that is itself in force, and more CAs were removed than are remembered: accepted', () => {
     const own = makeSelfSignedLeaf({ spiffeId });
-    const removedCas = createRemovedCas(1);
-    removedCas.update(parsed(own, old, ...many));
-    removedCas.update(parsed(own));
-    assert.equal(removedCas.include({ isVerified: true, leaf: own.der, chain: [] }, Date.now()), false);
+    const clientCas = createClientCas(1);
+    clientCas.update(parsed(own, old, ...many));
+    clientCas.update(parsed(own));
+    assert.equal(clientCas.refuse({ isVerified: true, leaf: own.der, chain: [] }, Date.now()), false);
   });
 
   for (const [what, lists, leaf, chain, expected] of cases)
@@ -410,12 +517,12 @@ function judgeAfter(
   leaf: Certificate,
   chain: readonly Certificate[],
 ): string {
-  const removedCas = createRemovedCas();
-  for (const list of lists) removedCas.update(parsed(...list));
+  const clientCas = createClientCas();
+  for (const list of lists) clientCas.update(parsed(...list));
   const judge = certificateJudge(undefined, {
     view: () => ({ readiness: { kind: 'ready' }, meshes: new Map() }),
     now: () => Date.now(),
-    removedCas,
+    clientCas,
   });
   const judged = judge({ leaf: leaf.der, chain: chain.map(({ der }) => der), isVerified: true });
   return judged.kind;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRemovedCas } from '../../src/access/removed-cas.ts';
+import { createClientCas } from '../../src/access/client-cas.ts';
 import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions } from '../kit/certificates.ts';
 import { contextConstructed, contextPrimitive, sequence } from '../kit/der.ts';
@@ -87,23 +87,23 @@ function certificateOf(name: (typeof names)[number], issuer: (typeof names)[numb
   return certificate;
 }
 
-test('removed root, and any CAs that signed its key: a client that TLS accepts on a new connection is not refused', async () => {
+test('root that was removed or never listed, and any CAs that signed its key: a client that TLS accepts on a new connection is not refused', async () => {
   const removed = certificateOf('A', 'A');
   const address = contextPrimitive(7, Buffer.from([10, 0, 0, 1]));
   const leaf = makeLeaf(removed, { spiffeId: 'spiffe://a.test/x', otherNames: [address] });
   await fc.assert(
-    fc.asyncProperty(authorities, async (described) => {
+    fc.asyncProperty(authorities, fc.boolean(), async (described, isRemoved) => {
       const at = (wanted: string): readonly Certificate[] =>
         described
           .filter((one) => one.place === wanted || one.place === 'both')
           .map((one) => certificateOf(one.name, one.issuer, one.odd));
       const [listed, sent] = [at('listed'), at('sent')];
-      const removedCas = createRemovedCas();
-      for (const list of [[removed, ...listed], listed])
-        removedCas.update(list.map(({ certPem }) => new X509Certificate(certPem)));
+      const clientCas = createClientCas();
+      for (const list of isRemoved ? [[removed, ...listed], listed] : [listed])
+        clientCas.update(list.map(({ certPem }) => new X509Certificate(certPem)));
       const chain = sent.map(({ der }) => der);
-      const isIncluded = removedCas.include({ leaf: leaf.der, chain, isVerified: true }, Date.now());
-      if (isIncluded) assert.equal(await connectTo(listed, leaf, sent), 'refused');
+      const isRefused = clientCas.refuse({ leaf: leaf.der, chain, isVerified: true }, Date.now());
+      if (isRefused) assert.equal(await connectTo(listed, leaf, sent), 'refused');
     }),
     { numRuns: 300 },
   );
