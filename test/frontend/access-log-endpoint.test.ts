@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { Metadata, credentials, status } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
+import { certificateJudge } from '../../src/access/certificate-judge.ts';
 import { refuse } from '../../src/access/claim.ts';
 import type { AccessDecision, ClientClaim, DecideAccess } from '../../src/access/claim.ts';
+import { createClientCas } from '../../src/access/client-cas.ts';
+import { decideAccess } from '../../src/access/decide-access.ts';
 import { defaultAccessLogLimits, startAccessLogEndpoint } from '../../src/frontend/access-log-endpoint.ts';
 import type { AccessLogEndpoint, AccessLogEndpointOptions } from '../../src/frontend/access-log-endpoint.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
@@ -14,6 +18,7 @@ import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
 import { startForwarder } from '../kit/forwarder.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import { fakeToken } from '../kit/token-reviews.ts';
 import { proxyOptions } from '../kit/proxy-options.ts';
 
 const issuer = 'a'.repeat(64);
@@ -439,6 +444,90 @@ suite('listener for access logs', () => {
       assert.deepEqual([rig.refused, rig.received.size], [['malformed'], 0]);
     });
 
+  test('token that expires: its stream ends at its age, and entries may be missing', async () => {
+    let time = Date.now();
+    const now = (): number => time;
+    const account = { kind: 'service-account', namespace: 'edge', name: 'envoy', pod: undefined } as const;
+    const decide = decideAccess({
+      judge: undefined,
+      tokens: {
+        reviewer: { review: () => ({ kind: 'accepted', account }) },
+        audience: 'meshtrust',
+        accepted: () => undefined,
+      },
+      rules: () => undefined,
+      allowsAnonymous: false,
+      now,
+    });
+    await using rig = await start({ decide, options: { xdsMaxStreamAge: 1 } });
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${fakeToken({ exp: Math.floor(time / 1_000) + 60 })}`);
+    using client = openLogStream(rig.endpoint.address, { metadata });
+    client.send(first('mesh-1'));
+    await rig.until('mesh-1', 1);
+    time += 120_000;
+    client.send(entries(1));
+    assert.equal((await client.status).code, status.UNAUTHENTICATED);
+    assert.deepEqual([rig.refused, rig.lost], [['denied'], ['mesh-1']]);
+    await poll('the stream is forgotten', () =>
+      Promise.resolve(rig.endpoint.streams() === 0 ? true : undefined),
+    );
+  });
+
+  test('stream at its age: stays open while there is no answer, and ends with the refusal after it', async () => {
+    const refusal = { ...refuse('mesh', 'no right to the mesh'), identity: 'app/web' };
+    const answers: readonly (() => ReturnType<DecideAccess>)[] = [
+      () => allowed,
+      () => refuse('review-unavailable', 'no review'),
+      () => Promise.resolve(refuse('not-ready', 'not yet')),
+      () => Promise.reject(new Error('broken')),
+      () => {
+        throw new Error('broken');
+      },
+      () => ({ kind: 'allowed', identity: 'another' }),
+    ];
+    let asks = 0;
+    const later = Promise.withResolvers<AccessDecision>();
+    const asked = Promise.withResolvers<void>();
+    const claims = new Set<string>();
+    const decide: DecideAccess = ({ nodeId, mesh }) => {
+      claims.add(`${nodeId} ${mesh}`);
+      const answer = answers[asks++];
+      if (answer !== undefined) return answer();
+      asked.resolve();
+      return later.promise;
+    };
+    await using rig = await start({ decide, options: { xdsMaxStreamAge: 1 } });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await asked.promise;
+    client.send(entries(2));
+    await rig.until('mesh-1', 3);
+    assert.deepEqual([rig.refused, rig.lost], [[], []]);
+    later.resolve(refusal);
+    assert.deepEqual(await client.status, {
+      code: status.PERMISSION_DENIED,
+      message: 'no right to the mesh',
+    });
+    assert.deepEqual([rig.refused, rig.lost], [['denied'], ['mesh-1']]);
+    assert.deepEqual([...claims], ['node mesh-1']);
+  });
+
+  test('refusal after the client has ended the stream: says nothing of its entries', async () => {
+    const { decide: decideAgain, asked, decided } = decideLater();
+    let asks = 0;
+    const decide: DecideAccess = (claim) => (asks++ === 0 ? allowed : decideAgain(claim));
+    await using rig = await start({ decide, options: { xdsMaxStreamAge: 1 } });
+    using client = openLogStream(rig.endpoint.address);
+    client.send(first('mesh-1'));
+    await asked;
+    client.end();
+    assert.deepEqual(await client.status, { code: status.OK, message: '' });
+    decided.resolve(refuse('token', 'the token is bad'));
+    await decided.promise;
+    assert.deepEqual([rig.refused, rig.lost], [[], []]);
+  });
+
   test('client certificates: reach the decision, and TLS refuses those of another CA', async () => {
     const ca = makeCa({ commonName: 'Server CA' });
     const [clientCa, otherCa] = [makeCa({ commonName: 'Client CA' }), makeCa({ commonName: 'Other CA' })];
@@ -474,4 +563,68 @@ suite('listener for access logs', () => {
     );
     assert.ok(rig.refused.includes('tls'));
   });
+
+  for (const [what, maxStreamAge] of [
+    ['at the age of a stream', 1],
+    ['at the start of a stream', 0],
+  ] as const)
+    test(`client CA that was removed, ${what}: the stream ends, and the next one has another connection`, async () => {
+      const ca = makeCa({ commonName: 'Server CA' });
+      const [removed, kept] = [makeCa({ commonName: 'Removed CA' }), makeCa({ commonName: 'Kept CA' })];
+      const server = makeLeaf(ca, { dnsNames: ['localhost'] });
+      await using dir = await makeTempDir();
+      const files = {
+        'tls.crt': server.certPem,
+        'tls.key': server.keyPem,
+        'ca.crt': removed.certPem + kept.certPem,
+      };
+      for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
+      const [ofRemoved, ofKept] = [removed, kept].map(({ certPem }) => new X509Certificate(certPem));
+      assert.ok(ofRemoved !== undefined && ofKept !== undefined);
+      const clientCas = createClientCas();
+      clientCas.update([ofRemoved, ofKept]);
+      const now = (): number => Date.now();
+      const view = (): never => assert.fail('the client CAs decide');
+      const judged = decideAccess({
+        judge: certificateJudge(undefined, { view, now, clientCas }),
+        tokens: undefined,
+        rules: () => undefined,
+        allowsAnonymous: false,
+        now,
+      });
+      const addresses: string[] = [];
+      await using rig = await start({
+        listen: 'localhost:0',
+        decide: (claim) => {
+          if (addresses.at(-1) !== claim.address) addresses.push(claim.address);
+          return judged(claim);
+        },
+        options: {
+          tls: { certificate: dir.join('tls.crt'), key: dir.join('tls.key'), clientCa: dir.join('ca.crt') },
+          xdsAuth: { methods: ['mtls'] },
+          xdsMaxStreamAge: maxStreamAge,
+        },
+      });
+      const { certPem, keyPem } = makeLeaf(removed, { spiffeId: 'spiffe://a.test/proxy' });
+      const channel = credentials.createSsl(
+        Buffer.from(ca.certPem),
+        Buffer.from(keyPem),
+        Buffer.from(certPem),
+      );
+      using open = openLogStream(rig.endpoint.address, { channel });
+      open.send(first('mesh-1'));
+      await rig.until('mesh-1', 1);
+      clientCas.update([ofKept]);
+      if (maxStreamAge === 0) {
+        using refused = openLogStream(rig.endpoint.address, { channel });
+        refused.send(first('mesh-2'));
+        assert.equal((await refused.status).code, status.UNAUTHENTICATED);
+      } else assert.equal((await open.status).code, status.UNAUTHENTICATED);
+      clientCas.update([ofRemoved, ofKept]);
+      using again = openLogStream(rig.endpoint.address, { channel });
+      again.send(first('mesh-3'));
+      await rig.until('mesh-3', 1);
+      assert.equal(addresses.length, 2);
+      assert.equal(rig.endpoint.streams(), maxStreamAge === 0 ? 2 : 1);
+    });
 });

@@ -5,6 +5,7 @@ import { decide } from './authorize.ts';
 import type { Allowed, Authorize, Outcome, Refused } from './authorize.ts';
 import { findOtherNodeId, refuseOtherNode } from './later-node.ts';
 import { memoryOfRequest } from '../core/held-bytes.ts';
+import { spread } from '../timers/timers.ts';
 import { chunkOverhead } from './own-bytes.ts';
 
 /** The requests of a stream that wait until `authorize` has decided about the client. */
@@ -111,7 +112,7 @@ export class StreamAccess<Request extends XdsRequest> {
   judgeAgain(now: number): void {
     if (now < this.#dueAt || this.#judged === undefined) return;
     const { node, group, identity } = this.#judged;
-    this.#dueAt = now + this.#age();
+    this.#dueAt = now + spread(this.#settings.maxStreamAgeMs);
     decide(this.#settings.authorize, this.#peer, node, (outcome) => {
       if (this.#isOver || outcome.kind === 'failed') return;
       if (outcome.kind === 'refused') {
@@ -133,11 +134,6 @@ export class StreamAccess<Request extends XdsRequest> {
   #allowed(node: XdsNode, { group, identity }: Allowed, now: number): void {
     if (this.#settings.maxStreamAgeMs === 0) return;
     this.#judged = { node, group, identity };
-    this.#dueAt = now + this.#age();
-  }
-
-  /** Plus or minus a tenth: streams that began together must not be judged together. */
-  #age(): number {
-    return this.#settings.maxStreamAgeMs * (0.9 + 0.2 * Math.random());
+    this.#dueAt = now + spread(this.#settings.maxStreamAgeMs);
   }
 }

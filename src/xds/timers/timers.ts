@@ -31,6 +31,11 @@ export function after(milliseconds: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Returns a time plus or minus a tenth: what began together must not end together. */
+export function spread(milliseconds: number): number {
+  return milliseconds * (0.9 + 0.2 * Math.random());
+}
+
 /** Resolves after a time of any length, in ms. */
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
