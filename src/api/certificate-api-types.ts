@@ -34,6 +34,8 @@ export interface AnchorCertificate {
   readonly rooting: Rooting;
   /** The certificate that proxies get: canonical PEM, with a line feed at its end. */
   readonly pem: string;
+  /** Who vouches for the CA: another zone, or a peer. Absent if this zone lists it. */
+  readonly origin?: 'imported' | 'federated' | undefined;
 }
 
 /** `GET /api/v1/certificates`: CA certificates of all meshes, by expiry. New releases only add fields. */

@@ -118,6 +118,7 @@ function presentDomain(whole: TrustBundle, part: TrustBundle | undefined): Trust
   return { ...domain, inJointSecret: jointAnchors.map(({ fingerprint }) => fingerprint), jointAnchors };
 }
 
-function presentAnchor({ certificate, der, rooting }: ServedAnchor): AnchorCertificate {
-  return { fingerprint: certificate.fingerprint, rooting, pem: encodePem(der) };
+function presentAnchor({ certificate, der, rooting, origin }: ServedAnchor): AnchorCertificate {
+  const anchor = { fingerprint: certificate.fingerprint, rooting, pem: encodePem(der) };
+  return origin === 'local' ? anchor : { ...anchor, origin };
 }

@@ -22,6 +22,25 @@ suite('the certificates of a mesh', () => {
     assert.equal(anchor.pem, toPem(Buffer.from('self-issued')));
   });
 
+  test('CA of another zone or of a peer: has its origin, and one of this zone has none', () => {
+    const anchors = (['local', 'imported', 'federated'] as const).map((origin, index) => ({
+      ...anchorOf({ name: `${index}` }),
+      origin,
+    }));
+    const state = meshOf([{ ...domainOf('a.test', []), anchors }]);
+    assert.deepEqual(
+      presentCertificates(state).trustDomains[0]?.anchors.map((anchor) => [
+        'origin' in anchor,
+        anchor.origin,
+      ]),
+      [
+        [false, undefined],
+        [true, 'imported'],
+        [true, 'federated'],
+      ],
+    );
+  });
+
   test('secret of all trust domains is full: certificates outside of it are marked', () => {
     const [whole, cut, out] = [
       domainOf('a.test', [{ name: 'A' }]),

@@ -1,5 +1,7 @@
+import type { AnchorCertificate, TrustDomainCertificates } from '../../api/certificate-api-types.ts';
 import { caNamesLimit, countNames } from '../../trust/bundle/ca-names.ts';
 import type { ServedAnchor } from '../../trust/bundle/trust-bundle.ts';
+import { origins } from '../../trust/ledger/path-origin.ts';
 import { encodePem } from '../../trust/pem/encode-pem.ts';
 import type { NewCa } from '../../trust/rotation/facts.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
@@ -36,14 +38,41 @@ export async function readCaFile(
   return { kind: 'anchor', certificate, pem: encodePem(certificate.der) };
 }
 
-/** Returns what the gates need of the new certificate. `served`: the PEM of all CA certificates of the mesh. */
-export function newCaOf(found: FileCertificate, served: readonly string[], reader: AnchorReader): NewCa {
+/** The old CA of a rotation, and the CAs that proxies of its mesh get. */
+interface OldCa {
+  readonly served: readonly TrustDomainCertificates[];
+  readonly trustDomain: string;
+  /** Fingerprint of the old CA. */
+  readonly old: string;
+}
+
+/** Returns what the gates need of the new certificate. It gets the place of the old CA among the served ones. */
+export function newCaOf(found: FileCertificate, place: OldCa, reader: AnchorReader): NewCa {
   if (found.kind === 'refused') return found;
   const { certificate } = found;
-  const all = [...served.flatMap((pem) => reader.read(pem)), { kind: 'anchor' as const, certificate }];
+  const all = [
+    ...notDisplaced(place).flatMap(({ pem }) => reader.read(pem)),
+    { kind: 'anchor' as const, certificate },
+  ];
   const anchors = all.flatMap((block) =>
     block.kind === 'anchor' ? [{ certificate: block.certificate }] : [],
   );
   const { size } = countNames([{ anchors: anchors as unknown as readonly ServedAnchor[] }]);
   return { kind: 'usable', ca: certificate, selfSigned: certificate.selfSigned, fits: size <= caNamesLimit };
+}
+
+/** Returns the CAs that do not leave the secret of all trust domains for a new CA in the place of the old one. */
+function notDisplaced({ served, trustDomain, old }: OldCa): readonly AnchorCertificate[] {
+  const all = served.flatMap(({ anchors }) => anchors);
+  const replaced = served
+    .find(({ name }) => name === trustDomain)
+    ?.anchors.find(({ fingerprint }) => fingerprint === old);
+  if (replaced === undefined) return all;
+  const last = rankOf(replaced);
+  return all.filter((anchor) => rankOf(anchor) <= last);
+}
+
+/** Returns the rank of a CA if not all fit, as in `fitIntoLimit`: the lowest stays. */
+function rankOf({ origin }: AnchorCertificate): number {
+  return origins.indexOf(origin ?? 'local');
 }

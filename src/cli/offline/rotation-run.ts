@@ -130,14 +130,14 @@ export async function startInput(
 ): Promise<GateInput> {
   const input = await run.facts(subject);
   const served = await servedCertificates(run.servers, input.servers, subject.mesh, io.signal);
-  const pems = (served?.trustDomains ?? []).flatMap(({ anchors }) => anchors.map(({ pem }) => pem));
+  const place = { served: served?.trustDomains ?? [], trustDomain: subject.trustDomain, old };
   const marks: RotationMarks = {
     old,
     new: newCa.kind === 'anchor' ? newCa.certificate.fingerprint : '',
     switchedAt: undefined,
     leafTtlMs: undefined,
   };
-  return { ...input, marks, before: subject.marks, newCa: newCaOf(newCa, pems, run.parse.reader) };
+  return { ...input, marks, before: subject.marks, newCa: newCaOf(newCa, place, run.parse.reader) };
 }
 
 /** Returns the CA certificates as a server serves them; `undefined` if a server does not answer. */

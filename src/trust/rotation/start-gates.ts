@@ -94,8 +94,8 @@ function newGates(newCa: GateInput['newCa'], { old, oldHash, known, now }: Known
       'R18',
       fits,
       fits
-        ? 'the names of all CA certificates fit into a TLS handshake'
-        : 'with the new CA, the names of all CA certificates of the mesh no longer fit into a TLS handshake',
+        ? 'the name of the new CA fits into a TLS handshake'
+        : 'with the new CA, the names of the CA certificates no longer fit into a TLS handshake, even without those that it displaces',
     ),
   ];
 }
