@@ -134,10 +134,7 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
     this.#readNoMore();
   }
 
-  /**
-   * The owner of a stream has given up on the client, and reset the stream. Destroys the connection if it has no other
-   * one.
-   */
+  /** The owner of a stream gave up on the client and reset it. Destroys the connection if it has no other one. */
   givenUp(): void {
     if (this.#http2.streamCount === 0) this.destroy();
     else this.#isGivenUp = this.#http2.output.unsent > 0;

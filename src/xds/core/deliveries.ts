@@ -1,3 +1,5 @@
+// Past 300 lines: an object for what answers say, or a base class, would cost memory for each stream.
+
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
 import type { Frame } from './frames.ts';
