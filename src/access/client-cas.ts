@@ -92,7 +92,7 @@ export function createClientCas(most = mostRemoved): ClientCas {
   };
 }
 
-/** Returns when a certificate expires, in epoch milliseconds. Without an end if this program cannot read it. */
+/** Returns when a certificate expires, in epoch milliseconds; infinity if this program cannot read it. */
 function endOf({ fields }: ChainCertificate): number {
   return fields?.parts.notAfter ?? Number.POSITIVE_INFINITY;
 }
