@@ -6,7 +6,7 @@ export interface ConnectionTimes {
   readonly messageMs: number;
   /**
    * For a client with much unsent output that reads nothing, or whose window is too small for a response. A client with
-   * little unsent output has twice this time, until the owner of one of its streams gives up on it.
+   * little unsent output has twice this time.
    */
   readonly stallMs: number;
   /**

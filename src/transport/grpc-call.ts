@@ -141,7 +141,7 @@ export class GrpcCall extends CallClient implements StreamHandler, LimitedCall {
     if (this.#over) return;
     this.#finish();
     this.#stream.reset(errorCode.enhanceYourCalm);
-    this.session.givenUp();
+    this.session.breakIfIdle();
   }
 
   /** Ends the call with a status, and calls `aborted` of the handler. */

@@ -63,8 +63,6 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
   #finReceived = false;
   #probed: ((isAlive: boolean) => void) | undefined;
   #stalled: { readonly since: number; readonly written: number } | undefined;
-  /** True if the owner of a stream gave up on the client, until no output waits. */
-  #isGivenUp = false;
   /** False if the last check found no time limit but the age, and none was set since. A check then ends at once. */
   #hasTimeLimits = true;
 
@@ -134,10 +132,9 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
     this.#readNoMore();
   }
 
-  /** The owner of a stream gave up on the client and reset it. Destroys the connection if it has no other one. */
-  givenUp(): void {
+  /** Destroys the connection if it has no open stream. */
+  breakIfIdle(): void {
     if (this.#http2.streamCount === 0) this.destroy();
-    else this.#isGivenUp = this.#http2.output.unsent > 0;
   }
 
   /**
@@ -265,10 +262,10 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
     this.#parts.closing(this);
   }
 
-  /** Longer if little waits: the owner of a stream that waits gives up on it first, and reports why. */
+  /** Longer if little waits: the owner of a stream that waits gives up on it first, and knows why. */
   get #stallLimitMs(): number {
     const { stallMs } = this.#parts.times;
-    return this.socket.isPaused() || this.#isGivenUp ? stallMs : 2 * stallMs;
+    return this.socket.isPaused() ? stallMs : 2 * stallMs;
   }
 
   /** The client has closed its side. Its calls end, and the socket closes once the output is sent. */
@@ -287,7 +284,6 @@ export class GrpcConnection extends ClientSocket implements ConnectionHandler, W
   #sweepOutput(now: number): boolean {
     if (this.#http2.output.unsent === 0) {
       this.#stalled = undefined;
-      this.#isGivenUp = false;
       return false;
     }
     const written = this.socket.bytesWritten - this.socket.writableLength;

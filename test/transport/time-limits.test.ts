@@ -162,45 +162,6 @@ suite('checks of a connection on which nothing had a time limit', () => {
     assert.equal(idle.connection.isGone, true);
   });
 
-  for (const [what, givesUp, isClosed] of [
-    ['has given up on one of them', true, true],
-    ['has not given up on one of them', false, false],
-  ] as const)
-    test(`output of a connection with streams that the kernel does not take, and their owner ${what}: ${isClosed ? 'the connection is closed' : 'the owner has more time'}`, async () => {
-      const calls: GrpcCall[] = [];
-      const held = Promise.withResolvers<void>();
-      let accepts = true;
-      using idle = await connectIdle(
-        {},
-        (socket) => {
-          const write = socket._write.bind(socket);
-          socket._write = (chunk, encoding, callback) => {
-            if (accepts) write(chunk, encoding, callback);
-            else held.resolve();
-          };
-        },
-        (server) => server.addStream('/test.Bytes/Chat', (call) => void calls.push(call)),
-      );
-      const streams = [0, 1].map(() => openCall(idle.session, '/test.Bytes/Chat'));
-      for (const stream of streams) {
-        stream.on('error', () => undefined);
-        stream.write(framed('x'));
-      }
-      await answered(idle.session);
-      const [call] = calls;
-      assert.equal(calls.length, 2);
-      accepts = false;
-      call?.send({ framed: framed('x') });
-      await held.promise;
-      const now = performance.now();
-      idle.connection.sweep(now);
-      if (givesUp) call?.abandon();
-      idle.connection.sweep(now + stallMs + 1);
-      assert.equal(idle.connection.isGone, isClosed);
-      idle.connection.sweep(now + 2 * stallMs + 1);
-      assert.equal(idle.connection.isGone, true);
-    });
-
   test('the connection is about to be closed: its time for that is limited', async () => {
     using idle = await connectIdle();
     idle.connection.closeForExcess();
