@@ -16,8 +16,8 @@ export interface JudgeInput {
   readonly view: () => { readonly readiness: { readonly kind: string }; readonly meshes: MeshStates };
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** The CA certificates of clients by now: TLS has verified the client when its connection began. */
-  readonly clientCas?: Pick<ClientCas, 'refuse'> | undefined;
+  /** Decides whether the CA of a client still counts: TLS verified the client only when its connection began. */
+  readonly clientCas?: Pick<ClientCas, 'refuses'> | undefined;
 }
 
 const refusedCa = refuse('certificate', 'the client certificate is of no CA that the server accepts');
@@ -38,7 +38,7 @@ export function certificateJudge(
   if (mesh === undefined)
     return (certificate) => {
       const time = now();
-      const isRefused = certificate.isVerified && clientCas?.refuse(certificate, time) === true;
+      const isRefused = certificate.isVerified && clientCas?.refuses(certificate, time) === true;
       return isRefused ? refusedCa : judgeVerified(certificate, time);
     };
   const answers = createRecentAnswers<ReturnType<CertificateJudge>>();

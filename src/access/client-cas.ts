@@ -20,7 +20,7 @@ export interface ClientCas {
    * in force. As with TLS, a chain consists of certificates that the client sent and of those in force, and an
    * intermediate in force is no root. `now`: epoch milliseconds.
    */
-  refuse(certificate: ClaimedCertificate, now: number): boolean;
+  refuses(certificate: ClaimedCertificate, now: number): boolean;
 }
 
 /** The most removed CA certificates that are remembered: a file can have all roots of an operating system. */
@@ -53,14 +53,14 @@ export function createClientCas(most = mostRemoved): ClientCas {
   }
 
   function decide({ leaf, chain }: ClaimedCertificate, now: number): Answer<boolean> {
-    const own = readChainCertificate(leaf);
-    // TLS has read it, so its connection is closed by now.
-    if (own === undefined) return { value: true, until: never };
-    // All that the client sent: those that are below no such CA may be there to hide the others.
+    // All that the client sent: some may be there to hide those that are below a removed or expired CA.
     const above = chain.flatMap((der) => readChainCertificate(der) ?? []);
     // No signature is verified while TLS would decide the same.
     const until = Math.min(firstEnd, firstEndOf(above));
     if (!hasRemoved() && now <= until) return { value: false, until };
+    const own = readChainCertificate(leaf);
+    // TLS has read it, so its connection is closed by now.
+    if (own === undefined) return { value: true, until: never };
     const sent = indexIssuers(above);
     const search = findChain(own, [inForce, sent], isRoot, now);
     if (search.kind === 'found') return { value: false, until: search.until };
@@ -85,16 +85,16 @@ export function createClientCas(most = mostRemoved): ClientCas {
       gone = indexIssuers([...removed.values()]);
       answers.clear();
     },
-    refuse(certificate, now) {
+    refuses(certificate, now) {
       if (!hasRemoved() && now <= firstEnd && certificate.chain.length === 0) return false;
       return answers.of(certificate, now, () => decide(certificate, now));
     },
   };
 }
 
-/** Returns when a certificate expires, in epoch milliseconds; infinity if this program cannot read it. */
-function endOf({ fields }: ChainCertificate): number {
-  return fields?.parts.notAfter ?? Number.POSITIVE_INFINITY;
+/** Returns when a certificate expires, in epoch milliseconds. */
+function endOf({ x509 }: ChainCertificate): number {
+  return x509.validToDate.getTime();
 }
 
 function firstEndOf(certificates: readonly ChainCertificate[]): number {

@@ -69,7 +69,7 @@ export async function followAdminAccess(
       tls,
       tokens,
       clientCertificates: adminTls?.clientCa !== undefined,
-      refusesCertificate: (certificate) => clientCas.refuse(certificate, Date.now()),
+      refusesCertificate: (certificate) => clientCas.refuses(certificate, Date.now()),
     },
     onRenewed: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

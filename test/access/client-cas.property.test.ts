@@ -102,7 +102,7 @@ test('root that was removed or never listed, and any CAs that signed its key: a 
       for (const list of isRemoved ? [[removed, ...listed], listed] : [listed])
         clientCas.update(list.map(({ certPem }) => new X509Certificate(certPem)));
       const chain = sent.map(({ der }) => der);
-      const isRefused = clientCas.refuse({ leaf: leaf.der, chain, isVerified: true }, Date.now());
+      const isRefused = clientCas.refuses({ leaf: leaf.der, chain, isVerified: true }, Date.now());
       if (isRefused) assert.equal(await connectTo(listed, leaf, sent), 'refused');
     }),
     { numRuns: 300 },

@@ -363,7 +363,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
     clientCas.update(parsed(kept));
     const isRemoved = (ca: Certificate): boolean => {
       const { der } = makeLeaf(ca, { spiffeId });
-      return clientCas.refuse({ isVerified: true, leaf: der, chain: [] }, Date.now());
+      return clientCas.refuses({ isVerified: true, leaf: der, chain: [] }, Date.now());
     };
     assert.deepEqual([old, other, ...many, kept].map(isRemoved), [true, true, true, true, false]);
     clientCas.update(parsed(kept, old));
@@ -382,7 +382,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
       const compared = t.mock.method(X509Certificate.prototype, 'checkIssued');
       const verified = t.mock.method(X509Certificate.prototype, 'verify');
       const isIncluded = (ca: Certificate, leaf: Certificate): boolean =>
-        clientCas.refuse({ isVerified: true, leaf: leaf.der, chain: [ca.der] }, Date.now());
+        clientCas.refuses({ isVerified: true, leaf: leaf.der, chain: [ca.der] }, Date.now());
       const [ofRemoved = old] = all;
       assert.equal(isIncluded(ofRemoved, makeLeaf(ofRemoved, { spiffeId })), true);
       assert.equal(isIncluded(ofKept, makeLeaf(ofKept, { spiffeId })), false);
@@ -397,21 +397,21 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
     const certificate = { isVerified: true, leaf: below.der, chain: [intermediate.der] };
     const verified = t.mock.method(X509Certificate.prototype, 'verify');
     const now = Date.now();
-    assert.equal(clientCas.refuse(certificate, now), true);
+    assert.equal(clientCas.refuses(certificate, now), true);
     const once = verified.mock.callCount();
     assert.ok(once > 0);
-    assert.equal(clientCas.refuse({ ...certificate }, now + 9_999), true);
+    assert.equal(clientCas.refuses({ ...certificate }, now + 9_999), true);
     assert.equal(verified.mock.callCount(), once);
-    assert.equal(clientCas.refuse(certificate, now + 10_000), true);
+    assert.equal(clientCas.refuses(certificate, now + 10_000), true);
     assert.equal(verified.mock.callCount(), 2 * once);
     // A clock that was set back.
-    assert.equal(clientCas.refuse(certificate, now), true);
+    assert.equal(clientCas.refuses(certificate, now), true);
     assert.equal(verified.mock.callCount(), 3 * once);
     // A change of the CAs counts at once.
     clientCas.update(parsed(old, kept));
-    assert.equal(clientCas.refuse(certificate, now), false);
+    assert.equal(clientCas.refuses(certificate, now), false);
     clientCas.update(parsed(kept));
-    assert.equal(clientCas.refuse(certificate, now), true);
+    assert.equal(clientCas.refuses(certificate, now), true);
   });
 
   test('chain to a root in force that ends soon: counts until then, also for an answer that is remembered', () => {
@@ -424,7 +424,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
     const ending = oldBelow(kept, { notAfter: new Date(end) });
     const certificate = { isVerified: true, leaf: ofOld.der, chain: [ending.der] };
     assert.deepEqual(
-      [now, end - 1, end + 1].map((time) => clientCas.refuse(certificate, time)),
+      [now, end - 1, end + 1].map((time) => clientCas.refuses(certificate, time)),
       [false, false, true],
     );
   });
@@ -434,7 +434,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
     clientCas.update(parsed(old, kept));
     const verified = t.mock.method(X509Certificate.prototype, 'verify');
     const certificate = { isVerified: true, leaf: below.der, chain: [intermediate.der] };
-    assert.equal(clientCas.refuse(certificate, Date.now()), false);
+    assert.equal(clientCas.refuses(certificate, Date.now()), false);
     assert.equal(verified.mock.callCount(), 0);
   });
 
@@ -489,7 +489,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
         // In order, as of an answer that is remembered, and then as of a clock that was set back.
         const times = [start, sooner - 1, sooner, sooner + 1, last - 1, last, last + 1, start];
         assert.deepEqual(
-          times.map((time) => clientCas.refuse(certificate, time)),
+          times.map((time) => clientCas.refuses(certificate, time)),
           times.map((time) => end !== undefined && time > end),
         );
       });
@@ -500,7 +500,7 @@ suite('client certificate of a CA that was removed from the client CAs or has ex
     const clientCas = createClientCas(1);
     clientCas.update(parsed(own, old, ...many));
     clientCas.update(parsed(own));
-    assert.equal(clientCas.refuse({ isVerified: true, leaf: own.der, chain: [] }, Date.now()), false);
+    assert.equal(clientCas.refuses({ isVerified: true, leaf: own.der, chain: [] }, Date.now()), false);
   });
 
   for (const [what, lists, leaf, chain, expected] of cases)

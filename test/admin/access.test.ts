@@ -76,7 +76,7 @@ async function start({
       tls,
       tokens: file,
       clientCertificates: certificates,
-      refusesCertificate: (certificate) => clientCas.refuse(certificate, Date.now()),
+      refusesCertificate: (certificate) => clientCas.refuses(certificate, Date.now()),
       failed: (failure) => failures.push(failure),
     },
   });
