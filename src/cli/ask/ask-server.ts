@@ -21,9 +21,12 @@ const patience = 10_000;
 export class AnswerError extends CommandError {
   /** Undefined if the answer is not an error of the admin API. */
   readonly apiCode: ApiErrorCode | undefined;
+  /** The status of HTTP. */
+  readonly status: number;
 
-  constructor(server: string, reason: string, apiCode: ApiErrorCode | undefined) {
+  constructor(server: string, reason: string, status: number, apiCode?: ApiErrorCode) {
     super(exitCode.negative, `${server} answered: ${reason}`);
+    this.status = status;
     this.apiCode = apiCode;
   }
 }
@@ -56,15 +59,11 @@ export async function askServer(
     throw new AnswerError(
       server.name,
       `not as the admin API of this version does: ${problem}; is it the admin API?`,
-      undefined,
+      status,
     );
   }
-  if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, answer.error.code);
-  throw new AnswerError(
-    server.name,
-    `HTTP status ${status} without a message; is it the admin API?`,
-    undefined,
-  );
+  if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, status, answer.error.code);
+  throw new AnswerError(server.name, `HTTP status ${status} without a message; is it the admin API?`, status);
 }
 
 interface Sending {

@@ -48,8 +48,9 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
     });
   } else {
     requireComplete(source, io);
-    const certificates = only(await source.certificates(), options.trustDomain);
-    await requireKnown(source, certificates);
+    const all = await source.certificates();
+    await requireKnown(source, all, options.trustDomain);
+    const certificates = only(all, options.trustDomain);
     if (options.format === 'pem') requireCas(certificates, options.trustDomain, paths.length > 0);
     const { findings } = await source.detail();
     writeFindings(
@@ -87,17 +88,23 @@ function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomai
 }
 
 /**
- * Throws if a trust domain has no CA in force and may list one that was not read, or is damaged. Output without it that
- * replaces an earlier one would withdraw its trust.
+ * Throws if the given trust domain, or one of all listed ones, has no CA in force and may list one that was not read,
+ * or is damaged. Output without it that replaces an earlier one would withdraw its trust.
  * @throws {CommandError} (negative)
  */
-async function requireKnown(source: OneMesh, { name, trustDomains }: MeshCertificates): Promise<void> {
-  for (const domain of trustDomains) {
-    const doubt = domain.anchors.length === 0 ? await source.doubt(domain.name) : undefined;
+async function requireKnown(
+  source: OneMesh,
+  { name, trustDomains }: MeshCertificates,
+  trustDomain: string | undefined,
+): Promise<void> {
+  const names = trustDomain === undefined ? trustDomains.map((domain) => domain.name) : [trustDomain];
+  const withCas = new Set(trustDomains.flatMap((domain) => (domain.anchors.length > 0 ? domain.name : [])));
+  for (const domain of names) {
+    const doubt = withCas.has(domain) ? undefined : await source.doubt(domain);
     if (doubt === undefined) continue;
     throw new CommandError(
       exitCode.negative,
-      `mesh ${name} has no CA in force of trust domain ${domain.name}, and may list one: ${doubt}`,
+      `mesh ${name} has no CA in force of trust domain ${domain}, and may list one: ${doubt}`,
     );
   }
 }

@@ -159,6 +159,8 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   };
 }
 
+const okStatus = 200;
+
 /**
  * Asks a server for a PEM file that has no certificate. Returns `undefined` if the server answers that it does not
  * exist, and otherwise the reason why that is not certain, such as a file that was not read since the start.
@@ -168,9 +170,11 @@ async function doubtOf(server: ServerAccess, path: string, signal: AbortSignal):
     await askServer(server, 'GET', path, signal);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error;
-    return error.apiCode === 'not-found' ? undefined : error.message;
+    if (error.apiCode === 'not-found') return undefined;
+    // A PEM file is no JSON.
+    if (error.status !== okStatus) return error.message;
   }
-  return `${server.name} lists one now`;
+  return `${server.name} has one in force by now`;
 }
 
 function unlisted(mesh: string, known: readonly string[]): CommandError {

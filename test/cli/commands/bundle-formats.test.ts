@@ -245,6 +245,20 @@ suite('trust domain without a CA in force', () => {
       }
     });
 
+  test('server that has not read a file: it is unknown whether an unlisted trust domain is listed', async () => {
+    await using server = await wholeServer(resources);
+    server.deliver(unread);
+    const args = ['bundle', '--trust-domain=c.test', `--server=${server.url}`];
+    for (const format of formats) {
+      const { code, stdout, stderr } = await run([...args, format]);
+      assert.deepEqual([code, stdout], [1, ''], format);
+      assert.match(stderr, /of trust domain c\.test, and may list one: .* has not read all of its sources/);
+    }
+    server.deliver({ kind: 'gone', path: unread.path, evidence: 'deletion' });
+    for (const format of formats)
+      assert.match((await run([...args, format])).stderr, /does not list trust domain c\.test/);
+  });
+
   test('one of two servers has not read a file: its answer counts', async () => {
     await using one = await wholeServer([{ ...listing, pems: [intermediate] }]);
     await using two = await wholeServer([{ ...listing, pems: [intermediate] }]);
