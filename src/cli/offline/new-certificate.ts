@@ -50,15 +50,19 @@ interface OldCa {
 export function newCaOf(found: FileCertificate, place: OldCa, reader: AnchorReader): NewCa {
   if (found.kind === 'refused') return found;
   const { certificate } = found;
-  const all = [
-    ...notDisplaced(place).flatMap(({ pem }) => reader.read(pem)),
-    { kind: 'anchor' as const, certificate },
-  ];
-  const anchors = all.flatMap((block) =>
-    block.kind === 'anchor' ? [{ certificate: block.certificate }] : [],
-  );
-  const { size } = countNames([{ anchors: anchors as unknown as readonly ServedAnchor[] }]);
-  return { kind: 'usable', ca: certificate, selfSigned: certificate.selfSigned, fits: size <= caNamesLimit };
+  const fitsBeside = (others: readonly AnchorCertificate[]): boolean => {
+    const all = [...others.flatMap(({ pem }) => reader.read(pem)), { kind: 'anchor' as const, certificate }];
+    const anchors = all.flatMap((block) =>
+      block.kind === 'anchor' ? [{ certificate: block.certificate }] : [],
+    );
+    return countNames([{ anchors: anchors as unknown as readonly ServedAnchor[] }]).size <= caNamesLimit;
+  };
+  const names = fitsBeside(place.served.flatMap(({ anchors }) => anchors))
+    ? 'fit'
+    : fitsBeside(notDisplaced(place))
+      ? 'displace-others'
+      : 'too-long';
+  return { kind: 'usable', ca: certificate, selfSigned: certificate.selfSigned, names };
 }
 
 /** Returns the CAs that do not leave the secret of all trust domains for a new CA in the place of the old one. */

@@ -194,7 +194,13 @@ export const usualGateOptions: GateOptions = {
 
 /** The certificate that is to be added, or the reason why it cannot be served. */
 export type NewCa =
-  | { readonly kind: 'usable'; readonly ca: CaFacts; readonly selfSigned: boolean; readonly fits: boolean }
+  | {
+      readonly kind: 'usable';
+      readonly ca: CaFacts;
+      readonly selfSigned: boolean;
+      /** Whether the names of all CAs fit into a TLS handshake: if those of others leave it, or not at all. */
+      readonly names: 'fit' | 'displace-others' | 'too-long';
+    }
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** All that the gates of a step depend on. */

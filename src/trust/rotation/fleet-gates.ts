@@ -29,8 +29,8 @@ export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[
       'R18',
       !isOver,
       isOver
-        ? 'the names of all CA certificates of the mesh do not fit into a TLS handshake, so some are not served'
-        : 'the names of all CA certificates fit into a TLS handshake',
+        ? "the names of this zone's CA certificates do not fit into a TLS handshake, so some are not served"
+        : "the names of this zone's CA certificates fit into a TLS handshake",
     ),
     tooFew(answered, input),
     disconnected(answered, input),

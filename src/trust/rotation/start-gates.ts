@@ -50,10 +50,17 @@ interface Known {
   readonly now: number;
 }
 
+const nameDetails = {
+  fit: 'the names of all CA certificates fit into a TLS handshake',
+  'displace-others':
+    'the name of the new CA fits into a TLS handshake, but those of other zones or peers then leave the secret of all trust domains: proxies that use it refuse their clients',
+  'too-long': 'with the new CA, the names of the CA certificates no longer fit into a TLS handshake',
+} as const;
+
 function newGates(newCa: GateInput['newCa'], { old, oldHash, known, now }: Known): readonly Gate[] {
   if (newCa === undefined) return [gate('R13', false, 'the new CA is not given')];
   if (newCa.kind === 'refused') return [gate('R13', false, `the new CA cannot be served: ${newCa.reason}`)];
-  const { ca, selfSigned, fits } = newCa;
+  const { ca, selfSigned, names } = newCa;
   const listed = known.some(({ fingerprint }) => fingerprint === ca.fingerprint);
   const sameKey = known.find((one) => one.keyHash === ca.keyHash && one.fingerprint !== ca.fingerprint);
   const issuers = selfSigned ? [] : known.filter(({ subject }) => subject === ca.issuer);
@@ -90,13 +97,7 @@ function newGates(newCa: GateInput['newCa'], { old, oldHash, known, now }: Known
           ? `the new CA is an intermediate, and its issuer ${ca.issuer} is not listed`
           : `the new CA is an intermediate, and only the old CA has the name of its issuer, ${ca.issuer}: finish would remove its issuer`,
     ),
-    gate(
-      'R18',
-      fits,
-      fits
-        ? 'the name of the new CA fits into a TLS handshake'
-        : 'with the new CA, the names of the CA certificates no longer fit into a TLS handshake, even without those that it displaces',
-    ),
+    gate('R18', names !== 'too-long', nameDetails[names]),
   ];
 }
 

@@ -30,22 +30,22 @@ const others = Array.from({ length: most + 1 }, (_, index) => read(`o${String(in
 
 suite('names of the CAs with a new one', () => {
   for (const [what, oldOrigin, counts, expected] of [
-    ['as many names as fit', undefined, { local: most }, true],
-    ['one name too many', undefined, { local: most + 1 }, false],
-    ['one name too many, of a peer', undefined, { local: most, federated: 1 }, true],
-    ['one name too many, of another zone', undefined, { local: most, imported: 1 }, true],
-    ['more names of peers than fit', undefined, { federated: most + 1 }, true],
-    ['CA of another zone, and as many names as fit', 'imported', { local: 1, imported: most - 1 }, true],
-    ['CA of another zone, and one name too many', 'imported', { local: 1, imported: most }, false],
+    ['as many names as fit', undefined, { local: most }, 'fit'],
+    ['one name too many', undefined, { local: most + 1 }, 'too-long'],
+    ['one name too many, of a peer', undefined, { local: most, federated: 1 }, 'displace-others'],
+    ['one name too many, of another zone', undefined, { local: most, imported: 1 }, 'displace-others'],
+    ['more names of peers than fit', undefined, { federated: most + 1 }, 'displace-others'],
+    ['CA of another zone, and as many names as fit', 'imported', { local: 1, imported: most - 1 }, 'fit'],
+    ['CA of another zone, and one name too many', 'imported', { local: 1, imported: most }, 'too-long'],
     [
       'CA of another zone, and one name too many, of a peer',
       'imported',
       { imported: most, federated: 1 },
-      true,
+      'displace-others',
     ],
-    ['CA of a peer, and one name too many, of a peer', 'federated', { federated: most + 1 }, false],
-  ] as const satisfies readonly (readonly [string, Origin, Partial<Record<string, number>>, boolean])[])
-    test(`${what}: the new CA ${expected ? 'fits' : 'does not fit'}`, () => {
+    ['CA of a peer, and one name too many, of a peer', 'federated', { federated: most + 1 }, 'too-long'],
+  ] as const satisfies readonly (readonly [string, Origin, Partial<Record<string, number>>, string])[])
+    test(`${what}: ${expected}`, () => {
       const rest = others.values();
       const served: readonly TrustDomainCertificates[] = [
         { name: 'a.test', anchors: [anchorOf(old, oldOrigin)] },
@@ -57,13 +57,13 @@ suite('names of the CAs with a new one', () => {
         })),
       ];
       const given = newCaOf(found, { served, trustDomain: 'a.test', old: old.fingerprint }, reader);
-      assert.equal(given.kind === 'usable' && given.fits, expected);
+      assert.equal(given.kind === 'usable' && given.names, expected);
     });
 
   test('old CA that is not served: the names of all CAs count', () => {
     const anchors = others.map((one) => anchorOf(one, 'federated'));
     const served = [{ name: 'b.test', anchors: [...anchors, anchorOf(read('one'), 'federated')] }];
     const given = newCaOf(found, { served, trustDomain: 'a.test', old: old.fingerprint }, reader);
-    assert.equal(given.kind === 'usable' && given.fits, false);
+    assert.equal(given.kind === 'usable' && given.names, 'too-long');
   });
 });

@@ -208,7 +208,7 @@ suite('commands of a rotation', () => {
     // A new rotation has a record of its own.
     const again = before({
       resource: { ...before().resource, forced: steps },
-      newCa: { kind: 'usable', ca: ca('b'), selfSigned: true, fits: false },
+      newCa: { kind: 'usable', ca: ca('b'), selfSigned: true, names: 'too-long' },
     });
     const edits = run(start, again, 'R18') as readonly unknown[];
     assert.deepEqual(edits.at(-1), set(rotationKeys.forced, '2026-11-28T12:00:00Z start R18'));

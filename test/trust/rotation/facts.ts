@@ -70,7 +70,7 @@ export function consumer(more: Partial<ConsumerFacts> = {}): ConsumerFacts {
   return { name: 'x', state: 'current', ageMs: 60_000, pollMs: 60_000, ...more };
 }
 
-export const usableCa: NewCa = { kind: 'usable', ca: ca('b'), selfSigned: true, fits: true };
+export const usableCa: NewCa = { kind: 'usable', ca: ca('b'), selfSigned: true, names: 'fit' };
 
 /** A rotation that was switched 30 hours ago, with leaves of 24 hours: every gate of the finish is open. */
 export function drained(more: Partial<GateInput> = {}, marks: Partial<RotationMarks> = {}): GateInput {

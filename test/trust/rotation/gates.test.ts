@@ -251,7 +251,14 @@ const table: readonly (readonly [
     before(),
   ],
   ['R17', 'start', 'the resource has a rotation', before({ before: drained().marks }), before()],
-  ['R18', 'start', 'the names do not fit', before(usable({ fits: false })), before()],
+  ['R18', 'start', 'the names do not fit', before(usable({ names: 'too-long' })), before()],
+  [
+    'R18',
+    'start',
+    'the names do not fit, even without those of others',
+    before(usable({ names: 'too-long' })),
+    before(usable({ names: 'displace-others' })),
+  ],
   [
     'R18',
     'switch',

@@ -78,7 +78,7 @@ export function makeWorld({
       resource: rotatingResource(zone),
       marks,
       before: zone.rotation,
-      newCa: { kind: 'usable', ca: cas.new, selfSigned: true, fits: true },
+      newCa: { kind: 'usable', ca: cas.new, selfSigned: true, names: 'fit' },
       servers: servers.map(answerOf),
       options: usualGateOptions,
       now,
