@@ -10,7 +10,7 @@ import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration } from '../terminal/output.ts';
-import { replaceFile, targetOf } from '../terminal/replace-file.ts';
+import { keepReplaced, replaceFile, targetOf } from '../terminal/replace-file.ts';
 import { addToList, describeEffects, effectsOf, holdersOf, linesFor, wholeHash } from '../ask/revocation.ts';
 import type { RevocationEffect } from '../ask/revocation.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
@@ -129,7 +129,11 @@ async function addTo(file: string, hash: string, effects: readonly RevocationEff
   const before = list.toString('utf8');
   const known = readDistrust(before).entries.map((entry) => entry.hash);
   const text = addToList(before, hash, known, linesFor(hash, effects, new Date().toISOString()));
-  if (text === undefined) return false;
+  if (text === undefined) {
+    // The command that listed it may have failed at this.
+    await keepReplaced(file);
+    return false;
+  }
   await replaceFile(file, text);
   return true;
 }

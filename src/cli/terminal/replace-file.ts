@@ -4,6 +4,7 @@ import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../../net/sync-directory.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 /** Mode of a new file. It lists public hashes, and a server that runs as another user must be able to read it. */
 const newMode = 0o644;
@@ -27,11 +28,24 @@ export async function replaceFile(path: string, text: string): Promise<void> {
       await file.close();
     }
     await rename(temporary, path);
-    // A power loss must not undo a revocation of which the command has said that it is done.
-    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+  await keepReplaced(path);
+}
+
+/**
+ * Returns once a power loss can no longer undo the replacement of a file, for example of a revocation.
+ * @throws {Error} that says so, although the new content is in place.
+ */
+export async function keepReplaced(path: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    throw new Error(`its new content is in place, but a power loss can undo it: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
