@@ -7,7 +7,7 @@ export interface Listener {
   readonly rollout: (rollout: RolloutDetail) => void;
   /** Called for each new connection. Its first events are the newest ones. */
   readonly connected: () => void;
-  /** Called when the connection is lost, and for each failed attempt after that. `at`: the time of its last event. */
+  /** Called when the connection is lost, and for each failed attempt after that. `at`: until when it was good. */
   readonly lost: (at: number) => void;
 }
 
@@ -103,7 +103,8 @@ export function listen(
     });
     stream.addEventListener('error', () => {
       if (isOver) return;
-      lost(heardAt);
+      // Without heartbeats, the connection was good until now, however long ago the last event was.
+      lost(heartbeats === 'missing' ? now() : heardAt);
       // The browser reconnects by itself after a broken connection, but not after another response.
       if (stream.readyState === closed) return openAgain();
       // It may reach a server of another version.

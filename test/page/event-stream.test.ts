@@ -130,6 +130,8 @@ suite('the event stream of the page', () => {
     pass(60_000);
     assert.deepEqual(log.slice(-2), ['connected', 'state 1']);
     reconnect();
+    // The connection without heartbeats was good until its end.
+    assert.deepEqual(log.slice(-2), ['lost 60000', 'connected']);
     stream.emit('alive', heartbeat);
     stream.emit('state', { changes: 2 });
     pass(20_000);
