@@ -21,6 +21,8 @@ interface Place {
   readonly tracked: Map<string, Map<string, () => void>>;
 }
 
+const none: ReadonlyMap<string, () => void> = new Map();
+
 /** Creates an empty set of targets. */
 export function createTargets(io: DirectoryIo): Targets {
   const targets = new Map<string, readonly string[]>();
@@ -51,11 +53,17 @@ export function createTargets(io: DirectoryIo): Targets {
     name: string | undefined,
   ): void {
     // The directory itself was deleted or moved, so another one may have its path. Or an entry has its name.
-    const isMoved = kind === 'rename' && (name === '' || name === basename(directory));
-    if (isMoved) drop(directory);
-    const concerned =
-      name === undefined || isMoved ? [...tracked.values()] : [tracked.get(name) ?? new Map<string, never>()];
+    if (kind === 'rename' && (name === '' || name === basename(directory))) return moved(directory);
+    const concerned = name === undefined ? [...tracked.values()] : [tracked.get(name) ?? none];
     for (const callbacks of concerned) for (const onNotice of callbacks.values()) onNotice();
+  }
+
+  /** Drops the watches on a directory and on those below it: they would follow it to its new path. */
+  function moved(directory: string): void {
+    const all = [...places].filter(([path]) => path === directory || path.startsWith(`${directory}/`));
+    for (const [path] of all) drop(path);
+    for (const [, { tracked }] of all)
+      for (const callbacks of tracked.values()) for (const onNotice of callbacks.values()) onNotice();
   }
 
   function drop(directory: string): void {

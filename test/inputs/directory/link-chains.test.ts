@@ -27,6 +27,8 @@ function makeReleases(t: TestContext): { parent: string; root: string; current: 
     'b/v1/sub/s.yaml': 's1',
     'b/v2/a.yaml': 'a2',
     'b/v2/sub/s.yaml': 's2',
+    'b/v4/a.yaml': 'a4',
+    'b/v4/sub/s.yaml': 's4',
   });
   const current = join(parent, 'b/current');
   fs.symlinkSync('v1', current);
@@ -48,8 +50,8 @@ for (const [kind, targetOf] of [
     await observed.untilSettled(path, 'a2');
     replaceFile(join(parent, 'b/v2/a.yaml'), 'a3');
     await observed.untilSettled(path, 'a3');
-    swap(current, 'v1');
-    await observed.untilSettled(path, 'a1');
+    swap(current, 'v4');
+    await observed.untilSettled(path, 'a4');
   });
 
 test('link to a directory behind another link: a swap of the other link is found at once', async (t) => {
@@ -61,8 +63,8 @@ test('link to a directory behind another link: a swap of the other link is found
   swap(current, 'v2');
   await observed.untilSettled(join(link, 'a.yaml'), 'a2');
   await observed.untilSettled(join(link, 'sub/s.yaml'), 's2');
-  swap(current, 'v1');
-  await observed.untilSettled(join(link, 'sub/s.yaml'), 's1');
+  swap(current, 'v4');
+  await observed.untilSettled(join(link, 'sub/s.yaml'), 's4');
 });
 
 for (const [kind, name] of [
@@ -78,9 +80,24 @@ for (const [kind, name] of [
     await observed.untilSettled(path, 'a1');
     swap(current, 'v2');
     await observed.untilSettled(path, 'a2');
-    swap(current, 'v1');
-    await observed.untilSettled(path, 'a1');
+    swap(current, 'v4');
+    await observed.untilSettled(path, 'a4');
   });
+
+test('directory with the links that another one replaces: later writes below the new one are found at once', async (t) => {
+  const { parent, root } = makeReleases(t);
+  const path = join(root, 'a.yaml');
+  fs.symlinkSync('../b/current/a.yaml', path);
+  const observed = await observeSynced(t, { roots: [root], rescanMs });
+  await observed.untilSettled(path, 'a1');
+  writeFiles(parent, { 'next/v1/a.yaml': 'a5' });
+  fs.symlinkSync('v1', join(parent, 'next/current'));
+  fs.renameSync(join(parent, 'b'), join(parent, 'before'));
+  fs.renameSync(join(parent, 'next'), join(parent, 'b'));
+  await observed.untilSettled(path, 'a5');
+  replaceFile(join(parent, 'b/v1/a.yaml'), 'a6');
+  await observed.untilSettled(path, 'a6');
+});
 
 test('link to a file of a mounted ConfigMap elsewhere: a swap of its links is found at once', async (t) => {
   const parent = makeFolder(t);
