@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { syncDirectory } from '../../net/sync-directory.ts';
 import { relationshipKey } from '../../trust/federation/relationship.ts';
 import { decodeStoredBundle, encodeStoredBundle } from '../../trust/federation/stored-bundle.ts';
 import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
@@ -38,7 +39,11 @@ export async function openFederationStore(
   const onError = safeReport(reportError);
   const key = await openStateDirectory(stateDirectory);
   const directory = join(stateDirectory, 'federation');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const create = async (): Promise<void> => {
+    const created = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (created !== undefined) await syncDirectory(stateDirectory);
+  };
+  await create();
   const stored = new Map<string, StoredBundle>();
   for (const file of (await readdir(directory)).sort()) {
     if (!file.endsWith(suffix)) continue;
@@ -63,7 +68,7 @@ export async function openFederationStore(
     const path = join(directory, file);
     await checkStateDirectory(stateDirectory, key);
     // Someone may have removed it, to begin without bundles.
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await create();
     if (bundle === undefined) await removeUnsynced(path, stateDirectory, key);
     else await replaceUnsynced(path, signedText(encodeStoredBundle(bundle), key));
   };

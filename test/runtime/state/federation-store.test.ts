@@ -49,6 +49,17 @@ test('bundles: are read back after a restart, the newest of each relationship', 
   assert.deepEqual(errors, []);
 });
 
+test('directory of the bundles that is created: its name is on disk as well', async () => {
+  await using dir = await makeTempDir();
+  using syncs = await recordSyncs(dir.path);
+  const { store } = await open(dir.path);
+  const atStart = syncs.states.length;
+  await rm(dir.join('federation'), { recursive: true });
+  store.save(bundleOf('default', 'a.test'));
+  await store.flush();
+  assert.deepEqual([atStart > 0, syncs.states.length], [true, atStart + 1]);
+});
+
 test('changes that are written together: one sync of their directory', async () => {
   await using dir = await makeTempDir();
   const { store } = await open(dir.path);
