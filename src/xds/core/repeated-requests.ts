@@ -1,8 +1,8 @@
 /** Equal requests are waited for until none comes for the quiet time, and for this multiple of it at most. */
 const longestQuiet = 3;
 /**
- * A known number of requests is waited for until none comes for this multiple of the quiet time. Responses to changes
- * leave after the quiet time, and requests for other types in the client's queue keep that distance.
+ * The quiet time is this many times longer while a known number of requests is expected: responses to changes leave one
+ * quiet time apart, and requests for other types can delay the client's answers by as much again.
  */
 const expectedQuiet = 2;
 
@@ -47,16 +47,19 @@ export class RepeatedRequests {
     const expectedMs = expectedQuiet * this.#quietMs;
     if (this.#expected > 0 && now - this.#lastAt < expectedMs) {
       this.#expected -= 1;
-      this.#dueAt = now + expectedMs;
-      return;
+      return this.#waitUntil(now, expectedMs);
     }
     this.#expected = 0;
     if (now - this.#lastAt >= this.#quietMs) {
       this.#dueAt = now;
       return;
     }
-    this.#dueBy ??= now + longestQuiet * this.#quietMs;
-    this.#dueAt = Math.min(this.#dueBy, now + this.#quietMs);
+    this.#waitUntil(now, this.#quietMs);
+  }
+
+  #waitUntil(now: number, quietMs: number): void {
+    this.#dueBy ??= now + longestQuiet * quietMs;
+    this.#dueAt = Math.min(this.#dueBy, now + quietMs);
   }
 
   /** Ends the wait for the reply, which has been sent or is about to be. */

@@ -35,6 +35,10 @@ suite('repeated requests of a client that answered several responses with one AC
   ] as const)
     test(`three expected, ${what}`, () => assert.equal(dueAfter(times, 3), due));
 
+  test('many expected, and they do not stop: the reply is due six quiet times after the first one', () => {
+    assert.equal(dueAfter([19, 38, 57, 76], 10), 79);
+  });
+
   test('reply sent: none is due, and the next repeated requests are waited for again', () => {
     const repeats = new RepeatedRequests(10, 0);
     repeats.repeated(5);
