@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { createResource, createResourceSet, typeUrls } from '../../../src/xds/index.ts';
 import type { ResourceSet } from '../../../src/xds/index.ts';
@@ -27,14 +26,26 @@ function clusterAt(version: number): ResourceSet {
   return createResourceSet([createResource('x', body)]);
 }
 
+function versionOf(clusters: ResourceSet): string {
+  return clusters.resources.get('x')?.version ?? '';
+}
+
 test(
   'Envoys with rate_limit_settings and several changes of clusters between two requests: one more reply at most',
   { skip, timeout: 120_000 },
   async () => {
     await using stack = new AsyncDisposableStack();
     const sent = new Map<string, string[]>();
-    const acked = new Map<string, string>();
+    const acked = new Map<string, string[]>();
     let requests = 0;
+    /** The cluster's version of `wanted`, once both Envoys are sent it. */
+    let wanted = '';
+    let reached = Promise.withResolvers<void>();
+    const untilSent = (version: string): Promise<void> => {
+      wanted = version;
+      reached = Promise.withResolvers<void>();
+      return reached.promise;
+    };
     const serving = stack.use(
       await serve({
         limits: { ackTimeoutMs },
@@ -44,9 +55,10 @@ test(
             if (typeUrl !== typeUrls.cluster) return;
             const versions = resources.map(({ version }) => version).join();
             sent.set(nodeId, [...(sent.get(nodeId) ?? []), versions]);
+            if (binaries.every((one) => sent.get(one.version)?.includes(wanted))) reached.resolve();
           },
           acked({ nodeId }, { typeUrl, version = '' }) {
-            if (typeUrl === typeUrls.cluster) acked.set(nodeId, version);
+            if (typeUrl === typeUrls.cluster) acked.set(nodeId, [...(acked.get(nodeId) ?? []), version]);
           },
         },
       }),
@@ -78,13 +90,18 @@ test(
     // The requests of twenty secrets keep the queues of the Envoys busy for four seconds.
     serving.store.set('', typeUrls.secret, secretsAt(2));
     for (const version of [2, 3, 4, 5]) {
-      serving.store.set('', typeUrls.cluster, clusterAt(version));
-      await delay(ackTimeoutMs + 50);
+      const next = clusterAt(version);
+      const isSent = untilSent(versionOf(next));
+      serving.store.set('', typeUrls.cluster, next);
+      await isSent;
     }
     await untilQuiet();
-    const last = clusterAt(5).resources.get('x')?.version ?? '';
+    const last = versionOf(clusterAt(5));
     for (const { nodeId } of envoys) {
-      assert.equal(acked.get(nodeId), last);
+      const answered = acked.get(nodeId) ?? [];
+      assert.equal(answered.at(-1), last);
+      const skipped = [2, 3, 4].filter((version) => !answered.includes(versionOf(clusterAt(version))));
+      assert.notEqual(skipped.length, 0, 'each version has an answer of its own: this shows nothing');
       const replies = (sent.get(nodeId) ?? []).filter((version) => version === last);
       assert.ok(replies.length <= 2, `${nodeId} was sent the last version ${replies.length} times`);
     }
