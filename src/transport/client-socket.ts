@@ -3,7 +3,7 @@ import type { PeerCertificate } from 'node:tls';
 import { certificateOf } from './client-certificate.ts';
 
 /**
- * The socket of a client: who the client is, and who learns that the socket has closed. A base class, because an object
+ * The socket of a client, its address and certificate, and the callbacks for its close. A base class, because an object
  * for each connection would cost memory.
  */
 export abstract class ClientSocket {

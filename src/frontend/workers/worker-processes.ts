@@ -35,7 +35,7 @@ export interface WorkerProcesses {
    * @throws {Error} when it cannot listen on the address, TLS cannot be set up, or it hangs.
    */
   start(id: number): Promise<string>;
-  /** Starts no more workers, and kills those that do not listen yet: they have no proxies. */
+  /** Stops starting workers, and kills those that do not listen yet: they have no proxies. */
   close(): void;
 }
 

@@ -33,7 +33,7 @@ export interface WorkerReports {
   apply(member: Member, report: Report): void;
   /** The worker has ended. `isLost`: roll-outs may have to wait for its proxies. */
   ended(member: Member, isLost: boolean): void;
-  /** Compares lost proxies no more: the server is shutting down. */
+  /** Stops comparing lost proxies: the server is shutting down. */
   close(): void;
   /** Logs the ends of streams that still wait to be logged. */
   settle(): void;

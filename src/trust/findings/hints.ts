@@ -324,7 +324,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT062: {
     name: 'followed-file',
     about:
-      'A file that the server follows cannot be used as it is now. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, or has an invalid rule. Or certificate and key do not belong together. Or access rules have changed without a pause for 10 s: other files apply then, but half a rule may allow too much. These files are followed: the token file of the admin API, the access rules of the xDS port, the CA certificates of --federation-web-ca, and the TLS files of the xDS port, the admin port, the bundle endpoint and the webhook.',
+      'A file that the server follows cannot be used as it is now. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, or has an invalid rule. Or certificate and key do not belong together. Or the access rules have changed without a pause for 10 s: they are not applied, because an incomplete rule may allow too much. These files are followed: the token file of the admin API, the access rules of the xDS port, the CA certificates of --federation-web-ca, and the TLS files of the xDS port, the admin port, the bundle endpoint and the webhook.',
     served:
       'All trust. The previous tokens, rules and certificates stay in use: a token or CA that was removed is still accepted, and a certificate may expire.',
     remedy:

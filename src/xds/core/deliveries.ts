@@ -1,4 +1,4 @@
-// Past 300 lines: an object for what answers say, or a base class, would cost memory for each stream.
+// Past 300 lines: a separate object for ACKs and NACKs, or a base class, would cost memory for each stream.
 
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';

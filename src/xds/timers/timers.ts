@@ -31,7 +31,7 @@ export function after(milliseconds: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Returns a time plus or minus a tenth: what began together must not end together. */
+/** Returns a time plus or minus a tenth, so that timers that start together do not fire together. */
 export function spread(milliseconds: number): number {
   return milliseconds * (0.9 + 0.2 * Math.random());
 }
