@@ -28,10 +28,16 @@ test('package that npm packs: has the program and the library, with types, and n
   await mkdir(unpacked);
   await run('tar', ['-xzf', tarball, '-C', unpacked]);
   assert.deepEqual((await readdir(join(unpacked, 'package'))).sort(), [
+    'ARCHITECTURE.md',
     'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'Dockerfile',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
+    'bench',
     'bin',
+    'deploy',
     'dist',
     'docs',
     'examples',
