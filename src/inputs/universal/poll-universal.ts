@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ListLimits } from '../../net/list-budget.ts';
 import type { Source, SourceSink } from '../../trust/source.ts';
 import { reasonOf } from '../../text/system-error.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
+import { spread, timerMs } from '../../xds/timers/timers.ts';
 import { createLister } from './list-resources.ts';
 import { initialPollState, stepPoll } from './poll-state.ts';
 import type { PollInput } from './poll-state.ts';
@@ -84,7 +84,7 @@ export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): 
       const input = tryToApply(result);
       const isConfirmed = state.synced && state.missing.size === 0;
       const waitMs = input.kind === 'listed' && !isConfirmed ? confirmMs : intervalMs;
-      await sleep(waitMs * (0.9 + Math.random() / 5), signal);
+      await sleep(spread(waitMs), signal);
     }
   };
 

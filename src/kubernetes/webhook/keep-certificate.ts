@@ -10,7 +10,7 @@ import type { KeptCertificate } from './core/kept-certificate.ts';
 import { authoritiesPatch, readConfiguration } from './core/webhook-configuration.ts';
 import type { IssuedCertificate, IssueOptions } from './issue-certificate.ts';
 import { reasonOf } from '../../text/system-error.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
+import { spread, timerMs } from '../../xds/timers/timers.ts';
 
 export interface KeepOptions {
   readonly client: ApiClient;
@@ -100,7 +100,7 @@ async function keep(given: KeepOptions, events: CertificateEvents, signal: Abort
       use(pass.kept, events, inUse === undefined);
       inUse = certificate;
     }
-    await wait(everyMs * (0.9 + Math.random() / 5));
+    await wait(spread(everyMs));
   }
 }
 
