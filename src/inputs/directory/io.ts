@@ -35,7 +35,7 @@ export interface DirectoryIo {
   stat(path: string): Promise<BigIntStats>;
   lstat(path: string): Promise<BigIntStats>;
   realpath(path: string): Promise<string>;
-  /** Returns the target of a symbolic link. Rejects with EINVAL if the path is none. */
+  /** Returns the target of a symbolic link. Rejects with EINVAL if the path is not a link. */
   readlink(path: string): Promise<string>;
   list(path: string): Promise<readonly Dirent[]>;
   open(path: string): Promise<OpenFile>;
